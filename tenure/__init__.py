@@ -1,0 +1,49 @@
+"""Tenure: from a bank's raw tables to a feature store and a customer attrition model."""
+
+from __future__ import annotations
+
+import os
+
+# LightGBM's OpenMP threads spin while they wait; on shared cores that makes training several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from tenure.define.churn import (  # noqa: E402  (the variable must be set before any library loads OpenMP)
+    Activity,
+    BalanceDecline,
+    ChurnDefinition,
+    Closure,
+    Inactivity,
+    all_of,
+    any_of,
+)
+from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend, days  # noqa: E402
+from tenure.define.project import Entity, Project, load_project  # noqa: E402
+from tenure.define.source import Column, Csv, Parquet, Postgres, Source  # noqa: E402
+from tenure.errors import TenureError  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Activity",
+    "Aggregate",
+    "Attribute",
+    "BalanceDecline",
+    "ChurnDefinition",
+    "Closure",
+    "Column",
+    "Csv",
+    "Entity",
+    "FeatureView",
+    "Inactivity",
+    "Parquet",
+    "Postgres",
+    "Project",
+    "Ratio",
+    "Source",
+    "TenureError",
+    "Trend",
+    "all_of",
+    "any_of",
+    "days",
+    "load_project",
+]

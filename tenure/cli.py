@@ -1,0 +1,246 @@
+"""The command: one verb a stage. It prints an error and its hint; it never shows a traceback for a user's mistake.
+
+Exit codes: 0 done · 1 a bug in Tenure · 2 wrong usage · 3 the project's files · 4 the raw data · 5 labels and models
+· 6 a broken contract or proof · 7 the engine or the lake.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional
+
+import typer
+from rich.console import Console
+
+import tenure
+from tenure import errors
+
+app = typer.Typer(
+    help="Tenure: from a bank's raw tables to a feature store and a customer attrition model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+EXIT_CODES: dict[type[errors.TenureError], int] = {
+    errors.ProjectError: 3,
+    errors.InputError: 4,
+    errors.LabelError: 5,
+    errors.ModelError: 5,
+    errors.CheckFailed: 6,
+    errors.EngineError: 7,
+    errors.StoreError: 7,
+}
+
+ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The bank project's folder.")]
+DataOption = Annotated[Optional[Path], typer.Option("--data", help="Folder of the raw files, instead of [data] path.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="duckdb or spark, instead of [engine] name.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+
+
+def main() -> None:
+    """Run the command; turn a TenureError into a message, a hint and an exit code."""
+    try:
+        app()
+    except errors.TenureError as error:
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        console.print(f"{type(error).__name__}: {error.message}", style="bold red", markup=False)
+        if error.hint:
+            console.print(error.hint, markup=False)
+        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def version() -> None:
+    """Print Tenure's version."""
+    typer.echo(tenure.__version__)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="The new project's folder.")]) -> None:
+    """Write a bank project to edit: tenure.toml, sources.py, churn.py and features/."""
+    from tenure.pipeline.start import write_project
+
+    for file in write_project(folder):
+        typer.echo(f"wrote {file}")
+    typer.echo(f"Put the raw files into {folder / 'data'}, edit sources.py, then run: tenure check --project {folder}")
+
+
+@app.command()
+def demo(
+    customers: Annotated[str, typer.Option(help="How many customers: 2k, 20k, 100k, 1M or any number.")] = "2k",
+    folder: Annotated[Path, typer.Option("--dir", help="Folder of the demo bank.")] = Path("demo-bank"),
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Generate a realistic bank, run every stage on it and write its report."""
+    from tenure.demo import generate_bank, parse_customers
+    from tenure.pipeline.start import write_project
+
+    number = parse_customers(customers)
+    if not (folder / "tenure.toml").exists():
+        write_project(folder)
+    with _told("generate", as_json) as say:
+        facts = generate_bank(folder, customers=number)
+        say(rows=facts.rows["transactions"], message=f"{number:,} customers")
+    _run_stages(folder, None, engine, as_json)
+
+
+@app.command()
+def check(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Check every definition against the sources, before anything runs."""
+    from tenure.pipeline.inspect import check as findings
+
+    with _open(project, data, engine) as work:
+        for finding in findings(work):
+            typer.echo(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
+
+
+@app.command()
+def run(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+    first: Annotated[str, typer.Option("--from", help="First stage.")] = "staging",
+    last: Annotated[str, typer.Option("--to", help="Last stage.")] = "report",
+) -> None:
+    """Run every stage; a stage whose definitions and inputs are unchanged does nothing."""
+    from tenure.pipeline.run import STAGES, stages_between
+
+    for name in (first, last):
+        if name not in STAGES:
+            raise typer.BadParameter(f"'{name}' is not a stage; stages: {', '.join(STAGES)}")
+    _run_stages(project, data, engine, as_json, tuple(stages_between(first, last)))
+
+
+@app.command()
+def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """Tell what each stage last did, from the run ledger."""
+    from tenure.pipeline.inspect import state
+
+    with _open(project, None, "") as work:
+        records = state(work)
+    if not records and not as_json:
+        typer.echo("Nothing was run yet. Run 'tenure run'.")
+    for record in records:
+        if as_json:
+            typer.echo(json.dumps(record, default=str))
+        else:
+            _print_stage(record)
+
+
+@app.command()
+def sql(
+    stage: Annotated[str, typer.Argument(help="staging, snapshots, features, labels, splits or training_set.")],
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+) -> None:
+    """Print the SQL of a stage, as it runs."""
+    from tenure.pipeline.inspect import SQL_STAGES, statements
+
+    name = stage.replace("-", "_")
+    if name not in SQL_STAGES:
+        raise typer.BadParameter(f"'{stage}' is not made by SQL; stages that are: {', '.join(SQL_STAGES)}")
+    with _open(project, data, engine) as work:
+        for select in statements(work, name, work.dialect):
+            typer.echo(f"-- {select.table}\n{select.text};\n")
+
+
+@app.command()
+def verify(
+    engines: Annotated[str, typer.Option(help="Engines to compare cell by cell.")] = "duckdb,spark",
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build staging to training set on two engines, in a lake of their own, and compare every cell."""
+    from tenure.pipeline.verify import compare_engines
+
+    left, _, right = engines.partition(",")
+    different = False
+    for comparison in compare_engines(project, data, left, right):
+        different |= not comparison.equal
+        told = f"{comparison.rows:,} rows × {comparison.columns} columns: " + (
+            "equal" if comparison.equal else f"{comparison.different_cells:,} cells differ, {comparison.example}"
+        )
+        typer.echo(json.dumps(vars(comparison)) if as_json else f"{comparison.table:24} {told}")
+    if different:
+        raise errors.CheckFailed(f"{left} and {right} do not give the same tables.", hint="See the lines above.")
+
+
+def _stage_command(stage: str) -> Callable[..., None]:
+    def command(
+        project: ProjectOption = Path(), data: DataOption = None, engine: EngineOption = "", as_json: JsonOption = False
+    ) -> None:
+        _run_stages(project, data, engine, as_json, (stage,))
+
+    return command
+
+
+def _add_stage_commands() -> None:
+    from tenure.pipeline.stages import STAGE_DOCS
+
+    for stage, doc in STAGE_DOCS.items():
+        app.command(stage.replace("_", "-"), help=f"{doc}.")(_stage_command(stage))
+
+
+def _open(project: Path, data: Path | None, engine: str) -> Any:
+    from tenure.pipeline.work import Work
+
+    return Work.open(project, data=data, engine=engine)
+
+
+def _run_stages(
+    project: Path, data: Path | None, engine: str, as_json: bool, stages: tuple[str, ...] | None = None
+) -> None:
+    from tenure.pipeline.run import STAGES
+    from tenure.pipeline.run import run as run_stages
+
+    with _open(project, data, engine) as work:
+        for record in run_stages(work, stages or tuple(STAGES)):
+            _print_record(record, as_json)
+        if not as_json and (not stages or "report" in stages):
+            typer.echo(f"report: {work.output / 'report.html'}\nlist:   {work.output / 'attrition_list.csv'}")
+
+
+def _print_record(record: Any, as_json: bool) -> None:
+    told = {k: v for k, v in vars(record).items() if k != "checks"} | {"checks": len(record.checks)}
+    if as_json:
+        typer.echo(json.dumps(told, default=str))
+    else:
+        _print_stage(told)
+
+
+def _print_stage(record: dict[str, Any]) -> None:
+    note = f"  {record['message']}" if record["message"] else ""
+    typer.echo(f"{record['stage']:13} {record['status']:8} {record['rows']:>12,} rows {record['seconds']:>8.2f} s{note}")
+
+
+@contextmanager
+def _told(stage: Literal["generate"], as_json: bool) -> Iterator[Callable[..., None]]:
+    import time
+
+    begun, told = time.perf_counter(), {"stage": stage, "status": "built", "rows": 0, "message": ""}
+    yield lambda **facts: told.update(facts)
+    told["seconds"] = time.perf_counter() - begun
+    typer.echo(json.dumps(told)) if as_json else _print_stage(told)
+
+
+_add_stage_commands()
+
+if __name__ == "__main__":
+    main()

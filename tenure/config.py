@@ -1,0 +1,178 @@
+"""tenure.toml, the master config: one frozen object, every key documented, an unknown key is an error.
+
+Secrets never stand in the file: a definition names the environment variable that holds one.
+Nothing else is read from the environment.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tenure.errors import InvalidConfig, MissingFile, choices
+
+FILE_NAME = "tenure.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ProjectSection(_Section):
+    """[project]"""
+
+    name: Annotated[str, Field(min_length=1, description="The bank's name, as the report prints it.")]
+
+
+class DataSection(_Section):
+    """[data]"""
+
+    path: str = Field("data", description="Folder of the raw files, relative to the project; --data overrides it.")
+    end: date | None = Field(
+        None,
+        description="First day that the data do not cover whole. Left out: the day of the newest event, "
+        "since a last day is seldom whole. Labels whose horizon ends after it are censored.",
+    )
+
+
+class LakeSection(_Section):
+    """[lake]"""
+
+    path: str = Field("lake", description="Folder of the feature store, relative to the project.")
+
+
+class EngineSection(_Section):
+    """[engine]"""
+
+    name: Literal["duckdb", "spark"] = Field("duckdb", description="Where tables are computed.")
+    memory: str = Field("4GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory limit, such as '4GB'.")
+    threads: int = Field(0, ge=0, description="Threads; 0 takes all cores.")
+    options: dict[str, str] = Field(default_factory=dict, description="Further options, passed to the engine as they are.")
+
+
+class SnapshotsSection(_Section):
+    """[snapshots]"""
+
+    every: Literal["month-end", "month-start", "quarter-end", "week", "day"] = Field(
+        "month-end", description="On which days the bank looks at all its customers."
+    )
+    first: date | None = Field(
+        None, description="First day to look for snapshots. Left out: the first event plus the longest window."
+    )
+    last: date | None = Field(None, description="Last day to look for snapshots. Left out: the end of the data.")
+
+
+class SplitsSection(_Section):
+    """[splits]"""
+
+    test_snapshots: int = Field(3, ge=1, description="How many of the last labelled snapshots are the test.")
+    validation_share: float = Field(
+        0.2, gt=0, lt=0.9, description="Share of customers held out of training to choose parameters."
+    )
+
+
+class TrainSection(_Section):
+    """[train]"""
+
+    models: tuple[Literal["rule", "logistic", "lightgbm"], ...] = Field(
+        ("rule", "logistic", "lightgbm"), min_length=1, strict=False, description="Models to train and compare."
+    )
+    trials: int = Field(12, ge=1, description="Parameter sets that LightGBM's search tries at most.")
+    seconds: float = Field(20.0, gt=0, strict=False, description="Time after which the search tries no further set.")
+    seed: int = Field(7, ge=0, description="Seed of everything random.")
+
+
+class ValueSection(_Section):
+    """[value]"""
+
+    contact_cost: float = Field(5.0, ge=0, strict=False, description="Cost of reaching one customer.")
+    offer_cost: float = Field(40.0, ge=0, strict=False, description="Cost of the offer if a customer takes it.")
+    save_rate: float = Field(0.3, ge=0, le=1, strict=False, description="Share of leavers whom the offer keeps.")
+    customer_value: float = Field(600.0, ge=0, strict=False, description="What a kept customer is worth.")
+    currency: str = Field("USD", description="Unit of the four amounts.")
+
+
+class OutputSection(_Section):
+    """[output]"""
+
+    path: str = Field("out", description="Folder of the report and the attrition list, relative to the project.")
+
+
+class Config(_Section):
+    """tenure.toml as one object; paths are relative to the project's folder."""
+
+    project: ProjectSection
+    data: DataSection = DataSection()
+    lake: LakeSection = LakeSection()
+    engine: EngineSection = EngineSection()
+    snapshots: SnapshotsSection = SnapshotsSection()
+    splits: SplitsSection = SplitsSection()
+    train: TrainSection = TrainSection()
+    value: ValueSection = ValueSection()
+    output: OutputSection = OutputSection()
+
+
+def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None) -> Config:
+    """Return the config of the project in `folder`, with `overrides` (section → key → value) put over it.
+
+    Raises MissingFile if it has none, InvalidConfig for text that is not TOML, an unknown key or a wrong value.
+    """
+    file = folder / FILE_NAME
+    if not file.is_file():
+        raise MissingFile(
+            f"'{folder}' is not a Tenure project: it has no {FILE_NAME}.",
+            hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
+        )
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfig(f"{file.name}: {error}.", hint="See docs/config.md for every key.") from error
+    for section, keys in (overrides or {}).items():
+        values.setdefault(section, {}).update(keys)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise InvalidConfig(_told(error, file.name), hint="See docs/config.md for every key.") from error
+
+
+def _told(error: ValidationError, file: str) -> str:
+    told = []
+    for problem in error.errors():
+        path = [str(part) for part in problem["loc"]]
+        key = f"[{path[0]}] {'.'.join(path[1:])}".strip() if len(path) > 1 else f"[{path[0]}]"
+        if problem["type"] == "extra_forbidden":
+            told.append(f"{file} has the unknown key {key}; allowed: {choices(_keys(path[:-1]), 20)}")
+        elif problem["type"] == "missing":
+            told.append(f"{file} lacks the key {key}")
+        else:
+            told.append(f"{file} has {key} = {problem['input']!r}: {problem['msg'].lower()}")
+    return "; ".join(told) + "."
+
+
+def _keys(path: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def config_reference() -> str:
+    """Return docs/config.md: every section and key with its default and meaning."""
+    lines = ["# tenure.toml", "", *(__doc__ or "").splitlines()[2:], ""]
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            continue
+        lines += [f"## [{name}]", "", "| key | default | meaning |", "| --- | --- | --- |"]
+        for key, value in section.model_fields.items():
+            default = "required" if value.is_required() else f"`{value.get_default(call_default_factory=True)}`"
+            lines.append(f"| `{key}` | {default} | {value.description} |")
+        lines.append("")
+    return "\n".join(lines)

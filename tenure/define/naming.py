@@ -1,0 +1,58 @@
+"""The grammar of names: which identifiers are allowed, and where a definition was written."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tenure.errors import InvalidDefinition
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+
+#: Words that some engine reserves: a column so named would need quoting in one engine and not in the other.
+RESERVED_WORDS = frozenset(
+    "all and any array as asc between both by case cast check column constraint create cross current date "
+    "day default desc distinct else end except exists false fetch for from full function grant group having hour in "
+    "inner insert intersect interval into is join key keys lateral left like limit minute month natural not null of "
+    "offset on only or order outer over overlaps partition primary range references right row rows second select set "
+    "some table then time timestamp to trailing true union unique unknown update user using values when where "
+    "window with year".split()
+)
+
+#: Columns that Tenure itself writes; a bank's column may not take their names.
+RESERVED_COLUMNS = frozenset(
+    "snapshot_date event_time known_time known_until label_start label_end churned split seen_in_train "
+    "quarantine_reason model_version score decile".split()
+)
+
+
+def check_name(kind: str, name: str, *, reserved: Iterable[str] = (), where: str = "") -> None:
+    """Raise InvalidDefinition unless `name` is lower snake case and safe, unquoted, in every engine."""
+    place = f" ({where})" if where else ""
+    if not _NAME.match(name):
+        raise InvalidDefinition(
+            f"{kind} '{name}' is not a name: use a-z, 0-9 and _, begin with a letter, at most 63 characters{place}.",
+            hint="Rename it; a raw column with another spelling is mapped with Column(name, raw='Its Spelling').",
+        )
+    if name in RESERVED_WORDS or name in reserved:
+        raise InvalidDefinition(
+            f"{kind} '{name}' is a reserved word of SQL or of Tenure{place}.",
+            hint="Pick another name, for example with a suffix: 'order_code'; map the raw one with Column(raw=…).",
+        )
+
+
+def definition_place() -> str:
+    """Return 'file.py:line' of the bank's line that makes the current definition, or '' outside a project."""
+    frame = sys._getframe(1)
+    here = str(Path(__file__).parent)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(here) and not file.startswith("<"):
+            path = Path(file)
+            return f"{path.parent.name}/{path.name}:{frame.f_lineno}"
+        if frame.f_back is None:
+            return ""
+        frame = frame.f_back
+    return ""

@@ -1,0 +1,283 @@
+"""Project: the bank's own files, loaded, validated together and fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure, Inactivity
+from tenure.define.feature import Aggregate, Attribute, ColumnName, Description, FeatureView, Ratio, Trend, Window
+from tenure.define.naming import check_name, definition_place
+from tenure.define.source import Source
+from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """Whom the features and labels are about: its key columns and the source with one row a customer.
+
+    The source's event time is when the customer opened, its `ends` column (if any) when the customer closed.
+    """
+
+    name: str
+    key: str | Sequence[str] = field(kw_only=True)
+    source: str = field(kw_only=True)
+    where_defined: str = field(default="", init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where_defined", definition_place())
+        object.__setattr__(self, "key", (self.key,) if isinstance(self.key, str) else tuple(self.key))
+        check_name("entity", self.name, where=self.where_defined)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key's columns."""
+        return tuple(self.key)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything the bank has defined; what the tables are compiled from."""
+
+    name: str
+    entity: Entity
+    sources: dict[str, Source]
+    views: dict[str, FeatureView]
+    churn: ChurnDefinition
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the definitions: equal definitions, equal hash."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    @property
+    def columns(self) -> dict[ColumnName, Description]:
+        """Every feature column with its description, in the order of the views; history shares come last."""
+        named = {name: text for view in self.views.values() for name, text in view.columns.items()}
+        return named | {
+            ColumnName("history", "share", window): Description(
+                f"Share of the {window.days} days before in which the customer was with the bank", "share"
+            )
+            for window in self.windows
+        }
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Every window that an aggregate is taken over, shortest first."""
+        features = [f for view in self.views.values() for f in view.features if isinstance(f, Aggregate)]
+        return tuple(sorted({w for f in features for w in f.windows}))
+
+    def source(self, name: str, *, asked_by: str) -> Source:
+        """Return the source so named; raise UnknownSource, naming who asked, if there is none."""
+        if name not in self.sources:
+            raise UnknownSource(
+                f"{asked_by} reads source '{name}'; sources: {choices(self.sources)}.", hint="Run 'tenure check'."
+            )
+        return self.sources[name]
+
+
+def load_project(folder: Path, name: str) -> Project:
+    """Return the project whose sources.py, churn.py and features/*.py stand in `folder`.
+
+    Every Entity, Source, FeatureView and ChurnDefinition at the top level of those files counts.
+    Raises MissingFile if a file is not there, InvalidDefinition if a file can't be run or a definition can't
+    stand, UnknownSource or UnknownColumn if definitions don't fit each other.
+    """
+    feature_files = sorted((folder / "features").glob("*.py"))
+    for file in (folder / "sources.py", folder / "churn.py"):
+        if not file.is_file():
+            raise MissingFile(
+                f"'{folder}' is not a Tenure project: it has no {file.name}.",
+                hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
+            )
+    if not feature_files:
+        raise MissingFile(f"Project '{folder}' has no features/*.py.", hint="Write a FeatureView into features/.")
+    modules = [_run_file(file) for file in (folder / "sources.py", folder / "churn.py", *feature_files)]
+    project = Project(
+        name=name,
+        entity=_the_one(modules, Entity, "sources.py"),
+        sources=_by_name(modules, Source, lambda s: s.name),
+        views=_by_name(modules, FeatureView, lambda v: v.name),
+        churn=_the_one(modules, ChurnDefinition, "churn.py"),
+    )
+    validate(project)
+    return project
+
+
+def validate(project: Project) -> None:
+    """Raise UnknownSource, UnknownColumn or InvalidDefinition where the definitions don't fit each other."""
+    customers = project.source(project.entity.source, asked_by=f"entity '{project.entity.name}'")
+    for key in project.entity.keys:
+        customers.column(key)
+    if set(customers.keys) != set(project.entity.keys):
+        raise InvalidDefinition(
+            f"entity '{project.entity.name}' has key {project.entity.keys}, its source '{customers.name}' has key "
+            f"{customers.keys} ({project.entity.where_defined}); they must be the same."
+        )
+    _validate_churn(project)
+    for view in project.views.values():
+        _validate_view(project, view)
+    _validate_column_names(project)
+
+
+def _validate_churn(project: Project) -> None:
+    churn = project.churn
+    asked_by = f"churn definition '{churn.name}' ({churn.where_defined})"
+    for event in (*churn.events, *((churn.active,) if churn.active else ())):
+        if isinstance(event, Closure):
+            if not project.sources[project.entity.source].ends:
+                raise InvalidDefinition(
+                    f"{asked_by} uses Closure(), but source '{project.entity.source}' has no ends= column.",
+                    hint="Give the source the column with the closing time: Source(…, ends='closed_on').",
+                )
+            continue
+        source = _keyed_source(project, event.source, asked_by)
+        if isinstance(event, BalanceDecline):
+            source.column(event.of)
+
+
+def _validate_view(project: Project, view: FeatureView) -> None:
+    asked_by = f"feature view '{view.name}' ({view.where_defined})"
+    source = _keyed_source(project, view.source, asked_by)
+    for feature in view.features:
+        if isinstance(feature, Attribute | Aggregate):
+            _validate_reading(feature, source)
+        if isinstance(feature, Attribute) and set(source.keys) != set(project.entity.keys):
+            raise InvalidDefinition(
+                f"attribute '{feature.name}' reads source '{source.name}', which has many rows a customer "
+                f"({feature.where_defined}); use an Aggregate."
+            )
+
+
+def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
+    if not feature.of:
+        return
+    try:
+        column = source.column(feature.of)
+    except UnknownColumn as error:
+        raise UnknownColumn(
+            f"feature '{feature.name}' reads '{feature.of}' of source '{source.name}'; columns: "
+            f"{choices(c.name for c in source.columns)} ({feature.where_defined}).",
+            hint="Run 'tenure check'.",
+        ) from error
+    if feature.of == source.ends:
+        raise InvalidDefinition(
+            f"feature '{feature.name}' reads '{feature.of}', the end time of source '{source.name}' "
+            f"({feature.where_defined}): it is written after the fact and would leak the label."
+        )
+    if column.role == "pii" and not (isinstance(feature, Attribute) and feature.how == "years_since"):
+        raise InvalidDefinition(
+            f"feature '{feature.name}' reads '{feature.of}', which is PII ({feature.where_defined}); "
+            "allowed of PII is only how='years_since' of a birth date."
+        )
+    _validate_type(feature, column.type)
+
+
+def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:
+    if isinstance(feature, Attribute):
+        wanted = {"date", "timestamp"} if feature.how != "value" else None
+    else:
+        wanted = {"integer", "decimal", "float"} if set(feature.hows) & {"sum", "mean", "min", "max", "std"} else None
+    if wanted and kind not in wanted:
+        raise InvalidDefinition(
+            f"feature '{feature.name}' can't read '{feature.of}', a {kind} ({feature.where_defined}); "
+            f"allowed: {', '.join(sorted(wanted))}."
+        )
+
+
+def _validate_column_names(project: Project) -> None:
+    seen: dict[ColumnName, str] = {}
+    entity_columns = {*project.entity.keys, "opened_on", "tenure_days"}
+    for view in project.views.values():
+        for feature in view.features:
+            for column in feature.columns:
+                if column in seen or str(column) in entity_columns:
+                    raise InvalidDefinition(
+                        f"column '{column}' is defined twice: {seen.get(column, 'by Tenure itself')} and "
+                        f"{feature.where_defined}.",
+                        hint="Rename one of the features.",
+                    )
+                seen[column] = feature.where_defined
+    for view in project.views.values():
+        for feature in view.features:
+            if isinstance(feature, Ratio | Trend):
+                _validate_parts(feature, seen)
+
+
+def _validate_parts(feature: Ratio | Trend, known: dict[ColumnName, str]) -> None:
+    for parts in feature.parts.values():
+        for part in parts:
+            if part not in known:
+                raise UnknownColumn(
+                    f"feature '{feature.name}' reads '{part}', which no Aggregate makes ({feature.where_defined}); "
+                    f"near: {choices(str(c) for c in known if c.subject == part.subject) or 'none'}.",
+                    hint="Add the window or the aggregate to its definition, then run 'tenure check'.",
+                )
+
+
+def _keyed_source(project: Project, name: str, asked_by: str) -> Source:
+    source = project.source(name, asked_by=asked_by)
+    for key in project.entity.keys:
+        if key not in {c.name for c in source.columns}:
+            raise UnknownColumn(
+                f"{asked_by} reads source '{name}', which has no column '{key}' to tell the {project.entity.name}; "
+                f"columns: {choices(c.name for c in source.columns)}.",
+                hint="Join the key in with the source's select=.",
+            )
+    return source
+
+
+def _run_file(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"tenure_project_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise InvalidDefinition(f"'{file}' can't be loaded as Python.")
+    module = importlib.util.module_from_spec(spec)
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    except TenureError:
+        raise
+    except SyntaxError as error:
+        raise InvalidDefinition(f"{file}:{error.lineno}: {error.msg}: {(error.text or '').strip()}") from error
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        raise InvalidDefinition(f"{file}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.dont_write_bytecode = bytecode
+    return module
+
+
+def _found(modules: Iterable[ModuleType], kind: type[T]) -> list[T]:
+    # A definition that one file imports from another is one definition.
+    unique = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, kind)}
+    return list(unique.values())
+
+
+def _the_one(modules: Sequence[ModuleType], kind: type[T], file: str) -> T:
+    found = _found(modules, kind)
+    if len(found) != 1:
+        raise InvalidDefinition(f"{file} must define exactly one {kind.__name__}; found {len(found)}.")
+    return found[0]
+
+
+def _by_name(modules: Sequence[ModuleType], kind: type[T], name: Callable[[T], str]) -> dict[str, T]:
+    named: dict[str, T] = {}
+    for value in _found(modules, kind):
+        if name(value) in named:
+            raise InvalidDefinition(f"two {kind.__name__}s are named '{name(value)}'; names must be unique.")
+        named[name(value)] = value
+    return named
+
+
+def leaf_sources(churn: ChurnDefinition) -> tuple[str, ...]:
+    """Return the sources that the churn events read, without the entity's own."""
+    return tuple(dict.fromkeys(e.source for e in churn.events if isinstance(e, Inactivity | BalanceDecline)))

@@ -1,0 +1,181 @@
+"""Source: where rows come from, what their columns mean, and when each row was known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
+from tenure.errors import InvalidDefinition, UnknownColumn, choices
+
+Type: TypeAlias = Literal["string", "integer", "decimal", "float", "boolean", "date", "timestamp"]
+Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "pii", "metadata"]
+
+TYPES: tuple[str, ...] = ("string", "integer", "decimal", "float", "boolean", "date", "timestamp")
+ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
+
+
+@dataclass(frozen=True)
+class Csv:
+    """Delimited text files.
+
+    `path` is relative to the project's data folder and may hold `*`. Every value is read as text and
+    typed by the source's columns, so nothing is guessed; an empty field is null. `null` lists further
+    spellings of null (Berka writes `?`), and fields are trimmed of surrounding blanks.
+    """
+
+    path: str
+    delimiter: str = field(default=",", kw_only=True)
+    encoding: Literal["utf-8", "latin-1"] = field(default="utf-8", kw_only=True)
+    null: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """Parquet files; `path` is relative to the project's data folder and may hold `*`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A query against PostgreSQL (or any server that speaks its protocol), read through ADBC.
+
+    `dsn` names the environment variable that holds the connection string: secrets never stand in files.
+    """
+
+    query: str
+    dsn: str = field(default="TENURE_POSTGRES_DSN", kw_only=True)
+
+
+Raw: TypeAlias = Csv | Parquet | Postgres
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source: its name, type, role, unit and meaning.
+
+    `raw` is its spelling in the raw table where that differs. `format` is the strptime format of a date or
+    timestamp (two-digit years follow POSIX: 69-99 are 19xx, 00-68 are 20xx). `required` makes a null a bad
+    row; keys and times are always required but the end time of a row.
+    """
+
+    name: str
+    type: Type = field(default="string", kw_only=True)
+    role: Role = field(default="attribute", kw_only=True)
+    raw: str = field(default="", kw_only=True)
+    format: str = field(default="", kw_only=True)
+    unit: str = field(default="", kw_only=True)
+    doc: str = field(default="", kw_only=True)
+    required: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        where = definition_place()
+        check_name("column", self.name, reserved=RESERVED_COLUMNS, where=where)
+        for what, got, allowed in (("type", self.type, TYPES), ("role", self.role, ROLES)):
+            if got not in allowed:
+                raise InvalidDefinition(
+                    f"column '{self.name}' has {what} '{got}' ({where}); allowed: {', '.join(allowed)}."
+                )
+        if self.format and self.type not in ("date", "timestamp"):
+            raise InvalidDefinition(f"column '{self.name}' is a {self.type} and can't have a date format ({where}).")
+
+    @property
+    def raw_name(self) -> str:
+        """The column's spelling in the raw table."""
+        return self.raw or self.name
+
+
+@dataclass(frozen=True)
+class Source:
+    """A staged table: rows with a key, an event time and a known time.
+
+        event_time        when it happened                    a feature's window counts by it
+        known_time        when the bank could first know it   a row counts at t only if known_time < t
+
+    `read` is one raw table, or several by name for a `select`: the bank's own SELECT that joins and
+    renames them. Rows with the same `key` and different known times are versions of one row: a snapshot sees
+    the newest version known before it. A source without a `known_time` column declares `arrival_delay` days.
+    `ends` names the column that closes a row (an account's closing day): a row is open at t if it began
+    before t and did not end before t; it may not be read by features, since it is written after the fact.
+    `quarantine` is the share of rows that may be set aside, with their reason, before intake refuses the table.
+    """
+
+    name: str
+    read: Raw | Mapping[str, Raw] = field(kw_only=True)
+    columns: Sequence[Column] = field(kw_only=True)
+    key: str | Sequence[str] = field(kw_only=True)
+    event_time: str = field(kw_only=True)
+    known_time: str = field(default="", kw_only=True)
+    arrival_delay: int = field(default=0, kw_only=True)
+    ends: str = field(default="", kw_only=True)
+    select: str = field(default="", kw_only=True)
+    quarantine: float = field(default=0.0, kw_only=True)
+    doc: str = field(default="", kw_only=True)
+    where_defined: str = field(default="", init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        place = definition_place()
+        put = object.__setattr__
+        put(self, "where_defined", place)
+        put(self, "key", (self.key,) if isinstance(self.key, str) else tuple(self.key))
+        put(self, "columns", tuple(self.columns))
+        read = self.read if isinstance(self.read, Mapping) else {self.name: self.read}
+        put(self, "read", dict(read))
+        check_name("source", self.name, reserved=RESERVED_TABLES, where=place)
+        self._check_shape()
+
+    def _check_shape(self) -> None:
+        names = [c.name for c in self.columns]
+        if len(set(names)) < len(names):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            raise InvalidDefinition(f"source '{self.name}' declares column {twice[0]!r} twice ({self.where_defined}).")
+        times = [t for t in (self.event_time, self.known_time, self.ends) if t]
+        for name in (*self.keys, *times):
+            self.column(name)
+        for name in times:
+            if self.column(name).type not in ("date", "timestamp"):
+                raise InvalidDefinition(
+                    f"source '{self.name}' uses '{name}' as a time, but it is a {self.column(name).type} "
+                    f"({self.where_defined}); allowed: date, timestamp."
+                )
+        if len(self.raws) > 1 and not self.select:
+            raise InvalidDefinition(
+                f"source '{self.name}' reads {len(self.raws)} tables and has no select= to join them ({self.where_defined})."
+            )
+        if not 0 <= self.quarantine < 1 or self.arrival_delay < 0:
+            raise InvalidDefinition(
+                f"source '{self.name}' has quarantine={self.quarantine}, arrival_delay={self.arrival_delay} "
+                f"({self.where_defined}); quarantine is a share in [0, 1), arrival_delay whole days, 0 or more."
+            )
+
+    @property
+    def raws(self) -> Mapping[str, Raw]:
+        """The raw tables by the name that `select` calls them."""
+        if not isinstance(self.read, Mapping):
+            raise TypeError("read is normalised when a Source is made")
+        return self.read
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key's columns."""
+        return tuple(self.key)
+
+    def column(self, name: str) -> Column:
+        """Return the column so named, or raise UnknownColumn with the columns there are."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UnknownColumn(
+            f"source '{self.name}' has no column '{name}'; columns: {choices(c.name for c in self.columns)} "
+            f"({self.where_defined}).",
+            hint="Mend the definition, then run 'tenure check'.",
+        )
+
+
+#: Tables that Tenure writes; a bank's source may not take their names.
+RESERVED_TABLES = frozenset(
+    "staging quarantine snapshots features labels splits training_set train evaluate score explain segment report "
+    "models evaluations curves scores shap_values reasons importances segments runs dates".split()
+)

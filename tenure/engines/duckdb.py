@@ -1,0 +1,143 @@
+"""DuckDB, the embedded engine: one process, all cores, a memory limit that holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from tenure.define.source import Csv, Parquet
+from tenure.engines.base import EngineSettings
+from tenure.engines.files import check_structure, csv_header
+from tenure.errors import EngineError, UnreadableFile
+from tenure.sql import Dialect, literal, quoted
+
+
+class DuckDBEngine:
+    """Runs SELECTs in DuckDB. Instants are naive UTC inside and UTC-aware in files."""
+
+    dialect: Dialect = "duckdb"
+    version = f"duckdb {duckdb.__version__}"
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
+        options: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": settings.memory,
+            "autoinstall_known_extensions": "false",
+            **settings.options,
+        }
+        if settings.threads:
+            options["threads"] = settings.threads
+        try:
+            self._connection = duckdb.connect(config=options)
+        except duckdb.Error as error:
+            raise EngineError(f"DuckDB refuses its settings: {error}", hint="See [engine] in tenure.toml.") from error
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("SET enable_progress_bar = false")
+
+    def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
+        """Make raw files a relation; CSV values stay text."""
+        listed = "[" + ", ".join(literal(str(f), "duckdb") for f in files) + "]"
+        if isinstance(raw, Csv):
+            header = csv_header(files, raw)
+            self._raw_files[relation] = (raw, files)
+            columns = ", ".join(f"{literal(name, 'duckdb')}: 'VARCHAR'" for name in header)
+            reader = (
+                f"read_csv({listed}, columns = {{{columns}}}, auto_detect = false, header = true, strict_mode = true, "
+                f"delim = {literal(raw.delimiter, 'duckdb')}, quote = '\"', escape = '\"', nullstr = '', "
+                f"encoding = {literal(raw.encoding, 'duckdb')})"
+            )
+            self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {reader}")
+            return dict.fromkeys(header, "text")
+        self._raw_files.pop(relation, None)
+        try:
+            self._execute(
+                f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM read_parquet({listed}, union_by_name = true)"
+            )
+        except EngineError as error:
+            raise UnreadableFile(f"the files of '{raw.path}' are not readable Parquet: {error.message}") from error
+        return {field.name: _kind(field.type) for field in self.schema(f"SELECT * FROM {relation}")}
+
+    def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
+        """Make a table's Parquet files a relation; its instants become naive UTC."""
+        columns = ", ".join(_naive(field) for field in schema)
+        if not files:
+            self._connection.register(f"{relation}_empty", schema.empty_table())
+            source = f"{relation}_empty"
+        else:
+            listed = "[" + ", ".join(literal(str(f), "duckdb") for f in files) + "]"
+            hive = ", ".join(f"'{name}': DATE" for name in partition_by)
+            partitioned = f"hive_partitioning = true, hive_types = {{{hive}}}" if hive else "hive_partitioning = false"
+            source = f"read_parquet({listed}, {partitioned})"
+        self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT {columns} FROM {source}")
+
+    def hold(self, relation: str, select: str) -> None:
+        """Compute a SELECT into a temporary table."""
+        self._execute(f"CREATE OR REPLACE TEMP TABLE {relation} AS\n{select}")
+
+    def schema(self, select: str) -> pa.Schema:
+        """Return the columns and types of a SELECT."""
+        found = self.run(f"SELECT * FROM (\n{select}\n) LIMIT 0").schema
+        return pa.schema([pa.field(f.name, _in_utc(f.type)) for f in found])
+
+    def run(self, select: str) -> pa.Table:
+        """Return a SELECT's rows; instants are naive UTC."""
+        with self._translated():
+            return self._connection.sql(select).to_arrow_table()
+
+    def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
+        """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
+        columns = ", ".join(
+            f"CAST({f.name} AS TIMESTAMPTZ) AS {f.name}" if pa.types.is_timestamp(f.type) else f.name
+            for f in self.schema(select)
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        token = uuid.uuid4().hex[:12]
+        if not partition_by:
+            file = folder / f"part-{token}.parquet"
+            self._execute(
+                f"COPY (SELECT {columns} FROM (\n{select}\n)) TO {literal(str(file), 'duckdb')} "
+                "(FORMAT parquet, COMPRESSION snappy)"
+            )
+            return [file]
+        by = ", ".join(partition_by)
+        self._execute(
+            f"COPY (SELECT {columns} FROM (\n{select}\n)) TO {literal(str(folder), 'duckdb')} (FORMAT parquet, "
+            f"COMPRESSION snappy, PARTITION_BY ({by}), FILENAME_PATTERN 'part-{token}-{{i}}', OVERWRITE_OR_IGNORE)"
+        )
+        return sorted(folder.rglob(f"part-{token}-*.parquet"))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _execute(self, statement: str) -> None:
+        with self._translated():
+            self._connection.execute(statement)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn DuckDB's errors into ours; a CSV error is looked up in the files, to name its line."""
+        try:
+            yield
+        except duckdb.Error as error:
+            for raw, files in self._raw_files.values() if "csv" in str(error).lower() else ():
+                check_structure(files, raw)
+            raise EngineError(f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'.") from error
+
+
+def _kind(type_: pa.DataType) -> str:
+    return "text" if pa.types.is_string(type_) or pa.types.is_large_string(type_) else str(type_)
+
+
+def _in_utc(type_: pa.DataType) -> pa.DataType:
+    return pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(type_) else type_
+
+
+def _naive(field: pa.Field) -> str:
+    name = quoted(field.name, "duckdb")
+    return f"CAST({name} AS TIMESTAMP) AS {name}" if pa.types.is_timestamp(field.type) else name

@@ -1,0 +1,107 @@
+"""Raw files on disk: which there are, what their header says, and in which line something is wrong."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenure.define.source import Csv, Parquet
+from tenure.errors import MissingColumn, MissingFile, UnreadableFile, choices
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a raw file, counted from 1."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file.name}, line {self.line}"
+
+
+def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Path]:
+    """Return the files that a raw table's path matches, sorted; raise MissingFile if none does."""
+    path = Path(raw.path)
+    base, pattern = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, raw.path)
+    files = sorted(file for file in base.glob(pattern) if file.is_file())
+    if not files:
+        near = choices(f.name for f in (base / pattern).parent.glob("*") if f.is_file())
+        raise MissingFile(
+            f"{asked_by} reads '{raw.path}', but no such file is in '{data}'" + (f"; there are: {near}." if near else "."),
+            hint="Give the data folder with --data DIR or [data] path, or mend the source's path.",
+        )
+    return files
+
+
+def csv_header(files: Sequence[Path], raw: Csv) -> list[str]:
+    """Return the columns of CSV files; raise UnreadableFile or MissingColumn if they are not the same in all."""
+    first = _header(files[0], raw)
+    for file in files[1:]:
+        other = _header(file, raw)
+        if other != first:
+            raise MissingColumn(
+                f"'{file.name}' has the columns {', '.join(other)}, but '{files[0].name}' has {', '.join(first)}.",
+                hint="Give files of another layout a source of their own.",
+            )
+    return first
+
+
+def _header(file: Path, raw: Csv) -> list[str]:
+    with file.open(encoding=raw.encoding, newline="") as lines:
+        try:
+            header = next(csv.reader(lines, delimiter=raw.delimiter), [])
+        except UnicodeDecodeError as error:
+            raise UnreadableFile(
+                f"'{file.name}' is not {raw.encoding}: {error.reason} at byte {error.start}.",
+                hint="Set the source's encoding, for example Csv(…, encoding='latin-1').",
+            ) from error
+    header = [name.strip().lstrip("\ufeff") for name in header]
+    if not any(header) or len(set(header)) < len(header):
+        raise UnreadableFile(f"'{file.name}', line 1: the header has {'a column twice' if any(header) else 'no columns'}.")
+    return header
+
+
+def check_structure(files: Sequence[Path], raw: Csv) -> None:
+    """Raise UnreadableFile with the first file and line whose structure is broken; slow, for after a failure."""
+    for file in files:
+        width = len(_header(file, raw))
+        begun = 1
+        try:
+            for place, row in _rows(file, raw):
+                begun = place.line
+                if row and len(row) != width:
+                    raise UnreadableFile(
+                        f"{place}: {len(row)} fields where the header has {width}.", hint="Mend or remove the line."
+                    )
+        except (csv.Error, UnicodeDecodeError) as error:
+            reason = "a quoted field is not closed" if "unexpected end" in str(error) else str(error)
+            raise UnreadableFile(
+                f"{file.name}, after line {begun}: {reason}; the file may be cut off. Nothing of it was loaded.",
+                hint="Fetch the file again, whole.",
+            ) from error
+
+
+def locate(value: str, files: Sequence[Path], raw: Csv, column: str = "") -> Place | None:
+    """Return the first line that holds `value` (in `column`, where the file has it), or None; slow, for messages."""
+    for file in files:
+        header = _header(file, raw)
+        position = header.index(column) if column in header else None
+        for place, row in _rows(file, raw):
+            fields = row if position is None else row[position : position + 1]
+            if any(field.strip() == value for field in fields):
+                return place
+    return None
+
+
+def _rows(file: Path, raw: Csv) -> Iterator[tuple[Place, list[str]]]:
+    """Each row with the line on which it begins; a quoted field may span several."""
+    with file.open(encoding=raw.encoding, newline="") as lines:
+        reader = csv.reader(lines, delimiter=raw.delimiter, strict=True)
+        next(reader, None)
+        begins = reader.line_num + 1
+        for row in reader:
+            yield Place(file, begins), row
+            begins = reader.line_num + 1

@@ -1,0 +1,184 @@
+"""Spark: a local session, EMR or Glue; the same definitions, SQL in Spark's spelling, the same files out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenure.define.source import Csv, Parquet
+from tenure.engines.base import EngineSettings
+from tenure.engines.files import check_structure, csv_header
+from tenure.errors import EngineError, MissingDependency
+from tenure.sql import Dialect
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+_LOCAL_OPTIONS = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.parquet.compression.codec": "snappy",
+    # Serial GC and the first compiler tier halve the start of a short local session.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+#: What the answers depend on, so no option may change it.
+_REQUIRED_OPTIONS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # Arrow batches of wide rows; and names that Hive would fold keep their case.
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+class SparkEngine:
+    """Runs SELECTs in Spark SQL. Give it a running session (Glue, EMR), or it starts a local one."""
+
+    dialect: Dialect = "spark"
+
+    def __init__(self, settings: EngineSettings, session: SparkSession | None = None) -> None:
+        self._session = session or _local_session(settings)
+        self._owned = session is None
+        for name, value in _REQUIRED_OPTIONS.items():
+            self._session.conf.set(name, value)
+        self.version = f"spark {self._session.version}"
+        self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
+        self._held: dict[str, DataFrame] = {}
+
+    def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
+        """Make raw files a relation; CSV values stay text."""
+        paths = [str(f) for f in files]
+        if isinstance(raw, Parquet):
+            frame = self._session.read.option("mergeSchema", "true").parquet(*paths)
+            frame.createOrReplaceTempView(relation)
+            return {f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString() for f in frame.schema}
+        header = csv_header(files, raw)
+        self._raw_files[relation] = (raw, files)
+        frame = (
+            self._session.read.options(
+                header="true",
+                sep=raw.delimiter,
+                encoding={"utf-8": "UTF-8", "latin-1": "ISO-8859-1"}[raw.encoding],
+                quote='"',
+                escape='"',
+                multiLine="true",
+                mode="FAILFAST",
+                enforceSchema="true",
+            )
+            .schema(", ".join(f"`{name}` STRING" for name in header))
+            .csv(paths)
+        )
+        frame.createOrReplaceTempView(relation)
+        return dict.fromkeys(header, "text")
+
+    def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
+        """Make a table's Parquet files a relation."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        fields = from_arrow_schema(schema)
+        if not files:
+            frame = self._session.createDataFrame([], fields)
+        else:
+            reader = self._session.read.schema(fields)
+            if partition_by:
+                root = files[0].parents[len(partition_by)]
+                reader = reader.option("basePath", str(root))
+            frame = reader.parquet(*(str(f) for f in files))
+        frame.select(*schema.names).createOrReplaceTempView(relation)
+
+    def hold(self, relation: str, select: str) -> None:
+        """Compute a SELECT into memory and disk."""
+        frame = self._checked(lambda: self._session.sql(select).persist())
+        self._checked(frame.count)
+        if relation in self._held:
+            self._held.pop(relation).unpersist()
+        self._held[relation] = frame
+        frame.createOrReplaceTempView(relation)
+
+    def schema(self, select: str) -> pa.Schema:
+        """Return the columns and types of a SELECT."""
+        import pyarrow as pa
+        from pyspark.sql.pandas.types import to_arrow_schema
+
+        found = to_arrow_schema(self._checked(lambda: self._session.sql(select)).schema)
+        utc = pa.timestamp("us", tz="UTC")
+        return pa.schema([pa.field(f.name, utc if pa.types.is_timestamp(f.type) else f.type) for f in found])
+
+    def run(self, select: str) -> pa.Table:
+        """Return a SELECT's rows."""
+        import pyarrow as pa
+
+        frame = self._checked(lambda: self._session.sql(select))
+        batches = self._checked(frame._collect_as_arrow)
+        return pa.Table.from_batches(batches) if batches else self.schema(select).empty_table()
+
+    def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
+        """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
+        incoming = folder / f"_incoming-{uuid.uuid4().hex[:12]}"
+        frame = self._checked(lambda: self._session.sql(select))
+        # One file a partition, its rows in the SELECT's order: what the embedded engine writes.
+        frame = frame.repartition(*partition_by).sortWithinPartitions(*partition_by) if partition_by else frame.coalesce(1)
+        writer = frame.write.partitionBy(*partition_by) if partition_by else frame.write
+        self._checked(lambda: writer.parquet(str(incoming)))
+        moved: list[Path] = []
+        for file in sorted(incoming.rglob("part-*.parquet")):
+            target = folder / file.relative_to(incoming)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            moved.append(file.rename(target))
+        shutil.rmtree(incoming)
+        return moved
+
+    def close(self) -> None:
+        """Let go of held relations, and stop the session if this engine started it."""
+        for frame in self._held.values():
+            frame.unpersist()
+        if self._owned:
+            self._session.stop()
+
+    def _checked(self, action: Any) -> Any:
+        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import PySparkException
+
+        try:
+            return action()
+        except (Py4JJavaError, PySparkException) as error:
+            for raw, files in self._raw_files.values():
+                check_structure(files, raw)
+            reason = str(error).splitlines()[0]
+            raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
+
+
+def _local_session(settings: EngineSettings) -> SparkSession:
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingDependency(
+            "the Spark engine needs pyspark, which is not installed.", hint="Run pip install 'tenure[spark]'."
+        ) from error
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        raise MissingDependency(
+            "the Spark engine needs Java 17, and neither JAVA_HOME nor a 'java' on the PATH is there.",
+            hint="Install it (Debian: apt-get install openjdk-17-jre-headless), or set [engine] name = 'duckdb'.",
+        )
+    # Workers must run this Python; the PATH's may lack pyarrow.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    threads = settings.threads or "*"
+    builder = SparkSession.builder.master(f"local[{threads}]").appName("tenure")
+    memory = settings.memory.upper().replace("GB", "g").replace("MB", "m")
+    for name, value in {**_LOCAL_OPTIONS, "spark.driver.memory": memory, **settings.options}.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,165 @@
+"""Every error that a user of Tenure can meet.
+
+    TenureError
+    ├── ProjectError            the bank's own files
+    │   ├── InvalidConfig         tenure.toml: unknown key, wrong value
+    │   ├── InvalidDefinition     sources.py, churn.py, features/*.py: a definition that can't stand
+    │   ├── UnknownColumn         a definition reads a column its source does not have
+    │   └── UnknownSource         a definition reads a source the project does not have
+    ├── InputError              the bank's raw data
+    │   ├── MissingFile           nothing matches the path
+    │   ├── MissingColumn         the file or query lacks a column
+    │   ├── UnreadableFile        broken structure: an unclosed quote, a row of another width, not Parquet
+    │   ├── BadValue              a value that is not of its column's type
+    │   ├── DuplicateKey          two rows claim one key
+    │   ├── EmptyTable            no rows at all
+    │   └── WarehouseError        the database can't be reached or refuses the query
+    ├── LabelError              the churn definition does not fit the data
+    │   ├── CensoredHorizon       the horizon is longer than the data
+    │   ├── OneClassTarget        nobody, or everybody, churns
+    │   └── EmptySplit            a split would hold no rows
+    ├── EngineError             where it runs
+    │   ├── MissingDependency     an optional package or Java is not installed
+    │   └── Unsupported           this engine can't do it; carries the reason
+    ├── StoreError              the lake
+    │   ├── MissingTable          a stage's input is not built yet
+    │   └── LakeBusy              another run holds the lake
+    ├── CheckFailed             a table broke its contract; nothing of it was committed
+    └── ModelError              training, scoring, explaining
+        ├── MissingFeature        a model wants a column that the frame lacks
+        ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
+        └── AdditivityError       SHAP values that do not add up to the prediction
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class TenureError(Exception):
+    """A mistake that the user can mend: what happened, and in `hint` what to do or run next."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ProjectError(TenureError):
+    """The bank's own files are wrong."""
+
+
+class InvalidConfig(ProjectError):
+    """A key of tenure.toml is unknown or holds a value that is not allowed."""
+
+
+class InvalidDefinition(ProjectError):
+    """A definition in sources.py, churn.py or features/*.py can't stand."""
+
+
+class UnknownColumn(ProjectError):
+    """A definition reads a column that its source does not have."""
+
+
+class UnknownSource(ProjectError):
+    """A definition reads a source that the project does not have."""
+
+
+class InputError(TenureError):
+    """The bank's raw data are wrong; nothing was written."""
+
+
+class MissingFile(InputError):
+    """No file matches a source's path."""
+
+
+class MissingColumn(InputError):
+    """A file or query lacks a column that the source declares."""
+
+
+class UnreadableFile(InputError):
+    """A file's structure is broken."""
+
+
+class BadValue(InputError):
+    """A value is not of its column's type."""
+
+
+class DuplicateKey(InputError):
+    """Two rows of a source claim the same key."""
+
+
+class EmptyTable(InputError):
+    """A source has no rows."""
+
+
+class WarehouseError(InputError):
+    """The database can't be reached, or refuses the query."""
+
+
+class LabelError(TenureError):
+    """The churn definition does not fit the data."""
+
+
+class CensoredHorizon(LabelError):
+    """The horizon ends after the data for every snapshot."""
+
+
+class OneClassTarget(LabelError):
+    """The label has one class, or too few churners to learn from."""
+
+
+class EmptySplit(LabelError):
+    """A split would hold no rows."""
+
+
+class EngineError(TenureError):
+    """The engine can't run."""
+
+
+class MissingDependency(EngineError):
+    """An optional package, or Java, is not installed."""
+
+
+class Unsupported(EngineError):
+    """The engine can't do what was asked; the message carries the reason."""
+
+
+class StoreError(TenureError):
+    """The lake can't be read or written."""
+
+
+class MissingTable(StoreError):
+    """A table that a stage reads is not built yet."""
+
+
+class LakeBusy(StoreError):
+    """Another run holds the lake's lock."""
+
+
+class CheckFailed(TenureError):
+    """A table broke its contract; nothing of it was committed."""
+
+
+class ModelError(TenureError):
+    """Training, scoring or explaining failed."""
+
+
+class MissingFeature(ModelError):
+    """A model wants a feature that the frame lacks."""
+
+
+class UnsafeModelFile(ModelError):
+    """A model file holds a type that is not on the trusted list."""
+
+
+class AdditivityError(ModelError):
+    """SHAP values and the base value do not add up to the model's margin."""
+
+
+def choices(names: Iterable[str], most: int = 12) -> str:
+    """Return the allowed names, sorted and comma-separated, cut after `most` with a count of the rest."""
+    ordered = sorted(names)
+    rest = len(ordered) - most
+    shown = ", ".join(ordered[:most])
+    return f"{shown}, … ({rest} more)" if rest > 0 else shown

@@ -1,0 +1,266 @@
+"""The stages that SQL makes: from raw rows to the training set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from tenure.define.churn import BalanceDecline, Inactivity
+from tenure.define.feature import Aggregate
+from tenure.define.snapshot import SnapshotPlan
+from tenure.define.source import Csv, Parquet, Postgres, Source
+from tenure.engines.files import locate, matching_files
+from tenure.engines.warehouse import land
+from tenure.errors import BadValue, DuplicateKey, EmptyTable, InputError, InvalidConfig
+from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.tables import features as features_table
+from tenure.tables import labels as labels_table
+from tenure.tables import snapshots as snapshots_table
+from tenure.tables import splits as splits_table
+from tenure.tables import staging as staging_table
+from tenure.tables import training_set as training_set_table
+
+_INTAKE = pa.schema(
+    [
+        ("source", pa.string()),
+        ("fingerprint", pa.string()),
+        ("rows_read", pa.int64()),
+        ("rows_staged", pa.int64()),
+        ("duplicates_dropped", pa.int64()),
+        ("rows_quarantined", pa.int64()),
+        ("reasons", pa.string()),
+        ("first_event", pa.timestamp("us", tz="UTC")),
+        ("last_event", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+def staging(work: Work) -> Outcome:
+    """Stage every source; raises an InputError, with nothing of that source written, if its data are wrong."""
+    outcome = Outcome()
+    known = _intake(work)
+    facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
+    for source in work.project.sources.values():
+        files = _raw_files(work, source)
+        made_of = _made_of(work, source, files)
+        current = work.lake.find(f"staging/{source.name}")
+        if current and current.fingerprint == made_of and facts.get(source.name, {}).get("fingerprint") == made_of:
+            outcome.add(current, built=False)
+            continue
+        facts[source.name] = _stage(work, source, files, made_of, outcome)
+        work.lake.write("intake", pa.Table.from_pylist(list(facts.values()), schema=_INTAKE), fingerprint=made_of)
+    quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
+    outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""
+    return outcome
+
+
+def _stage(
+    work: Work, source: Source, files: dict[str, list[Path]], made_of: str, outcome: Outcome
+) -> dict[str, object]:
+    engine = work.engine
+    for name, raw in source.raws.items():
+        engine.read(name, Parquet("landed") if isinstance(raw, Postgres) else raw, files[name])
+    raw_rows = staging_table.raw_rows(source, engine.dialect)
+    raw_types = {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in engine.schema(raw_rows)}
+    engine.hold(
+        staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text
+    )
+    counted = engine.run(
+        f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {staging_table.TYPED} GROUP BY quarantine_reason"
+    ).to_pylist()
+    rows_read = sum(row["n"] for row in counted)
+    if not rows_read:
+        raise EmptyTable(
+            f"source '{source.name}' has no rows ({_named(source, files)}).", hint="Check the files or the query."
+        )
+    reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
+    rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
+    losers = sum(int(row["claims"]) - 1 for row in rivals)
+    if reasons.total() + losers > source.quarantine * rows_read:
+        raise _refusal(source, files, reasons, rivals, rows_read)
+    if reasons:
+        set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
+        work.write(set_aside, f"quarantine/{source.name}", made_of)
+    version, checks = work.write(
+        staging_table.staging(work.project, source, engine.dialect), f"staging/{source.name}", made_of
+    )
+    outcome.add(version, built=True, checks=checks)
+    return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
+
+
+def _facts(
+    work: Work, source: Source, made_of: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
+) -> dict[str, object]:
+    work.scan([source.name])
+    span = work.engine.run(f"SELECT MIN(event_time) AS first, MAX(event_time) AS last FROM {source.name}").to_pylist()[0]
+    kinds = Counter[str]()
+    for reason, rows in reasons.items():
+        kinds[": ".join(reason.split(": ")[:2])] += rows
+    if losers:
+        kinds["key claimed by another row"] = losers
+    quarantined = reasons.total() + losers
+    return {
+        "source": source.name,
+        "fingerprint": made_of,
+        "rows_read": rows_read,
+        "rows_staged": staged,
+        "duplicates_dropped": rows_read - staged - quarantined,
+        "rows_quarantined": quarantined,
+        "reasons": "; ".join(f"{kind} ({rows})" for kind, rows in sorted(kinds.items())),
+        "first_event": span["first"],
+        "last_event": span["last"],
+    }
+
+
+def _refusal(
+    source: Source, files: dict[str, list[Path]], reasons: Counter[str], rivals: list[dict[str, object]], rows_read: int
+) -> InputError:
+    bad = reasons.total()
+    allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
+    hint = f"Mend the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …)."
+    if reasons:
+        first = min(reasons)
+        column, _, problem = first.partition(": ")
+        value = problem.partition(": ")[2]
+        place = _place(source, files, value, source.column(column).raw_name) if value else ""
+        return BadValue(
+            f"source '{source.name}', column '{column}': {problem}{place}; {bad:,} bad rows in all, {allowed}.", hint=hint
+        )
+    key = {k: v for k, v in rivals[0].items() if k != "claims"}
+    told = ", ".join(f"{name}={value}" for name, value in key.items())
+    place = _place(source, files, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
+    return DuplicateKey(
+        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {told}{place}; "
+        f"{len(rivals):,} such keys in all, {allowed}.",
+        hint=hint,
+    )
+
+
+def _place(source: Source, files: dict[str, list[Path]], value: str, column: str) -> str:
+    for name, raw in source.raws.items():
+        place = locate(value, files[name], raw, column) if isinstance(raw, Csv) else None
+        if place:
+            return f" ({place})"
+    return f" ({_named(source, files)})"
+
+
+def _named(source: Source, files: dict[str, list[Path]]) -> str:
+    first = [f"{paths[0].name}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}" for paths in files.values()]
+    return ", ".join(first)
+
+
+def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
+    asked_by = f"source '{source.name}'"
+    found: dict[str, list[Path]] = {}
+    for name, raw in source.raws.items():
+        if isinstance(raw, Postgres):
+            found[name] = [land(raw, work.lake.folder / "landing" / f"{source.name}-{name}", asked_by=asked_by)]
+        else:
+            found[name] = matching_files(raw, work.data, asked_by=asked_by)
+    return found
+
+
+def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
+    stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for paths in files.values() for f in paths]
+    return fingerprint([work.dialect, repr(source), work.project.entity, stats])
+
+
+def _intake(work: Work) -> dict[str, dict[str, object]]:
+    if work.lake.find("intake") is None:
+        return {}
+    return {row["source"]: row for row in work.lake.read("intake").to_pylist()}
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The snapshot dates, the first day that the data do not cover, and the labelled spans."""
+
+    dates: tuple[date, ...]
+    data_end: date
+
+
+def calendar(work: Work) -> Calendar:
+    """Return the run's dates: as tenure.toml says, else from the staged events."""
+    facts = _intake(work)
+    for source in work.project.sources:
+        work.require(source)
+    events = [facts[name] for name in _event_sources(work)]
+    first_event = min(_day(row["first_event"]) for row in events)
+    data_end = work.config.data.end or max(_day(row["last_event"]) for row in events)
+    longest = max((w.days for w in work.project.windows), default=0)
+    section = work.config.snapshots
+    plan = SnapshotPlan(
+        every=section.every,
+        first=section.first or first_event + timedelta(days=longest),
+        last=min(section.last or data_end, data_end),
+    )
+    if plan.first > plan.last:
+        raise InvalidConfig(
+            f"[snapshots] would begin on {plan.first} and end on {plan.last}: events run from {first_event}, "
+            f"the longest window is {longest} days and the data end before {data_end}.",
+            hint="Set [snapshots] first in tenure.toml, or use shorter windows.",
+        )
+    return Calendar(plan.dates(), data_end)
+
+
+def _event_sources(work: Work) -> Sequence[str]:
+    """Sources of dated activity: those that windows or churn events read."""
+    project = work.project
+    windowed = [
+        v.source for v in project.views.values() if any(isinstance(f, Aggregate) and f.windows for f in v.features)
+    ]
+    churn = [e.source for e in project.churn.events if isinstance(e, Inactivity | BalanceDecline)]
+    return list(dict.fromkeys([*windowed, *churn])) or list(project.sources)
+
+
+def _day(instant: object) -> date:
+    if not isinstance(instant, datetime):
+        raise EmptyTable("a staged source has no event time.", hint="Run 'tenure staging'.")
+    return instant.date()
+
+
+def snapshots(work: Work) -> Outcome:
+    """Build the snapshots table."""
+    outcome = Outcome()
+    work.build(snapshots_table.snapshots(work.project, work.dialect, calendar(work).dates), outcome)
+    return outcome
+
+
+def features(work: Work) -> Outcome:
+    """Build the features table."""
+    outcome = Outcome()
+    work.build(features_table.features(work.project, work.dialect, calendar(work).dates), outcome)
+    outcome.message = f"{len(work.project.columns)} columns"
+    return outcome
+
+
+def labels(work: Work) -> Outcome:
+    """Build the labels table."""
+    outcome, days = Outcome(), calendar(work)
+    work.build(labels_table.generate_churn_label(work.project, work.dialect, days.dates, days.data_end), outcome)
+    return outcome
+
+
+def splits(work: Work) -> Outcome:
+    """Build the splits table and its proof."""
+    outcome, days = Outcome(), calendar(work)
+    spans = labels_table.label_dates(work.project.churn, days.dates, days.data_end)
+    section = work.config.splits
+    plan = splits_table.SplitPlan(test_snapshots=section.test_snapshots, validation_share=section.validation_share)
+    work.build(splits_table.splits(work.project, work.dialect, spans, plan), outcome)
+    rows = outcome.rows
+    work.build(splits_table.split_proof(work.project), outcome)
+    outcome.rows = rows
+    return outcome
+
+
+def training_set(work: Work) -> Outcome:
+    """Build the training set."""
+    outcome = Outcome()
+    work.build(training_set_table.training_set(work.project, work.dialect), outcome)
+    return outcome

@@ -1,0 +1,103 @@
+"""Looking without building: the SQL of a stage, the check of all definitions against the data, the state of the lake."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from tenure.define.source import Parquet, Postgres, Source
+from tenure.engines.files import matching_files
+from tenure.engines.warehouse import land
+from tenure.pipeline.data import calendar
+from tenure.pipeline.work import Work
+from tenure.sql import DIALECTS, Dialect, Select
+from tenure.store.runs import last_runs
+from tenure.tables import features, labels, snapshots, splits, staging, training_set
+
+#: Stages that SQL makes; the others train, score and explain in Python.
+SQL_STAGES = ("staging", "snapshots", "features", "labels", "splits", "training_set")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked and found right."""
+
+    subject: str
+    told: str
+
+
+def statements(work: Work, stage: str, dialect: Dialect) -> list[Select]:
+    """Return the SELECTs of a stage. Staging reads the raw files' headers; the rest need the staged tables' dates."""
+    if stage == "staging":
+        with tempfile.TemporaryDirectory() as folder:
+            return [s for source in work.project.sources.values() for s in _staging(work, source, Path(folder))]
+    days = calendar(work)
+    return _compiled(work, stage, dialect, days.dates, days.data_end)
+
+
+def check(work: Work) -> list[Finding]:
+    """Check every definition against the sources, before anything runs; return what was found right.
+
+    The definitions were validated together when the project was loaded. Here raw files are found and their
+    columns compared, the bank's SELECTs planned, and every table compiled for both engines. Raises the first error.
+    """
+    project = work.project
+    found = [
+        Finding("definitions", f"{len(project.sources)} sources, {len(project.columns)} feature columns, 1 churn definition")
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for source in project.sources.values():
+            _staging(work, source, Path(folder))
+            found.append(Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}"))
+    sample = (date(2024, 1, 31), date(2024, 4, 30), date(2030, 1, 31))
+    end = sample[-1] + timedelta(days=project.churn.gap + project.churn.horizon)
+    for dialect in DIALECTS:
+        selects = [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
+        found.append(Finding(f"SQL for {dialect}", f"{len(selects)} tables compile"))
+    return found
+
+
+def state(work: Work) -> list[dict[str, object]]:
+    """Return each stage's newest record of the run ledger, in the stages' order; empty before the first run."""
+    return list(last_runs(work.lake).values())
+
+
+def _compiled(
+    work: Work, stage: str, dialect: Dialect, dates: Sequence[date], data_end: date, *, test_snapshots: int = 0
+) -> list[Select]:
+    project = work.project
+    if stage == "snapshots":
+        return [snapshots.snapshots(project, dialect, dates)]
+    if stage == "features":
+        return [features.features(project, dialect, dates)]
+    if stage == "labels":
+        return [labels.generate_churn_label(project, dialect, dates, data_end)]
+    if stage == "splits":
+        section = work.config.splits
+        plan = splits.SplitPlan(
+            test_snapshots=test_snapshots or section.test_snapshots, validation_share=section.validation_share
+        )
+        spans = labels.label_dates(project.churn, dates, data_end)
+        return [splits.splits(project, dialect, spans, plan), splits.split_proof(project)]
+    return [training_set.training_set(project, dialect)]
+
+
+def _staging(work: Work, source: Source, folder: Path) -> list[Select]:
+    """Plan a source's staging over the real raw columns, reading no rows."""
+    engine, asked_by = work.engine, f"source '{source.name}'"
+    for name, raw in source.raws.items():
+        if isinstance(raw, Postgres):
+            empty = replace(raw, query=f"SELECT * FROM ({raw.query.strip().rstrip(';')}) AS planned LIMIT 0")
+            engine.read(name, Parquet("landed"), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
+        else:
+            engine.read(name, raw, matching_files(raw, work.data, asked_by=asked_by))
+    planned = engine.schema(staging.raw_rows(source, engine.dialect))
+    raw_types = {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
+    typed = staging.typed_rows(work.project, source, engine.dialect, raw_types)
+    engine.schema(typed.text)
+    return [typed, staging.staging(work.project, source, engine.dialect)]

@@ -1,0 +1,63 @@
+"""Running stages: compile → run → check → commit → record the latency."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from tenure.errors import TenureError
+from tenure.pipeline import data, deliver, learn
+from tenure.pipeline.work import Outcome, Work
+from tenure.store.runs import StageRun
+
+#: The function that does each stage; a stage may read the tables of those above it.
+STAGES: dict[str, Callable[[Work], Outcome]] = {
+    "staging": data.staging,
+    "snapshots": data.snapshots,
+    "features": data.features,
+    "labels": data.labels,
+    "splits": data.splits,
+    "training_set": data.training_set,
+    "train": learn.train,
+    "evaluate": learn.evaluate,
+    "score": learn.score,
+    "explain": learn.explain,
+    "segment": learn.segment,
+    "report": deliver.report,
+}
+
+
+def run(work: Work, stages: Iterable[str] = tuple(STAGES)) -> Iterator[StageRun]:
+    """Run stages in order and yield each one's record as it ends; the lake is locked for the whole run.
+
+    A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
+    recorded as 'failed' and its error raised; what it had begun is not visible.
+    """
+    with work.lake.locked():
+        for stage in stages:
+            yield _run_stage(work, stage)
+
+
+def _run_stage(work: Work, stage: str) -> StageRun:
+    record = StageRun(run_id=work.run_id, stage=stage)
+    begun = time.perf_counter()
+    try:
+        outcome = STAGES[stage](work)
+    except TenureError as error:
+        record.status, record.message = "failed", error.message
+        record.seconds = time.perf_counter() - begun
+        record.record(work.lake)
+        raise
+    record.status = "built" if outcome.built else "current"
+    record.rows, record.versions, record.fingerprint = outcome.rows, outcome.versions, outcome.fingerprint
+    record.checks, record.message = outcome.checks, outcome.message
+    record.engine = work.engine_version
+    record.seconds = time.perf_counter() - begun
+    record.record(work.lake)
+    return record
+
+
+def stages_between(first: str, last: str) -> Sequence[str]:
+    """Return the stages from `first` to `last`, both included."""
+    names = list(STAGES)
+    return names[names.index(first) : names.index(last) + 1]

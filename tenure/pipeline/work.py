@@ -1,0 +1,191 @@
+"""Work: one run's project, settings, lake and engine, and how a table is built: check, then commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from uuid import uuid4
+
+import pyarrow as pa
+
+import tenure
+from tenure.config import Config, load_config
+from tenure.define.contract import CheckResult, Contract, contracts
+from tenure.define.project import Project, load_project
+from tenure.engines import open_engine
+from tenure.engines.base import Engine, EngineSettings
+from tenure.errors import CheckFailed, MissingTable
+from tenure.quality.checks import require_passed, run_checks
+from tenure.sql import Dialect, Select
+from tenure.store.lake import Lake, TableVersion
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a stage did: whether anything was built, the rows and versions, the checks that passed."""
+
+    built: bool = False
+    rows: int = 0
+    fingerprint: str = ""
+    versions: dict[str, int] = field(default_factory=dict)
+    checks: list[CheckResult] = field(default_factory=list)
+    message: str = ""
+
+    def add(self, version: TableVersion, *, built: bool, checks: Sequence[CheckResult] = ()) -> None:
+        """Count a table that the stage built or found current."""
+        self.built |= built
+        self.rows += version.rows
+        self.fingerprint = version.fingerprint
+        self.versions[version.table] = version.version
+        self.checks += checks
+
+
+class Work:
+    """A project at work. Use it as a context manager: it closes the engine."""
+
+    def __init__(self, folder: Path, config: Config, project: Project, data: Path | None = None) -> None:
+        self.folder, self.config, self.project = folder, config, project
+        self.data = data or folder / config.data.path
+        self.lake = Lake(folder / config.lake.path)
+        self.output = folder / config.output.path
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
+        self.contracts: dict[str, Contract] = contracts(project)
+        self._engine: Engine | None = None
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, data: Path | None = None, engine: str = "", overrides: dict[str, dict[str, object]] | None = None
+    ) -> Work:
+        """Return the project in `folder`, ready to work; `data` and `engine` go before tenure.toml."""
+        put_over = {section: dict(keys) for section, keys in (overrides or {}).items()}
+        if engine:
+            put_over.setdefault("engine", {})["name"] = engine
+        config = load_config(folder, put_over)
+        return cls(folder, config, load_project(folder, config.project.name), data)
+
+    def __enter__(self) -> Work:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, started when it is first needed."""
+        if self._engine is None:
+            section = self.config.engine
+            self._engine = open_engine(
+                EngineSettings(
+                    name=section.name, memory=section.memory, threads=section.threads, options=section.options
+                )
+            )
+        return self._engine
+
+    def use_engine(self, engine: Engine) -> None:
+        """Compute with a running engine: Glue's session, or one that several runs share."""
+        self._engine = engine
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the configured engine, without starting it."""
+        return self._engine.dialect if self._engine else self.config.engine.name
+
+    @property
+    def engine_version(self) -> str:
+        """The engine's name and version if it was started, else ''."""
+        return self._engine.version if self._engine else ""
+
+    @cached_property
+    def definitions(self) -> str:
+        """The fingerprint of the definitions and of Tenure itself."""
+        return fingerprint([self.project.fingerprint, tenure.__version__])
+
+    def stored(self, relation: str) -> str:
+        """Return the table's place in the lake: sources are under staging/."""
+        return f"staging/{relation}" if relation in self.project.sources else relation
+
+    def require(self, relation: str) -> TableVersion:
+        """Return a table's newest version, or raise MissingTable naming the stage to run."""
+        stage = "staging" if relation in self.project.sources else relation
+        return self.lake.require(self.stored(relation), run={"split_proof": "splits", "intake": "staging"}.get(stage, stage))
+
+    def scan(self, relations: Iterable[str]) -> None:
+        """Make tables of the lake known to the engine."""
+        for relation in relations:
+            version = self.require(relation)
+            self.engine.scan(relation, version.files, version.schema, version.partition_by)
+
+    def read(self, relation: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table's rows."""
+        self.require(relation)
+        return self.lake.read(self.stored(relation), columns=columns)
+
+    def build(self, select: Select, outcome: Outcome) -> TableVersion:
+        """Build a table from its SELECT unless it is current; count it in `outcome`.
+
+        Raises CheckFailed, with nothing committed, if its rows break the table's contract.
+        """
+        inputs = [self.require(relation) for relation in select.reads]
+        made_of = fingerprint([self.dialect, select.text, *(i.fingerprint for i in inputs)])
+        current = self.lake.find(select.table)
+        if current and current.fingerprint == made_of:
+            outcome.add(current, built=False)
+            return current
+        self.scan(select.reads)
+        version, checks = self.write(select, select.table, made_of)
+        outcome.add(version, built=True, checks=checks)
+        return version
+
+    def write(self, select: Select, table: str, made_of: str) -> tuple[TableVersion, list[CheckResult]]:
+        """Write a SELECT's rows as a table of the lake, checked against its contract first."""
+        contract = self.contracts.get(select.table)
+        partition_by = contract.partition_by if contract else ()
+        self.lake.sweep(table)
+        schema = self.engine.schema(select.text)
+        files = self.engine.write(select.text, self.lake.path(table), partition_by)
+        checks: list[CheckResult] = []
+        try:
+            if contract:
+                self.scan([contract.same_rows_as] if contract.same_rows_as else [])
+                self.engine.scan("checked", files, schema, partition_by)
+                checks = run_checks(self.engine, contract, "checked")
+                require_passed(checks)
+        except CheckFailed:
+            for file in files:
+                with suppress(FileNotFoundError):
+                    file.unlink()
+            raise
+        return self.lake.commit(table, files, schema, partition_by=partition_by, fingerprint=made_of), checks
+
+    def keep(self, table: str, rows: pa.Table, made_of: str, outcome: Outcome) -> TableVersion:
+        """Commit Arrow rows as a table and count it in `outcome`."""
+        self.lake.sweep(table)
+        version = self.lake.write(table, rows, fingerprint=made_of)
+        outcome.add(version, built=True)
+        return version
+
+    def find_current(self, tables: Sequence[str], made_of: str, outcome: Outcome) -> bool:
+        """Return whether every table is there and made of just this; if so they are counted in `outcome`."""
+        found = [self.lake.find(table) for table in tables]
+        if any(version is None or version.fingerprint != made_of for version in found):
+            return False
+        for version in found:
+            if version is None:
+                raise MissingTable("unreachable: checked above")
+            outcome.add(version, built=False)
+        return True
+
+
+def fingerprint(parts: Iterable[object]) -> str:
+    """Return a short hash of the parts, in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(str(part).encode() + b"\0")
+    return digest.hexdigest()[:16]

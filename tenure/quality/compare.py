@@ -1,0 +1,66 @@
+"""Two builds of one table, compared cell by cell: engine against engine, or run against run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: Engines may round the last bits of a DOUBLE differently; everything else must be equal.
+RELATIVE_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many cells of a table were compared, how many differ, and the first that does."""
+
+    table: str
+    rows: int
+    columns: int
+    different_cells: int
+    example: str = ""
+
+    @property
+    def equal(self) -> bool:
+        """Whether every cell is equal."""
+        return self.different_cells == 0
+
+
+def compare(table: str, left: pa.Table, right: pa.Table, keys: Sequence[str]) -> Comparison:
+    """Return the comparison of two tables after sorting both by `keys`.
+
+    DOUBLE cells are equal within a relative 1e-9, null equals null, all else is equal exactly. Other columns or
+    another number of rows count as one difference, with the example telling which.
+    """
+    if left.column_names != right.column_names:
+        odd = sorted(set(left.column_names) ^ set(right.column_names))
+        return Comparison(table, left.num_rows, left.num_columns, 1, f"columns differ: {', '.join(odd) or 'order'}")
+    if left.num_rows != right.num_rows:
+        return Comparison(table, left.num_rows, left.num_columns, 1, f"{left.num_rows} rows against {right.num_rows}")
+    order = [(key, "ascending") for key in keys]
+    left, right = left.sort_by(order), right.sort_by(order)
+    different, example = 0, ""
+    for name in left.column_names:
+        unequal = _unequal(left[name].combine_chunks(), right[name].combine_chunks())
+        count = pc.sum(unequal).as_py() or 0
+        if count and not example:
+            row = pc.index(unequal, True).as_py()
+            place = ", ".join(f"{key}={left[key][row]}" for key in keys)
+            example = f"{name} at {place}: {left[name][row]} against {right[name][row]}"
+        different += count
+    return Comparison(table, left.num_rows, left.num_columns, different, example)
+
+
+def _unequal(left: pa.Array, right: pa.Array) -> pa.Array:
+    """True where the cells differ; never null."""
+    if left.type != right.type:
+        right = right.cast(left.type)
+    if pa.types.is_floating(left.type):
+        size = pc.max_element_wise(pc.abs(left), pc.abs(right))
+        equal = pc.less_equal(pc.abs(pc.subtract(left, right)), pc.multiply(size, RELATIVE_TOLERANCE))
+    else:
+        equal = pc.equal(left, right)
+    both_null = pc.and_(pc.is_null(left), pc.is_null(right))
+    return pc.invert(pc.or_(pc.fill_null(equal, False), both_null))

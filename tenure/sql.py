@@ -1,0 +1,196 @@
+"""The operations that engines spell differently, and the bank's own conditions: parsed, checked, printed.
+
+sqlglot parses and prints within one dialect; it never translates, because it translates some functions
+silently wrong (DuckDB's `log` is base 10, Spark's is natural).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeAlias
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from tenure.errors import InvalidDefinition, UnknownColumn, choices
+
+Dialect: TypeAlias = Literal["duckdb", "spark"]
+
+DIALECTS: tuple[Dialect, ...] = ("duckdb", "spark")
+
+#: One row an operation; {0}, {1} are its operands.
+OPERATIONS: dict[str, dict[Dialect, str]] = {
+    "days_between": {
+        "duckdb": "date_diff('day', {0}, {1})",
+        "spark": "CAST(datediff({1}, {0}) AS BIGINT)",
+    },
+    "full_match": {"duckdb": "regexp_full_match({0}, '{1}')", "spark": "{0} RLIKE '^({1})$'"},
+    "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
+    "sha256": {"duckdb": "sha256({0})", "spark": "sha2({0}, 256)"},
+    "parse_time": {"duckdb": "try_strptime({0}, '{1}')", "spark": "try_to_timestamp({0}, '{1}')"},
+}
+
+#: Tenure's column type → the engine's.
+TYPE_NAMES: dict[Dialect, dict[str, str]] = {
+    "duckdb": {
+        "string": "VARCHAR",
+        "integer": "BIGINT",
+        "decimal": "DECIMAL(18, 2)",
+        "float": "DOUBLE",
+        "boolean": "BOOLEAN",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+    },
+    "spark": {
+        "string": "STRING",
+        "integer": "BIGINT",
+        "decimal": "DECIMAL(18, 2)",
+        "float": "DOUBLE",
+        "boolean": "BOOLEAN",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+    },
+}
+
+#: strptime directive → Java's DateTimeFormatter pattern, for Spark.
+_JAVA_PATTERNS = {
+    "%Y": "yyyy",
+    "%y": "yy",
+    "%m": "MM",
+    "%d": "dd",
+    "%H": "HH",
+    "%M": "mm",
+    "%S": "ss",
+    "%f": "SSSSSS",
+    "%b": "MMM",
+    "%j": "DDD",
+}
+
+
+@dataclass(frozen=True)
+class Select:
+    """A table as one SELECT: its name, its text in one dialect, and the relations it reads."""
+
+    table: str
+    text: str
+    reads: tuple[str, ...]
+
+
+def op(name: str, dialect: Dialect, *operands: str) -> str:
+    """Return the operation `name` on `operands`, as `dialect` spells it."""
+    return OPERATIONS[name][dialect].format(*operands)
+
+
+def quoted(name: str, dialect: Dialect) -> str:
+    """Return a raw column's name, quoted for the dialect."""
+    mark = '"' if dialect == "duckdb" else "`"
+    return mark + name.replace(mark, mark * 2) + mark
+
+
+def literal(text: str, dialect: Dialect) -> str:
+    """Return `text` as a SQL string; Spark also reads backslashes as escapes."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'") if dialect == "spark" else text.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def date_literal(day: date) -> str:
+    """Return a date as SQL."""
+    return f"DATE '{day.isoformat()}'"
+
+
+def midnight_literal(day: date) -> str:
+    """Return the instant at which `day` begins, as SQL."""
+    return f"TIMESTAMP '{day.isoformat()} 00:00:00'"
+
+
+def java_pattern(format_: str, *, asked_by: str) -> str:
+    """Return the Java pattern of a strptime format; raise InvalidDefinition for a directive it lacks."""
+    parts: list[str] = []
+    position = 0
+    while position < len(format_):
+        piece = format_[position : position + 2]
+        if piece.startswith("%"):
+            if piece not in _JAVA_PATTERNS:
+                raise InvalidDefinition(
+                    f"{asked_by} has format '{format_}' with the directive '{piece}'; "
+                    f"allowed: {', '.join(_JAVA_PATTERNS)}."
+                )
+            parts.append(_JAVA_PATTERNS[piece])
+            position += 2
+        else:
+            parts.append(f"''{piece[0]}''" if piece[0].isalpha() else piece[0])
+            position += 1
+    return "".join(parts)
+
+
+def condition(where: str, columns: Iterable[str], dialect: Dialect, *, relation: str, asked_by: str) -> str:
+    """Return the bank's own condition with every column qualified by `relation`.
+
+    Raises InvalidDefinition if it does not parse or is more than a condition on one row (a sub-query, an
+    aggregate, the clock), UnknownColumn if it reads a column that is not in `columns`.
+    """
+    try:
+        tree = sqlglot.parse_one(where, read=dialect, into=exp.Condition)
+    except SqlglotError as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidDefinition(f"{asked_by} has a where that is not SQL: {where!r}: {reason}") from error
+    _refuse_more_than_a_row(tree, where, asked_by)
+    known = set(columns)
+    for column in tree.find_all(exp.Column):
+        if column.name not in known:
+            raise UnknownColumn(
+                f"{asked_by} reads '{column.name}' in where={where!r}; columns: {choices(known)}.",
+                hint="Run 'tenure check'.",
+            )
+        column.set("table", exp.to_identifier(relation))
+    return tree.sql(dialect=dialect)
+
+
+def _refuse_more_than_a_row(tree: exp.Expression, where: str, asked_by: str) -> None:
+    forbidden = {
+        exp.Query: "a sub-query",
+        exp.AggFunc: "an aggregate",
+        exp.Window: "a window function",
+        exp.CurrentDate: "the current date, which changes the past",
+        exp.CurrentTimestamp: "the current time, which changes the past",
+    }
+    for kind, name in forbidden.items():
+        if tree.find(kind):
+            raise InvalidDefinition(f"{asked_by} has {name} in where={where!r}; allowed: a condition on one row.")
+
+
+def relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[str]:
+    """Return the tables that the bank's own SELECT reads; raise InvalidDefinition if it is not one SELECT."""
+    try:
+        tree = sqlglot.parse_one(select, read=dialect)
+    except SqlglotError as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidDefinition(f"{asked_by} has a select that is not SQL: {reason}") from error
+    if not isinstance(tree, exp.Query):
+        raise InvalidDefinition(f"{asked_by} has a select that is a {tree.key.upper()}; allowed: one SELECT.")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    return frozenset(t.name for t in tree.find_all(exp.Table)) - own
+
+
+def indented(lines: Iterable[str], spaces: int = 4) -> str:
+    """Return the lines joined, each behind `spaces` blanks."""
+    return "\n".join(" " * spaces + line for text in lines for line in text.splitlines())
+
+
+def column_list(columns: Sequence[tuple[str, str]], spaces: int = 4) -> str:
+    """Return a SELECT's columns, one a line, each (expression, comment) with its comment line above it."""
+    lines: list[str] = []
+    for number, (expression, comment) in enumerate(columns, start=1):
+        if comment:
+            lines.append(f"-- {comment}")
+        lines.append(expression + ("," if number < len(columns) else ""))
+    return indented(lines, spaces)
+
+
+def with_ctes(ctes: Sequence[tuple[str, str, str]], final: str) -> str:
+    """Return `WITH … final`; each CTE is (name, what its rows are, body)."""
+    blocks = [f"-- {comment}\n{name} AS (\n{indented([body])}\n)" for name, comment, body in ctes]
+    return "WITH\n" + ",\n".join(blocks) + "\n" + final

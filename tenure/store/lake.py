@@ -1,0 +1,189 @@
+"""The lake: Delta tables on disk. Engines write Parquet files; the lake commits them, all or nothing.
+
+    lake/
+    ├── staging/<source>/      ├── quarantine/<source>/      ├── snapshots/   ├── features/snapshot_date=…/
+    └── <table>/_delta_log/    a file that no commit names is invisible; the next write of its table sweeps it up
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from tenure.errors import LakeBusy, MissingTable
+
+_FINGERPRINT = "tenure.fingerprint"
+
+
+@dataclass(frozen=True)
+class TableVersion:
+    """A committed version of a table: its number, rows, files, columns, and what it was made of."""
+
+    table: str
+    version: int
+    rows: int
+    files: tuple[Path, ...]
+    schema: pa.Schema
+    partition_by: tuple[str, ...]
+    fingerprint: str
+
+
+class Lake:
+    """Delta tables under one folder. One run writes at a time; readers are never blocked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lake for writing; raise LakeBusy if another process does. A killed process lets go."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("a+") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                handle.seek(0)
+                raise LakeBusy(
+                    f"another run (process {handle.read() or 'unknown'}) is writing to '{self.folder}'.",
+                    hint="Wait for it to end, or stop it, then run again.",
+                ) from error
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield
+
+    def path(self, table: str) -> Path:
+        """Return the folder of a table, such as 'snapshots' or 'staging/customers'."""
+        return self.folder / table
+
+    def find(self, table: str, version: int | None = None) -> TableVersion | None:
+        """Return a table's newest (or the given) version, or None if it was never committed."""
+        try:
+            delta = DeltaTable(str(self.path(table)), version=version)
+        except TableNotFoundError:
+            return None
+        adds = pa.table(delta.get_add_actions(flatten=True))
+        files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
+        info = delta.history(1)[0]
+        return TableVersion(
+            table=table,
+            version=delta.version(),
+            rows=sum(adds.column("num_records").to_pylist()),
+            files=files,
+            schema=pa.schema(delta.schema().to_arrow()),
+            partition_by=tuple(delta.metadata().partition_columns),
+            fingerprint=str(info.get(_FINGERPRINT, "")),
+        )
+
+    def require(self, table: str, *, run: str = "run") -> TableVersion:
+        """Return a table's newest version; raise MissingTable, naming the command that makes it, if there is none."""
+        found = self.find(table)
+        if found is None:
+            raise MissingTable(f"table '{table}' is not built yet in '{self.folder}'.", hint=f"Run 'tenure {run}'.")
+        return found
+
+    def read(self, table: str, *, run: str = "run", columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table's rows as Arrow; raise MissingTable if it is not built."""
+        found = self.require(table, run=run)
+        if not found.files:
+            return found.schema.empty_table() if columns is None else found.schema.empty_table().select(list(columns))
+        dataset = DeltaTable(str(self.path(table))).to_pyarrow_dataset()
+        return dataset.to_table(columns=list(columns) if columns is not None else None)
+
+    def commit(
+        self,
+        table: str,
+        files: Sequence[Path],
+        schema: pa.Schema,
+        *,
+        partition_by: Sequence[str] = (),
+        fingerprint: str = "",
+        mode: str = "overwrite",
+    ) -> TableVersion:
+        """Make `files` (already in the table's folder) the table's content, or add them to it (mode 'append')."""
+        actions = [_add_action(self.path(table), file, partition_by) for file in files]
+        properties = CommitProperties(custom_metadata={_FINGERPRINT: fingerprint})
+        uri, arrow_schema = str(self.path(table)), _delta_schema(schema)
+        by = list(partition_by) or None
+        if DeltaTable.is_deltatable(uri):
+            DeltaTable(uri).create_write_transaction(
+                actions, mode, arrow_schema, partition_by=by, commit_properties=properties
+            )
+        else:
+            self.path(table).mkdir(parents=True, exist_ok=True)
+            create_table_with_add_actions(
+                uri, arrow_schema, actions, mode="error", partition_by=by, commit_properties=properties
+            )
+        return self.require(table)
+
+    def write(self, table: str, rows: pa.Table, *, fingerprint: str = "", mode: str = "overwrite") -> TableVersion:
+        """Write and commit Arrow rows as one file."""
+        rows = rows.cast(_utc(rows.schema))
+        self.path(table).mkdir(parents=True, exist_ok=True)
+        file = self.path(table) / f"part-{uuid4().hex[:12]}.parquet"
+        pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
+        return self.commit(table, [file], rows.schema, fingerprint=fingerprint, mode=mode)
+
+    def sweep(self, table: str) -> int:
+        """Delete files that no commit of the table names, left by a killed run; return how many."""
+        named = set(_named_files(self.path(table)))
+        orphans = [f for f in self.path(table).rglob("*.parquet") if "_delta_log" not in f.parts and f not in named]
+        for orphan in orphans:
+            orphan.unlink()
+        return len(orphans)
+
+
+def _named_files(folder: Path) -> Iterator[Path]:
+    for log in sorted((folder / "_delta_log").glob("*.json")):
+        for line in log.read_text().splitlines():
+            action: Mapping[str, Any] = json.loads(line)
+            if "add" in action:
+                yield folder / unquote(action["add"]["path"])
+
+
+def _add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:
+    relative = file.relative_to(folder)
+    values = {name: value for name, _, value in (part.partition("=") for part in relative.parts[:-1])}
+    return AddAction(
+        path=relative.as_posix(),
+        size=file.stat().st_size,
+        partition_values={name: values.get(name) for name in partition_by},
+        modification_time=int(file.stat().st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": pq.read_metadata(file).num_rows}),
+    )
+
+
+def _utc(schema: pa.Schema) -> pa.Schema:
+    kinds: list[tuple[Callable[[pa.DataType], bool], pa.DataType]] = [
+        (pa.types.is_timestamp, pa.timestamp("us", tz="UTC")),
+        (pa.types.is_large_string, pa.string()),
+        (pa.types.is_string_view, pa.string()),
+        (pa.types.is_dictionary, pa.string()),
+        (pa.types.is_null, pa.string()),
+    ]
+
+    def plain(type_: pa.DataType) -> pa.DataType:
+        return next((to for is_kind, to in kinds if is_kind(type_)), type_)
+
+    return pa.schema([pa.field(f.name, plain(f.type)) for f in schema])
+
+
+def _delta_schema(schema: pa.Schema) -> Any:
+    from deltalake import Schema
+
+    return Schema.from_arrow(_utc(schema))

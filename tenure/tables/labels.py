@@ -1,0 +1,169 @@
+"""Labels: did an eligible customer churn in the horizon after the gap.
+
+ eligible at t               t      gap
+ ────────────────────────────┊···········[ label_start ······· churn event? ······· label_end )───►
+                                          everything is read as it was known at label_end
+
+No row where the question has no answer: the horizon ends after the data, the customer left within the gap,
+or the event can't be measured. After femr's labelers and RelBench's churn tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from tenure.define.churn import AllOf, AnyOf, BalanceDecline, ChurnDefinition, Closure, Event, Inactivity
+from tenure.define.project import Project
+from tenure.errors import CensoredHorizon
+from tenure.sql import Dialect, Select, condition, with_ctes
+from tenure.tables.visible import dates_relation, days_before, qualified, same, visible_at, within
+
+Cte = tuple[str, str, str]
+
+
+def label_dates(churn: ChurnDefinition, dates: Sequence[date], data_end: date) -> list[tuple[date, date, date]]:
+    """Return (snapshot_date, label_start, label_end) of every snapshot whose horizon ends within the data.
+
+    `data_end` is the first day that the data do not cover. Raises CensoredHorizon if no snapshot is left.
+    """
+    spans = [(t, t + timedelta(days=churn.gap), t + timedelta(days=churn.gap + churn.horizon)) for t in dates]
+    whole = [span for span in spans if span[2] <= data_end]
+    if not whole:
+        raise CensoredHorizon(
+            f"churn definition '{churn.name}' looks {churn.gap} + {churn.horizon} days ahead, but the data end "
+            f"before {data_end} and the first snapshot is {min(dates)}: every label would be censored "
+            f"({churn.where_defined}).",
+            hint="Shorten the horizon or the gap, or begin the snapshots earlier ([snapshots] first).",
+        )
+    return whole
+
+
+def generate_churn_label(project: Project, dialect: Dialect, dates: Sequence[date], data_end: date) -> Select:
+    """Return one row per eligible (customer, snapshot_date): label_start, label_end (DATE) and churned (0 or 1).
+
+    Raises CensoredHorizon if the data end before the first snapshot's horizon does.
+    """
+    churn, keys = project.churn, project.entity.keys
+    spans = label_dates(churn, dates, data_end)
+    ctes: list[Cte] = [
+        (
+            "dates",
+            "snapshots whose horizon ends within the data",
+            dates_relation(("snapshot_date", "t", "label_start", "label_end"), [(d, d, s, e) for d, s, e in spans]),
+        ),
+        *_get_eligible_customers(project, dialect),
+    ]
+    event_ctes, joins, expression = _event(project, dialect, churn.event, [])
+    ctes += event_ctes
+    answered = (
+        f"SELECT {qualified(keys, 'e')}, e.snapshot_date, e.label_start, e.label_end,\n    {expression} AS churns\n"
+        "FROM eligible AS e" + "".join(joins)
+    )
+    ctes.append(("answered", "eligible customers with the answer, null where it can't be told", answered))
+    final = (
+        f"SELECT {', '.join(keys)}, snapshot_date, CAST(label_start AS DATE) AS label_start, "
+        "CAST(label_end AS DATE) AS label_end,\n    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned\n"
+        f"FROM answered\nWHERE churns IS NOT NULL\nORDER BY snapshot_date, {', '.join(keys)}"
+    )
+    reads = dict.fromkeys(("snapshots", project.entity.source))
+    reads |= dict.fromkeys(e.source for e in churn.events if not isinstance(e, Closure))
+    reads |= dict.fromkeys([churn.active.source] if churn.active else [])
+    return Select("labels", with_ctes(ctes, final), tuple(reads))
+
+
+def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
+    """Return the CTEs that end in `eligible`: whom the churn question is asked of at each snapshot.
+
+    Customers at t with the minimum tenure, active before t if the definition says so, not gone within the gap.
+    """
+    churn, keys = project.churn, project.entity.keys
+    row = (*keys, "snapshot_date")
+    customers = project.sources[project.entity.source]
+    ctes: list[Cte] = []
+    active_join = ""
+    if churn.active:
+        span = within(days_before("d.t", churn.active.within), "d.t")
+        known = visible_at("d.t")
+        body = _rows_in(project, churn.active.source, churn.active.where, f"{span}\n  AND {known}", dialect)
+        ctes.append(("active_before", f"customers with activity in the {churn.active.within} days before t", body))
+        active_join = f"\nJOIN active_before AS a\n  ON {same(row, 'a', 's')}"
+    ends = f"r.{customers.ends}" if customers.ends else "CAST(NULL AS TIMESTAMP)"
+    outcome = (
+        f"SELECT {qualified(keys, 'r')}, d.snapshot_date, {ends} AS closed\nFROM {customers.name} AS r\n"
+        f"JOIN dates AS d\n  ON {visible_at('d.label_end')}"
+    )
+    ctes.append(("outcome", "each customer's closing time, if any, as known when the horizon ended", outcome))
+    eligible = (
+        f"SELECT {qualified(row, 's')}, d.t, d.label_start, d.label_end, o.closed\nFROM snapshots AS s\n"
+        f"JOIN dates AS d\n  ON d.snapshot_date = s.snapshot_date{active_join}\n"
+        f"LEFT JOIN outcome AS o\n  ON {same(row, 'o', 's')}\n"
+        f"WHERE s.tenure_days >= {churn.min_tenure}\n  AND (o.closed IS NULL OR o.closed >= d.label_start)"
+    )
+    ctes.append(("eligible", f"customers of at least {churn.min_tenure} days, not gone within the gap", eligible))
+    return ctes
+
+
+def _event(
+    project: Project, dialect: Dialect, event: Event, made: list[str]
+) -> tuple[list[Cte], list[str], str]:
+    """Return the CTEs and joins that an event needs, and its three-valued expression over `eligible AS e`."""
+    if isinstance(event, AnyOf | AllOf):
+        parts = [_event(project, dialect, part, made) for part in event.events]
+        glue = " OR " if isinstance(event, AnyOf) else " AND "
+        expression = "(" + glue.join(part[2] for part in parts) + ")"
+        return [c for p in parts for c in p[0]], [j for p in parts for j in p[1]], expression
+    if isinstance(event, Closure):
+        return [], [], "(e.closed IS NOT NULL AND e.closed < e.label_end)"
+    made.append("event")
+    return _inactive(project, dialect, event, len(made)) if isinstance(event, Inactivity) else _declined(
+        project, dialect, event, len(made)
+    )
+
+
+def _inactive(project: Project, dialect: Dialect, event: Inactivity, number: int) -> tuple[list[Cte], list[str], str]:
+    name = f"active_{number}"
+    span = f"{within('d.label_start', 'd.label_end')}\n  AND {visible_at('d.label_end')}"
+    body = _rows_in(project, event.source, event.where, span, dialect)
+    row = (*project.entity.keys, "snapshot_date")
+    join = f"\nLEFT JOIN {name}\n  ON {same(row, name, 'e')}"
+    cte = (name, f"customers with activity in {event.source} within the horizon", body)
+    return [cte], [join], f"({name}.snapshot_date IS NULL)"
+
+
+def _declined(
+    project: Project, dialect: Dialect, event: BalanceDecline, number: int
+) -> tuple[list[Cte], list[str], str]:
+    name, keys = f"balances_{number}", project.entity.keys
+    row = (*keys, "snapshot_date")
+    before, after = days_before("d.t", event.baseline), "d.label_start"
+    where = _and_where(project, event.source, event.where, dialect)
+    body = (
+        f"SELECT {qualified(keys, 'r')}, d.snapshot_date,\n"
+        f"    CAST(SUM(CASE WHEN r.event_time < d.t THEN r.{event.of} END) AS DOUBLE)\n"
+        f"        / NULLIF(COUNT(CASE WHEN r.event_time < d.t THEN r.{event.of} END), 0) AS mean_before,\n"
+        f"    CAST(SUM(CASE WHEN r.event_time >= {after} THEN r.{event.of} END) AS DOUBLE)\n"
+        f"        / NULLIF(COUNT(CASE WHEN r.event_time >= {after} THEN r.{event.of} END), 0) AS mean_after\n"
+        f"FROM {event.source} AS r\nJOIN dates AS d\n  ON {within(before, 'd.label_end')}\n"
+        f"  AND {visible_at('d.label_end')}{where}\nGROUP BY {qualified(keys, 'r')}, d.snapshot_date"
+    )
+    join = f"\nLEFT JOIN {name}\n  ON {same(row, name, 'e')}"
+    fell = f"{name}.mean_after < {event.below} * {name}.mean_before"
+    cte = (name, f"mean {event.of} in the {event.baseline} days before t and in the horizon", body)
+    return [cte], [join], f"(CASE WHEN {name}.mean_before > 0 THEN {fell} END)"
+
+
+def _rows_in(project: Project, source: str, where: str, span: str, dialect: Dialect) -> str:
+    keys = project.entity.keys
+    return (
+        f"SELECT DISTINCT {qualified(keys, 'r')}, d.snapshot_date\nFROM {source} AS r\nJOIN dates AS d\n  ON {span}"
+        + _and_where(project, source, where, dialect)
+    )
+
+
+def _and_where(project: Project, source: str, where: str, dialect: Dialect) -> str:
+    if not where:
+        return ""
+    names = [c.name for c in project.sources[source].columns]
+    asked_by = f"churn definition '{project.churn.name}' ({project.churn.where_defined})"
+    return f"\n  AND ({condition(where, names, dialect, relation='r', asked_by=asked_by)})"

@@ -1,0 +1,194 @@
+"""Staging: raw rows typed, renamed, checked one by one, deduplicated by key, with the span each version was known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tenure.define.project import Project
+from tenure.define.source import Column, Csv, Source
+from tenure.errors import InvalidDefinition, MissingColumn, choices
+from tenure.sql import (
+    TYPE_NAMES,
+    Dialect,
+    Select,
+    column_list,
+    java_pattern,
+    literal,
+    op,
+    quoted,
+    relations,
+    with_ctes,
+)
+
+_NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+
+#: The relation that holds a source's typed rows while it is staged.
+TYPED = "typed_rows"
+
+
+def raw_rows(source: Source, dialect: Dialect) -> str:
+    """Return the source's rows before typing: the bank's own SELECT, or the raw table as it is."""
+    if not source.select:
+        return f"SELECT * FROM {next(iter(source.raws))}"
+    asked_by = f"source '{source.name}' ({source.where_defined})"
+    unknown = relations(source.select, dialect, asked_by=asked_by) - set(source.raws)
+    if unknown:
+        raise InvalidDefinition(
+            f"{asked_by} selects from '{min(unknown)}'; its read= has: {choices(source.raws)}.",
+            hint="Add the raw table to read={…}, then run 'tenure check'.",
+        )
+    return source.select.strip().rstrip(";")
+
+
+def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
+    """Return every row with its columns typed and `quarantine_reason`, null where nothing is wrong with it.
+
+    `raw_types` tells the raw columns' types, 'text' or another: text is parsed, the rest is cast.
+    Raises MissingColumn where a declared column is not among them.
+    """
+    _check_columns(source, raw_types)
+    columns = [(f"{_typed(source, c, dialect, raw_types)} AS {c.name}", c.doc) for c in source.columns]
+    reason = f"{_reason(project, source, dialect, raw_types)} AS quarantine_reason"
+    final = (
+        f"SELECT\n{column_list([*columns, (reason, 'Why the row is set aside; null where it is not')])}\nFROM raw_rows"
+    )
+    body = raw_rows(source, dialect)
+    text = with_ctes([("raw_rows", f"what {source.name} reads, untyped", body)], final)
+    return Select(TYPED, text, tuple(source.raws))
+
+
+def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
+    """Return the rows with something wrong, each column as the text it arrived as, and the reason."""
+    columns = [f"CAST({quoted(c.raw_name, dialect)} AS {TYPE_NAMES[dialect]['string']}) AS {c.name}" for c in source.columns]
+    reason = _reason(project, source, dialect, raw_types)
+    final = (
+        f"SELECT\n{column_list([(c, '') for c in [*columns, f'{reason} AS quarantine_reason']])}\n"
+        f"FROM raw_rows\nWHERE {reason} IS NOT NULL"
+    )
+    text = with_ctes([("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect))], final)
+    return Select(f"{source.name}_set_aside", text, tuple(source.raws))
+
+
+def staging(project: Project, source: Source, dialect: Dialect) -> Select:
+    """Return the staged table: one row a key and known time, sorted by customer and event time.
+
+    Adds event_time, known_time (plus the arrival delay where the source has no known time of its own) and
+    known_until: a version is visible at t if known_time < t <= known_until.
+    """
+    names = ", ".join(c.name for c in source.columns)
+    keys = ", ".join(source.keys)
+    known = source.known_time or source.event_time
+    delay = f" + INTERVAL '{source.arrival_delay}' DAY" if source.arrival_delay else ""
+    once = f"{keys}, known_time" if source.known_time else keys
+    ctes = [
+        (
+            "clean_rows",
+            "rows with nothing wrong, exact duplicates once",
+            f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
+            f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL",
+        ),
+        (
+            "claims",
+            "rows numbered within the key that they claim",
+            f"SELECT {names}, event_time, known_time,\n"
+            f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {names}) AS claim\nFROM clean_rows",
+        ),
+        (
+            "versions",
+            "each key's versions with the time the next one became known",
+            f"SELECT {names}, event_time, known_time,\n"
+            f"    LEAD(known_time) OVER (PARTITION BY {keys} ORDER BY known_time) AS known_until\n"
+            "FROM claims\nWHERE claim = 1",
+        ),
+    ]
+    order = [k for k in project.entity.keys if k in {c.name for c in source.columns}]
+    order += ["event_time", *(k for k in source.keys if k not in order), "known_time"]
+    final = f"SELECT {names}, event_time, known_time, known_until\nFROM versions\nORDER BY {', '.join(order)}"
+    return Select(source.name, with_ctes(ctes, final), (TYPED,))
+
+
+def rival_rows(source: Source) -> Select:
+    """Return the keys that two different rows claim, with how many do."""
+    once = ", ".join([*source.keys, *([source.known_time] if source.known_time else [])])
+    names = ", ".join(c.name for c in source.columns)
+    body = f"SELECT DISTINCT {names} FROM {TYPED} WHERE quarantine_reason IS NULL"
+    final = (
+        f"SELECT {once}, COUNT(*) AS claims\nFROM clean_rows\nGROUP BY {once}\nHAVING COUNT(*) > 1\nORDER BY {once}"
+    )
+    text = with_ctes([("clean_rows", "rows with nothing wrong, exact duplicates once", body)], final)
+    return Select(f"{source.name}_rivals", text, (TYPED,))
+
+
+def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:
+    for column in source.columns:
+        if column.raw_name not in raw_types:
+            raise MissingColumn(
+                f"source '{source.name}' reads column '{column.raw_name}', which its data lack; they have: "
+                f"{choices(raw_types, 30)} ({source.where_defined}).",
+                hint="Mend Column(raw=…) or the file, then run 'tenure check'.",
+            )
+
+
+def _text(source: Source, column: Column, dialect: Dialect) -> str:
+    """The raw text, trimmed, with the spellings of null turned to null."""
+    nulls = dict.fromkeys(n for raw in source.raws.values() if isinstance(raw, Csv) for n in ("", *raw.null))
+    trimmed = f"TRIM({quoted(column.raw_name, dialect)})"
+    for spelling in nulls or ("",):
+        trimmed = f"NULLIF({trimmed}, {literal(spelling, dialect)})"
+    return trimmed
+
+
+def _typed(source: Source, column: Column, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+    type_name = TYPE_NAMES[dialect][column.type]
+    if raw_types[column.raw_name] != "text":
+        return f"TRY_CAST({quoted(column.raw_name, dialect)} AS {type_name})"
+    return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
+
+
+def _parsed(column: Column, text: str, type_name: str, dialect: Dialect, source: Source) -> str:
+    if column.type == "string":
+        return text
+    if column.type == "boolean":
+        return (
+            f"CASE WHEN LOWER({text}) IN ('true', 't', 'yes', 'y', '1') THEN TRUE "
+            f"WHEN LOWER({text}) IN ('false', 'f', 'no', 'n', '0') THEN FALSE END"
+        )
+    if column.format:
+        return _parsed_time(column, text, dialect, source)
+    pattern = {"integer": "[+-]?[0-9]+([.]0*)?", "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
+    value = op("before_point", dialect, text) if column.type == "integer" else text
+    return f"CASE WHEN {op('full_match', dialect, text, pattern)} THEN TRY_CAST({value} AS {type_name}) END"
+
+
+def _parsed_time(column: Column, text: str, dialect: Dialect, source: Source) -> str:
+    type_name = TYPE_NAMES[dialect][column.type]
+    if dialect == "duckdb":
+        return f"CAST({op('parse_time', dialect, text, column.format)} AS {type_name})"
+    asked_by = f"column '{column.name}' of source '{source.name}'"
+    pattern = java_pattern(column.format, asked_by=asked_by).replace("''", "\\'")
+    parsed = f"CAST({op('parse_time', dialect, text, pattern)} AS {type_name})"
+    if "%y" not in column.format:
+        return parsed
+    # Java reads every two-digit year as 20yy; POSIX reads 69-99 as 19yy.
+    return f"CASE WHEN YEAR({parsed}) >= 2069 THEN CAST({parsed} - INTERVAL '100' YEAR AS {type_name}) ELSE {parsed} END"
+
+
+def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+    times = {source.event_time, source.known_time} - {""}
+    needed = {*source.keys, *project.entity.keys, *times}
+    cases: list[str] = []
+    string = TYPE_NAMES[dialect]["string"]
+    for column in source.columns:
+        is_text = raw_types[column.raw_name] == "text"
+        raw = _text(source, column, dialect) if is_text else quoted(column.raw_name, dialect)
+        if column.required or column.name in needed:
+            cases.append(f"WHEN {raw} IS NULL THEN '{column.name}: missing'")
+        if column.type != "string":
+            typed = _typed(source, column, dialect, raw_types)
+            cases.append(
+                f"WHEN {raw} IS NOT NULL AND {typed} IS NULL "
+                f"THEN '{column.name}: not a {column.type}: ' || CAST({raw} AS {string})"
+            )
+    return "CASE " + "\n        ".join(cases) + " END" if cases else f"CAST(NULL AS {string})"

@@ -1,0 +1,82 @@
+"""What the tests share: one Spark session, an `engine` fixture for both engines, and building a project's tables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenure.engines.base import Engine, EngineSettings
+from tenure.engines.duckdb import DuckDBEngine
+from tenure.pipeline.run import run, stages_between
+from tenure.pipeline.work import Work
+
+DATA = Path(os.environ.get("TENURE_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+
+EngineFactory = Callable[[], Engine]
+Build = Callable[..., Work]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data beside the repository; tests that need it skip where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real data in {DATA}; set TENURE_TEST_DATA")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def spark_session() -> Iterator[Any]:
+    """One local Spark session for the whole run."""
+    pytest.importorskip("pyspark")
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        pytest.skip("no Java on this machine: install openjdk-17-jre-headless to run the Spark tests")
+    from tenure.engines.spark import SparkEngine
+
+    engine = SparkEngine(EngineSettings(name="spark", memory="2GB", threads=2))
+    yield engine._session
+    engine.close()
+
+
+@pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn: a test that takes it runs on both."""
+    made = make_engine(request.param, request)
+    yield made
+    made.close()
+
+
+def make_engine(name: str, request: pytest.FixtureRequest) -> Engine:
+    """Return a fresh engine; Spark ones share the session."""
+    if name == "duckdb":
+        return DuckDBEngine(EngineSettings(memory="2GB", threads=2))
+    from tenure.engines.spark import SparkEngine
+
+    return SparkEngine(EngineSettings(name="spark"), request.getfixturevalue("spark_session"))
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Return a function that builds a project's stages into a lake under tmp_path and returns its Work."""
+
+    def built(
+        folder: Path,
+        engine: Engine,
+        *,
+        data: Path | None = None,
+        first: str = "staging",
+        last: str = "training_set",
+        overrides: dict[str, dict[str, Any]] | None = None,
+    ) -> Work:
+        put_over = {"lake": {"path": str(tmp_path / f"lake_{engine.dialect}")}, **(overrides or {})}
+        work = Work.open(folder, data=data, engine=engine.dialect, overrides=put_over)
+        work.use_engine(engine)
+        for _ in run(work, stages_between(first, last)):
+            pass
+        return work
+
+    return built
