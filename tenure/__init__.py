@@ -7,7 +7,7 @@ import os
 # LightGBM's OpenMP threads spin while they wait; on shared cores that makes training several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from tenure.define.churn import (  # noqa: E402  (the variable must be set before any library loads OpenMP)
+from tenure.define.churn import (
     Activity,
     BalanceDecline,
     ChurnDefinition,
@@ -16,10 +16,10 @@ from tenure.define.churn import (  # noqa: E402  (the variable must be set befor
     all_of,
     any_of,
 )
-from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend, days  # noqa: E402
-from tenure.define.project import Entity, Project, load_project  # noqa: E402
-from tenure.define.source import Column, Csv, Parquet, Postgres, Source  # noqa: E402
-from tenure.errors import TenureError  # noqa: E402
+from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend, days
+from tenure.define.project import Entity, Project, load_project
+from tenure.define.source import Column, Csv, Parquet, Postgres, Source
+from tenure.errors import TenureError
 
 __version__ = "0.1.0"
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -38,7 +38,7 @@ EXIT_CODES: dict[type[errors.TenureError], int] = {
 }
 
 ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The bank project's folder.")]
-DataOption = Annotated[Optional[Path], typer.Option("--data", help="Folder of the raw files, instead of [data] path.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the raw files, instead of [data] path.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="duckdb or spark, instead of [engine] name.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
@@ -184,7 +184,10 @@ def verify(
 
 def _stage_command(stage: str) -> Callable[..., None]:
     def command(
-        project: ProjectOption = Path(), data: DataOption = None, engine: EngineOption = "", as_json: JsonOption = False
+        project: ProjectOption = Path(),
+        data: DataOption = None,
+        engine: EngineOption = "",
+        as_json: JsonOption = False,
     ) -> None:
         _run_stages(project, data, engine, as_json, (stage,))
 
@@ -227,7 +230,9 @@ def _print_record(record: Any, as_json: bool) -> None:
 
 def _print_stage(record: dict[str, Any]) -> None:
     note = f"  {record['message']}" if record["message"] else ""
-    typer.echo(f"{record['stage']:13} {record['status']:8} {record['rows']:>12,} rows {record['seconds']:>8.2f} s{note}")
+    typer.echo(
+        f"{record['stage']:13} {record['status']:8} {record['rows']:>12,} rows {record['seconds']:>8.2f} s{note}"
+    )
 
 
 @contextmanager

@@ -51,7 +51,9 @@ class EngineSection(_Section):
     name: Literal["duckdb", "spark"] = Field("duckdb", description="Where tables are computed.")
     memory: str = Field("4GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory limit, such as '4GB'.")
     threads: int = Field(0, ge=0, description="Threads; 0 takes all cores.")
-    options: dict[str, str] = Field(default_factory=dict, description="Further options, passed to the engine as they are.")
+    options: dict[str, str] = Field(
+        default_factory=dict, description="Further options, passed to the engine as they are."
+    )
 
 
 class SnapshotsSection(_Section):
@@ -61,7 +63,8 @@ class SnapshotsSection(_Section):
         "month-end", description="On which days the bank looks at all its customers."
     )
     first: date | None = Field(
-        None, description="First day to look for snapshots. Left out: the first event plus the longest window."
+        None,
+        description="First day to look for snapshots. Left out: the first event plus the longest window.",
     )
     last: date | None = Field(None, description="Last day to look for snapshots. Left out: the end of the data.")
 
@@ -79,7 +82,10 @@ class TrainSection(_Section):
     """[train]"""
 
     models: tuple[Literal["rule", "logistic", "lightgbm"], ...] = Field(
-        ("rule", "logistic", "lightgbm"), min_length=1, strict=False, description="Models to train and compare."
+        ("rule", "logistic", "lightgbm"),
+        min_length=1,
+        strict=False,
+        description="Models to train and compare.",
     )
     trials: int = Field(12, ge=1, description="Parameter sets that LightGBM's search tries at most.")
     seconds: float = Field(20.0, gt=0, strict=False, description="Time after which the search tries no further set.")

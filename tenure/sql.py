@@ -149,7 +149,7 @@ def condition(where: str, columns: Iterable[str], dialect: Dialect, *, relation:
     return tree.sql(dialect=dialect)
 
 
-def _refuse_more_than_a_row(tree: exp.Expression, where: str, asked_by: str) -> None:
+def _refuse_more_than_a_row(tree: exp.Condition, where: str, asked_by: str) -> None:
     forbidden = {
         exp.Query: "a sub-query",
         exp.AggFunc: "an aggregate",
@@ -180,10 +180,11 @@ def indented(lines: Iterable[str], spaces: int = 4) -> str:
     return "\n".join(" " * spaces + line for text in lines for line in text.splitlines())
 
 
-def column_list(columns: Sequence[tuple[str, str]], spaces: int = 4) -> str:
-    """Return a SELECT's columns, one a line, each (expression, comment) with its comment line above it."""
+def column_list(columns: Sequence[str | tuple[str, str]], spaces: int = 4) -> str:
+    """Return a SELECT's columns, one a line; of a pair (expression, comment) the comment goes above as a line."""
     lines: list[str] = []
-    for number, (expression, comment) in enumerate(columns, start=1):
+    for number, column in enumerate(columns, start=1):
+        expression, comment = (column, "") if isinstance(column, str) else column
         if comment:
             lines.append(f"-- {comment}")
         lines.append(expression + ("," if number < len(columns) else ""))

@@ -162,7 +162,9 @@ class Aggregate:
                 raise InvalidDefinition(f"feature '{self.name}' takes a {how} of no column ({self.where_defined}).")
         for name in self.columns:
             if ColumnName.parse(str(name)) != name:
-                raise InvalidDefinition(f"feature '{self.name}' makes the ambiguous name '{name}' ({self.where_defined}).")
+                raise InvalidDefinition(
+                    f"feature '{self.name}' makes the ambiguous name '{name}' ({self.where_defined})."
+                )
 
     @property
     def hows(self) -> tuple[str, ...]:
@@ -211,9 +213,7 @@ class Ratio:
     def parts(self) -> dict[ColumnName, tuple[ColumnName, ColumnName]]:
         """Each column with its numerator and denominator."""
         spans: tuple[Window | None, ...] = tuple(self.windows) or (None,)
-        return {
-            ColumnName(self.name, "ratio", w): (_with_window(self.of, w), _with_window(self.to, w)) for w in spans
-        }
+        return {ColumnName(self.name, "ratio", w): (_with_window(self.of, w), _with_window(self.to, w)) for w in spans}
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
@@ -303,9 +303,7 @@ def _check_feature(feature: Feature, how: str, allowed: Sequence[str]) -> None:
     if not isinstance(feature, Trend):
         check_name("feature", feature.name, reserved=RESERVED_COLUMNS, where=place)
     if how not in allowed:
-        raise InvalidDefinition(
-            f"feature '{feature.name}' has how='{how}' ({place}); allowed: {', '.join(allowed)}."
-        )
+        raise InvalidDefinition(f"feature '{feature.name}' has how='{how}' ({place}); allowed: {', '.join(allowed)}.")
     if not feature.doc.strip():
         raise InvalidDefinition(
             f"feature '{feature.name}' has an empty doc ({place}); the dictionary and the reasons are made of it."

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 
 from tenure.errors import InvalidDefinition
 
@@ -45,7 +46,7 @@ def check_name(kind: str, name: str, *, reserved: Iterable[str] = (), where: str
 
 def definition_place() -> str:
     """Return 'file.py:line' of the bank's line that makes the current definition, or '' outside a project."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  (inspect.stack reads every source file)
     here = str(Path(__file__).parent)
     while frame is not None:
         file = frame.f_code.co_filename

@@ -13,7 +13,16 @@ from types import ModuleType
 from typing import TypeVar
 
 from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure, Inactivity
-from tenure.define.feature import Aggregate, Attribute, ColumnName, Description, FeatureView, Ratio, Trend, Window
+from tenure.define.feature import (
+    Aggregate,
+    Attribute,
+    ColumnName,
+    Description,
+    FeatureView,
+    Ratio,
+    Trend,
+    Window,
+)
 from tenure.define.naming import check_name, definition_place
 from tenure.define.source import Source
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
@@ -80,7 +89,8 @@ class Project:
         """Return the source so named; raise UnknownSource, naming who asked, if there is none."""
         if name not in self.sources:
             raise UnknownSource(
-                f"{asked_by} reads source '{name}'; sources: {choices(self.sources)}.", hint="Run 'tenure check'."
+                f"{asked_by} reads source '{name}'; sources: {choices(self.sources)}.",
+                hint="Run 'tenure check'.",
             )
         return self.sources[name]
 
@@ -183,8 +193,10 @@ def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
 
 
 def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:
+    wanted: set[str] | None
     if isinstance(feature, Attribute):
-        wanted = {"date", "timestamp"} if feature.how != "value" else None
+        times = {"date", "timestamp"}
+        wanted = times if feature.how != "value" else {"string", "integer", "decimal", "float", "boolean"}
     else:
         wanted = {"integer", "decimal", "float"} if set(feature.hows) & {"sum", "mean", "min", "max", "std"} else None
     if wanted and kind not in wanted:

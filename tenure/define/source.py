@@ -142,7 +142,8 @@ class Source:
                 )
         if len(self.raws) > 1 and not self.select:
             raise InvalidDefinition(
-                f"source '{self.name}' reads {len(self.raws)} tables and has no select= to join them ({self.where_defined})."
+                f"source '{self.name}' reads {len(self.raws)} tables and has no select= to join them "
+                f"({self.where_defined})."
             )
         if not 0 <= self.quarantine < 1 or self.arrival_delay < 0:
             raise InvalidDefinition(

@@ -30,7 +30,8 @@ def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Pat
     if not files:
         near = choices(f.name for f in (base / pattern).parent.glob("*") if f.is_file())
         raise MissingFile(
-            f"{asked_by} reads '{raw.path}', but no such file is in '{data}'" + (f"; there are: {near}." if near else "."),
+            f"{asked_by} reads '{raw.path}', but no such file is in '{data}'"
+            + (f"; there are: {near}." if near else "."),
             hint="Give the data folder with --data DIR or [data] path, or mend the source's path.",
         )
     return files
@@ -60,7 +61,9 @@ def _header(file: Path, raw: Csv) -> list[str]:
             ) from error
     header = [name.strip().lstrip("\ufeff") for name in header]
     if not any(header) or len(set(header)) < len(header):
-        raise UnreadableFile(f"'{file.name}', line 1: the header has {'a column twice' if any(header) else 'no columns'}.")
+        raise UnreadableFile(
+            f"'{file.name}', line 1: the header has {'a column twice' if any(header) else 'no columns'}."
+        )
     return header
 
 
@@ -74,7 +77,8 @@ def check_structure(files: Sequence[Path], raw: Csv) -> None:
                 begun = place.line
                 if row and len(row) != width:
                     raise UnreadableFile(
-                        f"{place}: {len(row)} fields where the header has {width}.", hint="Mend or remove the line."
+                        f"{place}: {len(row)} fields where the header has {width}.",
+                        hint="Mend or remove the line.",
                     )
         except (csv.Error, UnicodeDecodeError) as error:
             reason = "a quoted field is not closed" if "unexpected end" in str(error) else str(error)

@@ -62,7 +62,10 @@ class SparkEngine:
         if isinstance(raw, Parquet):
             frame = self._session.read.option("mergeSchema", "true").parquet(*paths)
             frame.createOrReplaceTempView(relation)
-            return {f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString() for f in frame.schema}
+            return {
+                f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString()
+                for f in frame.schema
+            }
         header = csv_header(files, raw)
         self._raw_files[relation] = (raw, files)
         frame = (
@@ -120,7 +123,7 @@ class SparkEngine:
         import pyarrow as pa
 
         frame = self._checked(lambda: self._session.sql(select))
-        batches = self._checked(frame._collect_as_arrow)
+        batches = self._checked(frame._collect_as_arrow)  # noqa: SLF001  (public only from Spark 4.0)
         return pa.Table.from_batches(batches) if batches else self.schema(select).empty_table()
 
     def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
@@ -128,7 +131,9 @@ class SparkEngine:
         incoming = folder / f"_incoming-{uuid.uuid4().hex[:12]}"
         frame = self._checked(lambda: self._session.sql(select))
         # One file a partition, its rows in the SELECT's order: what the embedded engine writes.
-        frame = frame.repartition(*partition_by).sortWithinPartitions(*partition_by) if partition_by else frame.coalesce(1)
+        frame = (
+            frame.repartition(*partition_by).sortWithinPartitions(*partition_by) if partition_by else frame.coalesce(1)
+        )
         writer = frame.write.partitionBy(*partition_by) if partition_by else frame.write
         self._checked(lambda: writer.parquet(str(incoming)))
         moved: list[Path] = []

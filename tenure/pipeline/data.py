@@ -67,16 +67,15 @@ def _stage(
         engine.read(name, Parquet("landed") if isinstance(raw, Postgres) else raw, files[name])
     raw_rows = staging_table.raw_rows(source, engine.dialect)
     raw_types = {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in engine.schema(raw_rows)}
-    engine.hold(
-        staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text
-    )
+    engine.hold(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
     counted = engine.run(
         f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {staging_table.TYPED} GROUP BY quarantine_reason"
     ).to_pylist()
     rows_read = sum(row["n"] for row in counted)
     if not rows_read:
         raise EmptyTable(
-            f"source '{source.name}' has no rows ({_named(source, files)}).", hint="Check the files or the query."
+            f"source '{source.name}' has no rows ({_named(files)}).",
+            hint="Check the files or the query.",
         )
     reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
@@ -86,9 +85,7 @@ def _stage(
     if reasons:
         set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
         work.write(set_aside, f"quarantine/{source.name}", made_of)
-    version, checks = work.write(
-        staging_table.staging(work.project, source, engine.dialect), f"staging/{source.name}", made_of
-    )
+    version, checks = work.write(staging_table.staging(work.project, source), f"staging/{source.name}", made_of)
     outcome.add(version, built=True, checks=checks)
     return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
 
@@ -97,7 +94,9 @@ def _facts(
     work: Work, source: Source, made_of: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
 ) -> dict[str, object]:
     work.scan([source.name])
-    span = work.engine.run(f"SELECT MIN(event_time) AS first, MAX(event_time) AS last FROM {source.name}").to_pylist()[0]
+    span = work.engine.run(f"SELECT MIN(event_time) AS first, MAX(event_time) AS last FROM {source.name}").to_pylist()[
+        0
+    ]
     kinds = Counter[str]()
     for reason, rows in reasons.items():
         kinds[": ".join(reason.split(": ")[:2])] += rows
@@ -118,7 +117,11 @@ def _facts(
 
 
 def _refusal(
-    source: Source, files: dict[str, list[Path]], reasons: Counter[str], rivals: list[dict[str, object]], rows_read: int
+    source: Source,
+    files: dict[str, list[Path]],
+    reasons: Counter[str],
+    rivals: list[dict[str, object]],
+    rows_read: int,
 ) -> InputError:
     bad = reasons.total()
     allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
@@ -129,7 +132,8 @@ def _refusal(
         value = problem.partition(": ")[2]
         place = _place(source, files, value, source.column(column).raw_name) if value else ""
         return BadValue(
-            f"source '{source.name}', column '{column}': {problem}{place}; {bad:,} bad rows in all, {allowed}.", hint=hint
+            f"source '{source.name}', column '{column}': {problem}{place}; {bad:,} bad rows in all, {allowed}.",
+            hint=hint,
         )
     key = {k: v for k, v in rivals[0].items() if k != "claims"}
     told = ", ".join(f"{name}={value}" for name, value in key.items())
@@ -146,10 +150,10 @@ def _place(source: Source, files: dict[str, list[Path]], value: str, column: str
         place = locate(value, files[name], raw, column) if isinstance(raw, Csv) else None
         if place:
             return f" ({place})"
-    return f" ({_named(source, files)})"
+    return f" ({_named(files)})"
 
 
-def _named(source: Source, files: dict[str, list[Path]]) -> str:
+def _named(files: dict[str, list[Path]]) -> str:
     first = [f"{paths[0].name}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}" for paths in files.values()]
     return ", ".join(first)
 
@@ -262,5 +266,5 @@ def splits(work: Work) -> Outcome:
 def training_set(work: Work) -> Outcome:
     """Build the training set."""
     outcome = Outcome()
-    work.build(training_set_table.training_set(work.project, work.dialect), outcome)
+    work.build(training_set_table.training_set(work.project), outcome)
     return outcome

@@ -1,2 +1,5 @@
 from tenure.pipeline.work import Outcome, Work
-def report(work: Work) -> Outcome: raise NotImplementedError
+
+
+def report(work: Work) -> Outcome:
+    raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Looking without building: the SQL of a stage, the check of all definitions against the data, the state of the lake."""
+"""Looking without building: a stage's SQL, the check of all definitions against the data, the state of the lake."""
 
 from __future__ import annotations
 
@@ -48,16 +48,23 @@ def check(work: Work) -> list[Finding]:
     """
     project = work.project
     found = [
-        Finding("definitions", f"{len(project.sources)} sources, {len(project.columns)} feature columns, 1 churn definition")
+        Finding(
+            "definitions",
+            f"{len(project.sources)} sources, {len(project.columns)} feature columns, 1 churn definition",
+        )
     ]
     with tempfile.TemporaryDirectory() as folder:
         for source in project.sources.values():
             _staging(work, source, Path(folder))
-            found.append(Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}"))
+            found.append(
+                Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
+            )
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2030, 1, 31))
     end = sample[-1] + timedelta(days=project.churn.gap + project.churn.horizon)
     for dialect in DIALECTS:
-        selects = [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
+        selects = [
+            s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)
+        ]
         found.append(Finding(f"SQL for {dialect}", f"{len(selects)} tables compile"))
     return found
 
@@ -68,7 +75,13 @@ def state(work: Work) -> list[dict[str, object]]:
 
 
 def _compiled(
-    work: Work, stage: str, dialect: Dialect, dates: Sequence[date], data_end: date, *, test_snapshots: int = 0
+    work: Work,
+    stage: str,
+    dialect: Dialect,
+    dates: Sequence[date],
+    data_end: date,
+    *,
+    test_snapshots: int = 0,
 ) -> list[Select]:
     project = work.project
     if stage == "snapshots":
@@ -84,7 +97,7 @@ def _compiled(
         )
         spans = labels.label_dates(project.churn, dates, data_end)
         return [splits.splits(project, dialect, spans, plan), splits.split_proof(project)]
-    return [training_set.training_set(project, dialect)]
+    return [training_set.training_set(project)]
 
 
 def _staging(work: Work, source: Source, folder: Path) -> list[Select]:
@@ -100,4 +113,4 @@ def _staging(work: Work, source: Source, folder: Path) -> list[Select]:
     raw_types = {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
     typed = staging.typed_rows(work.project, source, engine.dialect, raw_types)
     engine.schema(typed.text)
-    return [typed, staging.staging(work.project, source, engine.dialect)]
+    return [typed, staging.staging(work.project, source)]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 from uuid import uuid4
 
 import pyarrow as pa
@@ -60,7 +61,12 @@ class Work:
 
     @classmethod
     def open(
-        cls, folder: Path, *, data: Path | None = None, engine: str = "", overrides: dict[str, dict[str, object]] | None = None
+        cls,
+        folder: Path,
+        *,
+        data: Path | None = None,
+        engine: str = "",
+        overrides: dict[str, dict[str, object]] | None = None,
     ) -> Work:
         """Return the project in `folder`, ready to work; `data` and `engine` go before tenure.toml."""
         put_over = {section: dict(keys) for section, keys in (overrides or {}).items()}
@@ -69,10 +75,12 @@ class Work:
         config = load_config(folder, put_over)
         return cls(folder, config, load_project(folder, config.project.name), data)
 
-    def __enter__(self) -> Work:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._engine is not None:
             self._engine.close()
 
@@ -114,7 +122,9 @@ class Work:
     def require(self, relation: str) -> TableVersion:
         """Return a table's newest version, or raise MissingTable naming the stage to run."""
         stage = "staging" if relation in self.project.sources else relation
-        return self.lake.require(self.stored(relation), run={"split_proof": "splits", "intake": "staging"}.get(stage, stage))
+        return self.lake.require(
+            self.stored(relation), run={"split_proof": "splits", "intake": "staging"}.get(stage, stage)
+        )
 
     def scan(self, relations: Iterable[str]) -> None:
         """Make tables of the lake known to the engine."""

@@ -22,7 +22,9 @@ def check_statements(contract: Contract, relation: str) -> dict[str, str]:
         statements[invariant.name] = f"SELECT {keys} FROM {relation} WHERE NOT ({invariant.condition})"
     if contract.same_rows_as:
         other = contract.same_rows_as
-        lacking = f"FROM {{}} AS a LEFT JOIN {{}} AS b ON {same(contract.keys, 'a', 'b')} WHERE b.{contract.keys[0]} IS NULL"
+        lacking = (
+            f"FROM {{}} AS a LEFT JOIN {{}} AS b ON {same(contract.keys, 'a', 'b')} WHERE b.{contract.keys[0]} IS NULL"
+        )
         columns = ", ".join(f"a.{k}" for k in contract.keys)
         statements[f"no_row_of_{other}_is_lost"] = f"SELECT {columns} {lacking.format(other, relation)}"
         statements[f"no_row_is_not_of_{other}"] = f"SELECT {columns} {lacking.format(relation, other)}"

@@ -1,8 +1,8 @@
 """The lake: Delta tables on disk. Engines write Parquet files; the lake commits them, all or nothing.
 
-    lake/
-    ├── staging/<source>/      ├── quarantine/<source>/      ├── snapshots/   ├── features/snapshot_date=…/
-    └── <table>/_delta_log/    a file that no commit names is invisible; the next write of its table sweeps it up
+lake/
+├── staging/<source>/      ├── quarantine/<source>/      ├── snapshots/   ├── features/snapshot_date=…/
+└── <table>/_delta_log/    a file that no commit names is invisible; the next write of its table sweeps it up
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Lake:
         by = list(partition_by) or None
         if DeltaTable.is_deltatable(uri):
             DeltaTable(uri).create_write_transaction(
-                actions, mode, arrow_schema, partition_by=by, commit_properties=properties
+                [*actions], mode, arrow_schema, partition_by=by, commit_properties=properties
             )
         else:
             self.path(table).mkdir(parents=True, exist_ok=True)

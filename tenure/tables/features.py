@@ -42,7 +42,7 @@ def features(project: Project, dialect: Dialect, dates: Sequence[date]) -> Selec
     measured |= _history_shares(project)
     joins = "\n".join(f"LEFT JOIN {p.relation}\n  ON {same(row, p.relation, 's')}" for p in parts)
     measured_body = (
-        f"SELECT\n{column_list([(qualified(row, 's'), ''), *((f'{e} AS {n}', '') for n, e in measured.items())])}\n"
+        f"SELECT\n{column_list([qualified(row, 's'), *(f'{e} AS {n}' for n, e in measured.items())])}\n"
         f"FROM snapshots AS s\n{joins}"
     )
     compared = _compared(project)
@@ -59,7 +59,7 @@ def features(project: Project, dialect: Dialect, dates: Sequence[date]) -> Selec
         *(cte for part in parts for cte in part.ctes),
         ("measured", "every snapshot row with what each source says of it", measured_body),
     ]
-    final = f"SELECT\n{column_list([(c, '') for c in row] + final_columns)}\nFROM measured\nORDER BY snapshot_date, {', '.join(keys)}"
+    final = f"SELECT\n{column_list([*row, *final_columns])}\nFROM measured\nORDER BY snapshot_date, {', '.join(keys)}"
     reads = ("snapshots", *dict.fromkeys(view.source for view in project.views.values()))
     return Select("features", with_ctes(ctes, final), reads)
 
@@ -71,7 +71,10 @@ def _parts(project: Project, name: str, dialect: Dialect) -> list[_Part]:
     aggregates = [f for f in found if isinstance(f, Aggregate)]
     makers: list[tuple[Callable[..., _Part], list[tuple[Aggregate, str]]]] = [
         (_summed, [(f, how) for f in aggregates for how in f.hows if f.windows and how != "days_since_last"]),
-        (_open, [(f, how) for f in aggregates for how in f.hows if not f.windows and how != "days_since_last"]),
+        (
+            _open,
+            [(f, how) for f in aggregates for how in f.hows if not f.windows and how != "days_since_last"],
+        ),
         (_newest, [(f, how) for f in aggregates for how in f.hows if how == "days_since_last"]),
     ]
     parts = [make(project, source, wanted, dialect) for make, wanted in makers if wanted]
@@ -87,21 +90,19 @@ def _described(project: Project, source: Source, attributes: Sequence[Attribute]
         f"SELECT {qualified((*keys, *read), 'r')}, d.snapshot_date\nFROM {source.name} AS r\n"
         f"JOIN dates AS d\n  ON {visible_at('d.t')}"
     )
-    columns = {ColumnName(a.name): _reading(a, relation, dialect) for a in attributes}
+    columns = {ColumnName(a.name): _reading(source, a, relation, dialect) for a in attributes}
     return _Part(((relation, f"{source.name} as known before t", body),), relation, columns)
 
 
-def _reading(attribute: Attribute, relation: str, dialect: Dialect) -> str:
+def _reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect) -> str:
     value, day = f"{relation}.{attribute.of}", f"CAST({relation}.{attribute.of} AS DATE)"
     if attribute.how == "days_since":
         return op("days_between", dialect, day, "s.snapshot_date")
     if attribute.how == "years_since":
-        before_birthday = (
-            f"MONTH(s.snapshot_date) * 100 + DAY(s.snapshot_date) < MONTH({day}) * 100 + DAY({day})"
-        )
+        before_birthday = f"MONTH(s.snapshot_date) * 100 + DAY(s.snapshot_date) < MONTH({day}) * 100 + DAY({day})"
         years = f"YEAR(s.snapshot_date) - YEAR({day}) - CASE WHEN {before_birthday} THEN 1 ELSE 0 END"
         return f"CAST({years} AS BIGINT)"
-    return value
+    return f"CAST({value} AS DOUBLE)" if source.column(attribute.of).type == "decimal" else value
 
 
 def _summed(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, str]], dialect: Dialect) -> _Part:
@@ -112,7 +113,7 @@ def _summed(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, 
     values = _values(source, wanted, dialect)
     flags = [f"r.event_time >= {days_before('d.t', w.days)} AS in_{w}" for w in windows[:-1]]
     seen_body = (
-        f"SELECT\n{column_list([(qualified(project.entity.keys, 'r'), ''), ('d.snapshot_date', '')] + [(c, '') for c in [*flags, *values.values()]])}\n"
+        f"SELECT\n{column_list([qualified(project.entity.keys, 'r'), 'd.snapshot_date', *flags, *values.values()])}\n"
         f"FROM {source.name} AS r\nJOIN dates AS d\n"
         f"  ON {within(days_before('d.t', longest.days), 'd.t')}\n  AND {visible_at('d.t')}"
     )
@@ -126,7 +127,11 @@ def _summed(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, 
     summed_body = _grouped(project, sums, seen)
     return _Part(
         (
-            (seen, f"{source.name} at every snapshot that may read them: known before t, at most {longest.days} days old", seen_body),
+            (
+                seen,
+                f"{source.name} at every snapshot that may read them: known before t, at most {longest.days} days old",
+                seen_body,
+            ),
             (summed, f"{source.name} summed up per customer and snapshot", summed_body),
         ),
         summed,
@@ -140,7 +145,7 @@ def _open(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, st
     values = _values(source, wanted, dialect)
     not_ended = f"\n  AND (r.{source.ends} IS NULL OR r.{source.ends} >= d.t)" if source.ends else ""
     body = (
-        f"SELECT\n{column_list([(qualified(project.entity.keys, 'r'), ''), ('d.snapshot_date', '')] + [(c, '') for c in values.values()])}\n"
+        f"SELECT\n{column_list([qualified(project.entity.keys, 'r'), 'd.snapshot_date', *values.values()])}\n"
         f"FROM {source.name} AS r\nJOIN dates AS d\n  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}"
     )
     sums: dict[str, str] = {}
@@ -222,7 +227,7 @@ def _aggregated(how: str, value: str, inside: str, suffix: str, sums: dict[str, 
 
     if how == "count":
         return f"COALESCE({needed('count', f'COUNT({inside})')}, 0)"
-    if how == "min" or how == "max":
+    if how in ("min", "max"):
         return f"CAST({needed(how, f'{how.upper()}({inside})')} AS DOUBLE)"
     total = f"CAST({needed('sum', f'SUM({inside})')} AS DOUBLE)"
     if how == "sum":
@@ -237,7 +242,7 @@ def _aggregated(how: str, value: str, inside: str, suffix: str, sums: dict[str, 
 
 def _grouped(project: Project, sums: dict[str, str], relation: str) -> str:
     row = ", ".join((*project.entity.keys, "snapshot_date"))
-    return f"SELECT\n{column_list([(row, ''), *((s, '') for s in sums.values())])}\nFROM {relation}\nGROUP BY {row}"
+    return f"SELECT\n{column_list([row, *sums.values()])}\nFROM {relation}\nGROUP BY {row}"
 
 
 def _history_shares(project: Project) -> dict[ColumnName, str]:

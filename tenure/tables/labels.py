@@ -72,6 +72,21 @@ def generate_churn_label(project: Project, dialect: Dialect, dates: Sequence[dat
     return Select("labels", with_ctes(ctes, final), tuple(reads))
 
 
+def eligible(project: Project, dialect: Dialect, snapshot_date: date) -> Select:
+    """Return the keys of whom the churn question is asked at one snapshot, whatever the future holds: whom to score."""
+    keys = project.entity.keys
+    day = [(snapshot_date,) * 4]
+    ctes: list[Cte] = [
+        ("dates", "the snapshot", dates_relation(("snapshot_date", "t", "label_start", "label_end"), day)),
+        *_get_eligible_customers(project, dialect),
+    ]
+    final = f"SELECT {', '.join(keys)}, snapshot_date\nFROM eligible\nORDER BY {', '.join(keys)}"
+    reads = dict.fromkeys(
+        ["snapshots", project.entity.source, *([project.churn.active.source] if project.churn.active else [])]
+    )
+    return Select("eligible", with_ctes(ctes, final), tuple(reads))
+
+
 def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
     """Return the CTEs that end in `eligible`: whom the churn question is asked of at each snapshot.
 
@@ -104,9 +119,7 @@ def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
     return ctes
 
 
-def _event(
-    project: Project, dialect: Dialect, event: Event, made: list[str]
-) -> tuple[list[Cte], list[str], str]:
+def _event(project: Project, dialect: Dialect, event: Event, made: list[str]) -> tuple[list[Cte], list[str], str]:
     """Return the CTEs and joins that an event needs, and its three-valued expression over `eligible AS e`."""
     if isinstance(event, AnyOf | AllOf):
         parts = [_event(project, dialect, part, made) for part in event.events]
@@ -116,8 +129,10 @@ def _event(
     if isinstance(event, Closure):
         return [], [], "(e.closed IS NOT NULL AND e.closed < e.label_end)"
     made.append("event")
-    return _inactive(project, dialect, event, len(made)) if isinstance(event, Inactivity) else _declined(
-        project, dialect, event, len(made)
+    return (
+        _inactive(project, dialect, event, len(made))
+        if isinstance(event, Inactivity)
+        else _declined(project, dialect, event, len(made))
     )
 
 

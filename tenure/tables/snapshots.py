@@ -1,7 +1,7 @@
 """Snapshots: who is a customer at each date.
 
-   opened          t                        closed
- ────┊─────────────┊───────────────────────────┊───►     a customer at t: opened < t, not closed before t
+  opened          t                        closed
+────┊─────────────┊───────────────────────────┊───►     a customer at t: opened < t, not closed before t
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ def snapshots(project: Project, dialect: Dialect, dates: Sequence[date]) -> Sele
         f"WHERE r.event_time < d.t{not_closed}"
     )
     ctes = [
-        ("dates", "snapshot dates and the instant each begins", dates_relation(("snapshot_date", "t"), [(d, d) for d in dates])),
+        (
+            "dates",
+            "snapshot dates and the instant each begins",
+            dates_relation(("snapshot_date", "t"), [(d, d) for d in dates]),
+        ),
         ("customers_then", "customers as known before t: opened before it, not closed before it", then),
     ]
     tenure = op("days_between", dialect, "opened_on", "snapshot_date")

@@ -1,7 +1,7 @@
 """Splits: temporal between train and test, by customer between train and validation.
 
- ─── train + validation ───┊ embargo ┊── test: the last labelled snapshots ──►
-        label_end < first test snapshot: no label of training looks into the test
+─── train + validation ───┊ embargo ┊── test: the last labelled snapshots ──►
+       label_end < first test snapshot: no label of training looks into the test
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ class SplitPlan:
     validation_share: float = 0.2
 
 
-def splits(
-    project: Project, dialect: Dialect, spans: Sequence[tuple[date, date, date]], plan: SplitPlan
-) -> Select:
+def splits(project: Project, dialect: Dialect, spans: Sequence[tuple[date, date, date]], plan: SplitPlan) -> Select:
     """Return one row per row of labels: split ('train', 'validation', 'embargo', 'test') and seen_in_train.
 
     `spans` are the labelled (snapshot_date, label_start, label_end). Raises EmptySplit if no label of an

@@ -61,17 +61,19 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
 
 def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
     """Return the rows with something wrong, each column as the text it arrived as, and the reason."""
-    columns = [f"CAST({quoted(c.raw_name, dialect)} AS {TYPE_NAMES[dialect]['string']}) AS {c.name}" for c in source.columns]
+    columns = [
+        f"CAST({quoted(c.raw_name, dialect)} AS {TYPE_NAMES[dialect]['string']}) AS {c.name}" for c in source.columns
+    ]
     reason = _reason(project, source, dialect, raw_types)
     final = (
-        f"SELECT\n{column_list([(c, '') for c in [*columns, f'{reason} AS quarantine_reason']])}\n"
+        f"SELECT\n{column_list([*columns, f'{reason} AS quarantine_reason'])}\n"
         f"FROM raw_rows\nWHERE {reason} IS NOT NULL"
     )
     text = with_ctes([("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect))], final)
     return Select(f"{source.name}_set_aside", text, tuple(source.raws))
 
 
-def staging(project: Project, source: Source, dialect: Dialect) -> Select:
+def staging(project: Project, source: Source) -> Select:
     """Return the staged table: one row a key and known time, sorted by customer and event time.
 
     Adds event_time, known_time (plus the arrival delay where the source has no known time of its own) and
@@ -82,26 +84,23 @@ def staging(project: Project, source: Source, dialect: Dialect) -> Select:
     known = source.known_time or source.event_time
     delay = f" + INTERVAL '{source.arrival_delay}' DAY" if source.arrival_delay else ""
     once = f"{keys}, known_time" if source.known_time else keys
+    clean = (
+        f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
+        f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
+    )
+    claims = (
+        f"SELECT {names}, event_time, known_time,\n"
+        f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {names}) AS claim\nFROM clean_rows"
+    )
+    versions = (
+        f"SELECT {names}, event_time, known_time,\n"
+        f"    LEAD(known_time) OVER (PARTITION BY {keys} ORDER BY known_time) AS known_until\n"
+        "FROM claims\nWHERE claim = 1"
+    )
     ctes = [
-        (
-            "clean_rows",
-            "rows with nothing wrong, exact duplicates once",
-            f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
-            f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL",
-        ),
-        (
-            "claims",
-            "rows numbered within the key that they claim",
-            f"SELECT {names}, event_time, known_time,\n"
-            f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {names}) AS claim\nFROM clean_rows",
-        ),
-        (
-            "versions",
-            "each key's versions with the time the next one became known",
-            f"SELECT {names}, event_time, known_time,\n"
-            f"    LEAD(known_time) OVER (PARTITION BY {keys} ORDER BY known_time) AS known_until\n"
-            "FROM claims\nWHERE claim = 1",
-        ),
+        ("clean_rows", "rows with nothing wrong, exact duplicates once", clean),
+        ("claims", "rows numbered within the key that they claim", claims),
+        ("versions", "each key's versions with the time the next one became known", versions),
     ]
     order = [k for k in project.entity.keys if k in {c.name for c in source.columns}]
     order += ["event_time", *(k for k in source.keys if k not in order), "known_time"]
@@ -114,9 +113,7 @@ def rival_rows(source: Source) -> Select:
     once = ", ".join([*source.keys, *([source.known_time] if source.known_time else [])])
     names = ", ".join(c.name for c in source.columns)
     body = f"SELECT DISTINCT {names} FROM {TYPED} WHERE quarantine_reason IS NULL"
-    final = (
-        f"SELECT {once}, COUNT(*) AS claims\nFROM clean_rows\nGROUP BY {once}\nHAVING COUNT(*) > 1\nORDER BY {once}"
-    )
+    final = f"SELECT {once}, COUNT(*) AS claims\nFROM clean_rows\nGROUP BY {once}\nHAVING COUNT(*) > 1\nORDER BY {once}"
     text = with_ctes([("clean_rows", "rows with nothing wrong, exact duplicates once", body)], final)
     return Select(f"{source.name}_rivals", text, (TYPED,))
 
@@ -172,7 +169,9 @@ def _parsed_time(column: Column, text: str, dialect: Dialect, source: Source) ->
     if "%y" not in column.format:
         return parsed
     # Java reads every two-digit year as 20yy; POSIX reads 69-99 as 19yy.
-    return f"CASE WHEN YEAR({parsed}) >= 2069 THEN CAST({parsed} - INTERVAL '100' YEAR AS {type_name}) ELSE {parsed} END"
+    return (
+        f"CASE WHEN YEAR({parsed}) >= 2069 THEN CAST({parsed} - INTERVAL '100' YEAR AS {type_name}) ELSE {parsed} END"
+    )
 
 
 def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tenure.define.project import Project
-from tenure.sql import Dialect, Select
+from tenure.sql import Select
 from tenure.tables.visible import same
 
 
-def training_set(project: Project, dialect: Dialect) -> Select:
+def training_set(project: Project) -> Select:
     """Return one row per row of labels: keys, snapshot_date, label_end, split, seen_in_train, churned, features."""
     keys = project.entity.keys
     row = (*keys, "snapshot_date")
@@ -15,7 +15,7 @@ def training_set(project: Project, dialect: Dialect) -> Select:
     columns += [f"f.{name}" for name in project.columns]
     text = (
         "-- each labelled row with its split and its features\n"
-        f"SELECT\n    {(','+chr(10)+'    ').join(columns)}\nFROM labels AS l\n"
+        f"SELECT\n    {(',' + chr(10) + '    ').join(columns)}\nFROM labels AS l\n"
         f"JOIN splits AS p\n  ON {same(row, 'p', 'l')}\nJOIN features AS f\n  ON {same(row, 'f', 'l')}\n"
         f"ORDER BY l.snapshot_date, {', '.join(f'l.{k}' for k in keys)}"
     )

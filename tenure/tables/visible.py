@@ -1,8 +1,8 @@
 """Point-in-time visibility: the one place that says which rows a date may see.
 
-          known_time                       known_until
-  ────────────┊────────────────────────────────┊────────►
-              (···· visible at these instants ··]
+        known_time                       known_until
+────────────┊────────────────────────────────┊────────►
+            (···· visible at these instants ··]
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from tenure.sql import date_literal, midnight_literal
 def visible_at(instant: str, relation: str = "r") -> str:
     """Return the condition that a version of a row was the newest one known before `instant`."""
     return (
-        f"{relation}.known_time < {instant} "
-        f"AND ({relation}.known_until IS NULL OR {instant} <= {relation}.known_until)"
+        f"{relation}.known_time < {instant} AND ({relation}.known_until IS NULL OR {instant} <= {relation}.known_until)"
     )
 
 
@@ -33,9 +32,7 @@ def days_before(instant: str, days: int) -> str:
 
 def dates_relation(columns: Sequence[str], rows: Sequence[Sequence[date]]) -> str:
     """Return a SELECT of literal dates: the first column as a DATE, the others as the instants they begin."""
-    lines = [
-        "(" + ", ".join([date_literal(row[0]), *(midnight_literal(day) for day in row[1:])]) + ")" for row in rows
-    ]
+    lines = ["(" + ", ".join([date_literal(row[0]), *(midnight_literal(day) for day in row[1:])]) + ")" for row in rows]
     names = ", ".join(columns)
     return f"SELECT {names}\nFROM (VALUES\n    " + ",\n    ".join(lines) + f"\n) AS dates({names})"
 

@@ -1,0 +1,1 @@
+"""Why a customer scores high, and who is alike: frames in, frames out."""

@@ -1,0 +1,146 @@
+"""Contributions: how much each feature moves one row's log-odds away from the base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from tenure.errors import AdditivityError, ModelError
+from tenure.insight.cells import Floats
+from tenure.model.base import KINDS, Model
+from tenure.model.boosted import LightGBMModel
+from tenure.model.logistic import LogisticModel
+from tenure.model.rule import RuleModel
+
+TOLERANCE = 1e-6
+CHUNK_ROWS = 20_000
+_LEAST_RATE = 1e-9
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Log-odds taken apart: margin = base + the row's values, all in log-odds.
+
+    `values` has the shape (rows, features) in the order of the model's columns, `base` and `margin` (rows,).
+    """
+
+    values: Floats
+    base: Floats
+    margin: Floats
+
+    def check(self, identity: pd.DataFrame) -> None:
+        """Raise AdditivityError, with the key of the worst row, unless every row adds up within 1e-6."""
+        gap = np.abs(self.base + self.values.sum(axis=1) - self.margin)
+        wrong = ~(gap < TOLERANCE)
+        if wrong.any():
+            worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
+            row = ", ".join(f"{name}={cell}" for name, cell in identity.iloc[worst].items())
+            raise AdditivityError(
+                f"SHAP values of {row} miss the model's margin by {gap[worst]:.3g} log-odds; "
+                f"allowed: less than {TOLERANCE:g}; {int(wrong.sum())} of {len(gap)} rows are off. "
+                "Nothing was explained.",
+                hint="Run 'tenure train' again; if it stays so, choose another kind of model.",
+            )
+
+
+def contributions(model: Model, matrix: Floats, background: Floats) -> Contributions:
+    """Return the exact contributions of each row of `matrix` (rows, features), at least one row.
+
+    `background` (rows, features) is what a linear or a rule model is compared with. Trees need none: theirs
+    are the path-dependent values of their own training rows.
+    """
+    if isinstance(model, LightGBMModel):
+        return _of_trees(model, matrix)
+    if isinstance(model, LogisticModel):
+        return _of_linear(model, matrix, background)
+    if isinstance(model, RuleModel):
+        return _of_rule(model, matrix, background)
+    raise ModelError(f"a model of kind '{model.kind}' can't be explained; allowed: {', '.join(KINDS)}.")
+
+
+def _of_trees(model: LightGBMModel, matrix: Floats) -> Contributions:
+    """Return LightGBM's own TreeSHAP (Lundberg et al. 2020, path-dependent): exact, in chunks of rows."""
+    parts, margins = [], []
+    for first in range(0, len(matrix), CHUNK_ROWS):
+        chunk = matrix[first : first + CHUNK_ROWS]
+        parts.append(np.asarray(model.booster.predict(chunk, pred_contrib=True, num_threads=1), dtype=float))
+        margins.append(np.asarray(model.booster.predict(chunk, raw_score=True, num_threads=1), dtype=float))
+    found = np.concatenate(parts)
+    return Contributions(found[:, :-1], found[:, -1], np.concatenate(margins))
+
+
+def _of_linear(model: LogisticModel, matrix: Floats, background: Floats) -> Contributions:
+    """Return coefficient · (x - background mean), summed over the columns that one feature was turned into.
+
+    Exact for a linear model under features that vary independently (Lundberg & Lee 2017, corollary 1).
+    """
+    prepare, classifier = model.pipeline[0], model.pipeline[-1]
+    weights = classifier.coef_[0]
+    means = _mean_in_chunks(prepare, background)
+    turned_from = _sources(prepare)
+    if len(turned_from) != len(weights):
+        raise ModelError(
+            f"the logistic model has {len(weights)} coefficients for {len(turned_from)} prepared columns; "
+            "they must be as many.",
+            hint="Train the model again with 'tenure train'.",
+        )
+    by_feature = np.zeros((len(weights), matrix.shape[1]))
+    by_feature[np.arange(len(weights)), turned_from] = weights
+    values = np.empty_like(matrix)
+    for first in range(0, len(matrix), CHUNK_ROWS):
+        rows = slice(first, first + CHUNK_ROWS)
+        values[rows] = (prepare.transform(matrix[rows]) - means) @ by_feature
+    base = float(classifier.intercept_[0] + means @ weights)
+    margin = np.asarray(model.pipeline.decision_function(matrix), dtype=float)
+    return Contributions(values, np.full(len(matrix), base), margin)
+
+
+def _mean_in_chunks(prepare: ColumnTransformer, rows: Floats) -> Floats:
+    starts = range(0, len(rows), CHUNK_ROWS)
+    totals = [prepare.transform(rows[first : first + CHUNK_ROWS]).sum(axis=0) for first in starts]
+    return np.asarray(np.sum(totals, axis=0) / len(rows))
+
+
+def _sources(prepare: ColumnTransformer) -> list[int]:
+    """Return, for each prepared column, the place of the feature that it was made from.
+
+    Numbers come first as they are, then an indicator for each that was missing in training; a category makes
+    a column a level.
+    """
+    places: list[int] = []
+    for _, step, at in prepare.transformers_:
+        if isinstance(step, Pipeline):
+            imputer = step[0]
+            places += list(at)
+            if imputer.add_indicator:
+                places += [at[missing] for missing in imputer.indicator_.features_]
+        elif hasattr(step, "categories_"):
+            places += [place for place, levels in zip(at, step.categories_, strict=True) for _ in levels]
+    return places
+
+
+def _of_rule(model: RuleModel, matrix: Floats, background: Floats) -> Contributions:
+    """Return the log-odds above the background's mean, all of it owed to the rule's only feature.
+
+    Rates of 0 and 1 are read as 1e-9 and 1 - 1e-9, since their log-odds are infinite.
+    """
+    margin = _log_odds(model.probabilities(matrix))
+    base = np.full(len(matrix), _log_odds(model.probabilities(background)).mean())
+    values = np.zeros_like(matrix)
+    values[:, model.columns.names.index(model.rule.feature)] = margin - base
+    return Contributions(values, base, margin)
+
+
+def _log_odds(rates: Floats) -> Floats:
+    bounded = np.clip(rates, _LEAST_RATE, 1 - _LEAST_RATE)
+    return np.asarray(np.log(bounded) - np.log1p(-bounded))
+
+
+def importance_order(mean_abs: Floats, names: Sequence[str]) -> list[int]:
+    """Return the places of the features from the strongest, equals by name."""
+    return sorted(range(len(names)), key=lambda place: (-mean_abs[place], names[place]))

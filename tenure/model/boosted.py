@@ -1,0 +1,165 @@
+"""LightGBM with its settings searched by Optuna."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import lightgbm
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from tenure.model.base import Model, Sample, TrainSettings
+from tenure.model.select import Columns
+
+ROUNDS = 2000
+"""The most trees of one model; early stopping ends far below."""
+
+PATIENCE = 50
+"""Trees without a better validation log loss before a fit stops."""
+
+START: Mapping[str, float] = {
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.8,
+    "bagging_fraction": 0.8,
+    "lambda_l2": 1.0,
+}
+"""The first trial: the search can only improve on it, and one cut short still ends with a sound model."""
+
+
+class LightGBMModel(Model):
+    """Boosted trees over the matrix of `columns`.
+
+    The booster is read back from its own text at once, so that the model in memory and the model on file are
+    the same to the last bit.
+    """
+
+    kind: ClassVar[str] = "lightgbm"
+
+    def __init__(self, columns: Columns, parameters: Mapping[str, Any], text: str) -> None:
+        super().__init__(columns, parameters)
+        self.text = text
+        self.booster = lightgbm.Booster(model_str=text)
+
+    @classmethod
+    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> LightGBMModel:
+        """Return the trees of the trial with the least log loss on validation.
+
+        Log loss and not average precision: it is a proper score, so it rewards honest probabilities, which
+        the campaign value is computed from, and it moves smoothly where validation has few churners. Trees
+        are counted by early stopping on the same loss. The winner stays as fitted on train: with validation
+        added there would be no held-out rows left to count the trees by, and the model judged would not be
+        the one used.
+        """
+        search = _Search(columns, train, validation, settings)
+        with _quiet_optuna():
+            # Five trials at random before the sampler trusts what it has seen.
+            sampler = optuna.samplers.TPESampler(seed=settings.seed, n_startup_trials=5)
+            study = optuna.create_study(sampler=sampler)
+            study.enqueue_trial(dict(START))
+            study.optimize(search.loss, n_trials=1)
+            left = max(0.0, search.deadline - time.monotonic())
+            study.optimize(search.loss, n_trials=settings.trials - 1, timeout=left)
+        finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+        parameters = {
+            **study.best_params,
+            "trees": search.trees,
+            "trials": len(finished),
+            "validation_log_loss": float(study.best_value),
+            "seconds_limit_hit": len(finished) < settings.trials,
+        }
+        return cls(columns, parameters, search.text)
+
+    @classmethod
+    def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LightGBMModel:
+        """Return the model that `files` wrote."""
+        return cls(Columns.from_json(card["columns"]), card["parameters"], files["model.txt"].decode())
+
+    def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sigmoid of the summed leaf values."""
+        return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+
+    def files(self) -> dict[str, bytes]:
+        """Return model.json and model.txt, LightGBM's own text; the same bytes for the same model."""
+        return {"model.json": self.card(), "model.txt": self.text.encode()}
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Keep Optuna's line a trial out of the user's terminal, and leave its verbosity as it was."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+class _Search:
+    """The trials of one search; keeps the text of the best booster so far."""
+
+    def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> None:
+        self.fixed = {
+            "objective": "binary",
+            "metric": "binary_logloss",
+            "seed": settings.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 1,
+            "bagging_freq": 1,
+            # Bins are cut once for all trials, so they must not depend on one trial's min_data_in_leaf.
+            "feature_pre_filter": False,
+            "verbosity": -1,
+        }
+        first_code = len(columns.numeric)
+        self.train = lightgbm.Dataset(
+            train.matrix,
+            train.churned,
+            categorical_feature=list(range(first_code, len(columns.names))),
+            params=self.fixed,
+            free_raw_data=False,
+        )
+        self.validation = self.train.create_valid(validation.matrix, validation.churned)
+        self.deadline = time.monotonic() + settings.seconds
+        self.least = np.inf
+        self.trees = 0
+        self.text = ""
+
+    def loss(self, trial: optuna.Trial) -> float:
+        """Return the validation log loss of one trial's settings."""
+        booster = lightgbm.train(
+            {**self.fixed, **_suggested(trial)},
+            self.train,
+            num_boost_round=ROUNDS,
+            valid_sets=[self.validation],
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), self._stop_late(trial)],
+        )
+        loss = float(booster.best_score["valid_0"]["binary_logloss"])
+        if loss < self.least:
+            self.least, self.trees = loss, booster.best_iteration
+            self.text = booster.model_to_string(num_iteration=booster.best_iteration)
+        return loss
+
+    def _stop_late(self, trial: optuna.Trial) -> Callable[[lightgbm.callback.CallbackEnv], None]:
+        def stop(_: lightgbm.callback.CallbackEnv) -> None:
+            # Optuna looks at the clock between trials alone. The first trial must finish, or there is no model.
+            if trial.number > 0 and time.monotonic() > self.deadline:
+                raise optuna.TrialPruned
+
+        return stop
+
+
+def _suggested(trial: optuna.Trial) -> dict[str, float]:
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 7, 63, log=True),
+        "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 200, log=True),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.4, 1.0),
+        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.6, 1.0),
+        "lambda_l2": trial.suggest_float("lambda_l2", 0.01, 100.0, log=True),
+    }

@@ -1,0 +1,114 @@
+"""Measures of a score against what happened: pure functions of two arrays of shape (rows,).
+
+`scores` are probabilities of churn, `churned` is 1.0 where the customer churned, else 0.0. Rows with the same
+score are never put in an order: they count as a group at the group's own churn rate, so no result depends on
+row order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+Array = NDArray[np.float64]
+
+SAMPLE_METRICS = ("auroc", "average_precision", "brier", "log_loss", "lift_at_10", "ece")
+
+
+def metrics(scores: Array, churned: Array) -> dict[str, float]:
+    """Return SAMPLE_METRICS by name; what is not defined (ranking one class, or no rows at all) is NaN."""
+    if len(scores) == 0:
+        return dict.fromkeys(SAMPLE_METRICS, np.nan)
+    return {
+        "auroc": auroc(scores, churned),
+        "average_precision": average_precision(scores, churned),
+        "brier": float(brier_score_loss(churned, scores, pos_label=1)),
+        "log_loss": float(log_loss(churned, scores, labels=[0, 1])),
+        "lift_at_10": lift(scores, churned, 0.1),
+        "ece": calibration_error(scores, churned),
+    }
+
+
+def one_class(churned: Array) -> bool:
+    """Whether all rows churned or none did (or there are none), so that there is nothing to rank."""
+    return len(np.unique(churned)) < 2
+
+
+def auroc(scores: Array, churned: Array) -> float:
+    """Return the probability that a churner outranks a stayer, ties counted half; NaN for one class."""
+    return np.nan if one_class(churned) else float(roc_auc_score(churned, scores))
+
+
+def average_precision(scores: Array, churned: Array) -> float:
+    """Return the precision averaged over the recall gained at each distinct score; NaN for one class."""
+    return np.nan if one_class(churned) else float(average_precision_score(churned, scores))
+
+
+def churners_reached(scores: Array, churned: Array, contacts: Array) -> Array:
+    """Return the churners expected among the `contacts` highest scores, shape of `contacts`.
+
+    Where a contact list ends inside a group of equal scores, the group gives its churners in proportion.
+    """
+    _, group = np.unique(-scores, return_inverse=True)
+    rows = np.append(0, np.cumsum(np.bincount(group)))
+    churners = np.append(0.0, np.cumsum(np.bincount(group, weights=churned)))
+    reached: Array = np.interp(contacts, rows, churners)
+    return reached
+
+
+def lift(scores: Array, churned: Array, share: float) -> float:
+    """Return the churn rate of the top `share` of rows by score over the churn rate of all.
+
+    The top is rounded up to whole rows. NaN for one class.
+    """
+    if one_class(churned):
+        return np.nan
+    top = np.ceil(round(share * len(scores), 9))
+    reached = churners_reached(scores, churned, np.array([top]))[0]
+    return float(reached / top / churned.mean())
+
+
+def calibration(scores: Array, churned: Array, bins: int = 10) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Return (mean score, churn rate, rows) of each bin, lowest scores first; at most `bins`.
+
+    Bins hold about equally many rows and never split equal scores. With bins of equal width nearly all rows
+    of a bank, where few churn, would fall into the first.
+    """
+    cuts = np.unique(np.quantile(scores, np.arange(1, bins) / bins, method="lower"))
+    _, place = np.unique(np.searchsorted(cuts, scores), return_inverse=True)
+    rows = np.bincount(place)
+    return np.bincount(place, weights=scores) / rows, np.bincount(place, weights=churned) / rows, rows
+
+
+def calibration_error(scores: Array, churned: Array) -> float:
+    """Return the expected calibration error: |mean score - churn rate| over ten bins, weighted by rows."""
+    score, rate, rows = calibration(scores, churned)
+    return float(np.average(np.abs(score - rate), weights=rows))
+
+
+def auroc_interval(
+    scores: Array, churned: Array, customer: NDArray[np.int64], *, resamples: int = 200, seed: int = 7
+) -> tuple[float, float]:
+    """Return the 2.5 % and 97.5 % quantile of the AUROC when customers are drawn anew with replacement.
+
+    `customer` numbers each row's customer from 0. A customer's rows are drawn together, since they resemble
+    each other; drawing rows would give too narrow an interval. (NaN, NaN) for one class.
+    """
+    if one_class(churned):
+        return np.nan, np.nan
+    order = np.argsort(scores, kind="stable")
+    first = np.unique(scores[order], return_index=True)[1]
+    churned, customer = churned[order], customer[order]
+    random, customers = np.random.default_rng(seed), int(customer.max()) + 1
+    drawn = np.empty(resamples)
+    for turn in range(resamples):
+        times = np.bincount(random.integers(0, customers, customers), minlength=customers)[customer]
+        lost = np.add.reduceat(times * churned, first)
+        kept = np.add.reduceat(times * (1.0 - churned), first)
+        wins = (lost * (np.cumsum(kept) - kept / 2)).sum()
+        pairs = lost.sum() * kept.sum()
+        # A draw without a churner has no AUROC.
+        drawn[turn] = wins / pairs if pairs else np.nan
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return float(low), float(high)

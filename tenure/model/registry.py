@@ -1,0 +1,99 @@
+"""The register of model versions, and the way from files back to a model; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+from tenure.errors import UnsafeModelFile, choices
+from tenure.model.base import Model
+from tenure.model.boosted import LightGBMModel
+from tenure.model.logistic import LogisticModel
+from tenure.model.metrics import SAMPLE_METRICS
+from tenure.model.rule import RuleModel
+
+LIBRARIES = ("lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "skops")
+"""The packages whose versions decide whether a model can be trained again to the same bits."""
+
+LOADERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Mapping[str, bytes]], Model]]] = {
+    "rule": ("rule.json", RuleModel.from_files),
+    "logistic": ("pipeline.skops", LogisticModel.from_files),
+    "lightgbm": ("model.txt", LightGBMModel.from_files),
+}
+
+
+def model_version(kind: str, parameters: Mapping[str, Any], data_fingerprint: str) -> str:
+    """Return a name such as 'lightgbm-3f9a1c2b': the same for the same kind, parameters and training data."""
+    content = json.dumps([kind, dict(parameters), data_fingerprint], sort_keys=True)
+    return f"{kind}-{sha256(content.encode()).hexdigest()[:8]}"
+
+
+def registry_row(
+    model: Model,
+    *,
+    model_version: str,
+    created_at: datetime,
+    champion: bool,
+    data_fingerprint: str,
+    training_set: pd.DataFrame,
+    evaluations: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return the register's row of one model; parameters, dropped, metrics and libraries are JSON text.
+
+    training_rows, training_churners and the snapshot dates (DATE) are those of split 'train'; metrics are the
+    pooled figures of all test customers in `evaluations`, null where undefined.
+    """
+    train = training_set[training_set["split"] == "train"]
+    dates = pd.to_datetime(train["snapshot_date"])
+    return {
+        "model_version": model_version,
+        "kind": model.kind,
+        "created_at": created_at,
+        "champion": champion,
+        "parameters": json.dumps(model.parameters, sort_keys=True),
+        "dropped": json.dumps(dict(model.columns.dropped), sort_keys=True),
+        "data_fingerprint": data_fingerprint,
+        "training_rows": len(train),
+        "training_churners": int(train["churned"].sum()),
+        "first_snapshot_date": dates.min().date(),
+        "last_snapshot_date": dates.max().date(),
+        "metrics": json.dumps(_test_metrics(evaluations, model_version), sort_keys=True),
+        "libraries": json.dumps({name: version(name) for name in LIBRARIES}, sort_keys=True),
+    }
+
+
+def load_model(files: Mapping[str, bytes]) -> Model:
+    """Return the model that `Model.files` wrote; its predictions are equal to the last bit.
+
+    Raises UnsafeModelFile if a file is missing, broken, of an unknown kind, or holds a type that is not
+    trusted.
+    """
+    hint = "load only files that 'tenure train' wrote; run 'tenure train' again"
+    try:
+        card = json.loads(files["model.json"])
+        kind = card["kind"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnsafeModelFile(f"model.json is missing or no model card: {error!r}", hint=hint) from error
+    if kind not in LOADERS:
+        raise UnsafeModelFile(f"model.json: kind '{kind}'; allowed: {choices(LOADERS)}", hint=hint)
+    name, load = LOADERS[kind]
+    if name not in files:
+        raise UnsafeModelFile(f"a model of kind '{kind}' needs {name}; got {choices(files)}", hint=hint)
+    return load(card, files)
+
+
+def _test_metrics(evaluations: pd.DataFrame, version: str) -> dict[str, float | None]:
+    pooled = evaluations[
+        (evaluations["model_version"] == version)
+        & (evaluations["split"] == "test")
+        & (evaluations["population"] == "all")
+        & evaluations["snapshot_date"].isna()
+    ].iloc[0]
+    names = ("rows", "churn_rate", *SAMPLE_METRICS, "auroc_low", "auroc_high")
+    return {name: None if pd.isna(pooled[name]) else float(pooled[name]) for name in names}

@@ -1,0 +1,133 @@
+"""The baseline: one feature, cut into bands, each with its churn rate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import isotonic_regression
+
+from tenure.errors import ModelError
+from tenure.model.base import Model, Sample, TrainSettings
+from tenure.model.select import Columns
+
+BANDS = 20
+"""Quantile bands of the feature, before neighbours that break the direction are pooled."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Churn rates by bands of one feature, rising or falling throughout.
+
+    Band i holds the values with edges[i - 1] < value <= edges[i]; the last band is open. Rows without a value
+    have a rate of their own, the base rate if train had no such row.
+    """
+
+    feature: str
+    rising: bool
+    edges: tuple[float, ...]
+    rates: tuple[float, ...]
+    missing_rate: float
+    train_auroc: float
+
+
+class RuleModel(Model):
+    """The numeric feature that alone ranks train's churners best (AUROC), as a table of churn rates."""
+
+    kind: ClassVar[str] = "rule"
+
+    def __init__(self, columns: Columns, parameters: Mapping[str, Any], rule: Rule) -> None:
+        super().__init__(columns, parameters)
+        self.rule = rule
+
+    @classmethod
+    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> RuleModel:
+        """Return the best rule on train, the first in column order where two are equal; nothing is tuned.
+
+        Raises ModelError if no feature is numeric.
+        """
+        del validation, settings
+        if not columns.numeric:
+            raise ModelError(
+                "a rule needs a numeric feature; there is none", hint="tenure.toml: leave 'rule' out of kinds"
+            )
+        rules = [
+            _rule(name, train.matrix[:, place], train.churned, rising=rising)
+            for place, name in enumerate(columns.numeric)
+            for rising in (True, False)
+        ]
+        best = max(rules, key=lambda rule: rule.train_auroc)
+        found = {"feature": best.feature, "rising": best.rising, "bands": len(best.rates)}
+        return cls(columns, {**found, "train_auroc": best.train_auroc}, best)
+
+    @classmethod
+    def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> RuleModel:
+        """Return the model that `files` wrote."""
+        record = json.loads(files["rule.json"])
+        rule = Rule(**{**record, "edges": tuple(record["edges"]), "rates": tuple(record["rates"])})
+        return cls(Columns.from_json(card["columns"]), card["parameters"], rule)
+
+    def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the churn rate of each row's band."""
+        values = matrix[:, self.columns.names.index(self.rule.feature)]
+        rates = np.asarray(self.rule.rates)[np.searchsorted(self.rule.edges, values)]
+        return np.where(np.isnan(values), self.rule.missing_rate, rates)
+
+    def files(self) -> dict[str, bytes]:
+        """Return model.json and rule.json."""
+        return {"model.json": self.card(), "rule.json": json.dumps(asdict(self.rule), indent=1).encode()}
+
+    def describe(self) -> str:
+        """Return the rule in plain words, such as 'Churn rises with x: 2.0% up to 3, 31.4% above 74; …'."""
+        rule = self.rule
+        direction = "rises" if rule.rising else "falls"
+        first, last = f"{rule.rates[0]:.1%}", f"{rule.rates[-1]:.1%}"
+        if not rule.edges:
+            table = f"{first} wherever it is known"
+        else:
+            table = f"{first} up to {rule.edges[0]:g}, {last} above {rule.edges[-1]:g}"
+        return f"Churn {direction} with {rule.feature}: {table}; {rule.missing_rate:.1%} where it is missing."
+
+
+def _rule(feature: str, values: NDArray[np.float64], churned: NDArray[np.float64], *, rising: bool) -> Rule:
+    """Return the monotone table of one feature. NaN rows are a band of their own."""
+    known = ~np.isnan(values)
+    # A value between two data points would differ from both; a lower quantile is a value that was seen.
+    quantiles = np.quantile(values[known], np.arange(1, BANDS) / BANDS, method="lower")
+    cuts = np.unique(quantiles)
+    cuts = cuts[cuts < values[known].max()]
+    band = np.searchsorted(cuts, values[known])
+    rows = np.bincount(band, minlength=len(cuts) + 1).astype(np.float64)
+    churners = np.bincount(band, weights=churned[known], minlength=len(cuts) + 1)
+    rates = isotonic_regression(churners / rows, sample_weight=rows, increasing=rising)
+    missing = ~known
+    missing_rate = float(churned[missing].mean() if missing.any() else churned.mean())
+    auroc = _auroc_of_bands(
+        np.append(rates, missing_rate),
+        np.append(churners, churned[missing].sum()),
+        np.append(rows, missing.sum()),
+    )
+    last_of_pool = np.append(np.diff(rates) != 0, True)
+    return Rule(
+        feature=feature,
+        rising=rising,
+        edges=tuple(cuts[last_of_pool[:-1]].tolist()),
+        rates=tuple(rates[last_of_pool].tolist()),
+        missing_rate=missing_rate,
+        train_auroc=auroc,
+    )
+
+
+def _auroc_of_bands(rates: NDArray[np.float64], churners: NDArray[np.float64], rows: NDArray[np.float64]) -> float:
+    """Return the AUROC of a score that takes one value a band; exact, with ties counted half."""
+    order = np.argsort(rates, kind="stable")
+    first = np.unique(rates[order], return_index=True)[1]
+    churned = np.add.reduceat(churners[order], first)
+    stayed = np.add.reduceat((rows - churners)[order], first)
+    below = np.cumsum(stayed) - stayed
+    wins = float((churned * (below + stayed / 2)).sum())
+    return wins / float(churned.sum() * stayed.sum())

@@ -1,0 +1,41 @@
+"""The attrition list: every customer's probability of churn, and the place in the queue."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tenure.errors import MissingFeature, choices
+from tenure.model.base import Model
+
+
+class ModelInferenceService:
+    """Scores customers with one version of a model."""
+
+    def __init__(self, model: Model, model_version: str) -> None:
+        self.model = model
+        self.model_version = model_version
+
+    def score(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Return one row per row of `features`, in its order.
+
+        Columns: keys, snapshot_date, model_version, score, rank, decile. score is the probability of churn as
+        the model gives it. rank is 1 for the highest score of a snapshot; equal scores are ranked by their
+        keys, so the order of the rows has no say. decile 1 is the tenth of the snapshot with the highest
+        scores. Raises MissingFeature if a key, snapshot_date or a feature is not there.
+        """
+        identity = [*self.model.columns.keys, "snapshot_date"]
+        absent = [name for name in identity if name not in features.columns]
+        if absent:
+            raise MissingFeature(f"the features lack {choices(absent)}", hint="run 'tenure features'")
+        scored = features[identity].reset_index(drop=True)
+        scored["model_version"] = self.model_version
+        scored["score"] = self.model.predict(features)
+        queue = scored.sort_values(
+            ["score", *self.model.columns.keys], ascending=[False, *(True for _ in self.model.columns.keys)]
+        )
+        # Numbers come back by row label, so the frame keeps its order.
+        snapshots = queue.groupby("snapshot_date")
+        scored["rank"] = snapshots.cumcount() + 1
+        size = snapshots["score"].transform("size")
+        scored["decile"] = (scored["rank"] - 1) * 10 // size + 1
+        return scored.astype({"rank": "int64", "decile": "int64"})

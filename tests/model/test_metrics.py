@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from tenure.model.metrics import (
+    SAMPLE_METRICS,
+    auroc_interval,
+    calibration,
+    calibration_error,
+    churners_reached,
+    lift,
+    metrics,
+)
+
+
+def arrays(scores, churned):
+    return np.array(scores, dtype=float), np.array(churned, dtype=float)
+
+
+def test_lift_of_twenty_customers_by_hand():
+    # Two of twenty are contacted; one of them churns. Base rate 4 / 20: 0.5 / 0.2 = 2.5.
+    scores, churned = arrays(np.arange(20, 0, -1) / 20, [1, 0, 0, 1, 1, 1] + [0] * 14)
+    assert lift(scores, churned, 0.1) == 2.5
+
+
+def test_lift_rounds_the_top_up_to_whole_customers():
+    # The top of 11 is 2 customers (not 1.1): one churner of two, over 2 / 11.
+    scores, churned = arrays(np.arange(11, 0, -1), [1, 0, 1] + [0] * 8)
+    assert lift(scores, churned, 0.1) == pytest.approx(0.5 / (2 / 11))
+
+
+def test_a_tie_at_the_edge_of_the_top_counts_at_its_own_rate():
+    # One sure contact (a churner), then one of four equals, of which one churns: 1 + 1/4 churners reached.
+    scores, churned = arrays([0.9, 0.5, 0.5, 0.5, 0.5] + [0.1] * 15, [1, 0, 0, 1, 0] + [0] * 15)
+    assert churners_reached(scores, churned, np.array([2.0]))[0] == 1.25
+    assert lift(scores, churned, 0.1) == (1.25 / 2) / (2 / 20)
+
+
+def test_calibration_error_by_hand():
+    # Two groups of equal score: |0.2 - 1/5| = 0 for five rows, |0.8 - 1/2| = 0.3 for two: 0.3 * 2 / 7.
+    scores, churned = arrays([0.2] * 5 + [0.8] * 2, [1, 0, 0, 0, 0, 1, 0])
+    assert calibration_error(scores, churned) == pytest.approx(0.3 * 2 / 7)
+    score, rate, rows = calibration(scores, churned)
+    np.testing.assert_allclose([score, rate, rows], [[0.2, 0.8], [0.2, 0.5], [5, 2]])
+
+
+def test_calibration_bins_hold_equally_many_rows():
+    scores, churned = arrays(np.arange(50) ** 2 / 2500, [0, 1] * 25)
+    assert calibration(scores, churned)[2].tolist() == [5] * 10
+
+
+def test_metrics_of_four_customers_by_hand():
+    # Pairs won by a churner: 3 of 4. Precision at the churners' places: 1/1 and 2/3.
+    got = metrics(*arrays([0.9, 0.6, 0.4, 0.1], [1, 0, 1, 0]))
+    assert got["auroc"] == 0.75
+    assert got["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert got["brier"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
+    assert got["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.9]).mean())
+    assert got["lift_at_10"] == 2.0
+    assert tuple(got) == SAMPLE_METRICS
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+def test_one_class_has_no_ranking_but_still_a_calibration(outcome):
+    got = metrics(*arrays([0.2, 0.4], [outcome, outcome]))
+    assert all(np.isnan(got[name]) for name in ("auroc", "average_precision", "lift_at_10"))
+    assert got["ece"] == pytest.approx(abs(0.3 - outcome))
+
+
+def test_no_rows_have_no_metrics():
+    assert all(np.isnan(value) for value in metrics(*arrays([], [])).values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=40), st.randoms())
+def test_row_order_has_no_say(rows, random):
+    mixed = list(rows)
+    random.shuffle(mixed)
+    one, other = (
+        metrics(*arrays([score / 5 for score, _ in some], [hit for _, hit in some])) for some in (rows, mixed)
+    )
+    np.testing.assert_allclose(list(one.values()), list(other.values()))
+
+
+def test_the_interval_is_seeded_and_holds_the_auroc():
+    random = np.random.default_rng(0)
+    churned = (random.random(2000) < 0.2).astype(float)
+    scores = np.round(random.normal(size=2000) + churned, 1)
+    customer = np.arange(2000) // 2
+    low, high = auroc_interval(scores, churned, customer)
+    assert (low, high) == auroc_interval(scores, churned, customer)
+    assert low < roc_auc_score(churned, scores) < high
+    assert 0.02 < high - low < 0.1
+
+
+def test_drawing_each_customer_once_gives_the_plain_auroc():
+    # A single customer is always drawn as a whole, so every resample is the sample itself, ties included.
+    scores, churned = arrays([0.9, 0.5, 0.5, 0.1], [1, 1, 0, 0])
+    assert auroc_interval(scores, churned, np.zeros(4, dtype=int), resamples=5) == (0.875, 0.875)
+
+
+def test_rows_of_one_customer_are_drawn_together_so_copies_do_not_narrow_the_interval():
+    random = np.random.default_rng(0)
+    churned = (random.random(300) < 0.3).astype(float)
+    scores, customer = random.normal(size=300) + churned, np.arange(300)
+    once = auroc_interval(scores, churned, customer)
+    assert auroc_interval(np.tile(scores, 5), np.tile(churned, 5), np.tile(customer, 5)) == pytest.approx(once)
+
+
+def test_one_class_has_no_interval():
+    assert np.isnan(auroc_interval(*arrays([0.1, 0.2], [0, 0]), np.array([0, 1]))).all()

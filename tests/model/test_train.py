@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+
+from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
+from tenure.model.metrics import auroc, average_precision
+from tenure.model.train import ModelTrainingService, TrainSettings, champion
+
+KEYS = ["customer_id"]
+
+
+def scored(model, world, split):
+    rows = world[world["split"] == split]
+    return model.predict(rows), rows["churned"].to_numpy(dtype=float)
+
+
+def test_one_model_a_kind_in_order_with_plain_parameters(models):
+    assert [model.kind for model in models] == ["rule", "logistic", "lightgbm"]
+    rule, logistic, boosted = models
+    assert rule.parameters["feature"] == "days_since_last"
+    assert logistic.parameters["converged"] is True
+    assert boosted.parameters["trials"] == 3
+    assert boosted.parameters["seconds_limit_hit"] is False
+    assert boosted.parameters["trees"] == boosted.booster.num_trees()
+
+
+def test_useless_columns_are_dropped_and_the_rest_is_read(models):
+    for model in models:
+        assert set(model.columns.dropped) == {"never_filled", "currency", "branch_code"}
+        assert model.columns.categorical == ("region",)
+
+
+def test_lightgbm_finds_the_planted_interaction_that_rule_and_logistic_cannot(models, world):
+    rule, logistic, boosted = (auroc(*scored(model, world, "test")) for model in models)
+    assert rule < 0.62
+    assert logistic < 0.65
+    assert boosted > 0.75
+
+
+def test_the_champion_has_the_best_average_precision_on_validation(models, world):
+    by_hand = {model.kind: average_precision(*scored(model, world, "validation")) for model in models}
+    assert champion(models, world).kind == max(by_hand, key=by_hand.get) == "lightgbm"
+    assert champion(models[:2], world).kind == max(("rule", "logistic"), key=by_hand.get)
+
+
+def test_of_two_equal_models_the_earlier_is_champion(models, world):
+    rule = models[0]
+    twin = type(rule)(rule.columns, rule.parameters, rule.rule)
+    assert champion([rule, twin], world) is rule
+
+
+def test_probabilities_stay_honest(models, world):
+    # Without resampling or class weights the mean score is the churn rate of train, here to 1 point.
+    for model in models:
+        scores, churned = scored(model, world, "train")
+        assert scores.mean() == pytest.approx(churned.mean(), abs=0.01)
+
+
+def test_the_same_seed_gives_the_same_bits_and_later_rows_have_no_say(models, world):
+    later = world["split"].isin(["test", "embargo"])
+    other = world.copy()
+    other.loc[later, "churned"] = 1 - other.loc[later, "churned"]
+    other.loc[later, ["balance_last", "days_since_last"]] = -1e6
+    other.loc[later, "region"] = "elsewhere"
+    again = ModelTrainingService(TrainSettings(trials=3, seconds=300)).train(other, KEYS)
+    rows = world[world["split"] == "validation"]
+    for model, twin in zip(models, again, strict=True):
+        assert model.parameters == twin.parameters
+        assert model.columns == twin.columns
+        np.testing.assert_array_equal(model.predict(rows), twin.predict(rows))
+    assert models[2].files() == again[2].files()
+
+
+def test_a_category_never_seen_is_scored_like_a_missing_one(models, world):
+    rows = world[world["split"] == "test"]
+    for model in models:
+        np.testing.assert_array_equal(
+            model.predict(rows.assign(region="mars")), model.predict(rows.assign(region=None))
+        )
+
+
+def test_no_rows_have_no_scores(models, world):
+    for model in models:
+        assert model.predict(world.iloc[:0]).shape == (0,)
+
+
+def test_a_search_out_of_time_finishes_its_first_candidate_and_says_so(world):
+    models = ModelTrainingService(TrainSettings(kinds=("logistic", "lightgbm"), trials=50, seconds=0)).train(
+        world, KEYS
+    )
+    assert [model.parameters["seconds_limit_hit"] for model in models] == [True, True]
+    assert models[1].parameters["trials"] == 1
+    assert auroc(*scored(models[1], world, "test")) > 0.75
+
+
+@pytest.mark.parametrize(
+    ("split", "churned", "message"),
+    [
+        (
+            "train",
+            0,
+            (
+                r"split 'train': nobody churns; the churn rate is 0\.0% "
+                r"\(0 of 1,800 rows, 2 snapshots from 2023-01-31 to 2023-02-28\)"
+            ),
+        ),
+        ("train", 1, r"everybody churns; the churn rate is 100\.0%"),
+        ("validation", 0, r"split 'validation': nobody churns; the churn rate is 0\.0% \(0 of 600 rows"),
+    ],
+)
+def test_one_class_is_refused_with_the_rate_the_rows_and_the_snapshots(world, split, churned, message):
+    one_class = world.copy()
+    one_class.loc[one_class["split"] == split, "churned"] = churned
+    with pytest.raises(OneClassTarget, match=message) as caught:
+        ModelTrainingService().train(one_class, KEYS)
+    assert caught.value.hint == "churn.py: change the event or horizon; run 'tenure labels'"
+
+
+def test_too_few_churners_are_refused(world):
+    few = world.copy()
+    train = few.index[few["split"] == "train"]
+    few.loc[train, "churned"] = 0
+    few.loc[train[:19], "churned"] = 1
+    with pytest.raises(OneClassTarget, match=r"at least 20 are needed; the churn rate is 1\.1% \(19 of 1,800 rows"):
+        ModelTrainingService().train(few, KEYS)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_an_empty_split_is_refused(world, split):
+    with pytest.raises(EmptySplit, match=f"split '{split}' has no rows"):
+        ModelTrainingService().train(world[world["split"] != split], KEYS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kinds": ("forest",)}, "kinds: got forest; allowed: lightgbm, logistic, rule"),
+        ({"kinds": ()}, "kinds: got none"),
+        ({"trials": 0}, "trials: got 0; it must be at least 1"),
+        ({"seconds": -1}, "seconds: got -1"),
+    ],
+)
+def test_settings_that_are_not_allowed_are_refused(settings, message):
+    with pytest.raises(InvalidConfig, match=message):
+        TrainSettings(**settings)
