@@ -18,11 +18,11 @@ from tenure.model.select import Columns
 ROUNDS = 2000
 """The most trees of one model; early stopping ends far below."""
 
-PATIENCE = 50
+PATIENCE = 30
 """Trees without a better validation log loss before a fit stops."""
 
 START: Mapping[str, float] = {
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "num_leaves": 31,
     "min_data_in_leaf": 20,
     "feature_fraction": 0.8,
@@ -156,7 +156,7 @@ class _Search:
 
 def _suggested(trial: optuna.Trial) -> dict[str, float]:
     return {
-        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
         "num_leaves": trial.suggest_int("num_leaves", 7, 63, log=True),
         "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 200, log=True),
         "feature_fraction": trial.suggest_float("feature_fraction", 0.4, 1.0),

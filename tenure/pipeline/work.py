@@ -21,7 +21,7 @@ from tenure.define.contract import CheckResult, Contract, contracts
 from tenure.define.project import Project, load_project
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineSettings
-from tenure.errors import CheckFailed, MissingTable
+from tenure.errors import CheckFailed
 from tenure.quality.checks import require_passed, run_checks
 from tenure.sql import Dialect, Select
 from tenure.store.lake import Lake, TableVersion
@@ -183,12 +183,10 @@ class Work:
 
     def find_current(self, tables: Sequence[str], made_of: str, outcome: Outcome) -> bool:
         """Return whether every table is there and made of just this; if so they are counted in `outcome`."""
-        found = [self.lake.find(table) for table in tables]
-        if any(version is None or version.fingerprint != made_of for version in found):
+        found = [version for table in tables if (version := self.lake.find(table)) and version.fingerprint == made_of]
+        if len(found) < len(tables):
             return False
         for version in found:
-            if version is None:
-                raise MissingTable("unreachable: checked above")
             outcome.add(version, built=False)
         return True
 

@@ -1,0 +1,153 @@
+"""Bank: the whole demo bank, one chunk of customers after the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tenure.demo.accounts import account_rows, accounts, wishes
+from tenure.demo.calendar import NEVER, Calendar
+from tenure.demo.dirt import dirty_accounts, dirty_interactions, dirty_transactions
+from tenure.demo.facts import BankFacts
+from tenure.demo.files import CSV_TABLES, BankFiles
+from tenure.demo.interactions import interaction_rows
+from tenure.demo.ledger import corrections, entries, transaction_rows
+from tenure.demo.lives import Lives, lives
+from tenure.demo.people import FIRST_CUSTOMER_ID, customer_rows, people
+from tenure.errors import InvalidConfig
+
+SIZES = {"2k": 2_000, "20k": 20_000, "100k": 100_000, "1M": 1_000_000}
+CHUNK = 2_000
+LAST_MONTH = date(2025, 12, 1)
+
+# Ids of a chunk begin at a multiple of these, so no chunk needs to know what the others hold.
+_TRANSACTION_IDS, _INTERACTION_IDS = 10_000_000, 1_000_000
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The rows of some customers, and counts of what was planted in them."""
+
+    tables: Mapping[str, pa.Table]
+    versions: Mapping[str, int]
+    dirty: Mapping[str, int]
+    closures: Mapping[str, int]
+    dormant: int
+
+
+def parse_customers(text: str) -> int:
+    """Return the number of '2k', '20k', '100k', '1M' or any whole number; raise InvalidConfig otherwise."""
+    if text in SIZES:
+        return SIZES[text]
+    plain = text.replace("_", "")
+    if not (plain.isascii() and plain.isdigit() and 1 <= int(plain) <= 100_000_000):
+        raise InvalidConfig(
+            f"'{text}' is not a number of customers; allowed: {', '.join(SIZES)} or a whole number from 1.",
+            hint="Run 'tenure demo --customers 2k'.",
+        )
+    return int(plain)
+
+
+def generate_bank(
+    directory: Path,
+    *,
+    customers: int,
+    seed: int = 7,
+    months: int = 36,
+    last_month: date = LAST_MONTH,
+    chunk: int = CHUNK,
+) -> BankFacts:
+    """Write a demo bank of so many customers into `directory`/data and return what was planted in it.
+
+    The data span `months` whole months that end with that of `last_month`. Equal arguments give equal rows.
+    Customers are made `chunk` at a time, each chunk with its own stream of random numbers, so memory does not grow
+    with them and a full chunk is the same in a bigger bank. A demo bank that is there already is replaced.
+    Raises InvalidConfig for a number below 1, or where other data stand in the way.
+    """
+    _check_positive(customers=customers, months=months, chunk=chunk)
+    calendar = Calendar(last_month, months)
+    rows, versions, dirty, closures = (Counter[str]() for _ in range(4))
+    dormant = 0
+    with BankFiles(directory / "data", calendar) as files:
+        for number, done in enumerate(range(0, customers, chunk)):
+            part = _chunk(calendar, seed, number, FIRST_CUSTOMER_ID + done, min(chunk, customers - done))
+            _append(files, part)
+            rows.update({name: len(table) for name, table in part.tables.items()})
+            versions.update(part.versions)
+            dirty.update(part.dirty)
+            closures.update(part.closures)
+            dormant += part.dormant
+        facts = BankFacts(
+            customers=customers,
+            months=months,
+            seed=seed,
+            first_day=calendar.first.isoformat(),
+            end_day=calendar.end.isoformat(),
+            rows=dict(rows),
+            versions=dict(versions),
+            dirty=dict(dirty),
+            closures=dict(sorted(closures.items())),
+            dormant=dormant,
+        )
+        files.publish(facts)
+    return facts
+
+
+def _append(files: BankFiles, part: Chunk) -> None:
+    for name in CSV_TABLES:
+        files.append_csv(name, part.tables[name])
+    files.append_transactions(part.tables["transactions"])
+
+
+def _check_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise InvalidConfig(f"a demo bank can't have {name}={number}; allowed: 1 or more.")
+
+
+def _chunk(calendar: Calendar, seed: int, number: int, first_id: int, size: int) -> Chunk:
+    rng = np.random.default_rng(np.random.SeedSequence([seed, number]))
+    who = people(rng, calendar, first_id, size)
+    wish = wishes(rng, who)
+    fate = lives(rng, calendar, who, wish.held(calendar))
+    those = accounts(rng, calendar, who, wish, fate)
+    final = entries(rng, calendar, who, those, fate, number * _TRANSACTION_IDS + 1)
+    wrong, righted = corrections(rng, calendar, final)
+    booked = pa.concat_tables(
+        [
+            transaction_rows(calendar, those, wrong),
+            transaction_rows(calendar, those, replace(final, recorded=righted)),
+        ]
+    )
+    account_table, account_dirt = dirty_accounts(rng, account_rows(rng, calendar, who, those), size, number)
+    contacts = interaction_rows(rng, calendar, who, fate, number * _INTERACTION_IDS + 1)
+    contact_table, contact_dirt = dirty_interactions(rng, contacts, size)
+    booked_table, booked_dirt = dirty_transactions(rng, booked, size, number)
+    customer_table = customer_rows(rng, calendar, who, fate.closes)
+    return Chunk(
+        tables={
+            "customers": customer_table,
+            "accounts": account_table,
+            "interactions": contact_table,
+            "transactions": booked_table,
+        },
+        versions={
+            "customers": len(customer_table) - size,
+            "accounts": int((those.closed < NEVER).sum()),
+            "transactions": len(wrong.ids),
+        },
+        dirty=account_dirt | contact_dirt | booked_dirt,
+        closures=_closures(fate),
+        dormant=int((fate.dormant < calendar.days).sum()),
+    )
+
+
+def _closures(fate: Lives) -> dict[str, int]:
+    names, counts = np.unique(fate.cause[fate.closes < NEVER], return_counts=True)
+    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
