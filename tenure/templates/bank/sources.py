@@ -1,0 +1,123 @@
+"""The bank's raw tables: where they lie, what their columns mean, and when each row was known."""
+
+from tenure import Column, Csv, Entity, Parquet, Source
+
+customer = Entity("customer", key="customer_id", source="customers")
+
+customers = Source(
+    "customers",
+    read={"people": Csv("customers.csv"), "held": Csv("accounts.csv")},
+    # The relationship ends with the customer's last account. That is news about the customer, known
+    # when the last closing was: so it is a new version of the newest row, and no earlier row tells of it.
+    select="""
+        WITH closings AS (
+            SELECT customer_id, MAX(closed_on) AS closed_on, MAX(updated_at) AS known_at
+            FROM held
+            GROUP BY customer_id
+            HAVING COUNT(DISTINCT account_id) = COUNT(closed_on)
+        ),
+        newest AS (
+            SELECT customer_id, MAX(updated_at) AS updated_at
+            FROM people
+            GROUP BY customer_id
+        )
+        SELECT p.*, p.updated_at AS known_at, CAST(NULL AS STRING) AS closed_on
+        FROM people AS p
+        UNION ALL
+        SELECT p.*, c.known_at, c.closed_on
+        FROM people AS p
+        JOIN newest AS n ON n.customer_id = p.customer_id AND n.updated_at = p.updated_at
+        JOIN closings AS c ON c.customer_id = p.customer_id
+    """,
+    columns=[
+        Column("customer_id", type="integer", role="key"),
+        Column("full_name", role="pii"),
+        Column("email", role="pii"),
+        Column("phone", role="pii"),
+        Column("birth_date", type="date", role="pii"),
+        Column("gender", role="pii", doc="Protected: no feature may read it"),
+        Column("marital_status", role="pii", doc="Protected: no feature may read it"),
+        Column("region"),
+        Column("customer_type", doc="retail, premium, student or business-owner"),
+        Column("income_band", doc="Monthly income as stated; blank where it was not"),
+        Column("employment_status"),
+        Column("acquisition_channel"),
+        Column("digital_enrolled", type="boolean"),
+        Column("joined_on", type="date", role="time"),
+        Column("closed_on", type="date", role="time", doc="The day on which the last account was closed"),
+        Column("known_at", type="timestamp", role="metadata"),
+    ],
+    key="customer_id",
+    event_time="joined_on",
+    known_time="known_at",
+    ends="closed_on",
+    doc="Customers, a row for each version of what the bank knew of them",
+)
+
+accounts = Source(
+    "accounts",
+    read=Csv("accounts.csv"),
+    columns=[
+        Column("account_id", type="integer", role="key"),
+        Column("customer_id", type="integer", role="key"),
+        Column("product", role="dimension", doc="checking, savings or credit_card"),
+        Column("opened_on", type="date", role="time"),
+        Column("closed_on", type="date", role="time"),
+        Column("overdraft_limit", type="decimal", role="measure", unit="USD"),
+        Column("interest_rate", type="float", role="measure", doc="A year, as a share"),
+        Column("updated_at", type="timestamp", role="metadata"),
+    ],
+    key="account_id",
+    event_time="opened_on",
+    known_time="updated_at",
+    ends="closed_on",
+    doc="Accounts, a row when one is opened and another when it is closed",
+)
+
+transactions = Source(
+    "transactions",
+    read={"booked": Parquet("transactions/*.parquet"), "held": Csv("accounts.csv")},
+    select="""
+        SELECT b.*, a.customer_id, a.product
+        FROM booked AS b
+        LEFT JOIN (SELECT DISTINCT CAST(account_id AS BIGINT) AS account_id, customer_id, product FROM held) AS a
+            ON a.account_id = b.account_id
+    """,
+    columns=[
+        Column("transaction_id", type="integer", role="key"),
+        Column("account_id", type="integer", role="key"),
+        Column("customer_id", type="integer", role="key"),
+        Column("product", role="dimension", doc="checking, savings or credit_card"),
+        Column("booked_at", type="timestamp", role="time"),
+        Column("recorded_at", type="timestamp", role="metadata"),
+        Column("amount", type="decimal", role="measure", unit="USD", required=True, doc="Never negative"),
+        Column("direction", role="dimension", required=True, doc="debit (money out) or credit (money in)"),
+        Column("category", role="dimension"),
+        Column("channel", role="dimension", doc="branch, atm, pos, online, mobile, or batch: not by the customer"),
+        Column("balance_after", type="decimal", role="measure", unit="USD"),
+    ],
+    key="transaction_id",
+    event_time="booked_at",
+    known_time="recorded_at",
+    quarantine=0.001,  # a few are booked on accounts that exist nowhere
+    doc="Bookings; a correction is a later version of its booking",
+)
+
+interactions = Source(
+    "interactions",
+    read=Csv("interactions.csv"),
+    columns=[
+        Column("interaction_id", type="integer", role="key"),
+        Column("customer_id", type="integer", role="key"),
+        Column("occurred_at", type="timestamp", role="time"),
+        Column("kind", role="dimension", doc="call, complaint, branch_visit, app_login or email"),
+        Column("topic", role="dimension"),
+        Column("resolved", type="boolean", doc="At first contact; blank where there was nothing to resolve"),
+        Column("duration_minutes", type="integer", role="measure", unit="minutes"),
+    ],
+    key="interaction_id",
+    event_time="occurred_at",
+    arrival_delay=1,
+    quarantine=0.005,  # damaged dates and durations, blank customers
+    doc="Contacts with the bank, which reach the warehouse a day later",
+)
