@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-#: Rows of each kind per 2,000 customers; at least one in every chunk.
+#: Rows of each kind per 2,000 customers; at least one in every chunk that has rows to damage.
 PER_2000 = {
     "interactions_duplicate_line": 6,
     "interactions_unparsable_date": 3,
@@ -35,15 +35,14 @@ def dirty_interactions(rng: np.random.Generator, clean: pa.Table, customers: int
     text = pa.table({name: clean[name].cast(pa.string()) for name in clean.column_names})
     counts = {kind: planted(kind, customers) for kind in PER_2000 if kind.startswith("interactions_")}
     counts = {kind: min(count, len(text)) for kind, count in counts.items()}
-    picked = rng.choice(len(text), counts["interactions_duplicate_line"], replace=False)
-    parts = [text, text.take(np.sort(picked))]
-    next_id = int(clean["interaction_id"][-1].as_py()) + 1 if len(clean) else 0
+    parts = [text, _some(rng, text, counts["interactions_duplicate_line"])]
+    next_id = _next_id(clean["interaction_id"])
     for kind, column, values in (
         ("interactions_unparsable_date", "occurred_at", _BAD_DATES),
         ("interactions_non_numeric_duration", "duration_minutes", _BAD_DURATIONS),
         ("interactions_blank_customer", "customer_id", (None,)),
     ):
-        bad = text.take(rng.choice(len(text), counts[kind], replace=False))
+        bad = _some(rng, text, counts[kind])
         ids = [str(next_id + n) for n in range(counts[kind])]
         wrong = [values[n % len(values)] for n in range(counts[kind])]
         bad = _replaced(_replaced(bad, "interaction_id", ids), column, wrong)
@@ -56,10 +55,10 @@ def dirty_accounts(
     rng: np.random.Generator, clean: pa.Table, customers: int, chunk: int
 ) -> tuple[pa.Table, dict[str, int]]:
     """Return the rows and, behind them, accounts of customers who do not exist; and their count."""
-    count = planted("accounts_unknown_customer", customers)
-    first = UNKNOWN_CUSTOMER_ID + chunk * 1_000
     opened = clean.filter(pa.compute.is_null(clean["closed_on"]))
-    bad = opened.take(rng.choice(len(opened), count))
+    count = min(planted("accounts_unknown_customer", customers), len(opened))
+    first = UNKNOWN_CUSTOMER_ID + chunk * 1_000
+    bad = _some(rng, opened, count)
     bad = _replaced(bad, "customer_id", [first + n for n in range(count)])
     bad = _replaced(bad, "account_id", [(first + n) * 10 + 1 for n in range(count)])
     return pa.concat_tables([clean, bad]), {"accounts_unknown_customer": count}
@@ -70,11 +69,19 @@ def dirty_transactions(
 ) -> tuple[pa.Table, dict[str, int]]:
     """Return the rows and, behind them, transactions of accounts that exist nowhere; and their count."""
     count = min(planted("transactions_unknown_account", customers), len(clean))
-    bad = clean.take(rng.choice(len(clean), count, replace=False))
-    next_id = int(pa.compute.max(clean["transaction_id"]).as_py() or 0) + 1
+    bad = _some(rng, clean, count)
+    next_id = _next_id(clean["transaction_id"])
     bad = _replaced(bad, "transaction_id", [next_id + n for n in range(count)])
     bad = _replaced(bad, "account_id", [UNKNOWN_ACCOUNT_ID + chunk * 1_000 + n for n in range(count)])
     return pa.concat_tables([clean, bad]), {"transactions_unknown_account": count}
+
+
+def _some(rng: np.random.Generator, rows: pa.Table, count: int) -> pa.Table:
+    return rows.take(rng.permutation(len(rows))[:count])
+
+
+def _next_id(ids: pa.ChunkedArray) -> int:
+    return int(pa.compute.max(ids).as_py() or 0) + 1
 
 
 def _replaced(table: pa.Table, column: str, values: Sequence[object]) -> pa.Table:

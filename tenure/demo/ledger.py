@@ -11,7 +11,7 @@ from tenure.demo.accounts import CARD, CHECKING, SAVINGS, Accounts
 from tenure.demo.calendar import DAY_SECONDS, NEVER, Array, Calendar
 from tenure.demo.lives import Lives
 from tenure.demo.people import People
-from tenure.demo.spending import BATCH, BRANCH, CATEGORIES, CHANNELS, ONLINE, Rows, open_in, spending
+from tenure.demo.spending import BATCH, BRANCH, CATEGORIES, CHANNELS, ONLINE, Rows, spending
 
 #: The share of transactions that are recorded wrong at first and corrected 3 to 60 days later.
 CORRECTED = 0.003
@@ -78,6 +78,28 @@ def _opening_deposits(rng: np.random.Generator, who: People, those: Accounts) ->
     return Rows.of(new, those.opened[new] * DAY_SECONDS + 6 * 3600, cents, "transfer_in", BRANCH, credit=True)
 
 
+@dataclass(frozen=True)
+class _Flows:
+    """What a month's balances bring about: cents an account, 0 or more but for `interest`, which may be owed."""
+
+    paid: Array
+    top_up: Array
+    withdrawn: Array
+    interest: Array
+
+    def rows(self, rng: np.random.Generator, those: Accounts, begin: int, end: int) -> list[Rows]:
+        """Return the bookings of the month that begins on day `begin` and ends before day `end`."""
+        earned = np.where(those.product == SAVINGS, self.interest, 0)
+        owed = np.where(those.product == CARD, -self.interest, 0)
+        return [
+            _monthly_rows(rng, self.paid, begin + 19, "transfer_in", BATCH, credit=True),
+            _monthly_rows(rng, self.top_up, begin + 3, "transfer_in", ONLINE, credit=True),
+            _monthly_rows(rng, self.withdrawn, begin + 24, "cash", ONLINE, credit=False),
+            _monthly_rows(rng, earned, end - 1, "interest", BATCH, credit=True),
+            _monthly_rows(rng, owed, end - 1, "interest", BATCH, credit=False),
+        ]
+
+
 def _balancing(
     rng: np.random.Generator,
     calendar: Calendar,
@@ -87,40 +109,41 @@ def _balancing(
     free: Rows,
     opening: Array,
 ) -> list[Rows]:
-    """Top-ups, withdrawals, card payments and interest: month after month, from the balance so far."""
+    """Return top-ups, withdrawals, card payments and interest: month after month, from the balance so far."""
+    starts, income = calendar.starts, who.income[those.owner]
     net = _monthly_net(calendar, those, free)
     balance = opening.copy()
-    income = who.income[those.owner]
     target = np.array([2.2, 5.0, 0.0])[those.product] * rng.lognormal(0, 0.4, those.size) * income
-    whole_month = open_in(calendar, those) & (those.closed[:, None] > calendar.starts[None, 1:])
-    card, savings = those.product == CARD, those.product == SAVINGS
     parts = []
     for month in range(calendar.months):
-        active = whole_month[:, month] & (those.opened <= calendar.starts[month])
-        awake = active & (calendar.starts[month + 1] <= fate.dormant[those.owner])
-        interest = np.where(active & ~(those.product == CHECKING), balance * those.interest_rate / 12, 0).astype(
-            np.int64
-        )
-        paid = np.where(awake & card, np.maximum(-balance, 0) * 0.9, 0).astype(np.int64)
-        ahead = balance + net[:, month] + interest + paid
-        low = awake & ~card & (ahead < 0)
-        top_up = np.where(low, -ahead + 0.3 * income, 0).astype(np.int64)
+        whole = (those.opened <= starts[month]) & (those.closed > starts[month + 1])
+        awake = whole & (starts[month + 1] <= fate.dormant[those.owner])
         keep = target * fate.cash_left[those.owner, month]
-        high = awake & ~card & (ahead > keep)
-        withdrawn = np.where(high, (ahead - keep) * 0.8, 0).astype(np.int64)
-        day = {"begin": calendar.starts[month], "end": calendar.starts[month + 1] - 1}
-        parts += [
-            _monthly_part(rng, paid, day["begin"] + 19, "transfer_in", BATCH, credit=True),
-            _monthly_part(rng, top_up, day["begin"] + 3, "transfer_in", ONLINE, credit=True),
-            _monthly_part(rng, withdrawn, day["begin"] + 24, "cash", ONLINE, credit=False),
-            _monthly_part(rng, np.where(savings, interest, 0), day["end"], "interest", BATCH, credit=True),
-            _monthly_part(rng, np.where(card, -interest, 0), day["end"], "interest", BATCH, credit=False),
-        ]
-        balance = ahead + top_up - withdrawn
+        flows = _flows(those, balance, net[:, month], keep, income, whole, awake)
+        parts += flows.rows(rng, those, starts[month], starts[month + 1])
+        balance = balance + net[:, month] + flows.interest + flows.paid + flows.top_up - flows.withdrawn
     return parts
 
 
-def _monthly_part(
+def _flows(
+    those: Accounts, balance: Array, net: Array, keep: Array, income: Array, whole: Array, awake: Array
+) -> _Flows:
+    """Cards are paid off, a balance below 0 is topped up, and most of what exceeds `keep` is drawn out."""
+    card = those.product == CARD
+    bears_interest = whole & (those.product != CHECKING)
+    interest = np.where(bears_interest, balance * those.interest_rate / 12, 0).astype(np.int64)
+    paid = np.where(awake & card, np.maximum(-balance, 0) * 0.9, 0).astype(np.int64)
+    ahead = balance + net + interest + paid
+    low, high = awake & ~card & (ahead < 0), awake & ~card & (ahead > keep)
+    return _Flows(
+        paid=paid,
+        top_up=np.where(low, -ahead + 0.3 * income, 0).astype(np.int64),
+        withdrawn=np.where(high, (ahead - keep) * 0.8, 0).astype(np.int64),
+        interest=interest,
+    )
+
+
+def _monthly_rows(
     rng: np.random.Generator, cents: Array, day: int, category: str, channel: int, *, credit: bool
 ) -> Rows:
     which = np.flatnonzero(cents > 0)

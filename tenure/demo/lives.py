@@ -32,8 +32,8 @@ from tenure.demo.people import People
 _SALARY_MOVES, _SALARY_RETURNS, _FADES, _FEE_SHOCKS, _COMPLAINS = 0.008, 0.12, 0.010, 0.014, 0.016
 _LEFT_OPEN, _AFTER_FEES = 0.35, 4
 
-#: Of those who leave for a cause: who winds down before, who does so without ever closing, whose salary goes first.
-_PLANNERS, _SILENT, _SALARY_FIRST = 0.85, 0.10, 0.5
+#: Of those who leave for a cause: who winds down first, who never closes, who moves salary and standing orders.
+_PLANNERS, _SILENT, _MOVES_ORDERS = 0.90, 0.10, 0.5
 
 _LONG_AGO = 99
 
@@ -47,6 +47,7 @@ class Lives:
     dormant: Array  # the day from which a silent leaver does nothing, or NEVER
     cause: Array  # why those who close do so, '' for others
     paid: Array  # the salary arrives
+    settled: Array  # rent and utilities are paid from here
     activity: Array  # how much is done, 1 is usual
     cash_left: Array  # how much is kept in the accounts, 1 is usual
     fee_shock: Array  # penalty fees are booked
@@ -136,13 +137,14 @@ def _departures(rng: np.random.Generator, calendar: Calendar, story: _Story) -> 
     closes = decided + np.where(planner, rng.integers(30, 121, size), rng.integers(1, 31, size))
     closes = np.where(silent | (closes >= calendar.days), NEVER, closes)
     winding_down = planner[:, None] & (np.arange(months) > story.decided_in[:, None])
-    salary_first = silent | (rng.random(size) < _SALARY_FIRST)
+    moved = winding_down & (silent | (rng.random(size) < _MOVES_ORDERS))[:, None]
     return Lives(
         decided=decided,
         closes=closes,
         dormant=np.where(silent, decided + rng.integers(1, 46, size), NEVER),
         cause=np.where(closes < NEVER, story.cause, ""),
-        paid=story.paid & ~(winding_down & salary_first[:, None]),
+        paid=story.paid & ~moved,
+        settled=~moved,
         activity=np.where(story.fading, 0.5, 1.0) * np.where(winding_down, 0.45, 1.0),
         cash_left=np.where(story.fading, 0.55, 1.0) * np.where(winding_down, 0.25, 1.0),
         fee_shock=story.fee_shock,

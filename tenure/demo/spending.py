@@ -118,19 +118,14 @@ def booking_seconds(rng: np.random.Generator, day: Array) -> Array:
     return day * DAY_SECONDS + rng.integers(6 * 3600, 23 * 3600, len(day))
 
 
-def open_in(calendar: Calendar, those: Accounts) -> Array:
-    """Return (accounts, months): whether the account is open on at least a day of the month."""
-    starts = calendar.starts
-    return (those.opened[:, None] < starts[None, 1:]) & (those.closed[:, None] > starts[None, :-1])
-
-
 def _habit_rows(
     rng: np.random.Generator, calendar: Calendar, who: People, those: Accounts, level: Array, habit: Habit
 ) -> Rows:
     mine = np.flatnonzero(those.product == habit.product)
     owner = those.owner[mine]
-    expected = habit.rate * level[owner] * open_in(calendar, those)[mine]
-    counts = rng.poisson(expected)
+    opened, closed = those.opened[mine, None], those.closed[mine, None]
+    held = (opened < calendar.starts[1:]) & (closed > calendar.starts[:-1])
+    counts = rng.poisson(habit.rate * level[owner] * held)
     place = np.repeat(np.arange(counts.size), counts.ravel())
     account, month = mine[place // calendar.months], place % calendar.months
     length = np.diff(calendar.starts)[month]
@@ -155,17 +150,17 @@ def _monthly_rows(
     """Salary or other income, rent, utilities and fees of the checking accounts."""
     mine = np.flatnonzero(those.product == CHECKING)
     owner = those.owner[mine]
-    everywhere = np.ones(fate.paid.shape, dtype=bool)
-    unsalaried = everywhere & ~who.salaried[:, None]
     awake = calendar.starts[None, :-1] < fate.dormant[:, None]
+    other_income = awake & ~who.salaried[:, None]
     pay_day = rng.integers(23, 28, who.size)
-    pays_rent = rng.random(who.size) < 0.6
-    settled = awake & (fate.decided[:, None] > calendar.starts[None, :-1])
+    rent = fate.settled & (rng.random(who.size) < 0.6)[:, None]
+    other_day = rng.integers(1, 28, who.size)
+    utilities = fate.settled & (rng.random(who.size) < 0.85)[:, None]
     plan = (
-        ("salary", fate.paid & awake, pay_day, 0.92, 0.02, BATCH, True),
-        ("transfer_in", unsalaried & awake, rng.integers(1, 28, who.size), 0.85, 0.30, ONLINE, True),
-        ("rent", settled & pays_rent[:, None], np.full(who.size, 1), 0.28, 0.02, BATCH, False),
-        ("utilities", settled, np.full(who.size, 11), 0.05, 0.20, BATCH, False),
+        ("salary", fate.paid, pay_day, 0.92, 0.02, BATCH, True),
+        ("transfer_in", other_income, other_day, 0.85, 0.30, ONLINE, True),
+        ("rent", rent, np.full(who.size, 1), 0.28, 0.02, BATCH, False),
+        ("utilities", utilities, np.full(who.size, 11), 0.05, 0.20, BATCH, False),
     )
     parts = []
     for category, happens, day_of_month, share, spread, channel, credit in plan:
