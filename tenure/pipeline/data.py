@@ -74,7 +74,7 @@ def _stage(
     rows_read = sum(row["n"] for row in counted)
     if not rows_read:
         raise EmptyTable(
-            f"source '{source.name}' has no rows ({_named(files)}).",
+            f"source '{source.name}' has no rows ({_named(source, files)}).",
             hint="Check the files or the query.",
         )
     reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
@@ -150,12 +150,17 @@ def _place(source: Source, files: dict[str, list[Path]], value: str, column: str
         place = locate(value, files[name], raw, column) if isinstance(raw, Csv) else None
         if place:
             return f" ({place})"
-    return f" ({_named(files)})"
+    return f" ({_named(source, files)})"
 
 
-def _named(files: dict[str, list[Path]]) -> str:
-    first = [f"{paths[0].name}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}" for paths in files.values()]
-    return ", ".join(first)
+def _named(source: Source, files: dict[str, list[Path]]) -> str:
+    """The files that a source read, or 'its query' where it read none."""
+    told = ["its query" if isinstance(raw, Postgres) else _and_more(files[name]) for name, raw in source.raws.items()]
+    return ", ".join(dict.fromkeys(told))
+
+
+def _and_more(paths: list[Path]) -> str:
+    return paths[0].name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:

@@ -1,0 +1,37 @@
+"""The attrition list: today's customers, the likeliest to leave first, each with the reasons why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tenure.errors import ModelError
+
+REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
+
+
+def attrition_list(
+    scores: pd.DataFrame, reasons: pd.DataFrame, segments: pd.DataFrame, keys: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row per row of `scores`, by rank: rank, keys, snapshot_date, score, decile, segment_id, reason_1 to
+    reason_4 (text, null where fewer push towards attrition) and model_version.
+
+    `scores` and `reasons` are those of one model version and snapshot. Nothing else of a customer is on the list, so
+    no personal data are. Raises ModelError if a customer has no reasons or no segment, or has two.
+    """
+    row = [*keys, "snapshot_date"]
+    told = _one_to_one(scores, reasons[[*row, *REASONS]], row, "reasons", "explain")
+    placed = _one_to_one(told, segments[[*row, "segment_id"]], row, "segment", "segment")
+    columns = ["rank", *row, "score", "decile", "segment_id", *REASONS, "model_version"]
+    return placed[columns].sort_values("rank", kind="stable").reset_index(drop=True)
+
+
+def _one_to_one(left: pd.DataFrame, right: pd.DataFrame, row: list[str], what: str, stage: str) -> pd.DataFrame:
+    joined = left.merge(right, on=row, how="inner")
+    if len(joined) != len(left) or joined.duplicated(row).any():
+        raise ModelError(
+            f"of {len(left):,} scored customers {len(joined):,} rows have {what}; each must have one.",
+            hint=f"Run 'tenure {stage}'.",
+        )
+    return joined

@@ -1,0 +1,226 @@
+"""The report: one HTML page that opens from disk, loads nothing, and computes every number it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tenure.define.churn import ChurnDefinition
+from tenure.publish import charts, timelines, words
+from tenure.publish.attrition_list import REASONS
+from tenure.publish.curves import quality_charts
+from tenure.publish.drawing import Figure
+
+LIST_ROWS = 20
+FEATURES = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What a campaign was taken to cost and save; money in `currency`, per customer, `save_rate` a share 0..1."""
+
+    contact_cost: float
+    offer_cost: float
+    save_rate: float
+    customer_value: float
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportInput:
+    """What the report is made of; frames have the columns of the lake's tables of the same name.
+
+    `population` has a row a snapshot, in order: snapshot_date, customers, labelled, churners, churn_rate (null where
+    nobody is labelled), split ('train', 'embargo', 'test' or 'unlabelled'). `latencies` has a row a stage: stage, doc,
+    rows, seconds, engine. `models` holds the models compared, one of them champion; `importances` the champion's;
+    `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns of personal data that
+    the sources hold and no output does, as 'source.column'.
+    """
+
+    project: str
+    entity: str
+    keys: tuple[str, ...]
+    data_end: date
+    churn: ChurnDefinition
+    longest_window: int
+    descriptions: Mapping[str, str]
+    personal: tuple[str, ...]
+    costs: Costs
+    attrition_list: pd.DataFrame
+    population: pd.DataFrame
+    split_proof: pd.DataFrame
+    models: pd.DataFrame
+    evaluations: pd.DataFrame
+    curves: pd.DataFrame
+    campaign_value: pd.DataFrame
+    importances: pd.DataFrame
+    segments: pd.DataFrame
+    segment_profiles: pd.DataFrame
+    segment_parameters: pd.DataFrame
+    intake: pd.DataFrame
+    latencies: pd.DataFrame
+
+
+def report(inputs: ReportInput) -> str:
+    """Return the page: HTML with its style and drawings inside, no script, nothing to fetch."""
+    pages = Environment(
+        loader=PackageLoader("tenure", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters.update(
+        share=words.share, whole=words.whole, decimal=words.decimal, seconds=words.seconds, day=words.day,
+        count_word=words.count_word,
+    )  # fmt: skip
+    return pages.get_template("report.html.j2").render(
+        inputs=inputs,
+        facts=Facts(inputs),
+        figures=_figures(inputs),
+        models=_models(inputs),
+        segments=_segments(inputs),
+        event=words.event_words(inputs.churn.event),
+        eligible=words.eligibility_words(inputs.churn),
+        eligible_in_brief=words.eligibility_brief(inputs.churn),
+        span=words.span_words(inputs.churn),
+        rows=_rows,
+        reasons=REASONS,
+        list_rows=LIST_ROWS,
+        svg=_svg,
+    )
+
+
+class Facts:
+    """The numbers of the opening paragraphs and of the limits."""
+
+    def __init__(self, inputs: ReportInput) -> None:
+        self._in = inputs
+        self.today = inputs.population.iloc[-1]
+        self.scored = len(inputs.attrition_list)
+        self.top = inputs.attrition_list[inputs.attrition_list["decile"] == 1]
+        tests = inputs.population[inputs.population["split"] == "test"]
+        self.test_dates = list(tests["snapshot_date"])
+        self.unlabelled = int((inputs.population["split"] == "unlabelled").sum())
+        best = inputs.campaign_value[inputs.campaign_value["best"].astype(bool)]
+        self.campaign = None if best.empty else best.iloc[0]
+        self.quarantined = int(inputs.intake["rows_quarantined"].sum())
+        self.read = int(inputs.intake["rows_read"].sum())
+        self.seconds = float(inputs.latencies["seconds"].sum())
+
+    @cached_property
+    def champion(self) -> pd.Series:
+        """The champion's row of the registry."""
+        return self._in.models[self._in.models["champion"].astype(bool)].iloc[0]
+
+    @cached_property
+    def test(self) -> pd.Series:
+        """The champion's figures of all test rows."""
+        return _pooled(self._in.evaluations, self.champion["model_version"], "all")
+
+    @cached_property
+    def top_rate(self) -> float:
+        """The share of leavers among the tenth of the test rows with the highest scores."""
+        return float(self.test["lift_at_10"] * self.test["churn_rate"])
+
+    @cached_property
+    def better_on_test(self) -> str:
+        """The words of the model that ranks the test better than the champion, '' if none does."""
+        of = {v: _pooled(self._in.evaluations, v, "all")["auroc"] for v in self._in.models["model_version"]}
+        best = max(of, key=lambda version: -1.0 if pd.isna(of[version]) else of[version])
+        return _model_names(self._in)[best] if of[best] > self.test["auroc"] else ""
+
+    @cached_property
+    def kind(self) -> str:
+        """The champion's kind in words."""
+        kind = str(self.champion["kind"])
+        return words.KINDS.get(kind, kind)
+
+
+def _pooled(evaluations: pd.DataFrame, version: str, population: str) -> pd.Series:
+    rows = evaluations[
+        (evaluations["model_version"] == version)
+        & (evaluations["split"] == "test")
+        & (evaluations["population"] == population)
+        & evaluations["snapshot_date"].isna()
+    ]
+    return rows.iloc[0]
+
+
+def _model_names(inputs: ReportInput) -> dict[str, str]:
+    """The models' words by version, the champion's first; its version is added where two are of one kind."""
+    ordered = inputs.models.sort_values("champion", ascending=False, kind="stable")
+    twice = ordered["kind"].duplicated(keep=False)
+    return {
+        str(r.model_version): words.KINDS.get(r.kind, str(r.kind)) + (f" {r.model_version}" if same else "")
+        for r, same in zip(ordered.itertuples(), twice, strict=True)
+    }
+
+
+def _models(inputs: ReportInput) -> list[dict[str, Any]]:
+    """The table of models: the champion first, a row for all customers and one for those unseen in training."""
+    champion = inputs.models.loc[inputs.models["champion"].astype(bool), "model_version"].iloc[0]
+    return [
+        {
+            "name": name,
+            "version": version,
+            "champion": version == champion,
+            "population": population,
+            **_pooled(inputs.evaluations, version, population).to_dict(),
+        }
+        for version, name in _model_names(inputs).items()
+        for population in ("all", "unseen")
+    ]
+
+
+def _figures(inputs: ReportInput) -> dict[str, Any]:
+    return {
+        "customers": timelines.customers_over_time(inputs.population),
+        "churn_rate": timelines.churn_over_time(inputs.population),
+        "timeline": timelines.timeline(inputs.churn, inputs.longest_window),
+        "quality": quality_charts(inputs.curves, _model_names(inputs)),
+        "campaign": charts.campaign(inputs.campaign_value),
+        "importances": charts.importances(inputs.importances.sort_values("rank").head(FEATURES)),
+        "segments": charts.segment_map(inputs.segments),
+    }
+
+
+def _segments(inputs: ReportInput) -> list[dict[str, Any]]:
+    """The segments, largest first and the customers of none last, each with what sets it apart in words."""
+    found = []
+    for segment_id, rows in inputs.segment_profiles.groupby("segment_id"):
+        ordered = rows.sort_values("position")
+        first = ordered.iloc[0]
+        apart = [_apart(row, inputs.descriptions) for row in ordered.dropna(subset=["feature"]).itertuples()]
+        named = {"segment_id": int(segment_id), "apart": apart, "colour": charts.segment_colour(int(segment_id))}
+        found.append({**first.to_dict(), **named})
+    return sorted(found, key=lambda s: (s["segment_id"] < 0, s["segment_id"]))
+
+
+def _apart(row: Any, descriptions: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "direction": "higher" if row.difference > 0 else "lower",
+        "feature": descriptions.get(row.feature, row.feature),
+        "told": f"{row.segment_median}, all customers {row.population_median}",
+    }
+
+
+def _rows(frame: pd.DataFrame, most: int = 0) -> Sequence[dict[str, Any]]:
+    """A frame as dicts, with nothing (None) where a cell is missing."""
+    shown = frame.head(most) if most else frame
+    return [
+        {str(k): None if pd.api.types.is_scalar(v) and pd.isna(v) else v for k, v in row.items()}
+        for row in shown.to_dict("records")
+    ]
+
+
+def _svg(drawn: Figure) -> Markup:
+    """The drawing as it is: `figure` escaped its words, and Vega those inside."""
+    return Markup(drawn.svg)  # noqa: S704

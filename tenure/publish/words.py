@@ -1,0 +1,104 @@
+"""Plain words: a churn definition as sentences, and numbers as people write them."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+from tenure.define.churn import AllOf, AnyOf, BalanceDecline, ChurnDefinition, Closure, Event, Inactivity
+
+KINDS = {"rule": "Rule on one feature", "logistic": "Logistic regression", "lightgbm": "LightGBM"}
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_UNKNOWN = "n/a"
+
+
+def event_words(event: Event) -> str:
+    """Return what counts as leaving, as a clause: 'no row of payments (amount > 0)'."""
+    if isinstance(event, Closure):
+        return "the customer closes"
+    if isinstance(event, Inactivity):
+        return f"there is no row of {event.source}{_where(event.where)}"
+    if isinstance(event, BalanceDecline):
+        return (
+            f"the mean {event.of} of {event.source}{_where(event.where)} falls under {event.below:.0%} of its mean in "
+            f"the {event.baseline} days before the snapshot"
+        )
+    if isinstance(event, AnyOf | AllOf):
+        joint = " or " if isinstance(event, AnyOf) else " and "
+        return joint.join(_nested(part) for part in event.events)
+    return ""
+
+
+def eligibility_words(churn: ChurnDefinition) -> str:
+    """Return who is asked about, as a clause."""
+    parts = ["open at the snapshot"]
+    if churn.min_tenure:
+        parts.append(f"customers for at least {churn.min_tenure} days")
+    if churn.active:
+        parts.append(
+            f"active before it (a row of {churn.active.source}{_where(churn.active.where)} in the "
+            f"{churn.active.within} days before)"
+        )
+    return ", ".join(parts)
+
+
+def eligibility_brief(churn: ChurnDefinition) -> str:
+    """Return who is asked about, without details: 'customers for 90 days or more and active in the 90 days before'."""
+    parts = [f"customers for {churn.min_tenure} days or more"] if churn.min_tenure else ["open"]
+    parts += [f"active in the {churn.active.within} days before"] if churn.active else []
+    return " and ".join(parts)
+
+
+def span_words(churn: ChurnDefinition) -> str:
+    """Return when the event is looked for, as a clause."""
+    gap = f"after a gap of {churn.gap} days, " if churn.gap else ""
+    return f"{gap}within {churn.horizon} days of the {'gap' if churn.gap else 'snapshot'}"
+
+
+def _nested(part: Event) -> str:
+    return f"({event_words(part)})" if isinstance(part, AnyOf | AllOf) else event_words(part)
+
+
+def _where(condition: str) -> str:
+    return f" ({condition})" if condition else ""
+
+
+def count_word(number: int) -> str:
+    """Return 'three' for 3; digits from 13 on."""
+    return _SMALL[number] if 0 <= number < len(_SMALL) else f"{number:,}"
+
+
+def share(value: object) -> str:
+    """Return a share as percent, 'n/a' if there is none."""
+    number = _number(value)
+    return _UNKNOWN if number is None else f"{number:.1%}"
+
+
+def whole(value: object) -> str:
+    """Return a count with thousands separated, 'n/a' if there is none."""
+    number = _number(value)
+    return _UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def decimal(value: object, places: int = 3) -> str:
+    """Return a number with so many places, 'n/a' if there is none."""
+    number = _number(value)
+    return _UNKNOWN if number is None else f"{number:,.{places}f}"
+
+
+def seconds(value: object) -> str:
+    """Return a duration in seconds, to the hundredth under ten."""
+    number = _number(value)
+    return _UNKNOWN if number is None else f"{number:.2f}" if number < 10 else f"{number:.1f}"
+
+
+def day(value: object) -> str:
+    """Return the day of a date or an instant, 'n/a' if there is none."""
+    return value.isoformat()[:10] if isinstance(value, date) and value == value else _UNKNOWN  # noqa: PLR0124  NaT
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, int | float) and not hasattr(value, "__float__"):
+        return None
+    number = float(value)
+    return None if math.isnan(number) else number

@@ -1,0 +1,39 @@
+"""The report in a real browser: it loads from disk, asks the network for nothing and fits a phone."""
+
+from pathlib import Path
+
+import pytest
+
+from tenure.publish.report import report
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}: install it to test the report in a browser")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_page_loads_alone_without_complaint_and_fits(browser, make_input, tmp_path, width):
+    file = tmp_path / "report.html"
+    file.write_text(report(make_input()))
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(file.as_uri())
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    drawn = page.locator("figure svg").count()
+    page.close()
+    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+    assert complaints == []
+    assert wide <= width
+    assert drawn == 10

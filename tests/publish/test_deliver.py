@@ -1,0 +1,130 @@
+"""The report stage: three files written whole, made again only when something changed or is gone."""
+
+import csv
+import shutil
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from tiny_bank import FIRST_DAY, LAST_DAY, write_tiny_bank
+
+from tenure.errors import MissingTable, ModelError
+from tenure.pipeline import deliver
+from tenure.pipeline.run import STAGES, run
+from tenure.pipeline.work import Work
+
+FILES = ["attrition_list.csv", "attrition_list.parquet", "report.html"]
+
+
+def write_leavers(data, customers=240):
+    """Write the tiny bank's raw files for more customers, every third of whom stops paying at some time."""
+    with (data / "customers.csv").open("w", newline="") as lines:
+        rows = [(n, ("north", "south")[n % 2], FIRST_DAY, "") for n in range(customers)]
+        csv.writer(lines).writerows([("customer_id", "region", "opened_on", "closed_on"), *rows])
+    stops = {n: FIRST_DAY + timedelta(days=200 + n * 7 % 160) if n % 3 == 0 else LAST_DAY for n in range(customers)}
+    paid = [
+        (n, FIRST_DAY + timedelta(days=step), 10 + n % 90)
+        for n in range(customers)
+        for step in range(3 + n % 9, 366, 9)
+        if FIRST_DAY + timedelta(days=step) <= stops[n]
+    ]
+    with (data / "payments.csv").open("w", newline="") as lines:
+        rows = [(number, *row) for number, row in enumerate(paid)]
+        csv.writer(lines).writerows([("payment_id", "customer_id", "paid_on", "amount"), *rows])
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The tiny bank's project, with enough leavers to learn from, and every stage run."""
+    folder = write_tiny_bank(tmp_path_factory.mktemp("tiny") / "bank")
+    write_leavers(folder / "data")
+    with Work.open(folder, overrides={"train": {"trials": 1}}) as work:
+        records = list(run(work, STAGES))
+    assert records[-1].stage == "report"
+    return folder
+
+
+def worked(folder):
+    return Work.open(folder, overrides={"train": {"trials": 1}})
+
+
+def reported(work):
+    (record,) = run(work, ["report"])
+    return record
+
+
+@pytest.fixture
+def project(built, tmp_path):
+    """A copy of the built project, to change."""
+    return shutil.copytree(built, tmp_path / "bank")
+
+
+def test_the_list_holds_every_scored_customer_once_by_rank(built):
+    with worked(built) as work:
+        scores = {row["customer_id"]: row for row in work.read("scores").to_pylist()}
+        kept = work.lake.read("attrition_list")
+    rows = pq.read_table(built / "out" / "attrition_list.parquet").to_pylist()
+    assert [row["rank"] for row in rows] == list(range(1, len(scores) + 1))
+    assert {row["customer_id"]: row["score"] for row in rows} == {k: row["score"] for k, row in scores.items()}
+    assert all(row["reason_1"] for row in rows[:3])
+    assert kept.to_pylist() == rows
+    with (built / "out" / "attrition_list.csv").open(newline="") as lines:
+        written = list(csv.DictReader(lines))
+    assert [int(row["customer_id"]) for row in written] == [row["customer_id"] for row in rows]
+    assert [float(row["score"]) for row in written] == [row["score"] for row in rows]
+
+
+def test_only_whole_files_are_left_in_the_output(built):
+    assert sorted(file.name for file in (built / "out").iterdir()) == FILES
+
+
+def test_the_page_says_what_the_tables_hold(built):
+    html = (built / "out" / "report.html").read_text()
+    with worked(built) as work:
+        intake = {row["source"]: row for row in work.read("intake").to_pylist()}
+        version = next(row["model_version"] for row in work.read("models").to_pylist() if row["champion"])
+    assert f"{intake['payments']['rows_read']:,}" in html
+    assert version in html
+    assert html.startswith("<!doctype html>")
+
+
+def test_nothing_is_made_again_while_nothing_changed(project):
+    before = {name: (project / "out" / name).stat().st_mtime_ns for name in FILES}
+    with worked(project) as work:
+        assert reported(work).status == "current"
+    assert {name: (project / "out" / name).stat().st_mtime_ns for name in FILES} == before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_gone_is_made_again_to_the_same_bytes(project, name):
+    before = (project / "out" / name).read_bytes()
+    (project / "out" / name).unlink()
+    with worked(project) as work:
+        record = reported(work)
+    assert record.status == "built"
+    assert (project / "out" / name).read_bytes() == before
+
+
+def test_new_costs_make_a_new_report(project):
+    with Work.open(project, overrides={"train": {"trials": 1}, "value": {"currency": "CHF"}}) as work:
+        assert reported(work).status == "built"
+    assert "CHF" in (project / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("table", "stage"), [("intake", "staging"), ("curves", "evaluate"), ("reasons", "explain"), ("segments", "segment")]
+)
+def test_a_missing_table_names_itself_and_the_stage_to_run(project, table, stage):
+    shutil.rmtree(project / "lake" / table)
+    with worked(project) as work, pytest.raises(MissingTable, match=f"'{table}'") as error:
+        reported(work)
+    assert error.value.hint == f"Run 'tenure {stage}'."
+
+
+def test_a_failure_leaves_the_old_files_as_they_were(project):
+    before = {name: (project / "out" / name).read_bytes() for name in FILES}
+    with worked(project) as work:
+        work.lake.write("reasons", work.lake.read("reasons").slice(1), fingerprint="a customer short")
+        with pytest.raises(ModelError, match="have reasons"):
+            deliver.report(work)
+    assert {name: (project / "out" / name).read_bytes() for name in FILES} == before

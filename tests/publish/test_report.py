@@ -1,0 +1,153 @@
+"""The report says its numbers, is one file that fetches nothing, and holds on a phone."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure, all_of, any_of
+from tenure.publish.report import report
+from tenure.publish.words import count_word, decimal, event_words, share
+
+
+class Page(HTMLParser):
+    """The page's visible text, its tags, and the attributes by which a browser fetches."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.fetched, self._words = [], [], []
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", " ".join(self._words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.fetched += [v for k, v in attrs if k in {"src", "href", "xlink:href", "data", "srcset"}]
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1] != "style":
+            self._words.append(data)
+
+
+@pytest.fixture
+def page(make_input):
+    return Page(report(make_input()))
+
+
+def test_the_opening_says_who_is_listed_and_how_far_to_trust_it(page):
+    assert "Of 1,847 customers at 2024-08-28, 10 can be forecast" in page.text
+    assert "customers for 30 days or more and active in the 45 days before" in page.text
+    assert "The top tenth, 1 customers, has a mean score of 95.0%; the whole list has 72.5%" in page.text
+    assert "In the last three labelled snapshots" in page.text
+    assert "3.1 times as many leavers as chance: 31.0% of them left, against 10.0% of all" in page.text
+    assert "top 20% of the latest of these snapshots (40 customers) would have earned 1,112 EUR" in page.text
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "there is no row of logins (app < 3), after a gap of 7 days, within 60 days of the gap",
+        "last label ends 2024-04-27, before the first test snapshot 2024-04-28",
+        "proof holds",
+        "80 times in 100 (95% interval 75 to 85)",
+        "Logins: 1 (typical 9)",
+        "lower Logins over 30 days (2, all customers 9)",
+        "5 fall into one segment of people who are alike; 5 are too unlike",
+        "app: not an integer (7)",
+        "7 of 5,000 raw rows were set aside",
+        "What was done, in 4.75 seconds",
+        "Two snapshots without labels",
+        "1,837 of 1,847 customers are left out today",
+        "customers.full_name",
+        "trained 2024-09-01 on 400 rows with 40 leavers",
+    ],
+)  # fmt: skip
+def test_a_fact_is_told_where_it_belongs(page, told):
+    assert told in re.sub(r" (?=[,.;:)])", "", page.text)
+
+
+def test_another_model_that_ranks_the_test_better_is_named(make_input):
+    better = make_input()
+    better.evaluations.loc[better.evaluations["model_version"] == "rule-bb", "auroc"] = 0.9
+    assert "On this test Rule on one feature ranks better" in Page(report(better)).text
+    assert "ranks better" not in Page(report(make_input())).text
+
+
+def test_a_proof_that_fails_is_not_glossed_over(make_input):
+    broken = make_input()
+    broken.split_proof["holds"] = False
+    text = Page(report(broken)).text
+    assert "PROOF DOES NOT HOLD" in text
+    assert "proof holds" not in text
+
+
+def test_the_page_is_one_file_that_fetches_nothing(make_input, page):
+    html = report(make_input())
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "@import" not in html
+    assert "script" not in page.tags
+    assert all(target.startswith(("#", "data:")) for target in page.fetched)
+    assert len(html.encode()) < 3_000_000
+
+
+def test_every_chart_is_drawn_named_and_told_in_words(make_input, page):
+    html = report(make_input())
+    assert page.tags.count("svg") == 10
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    for named in re.findall(r'<svg [^>]*aria-labelledby="([^"]+)"', html):
+        assert set(named.split()) <= set(ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(ids)
+
+
+def test_names_from_the_bank_are_text_and_never_markup(make_input):
+    hostile = "<script>alert(1)</script>\"'&"
+    inputs = make_input(project=hostile, entity="customer<b>", descriptions={"login_count_30d": hostile})
+    inputs.importances["description"] = hostile
+    inputs.attrition_list["reason_1"] = hostile
+    html = report(inputs)
+    assert "<script" not in html
+    assert "<b>&" not in html
+    assert "customer<b>" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_figures_without_a_value_say_so_and_draw_nothing(make_input):
+    inputs = make_input(campaign_value=make_input().campaign_value.head(0), curves=make_input().curves.head(0))
+    inputs.evaluations.loc[:, ["auroc", "auroc_low", "auroc_high", "lift_at_10"]] = np.nan
+    found = Page(report(inputs))
+    assert "n/a" in found.text
+    assert "nan" not in found.text.lower().split()
+    assert found.tags.count("svg") == 5
+
+
+def test_one_snapshot_of_each_split_can_be_drawn(make_input):
+    few = make_input().population.iloc[[1, 2, 3, 7]].reset_index(drop=True)
+    found = Page(report(make_input(population=few)))
+    assert "In the last one labelled snapshot, which" in found.text
+    assert found.tags.count("svg") == 10
+
+
+def test_a_nested_event_is_told_in_brackets():
+    event = any_of(Closure(), all_of(Closure(), BalanceDecline("balances", of="amount", below=0.5, baseline=30)))
+    fell = "the mean amount of balances falls under 50% of its mean in the 30 days before the snapshot"
+    assert event_words(event) == f"the customer closes or (the customer closes and {fell})"
+    assert ChurnDefinition("gone", event=event, horizon=1).event is event
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (share(0.1234), "12.3%"),
+        (share(np.nan), "n/a"),
+        (share(None), "n/a"),
+        (decimal(np.float64(1234.5), 2), "1,234.50"),
+        (decimal(pd.NA), "n/a"),
+        (count_word(3), "three"),
+        (count_word(1300), "1,300"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(told, expected):
+    assert told == expected
