@@ -123,7 +123,10 @@ def run(
     for name in (first, last):
         if name not in STAGES:
             raise typer.BadParameter(f"'{name}' is not a stage; stages: {', '.join(STAGES)}")
-    _run_stages(project, data, engine, as_json, tuple(stages_between(first, last)))
+    chosen = tuple(stages_between(first, last))
+    if not chosen:
+        raise typer.BadParameter(f"--from {first} comes after --to {last}; the order is: {', '.join(STAGES)}")
+    _run_stages(project, data, engine, as_json, chosen)
 
 
 @app.command()

@@ -6,6 +6,7 @@ Nothing else is read from the environment.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ FILE_NAME = "tenure.toml"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ProjectSection(_Section):
@@ -88,17 +89,17 @@ class TrainSection(_Section):
         description="Models to train and compare.",
     )
     trials: int = Field(12, ge=1, description="Parameter sets that LightGBM's search tries at most.")
-    seconds: float = Field(20.0, gt=0, strict=False, description="Time after which the search tries no further set.")
+    seconds: float = Field(20.0, gt=0, description="Time after which the search tries no further set.")
     seed: int = Field(7, ge=0, description="Seed of everything random.")
 
 
 class ValueSection(_Section):
     """[value]"""
 
-    contact_cost: float = Field(5.0, ge=0, strict=False, description="Cost of reaching one customer.")
-    offer_cost: float = Field(40.0, ge=0, strict=False, description="Cost of the offer if a customer takes it.")
-    save_rate: float = Field(0.3, ge=0, le=1, strict=False, description="Share of leavers whom the offer keeps.")
-    customer_value: float = Field(600.0, ge=0, strict=False, description="What a kept customer is worth.")
+    contact_cost: float = Field(5.0, ge=0, description="Cost of reaching one customer.")
+    offer_cost: float = Field(40.0, ge=0, description="Cost of the offer if a customer takes it.")
+    save_rate: float = Field(0.3, ge=0, le=1, description="Share of leavers whom the offer keeps.")
+    customer_value: float = Field(600.0, ge=0, description="What a kept customer is worth.")
     currency: str = Field("USD", description="Unit of the four amounts.")
 
 
@@ -135,10 +136,12 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
         )
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidConfig(f"{file.name}: {error}.", hint="See docs/config.md for every key.") from error
     for section, keys in (overrides or {}).items():
-        values.setdefault(section, {}).update(keys)
+        written = values.get(section, {})
+        if isinstance(written, dict):  # else a mistake, told below
+            values[section] = written | keys
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -147,7 +150,10 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
 
 def _told(error: ValidationError, file: str) -> str:
     told = []
-    for problem in error.errors():
+    problems = error.errors()
+    # A wrong item also makes its list too short; only the item is told.
+    deepest = [p for p in problems if not any(q["loc"][: len(p["loc"])] == p["loc"] for q in problems if q is not p)]
+    for problem in deepest:
         path = [str(part) for part in problem["loc"]]
         key = f"[{path[0]}] {'.'.join(path[1:])}".strip() if len(path) > 1 else f"[{path[0]}]"
         if problem["type"] == "extra_forbidden":
@@ -155,8 +161,18 @@ def _told(error: ValidationError, file: str) -> str:
         elif problem["type"] == "missing":
             told.append(f"{file} lacks the key {key}")
         else:
-            told.append(f"{file} has {key} = {problem['input']!r}: {problem['msg'].lower()}")
+            told.append(f"{file} has {key} = {problem['input']!r}: {_wanted(problem['type'], problem['msg'])}")
     return "; ".join(told) + "."
+
+
+def _wanted(kind: str, message: str) -> str:
+    """Pydantic's sentence, in the words of TOML."""
+    words = {
+        "model_type": "input should be a section with keys of its own",
+        "tuple_type": "input should be a list",
+        "too_short": "the list is too short",
+    }
+    return words.get(kind, message[:1].lower() + message[1:])
 
 
 def _keys(path: list[str]) -> list[str]:
@@ -170,15 +186,36 @@ def _keys(path: list[str]) -> list[str]:
 
 
 def config_reference() -> str:
-    """Return docs/config.md: every section and key with its default and meaning."""
+    """Return docs/config.md: every section and key with its default, allowed values and meaning."""
     lines = ["# tenure.toml", "", *(__doc__ or "").splitlines()[2:], ""]
     for name, field in Config.model_fields.items():
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
             continue
-        lines += [f"## [{name}]", "", "| key | default | meaning |", "| --- | --- | --- |"]
+        lines += [f"## [{name}]", "", "| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
+        allowed = section.model_json_schema()["properties"]
         for key, value in section.model_fields.items():
-            default = "required" if value.is_required() else f"`{value.get_default(call_default_factory=True)}`"
-            lines.append(f"| `{key}` | {default} | {value.description} |")
+            default = "required" if value.is_required() else _default(value.get_default(call_default_factory=True))
+            lines.append(f"| `{key}` | {default} | {_allowed(allowed[key])} | {value.description} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _default(value: object) -> str:
+    return "left out" if value is None else f"`{json.dumps(value)}`"
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """What a key takes, in words, from its JSON schema."""
+    if "anyOf" in schema:
+        return _allowed(schema["anyOf"][0])
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{json.dumps(value)}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema["type"] == "array":
+        return f"a list of {_allowed(schema['items'])}"
+    if "pattern" in schema:
+        return f"text like `{schema['pattern'].replace('|', chr(92) + '|')}`"
+    names = {"string": "text", "integer": "whole number", "number": "number", "object": "a table of texts"}
+    name = "date" if schema.get("format") == "date" else names[schema["type"]]
+    limits = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
+    return " ".join([name, *(f"{word} {schema[limit]:g}" for limit, word in limits.items() if limit in schema)])

@@ -1,34 +1,34 @@
 """Every error that a user of Tenure can meet.
 
-    TenureError
-    ├── ProjectError            the bank's own files
-    │   ├── InvalidConfig         tenure.toml: unknown key, wrong value
-    │   ├── InvalidDefinition     sources.py, churn.py, features/*.py: a definition that can't stand
-    │   ├── UnknownColumn         a definition reads a column its source does not have
-    │   └── UnknownSource         a definition reads a source the project does not have
-    ├── InputError              the bank's raw data
-    │   ├── MissingFile           nothing matches the path
-    │   ├── MissingColumn         the file or query lacks a column
-    │   ├── UnreadableFile        broken structure: an unclosed quote, a row of another width, not Parquet
-    │   ├── BadValue              a value that is not of its column's type
-    │   ├── DuplicateKey          two rows claim one key
-    │   ├── EmptyTable            no rows at all
-    │   └── WarehouseError        the database can't be reached or refuses the query
-    ├── LabelError              the churn definition does not fit the data
-    │   ├── CensoredHorizon       the horizon is longer than the data
-    │   ├── OneClassTarget        nobody, or everybody, churns
-    │   └── EmptySplit            a split would hold no rows
-    ├── EngineError             where it runs
-    │   ├── MissingDependency     an optional package or Java is not installed
-    │   └── Unsupported           this engine can't do it; carries the reason
-    ├── StoreError              the lake
-    │   ├── MissingTable          a stage's input is not built yet
-    │   └── LakeBusy              another run holds the lake
-    ├── CheckFailed             a table broke its contract; nothing of it was committed
-    └── ModelError              training, scoring, explaining
-        ├── MissingFeature        a model wants a column that the frame lacks
-        ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
-        └── AdditivityError       SHAP values that do not add up to the prediction
+TenureError
+├── ProjectError            the bank's own files
+│   ├── InvalidConfig         tenure.toml: unknown key, wrong value
+│   ├── InvalidDefinition     sources.py, churn.py, features/*.py: a definition that can't stand
+│   ├── UnknownColumn         a definition reads a column its source does not have
+│   └── UnknownSource         a definition reads a source the project does not have
+├── InputError              the bank's raw data
+│   ├── MissingFile           nothing matches the path
+│   ├── MissingColumn         the file or query lacks a column
+│   ├── UnreadableFile        broken structure: an unclosed quote, a row of another width, not Parquet
+│   ├── BadValue              a value that is not of its column's type
+│   ├── DuplicateKey          two rows claim one key
+│   ├── EmptyTable            no rows at all
+│   └── WarehouseError        the database can't be reached or refuses the query
+├── LabelError              the churn definition does not fit the data
+│   ├── CensoredHorizon       the horizon is longer than the data
+│   ├── OneClassTarget        nobody, or everybody, churns
+│   └── EmptySplit            a split would hold no rows
+├── EngineError             where it runs
+│   ├── MissingDependency     an optional package or Java is not installed
+│   └── Unsupported           this engine can't do it; carries the reason
+├── StoreError              the lake
+│   ├── MissingTable          a stage's input is not built yet
+│   └── LakeBusy              another run holds the lake
+├── CheckFailed             a table broke its contract; nothing of it was committed
+└── ModelError              training, scoring, explaining
+    ├── MissingFeature        a model wants a column that the frame lacks
+    ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
+    └── AdditivityError       SHAP values that do not add up to the prediction
 """
 
 from __future__ import annotations

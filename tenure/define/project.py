@@ -74,7 +74,7 @@ class Project:
         named = {name: text for view in self.views.values() for name, text in view.columns.items()}
         return named | {
             ColumnName("history", "share", window): Description(
-                f"Share of the {window.days} days before in which the customer was with the bank", "share"
+                f"Share of the {window.days} days before in which the customer was with the bank"
             )
             for window in self.windows
         }

@@ -91,10 +91,7 @@ class DuckDBEngine:
 
     def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
-        columns = ", ".join(
-            f"CAST({f.name} AS TIMESTAMPTZ) AS {f.name}" if pa.types.is_timestamp(f.type) else f.name
-            for f in self.schema(select)
-        )
+        columns = ", ".join(_aware(field) for field in self.schema(select))
         folder.mkdir(parents=True, exist_ok=True)
         token = uuid.uuid4().hex[:12]
         if not partition_by:
@@ -104,7 +101,7 @@ class DuckDBEngine:
                 "(FORMAT parquet, COMPRESSION snappy)"
             )
             return [file]
-        by = ", ".join(partition_by)
+        by = ", ".join(quoted(name, "duckdb") for name in partition_by)
         self._execute(
             f"COPY (SELECT {columns} FROM (\n{select}\n)) TO {literal(str(folder), 'duckdb')} (FORMAT parquet, "
             f"COMPRESSION snappy, PARTITION_BY ({by}), FILENAME_PATTERN 'part-{token}-{{i}}', OVERWRITE_OR_IGNORE)"
@@ -128,6 +125,10 @@ class DuckDBEngine:
             for raw, files in self._raw_files.values() if "csv" in str(error).lower() else ():
                 check_structure(files, raw)
             raise EngineError(f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'.") from error
+        except RuntimeError as error:
+            if "interrupted" in str(error):  # DuckDB's own word for the keyboard's Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
 
 
 def _kind(type_: pa.DataType) -> str:
@@ -136,6 +137,11 @@ def _kind(type_: pa.DataType) -> str:
 
 def _in_utc(type_: pa.DataType) -> pa.DataType:
     return pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(type_) else type_
+
+
+def _aware(field: pa.Field) -> str:
+    name = quoted(field.name, "duckdb")
+    return f"CAST({name} AS TIMESTAMPTZ) AS {name}" if pa.types.is_timestamp(field.type) else name
 
 
 def _naive(field: pa.Field) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import uuid
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
-from tenure.errors import EngineError, MissingDependency
+from tenure.errors import EngineError, MissingDependency, UnreadableFile
 from tenure.sql import Dialect
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ _REQUIRED_OPTIONS = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # All engines count days back in one calendar; banks do write 0001-01-01 and 1899-12-31.
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # Else '${env:HOME}' inside a literal is replaced.
+    "spark.sql.variable.substitute": "false",
     # Arrow batches of wide rows; and names that Hive would fold keep their case.
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
@@ -60,7 +66,12 @@ class SparkEngine:
         """Make raw files a relation; CSV values stay text."""
         paths = [str(f) for f in files]
         if isinstance(raw, Parquet):
-            frame = self._session.read.option("mergeSchema", "true").parquet(*paths)
+            self._raw_files.pop(relation, None)
+            reader = self._session.read.option("mergeSchema", "true")
+            try:
+                frame = self._checked(lambda: reader.parquet(*paths))
+            except EngineError as error:
+                raise UnreadableFile(f"the files of '{raw.path}' are not readable Parquet: {error.message}") from error
             frame.createOrReplaceTempView(relation)
             return {
                 f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString()
@@ -123,7 +134,10 @@ class SparkEngine:
         import pyarrow as pa
 
         frame = self._checked(lambda: self._session.sql(select))
-        batches = self._checked(frame._collect_as_arrow)  # noqa: SLF001  (public only from Spark 4.0)
+        with warnings.catch_warnings():
+            # pyspark leaves the socket of a result to the garbage collector.
+            warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+            batches = self._checked(frame._collect_as_arrow)  # noqa: SLF001  (public only from Spark 4.0)
         return pa.Table.from_batches(batches) if batches else self.schema(select).empty_table()
 
     def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
@@ -160,12 +174,14 @@ class SparkEngine:
         except (Py4JJavaError, PySparkException) as error:
             for raw, files in self._raw_files.values():
                 check_structure(files, raw)
-            reason = str(error).splitlines()[0]
+            told = str(error.java_exception if isinstance(error, Py4JJavaError) else error)
+            reason = next((line for line in told.splitlines() if line.strip()), type(error).__name__)
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
 
 
 def _local_session(settings: EngineSettings) -> SparkSession:
     try:
+        from pyspark.errors import PySparkRuntimeError
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise MissingDependency(
@@ -184,6 +200,12 @@ def _local_session(settings: EngineSettings) -> SparkSession:
     memory = settings.memory.upper().replace("GB", "g").replace("MB", "m")
     for name, value in {**_LOCAL_OPTIONS, "spark.driver.memory": memory, **settings.options}.items():
         builder = builder.config(name, value)
-    session = builder.getOrCreate()
+    try:
+        session = builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise MissingDependency(
+            f"Java did not start for the Spark engine (JAVA_HOME={os.environ.get('JAVA_HOME', '')!r}): {error}",
+            hint="Point JAVA_HOME at a Java 17, or set [engine] name = 'duckdb'.",
+        ) from error
     session.sparkContext.setLogLevel("ERROR")
     return session

@@ -21,24 +21,11 @@ if TYPE_CHECKING:
 
 LIST_CSV, LIST_PARQUET, REPORT = "attrition_list.csv", "attrition_list.parquet", "report.html"
 
-#: The tables that the report reads, and the stage that makes each.
-_STAGE_OF = {
-    "intake": "staging",
-    "snapshots": "snapshots",
-    "labels": "labels",
-    "splits": "splits",
-    "split_proof": "splits",
-    "models": "train",
-    "evaluations": "evaluate",
-    "curves": "evaluate",
-    "campaign_value": "evaluate",
-    "scores": "score",
-    "reasons": "explain",
-    "importances": "explain",
-    "segments": "segment",
-    "segment_profiles": "segment",
-    "segment_parameters": "segment",
-}
+#: The tables that the report is made of; all must be built.
+_READ = (
+    "intake", "snapshots", "labels", "splits", "split_proof", "models", "evaluations", "curves", "campaign_value",
+    "scores", "reasons", "importances", "segments", "segment_profiles", "segment_parameters",
+)  # fmt: skip
 
 #: The tables that the report is given whole.
 _WHOLE = (
@@ -53,7 +40,7 @@ def report(work: Work) -> Outcome:
     Raises MissingTable, naming the stage to run, if a table is not built yet.
     """
     outcome = Outcome()
-    inputs = [work.lake.require(table, run=stage) for table, stage in _STAGE_OF.items()]
+    inputs = [work.require(table) for table in _READ]
     made_of = fingerprint([*(i.fingerprint for i in inputs), work.config.value, work.definitions])
     written = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
     if all(file.is_file() for file in written) and work.find_current(["attrition_list"], made_of, outcome):

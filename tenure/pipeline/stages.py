@@ -16,3 +16,21 @@ STAGE_DOCS = {
     "segment": "Group customers who are alike",
     "report": "Write the attrition list and the HTML report",
 }
+
+#: The tables whose name is not their stage's word, by the stage that makes them.
+MADE_BY = {
+    "intake": "staging",
+    "split_proof": "splits",
+    "models": "train",
+    "evaluations": "evaluate",
+    "curves": "evaluate",
+    "campaign_value": "evaluate",
+    "scores": "score",
+    "shap_values": "explain",
+    "reasons": "explain",
+    "importances": "explain",
+    "segments": "segment",
+    "segment_profiles": "segment",
+    "segment_parameters": "segment",
+    "attrition_list": "report",
+}

@@ -22,6 +22,7 @@ from tenure.define.project import Project, load_project
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineSettings
 from tenure.errors import CheckFailed
+from tenure.pipeline.stages import MADE_BY
 from tenure.quality.checks import require_passed, run_checks
 from tenure.sql import Dialect, Select
 from tenure.store.lake import Lake, TableVersion
@@ -121,10 +122,8 @@ class Work:
 
     def require(self, relation: str) -> TableVersion:
         """Return a table's newest version, or raise MissingTable naming the stage to run."""
-        stage = "staging" if relation in self.project.sources else relation
-        return self.lake.require(
-            self.stored(relation), run={"split_proof": "splits", "intake": "staging"}.get(stage, stage)
-        )
+        stage = "staging" if relation in self.project.sources else MADE_BY.get(relation, relation)
+        return self.lake.require(self.stored(relation), run=stage.replace("_", "-"))
 
     def scan(self, relations: Iterable[str]) -> None:
         """Make tables of the lake known to the engine."""

@@ -31,14 +31,20 @@ class Comparison:
 def compare(table: str, left: pa.Table, right: pa.Table, keys: Sequence[str]) -> Comparison:
     """Return the comparison of two tables after sorting both by `keys`.
 
-    DOUBLE cells are equal within a relative 1e-9, null equals null, all else is equal exactly. Other columns or
-    another number of rows count as one difference, with the example telling which.
+    DOUBLE cells are equal within a relative 1e-9, null equals null, NaN equals NaN, all else is equal exactly.
+    Other columns, types that can't be compared or another number of rows count as one difference, with the
+    example telling which.
     """
     if left.column_names != right.column_names:
         odd = sorted(set(left.column_names) ^ set(right.column_names))
         return Comparison(table, left.num_rows, left.num_columns, 1, f"columns differ: {', '.join(odd) or 'order'}")
     if left.num_rows != right.num_rows:
         return Comparison(table, left.num_rows, left.num_columns, 1, f"{left.num_rows} rows against {right.num_rows}")
+    try:
+        right = right.cast(left.schema)
+    except pa.ArrowException:
+        odd = [f"{a.name} {a.type} against {b.type}" for a, b in zip(left.schema, right.schema, strict=True) if a != b]
+        return Comparison(table, left.num_rows, left.num_columns, 1, f"types differ: {', '.join(odd)}")
     order = [(key, "ascending") for key in keys]
     left, right = left.sort_by(order), right.sort_by(order)
     different, example = 0, ""
@@ -55,12 +61,12 @@ def compare(table: str, left: pa.Table, right: pa.Table, keys: Sequence[str]) ->
 
 def _unequal(left: pa.Array, right: pa.Array) -> pa.Array:
     """True where the cells differ; never null."""
-    if left.type != right.type:
-        right = right.cast(left.type)
+    equal = pc.equal(left, right)
     if pa.types.is_floating(left.type):
         size = pc.max_element_wise(pc.abs(left), pc.abs(right))
-        equal = pc.less_equal(pc.abs(pc.subtract(left, right)), pc.multiply(size, RELATIVE_TOLERANCE))
-    else:
-        equal = pc.equal(left, right)
+        near = pc.less_equal(pc.abs(pc.subtract(left, right)), pc.multiply(size, RELATIVE_TOLERANCE))
+        # Of an infinity, any distance is a small share.
+        near = pc.and_(near, pc.is_finite(size))
+        equal = pc.or_(pc.or_(equal, near), pc.and_(pc.is_nan(left), pc.is_nan(right)))
     both_null = pc.and_(pc.is_null(left), pc.is_null(right))
     return pc.invert(pc.or_(pc.fill_null(equal, False), both_null))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from tenure.errors import LakeBusy, MissingTable
+from tenure.errors import LakeBusy, MissingTable, StoreError
 
 _FINGERPRINT = "tenure.fingerprint"
 
@@ -73,12 +74,18 @@ class Lake:
     def find(self, table: str, version: int | None = None) -> TableVersion | None:
         """Return a table's newest (or the given) version, or None if it was never committed."""
         try:
-            delta = DeltaTable(str(self.path(table)), version=version)
+            delta = DeltaTable(str(self.path(table)))
         except TableNotFoundError:
             return None
+        newest = delta.version()
+        if version is not None:
+            if not 0 <= version <= newest:
+                return None
+            delta.load_as_version(version)
         adds = pa.table(delta.get_add_actions(flatten=True))
         files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
-        info = delta.history(1)[0]
+        # The history is always that of the newest version, whichever was loaded.
+        info = delta.history(newest - delta.version() + 1)[-1]
         return TableVersion(
             table=table,
             version=delta.version(),
@@ -114,7 +121,11 @@ class Lake:
         fingerprint: str = "",
         mode: str = "overwrite",
     ) -> TableVersion:
-        """Make `files` (already in the table's folder) the table's content, or add them to it (mode 'append')."""
+        """Make `files` (already in the table's folder) the table's content, or add them to it (mode 'append').
+
+        Raises StoreError if the table has other partitions, or rows to append have other columns.
+        """
+        self._require_fitting(table, schema, partition_by, mode)
         actions = [_add_action(self.path(table), file, partition_by) for file in files]
         properties = CommitProperties(custom_metadata={_FINGERPRINT: fingerprint})
         uri, arrow_schema = str(self.path(table)), _delta_schema(schema)
@@ -130,9 +141,29 @@ class Lake:
             )
         return self.require(table)
 
+    def _require_fitting(self, table: str, schema: pa.Schema, partition_by: Sequence[str], mode: str) -> None:
+        """Delta would take other partitions, or other columns on append, and read the misfits back as null."""
+        current = self.find(table)
+        if current is None:
+            return
+        if current.partition_by != tuple(partition_by):
+            raise StoreError(
+                f"table '{table}' in '{self.folder}' is partitioned by {_listed(current.partition_by)}, not by "
+                f"{_listed(partition_by)}; a table keeps its partitions.",
+                hint=f"Remove '{self.path(table)}' and run again.",
+            )
+        if mode == "append" and not _utc(current.schema).equals(_utc(schema)):
+            raise StoreError(
+                f"table '{table}' in '{self.folder}' has the columns {_listed(current.schema.names)} and can't take "
+                f"rows with {_listed(schema.names)}, or has them as other types.",
+                hint=f"Move '{self.path(table)}' away and run again.",
+            )
+
     def write(self, table: str, rows: pa.Table, *, fingerprint: str = "", mode: str = "overwrite") -> TableVersion:
         """Write and commit Arrow rows as one file."""
         rows = rows.cast(_utc(rows.schema))
+        if mode == "overwrite":
+            self.sweep(table)
         self.path(table).mkdir(parents=True, exist_ok=True)
         file = self.path(table) / f"part-{uuid4().hex[:12]}.parquet"
         pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
@@ -140,10 +171,14 @@ class Lake:
 
     def sweep(self, table: str) -> int:
         """Delete files that no commit of the table names, left by a killed run; return how many."""
-        named = set(_named_files(self.path(table)))
+        current = self.find(table)
+        # Delta drops logs that a checkpoint has replaced, so the newest version is asked too.
+        named = {*_named_files(self.path(table)), *(current.files if current else ())}
         orphans = [f for f in self.path(table).rglob("*.parquet") if "_delta_log" not in f.parts and f not in named]
         for orphan in orphans:
             orphan.unlink()
+        for folder in self.path(table).glob("_incoming-*"):
+            shutil.rmtree(folder)
         return len(orphans)
 
 
@@ -157,7 +192,7 @@ def _named_files(folder: Path) -> Iterator[Path]:
 
 def _add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:
     relative = file.relative_to(folder)
-    values = {name: value for name, _, value in (part.partition("=") for part in relative.parts[:-1])}
+    values = {name: _partition_value(text) for name, _, text in (part.partition("=") for part in relative.parts[:-1])}
     return AddAction(
         path=relative.as_posix(),
         size=file.stat().st_size,
@@ -166,6 +201,15 @@ def _add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAct
         data_change=True,
         stats=json.dumps({"numRecords": pq.read_metadata(file).num_rows}),
     )
+
+
+def _partition_value(text: str) -> str | None:
+    """What a hive folder's name says: engines escape it, and spell null their own way."""
+    return None if text == "__HIVE_DEFAULT_PARTITION__" else unquote(text)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "nothing"
 
 
 def _utc(schema: pa.Schema) -> pa.Schema:

@@ -188,6 +188,10 @@ def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mappi
             typed = _typed(source, column, dialect, raw_types)
             cases.append(
                 f"WHEN {raw} IS NOT NULL AND {typed} IS NULL "
-                f"THEN '{column.name}: not a {column.type}: ' || CAST({raw} AS {string})"
+                f"THEN '{column.name}: not {_article(column.type)} {column.type}: ' || CAST({raw} AS {string})"
             )
     return "CASE " + "\n        ".join(cases) + " END" if cases else f"CAST(NULL AS {string})"
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
