@@ -38,7 +38,7 @@ def page(make_input):
 def test_the_opening_says_who_is_listed_and_how_far_to_trust_it(page):
     assert "Of 1,847 customers at 2024-08-28, 10 can be forecast" in page.text
     assert "customers for 30 days or more and active in the 45 days before" in page.text
-    assert "The top tenth, 1 customers, has a mean score of 95.0%; the whole list has 72.5%" in page.text
+    assert "The top tenth, 1 customer, has a mean score of 95.0%; the whole list has 72.5%" in page.text
     assert "In the last three labelled snapshots" in page.text
     assert "3.1 times as many leavers as chance: 31.0% of them left, against 10.0% of all" in page.text
     assert "top 20% of the latest of these snapshots (40 customers) would have earned 1,112 EUR" in page.text
@@ -126,7 +126,7 @@ def test_figures_without_a_value_say_so_and_draw_nothing(make_input):
 def test_one_snapshot_of_each_split_can_be_drawn(make_input):
     few = make_input().population.iloc[[1, 2, 3, 7]].reset_index(drop=True)
     found = Page(report(make_input(population=few)))
-    assert "In the last one labelled snapshot, which" in found.text
+    assert "In the last labelled snapshot, which" in found.text
     assert found.tags.count("svg") == 10
 
 
