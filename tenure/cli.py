@@ -201,7 +201,7 @@ def _add_stage_commands() -> None:
     from tenure.pipeline.stages import STAGE_DOCS
 
     for stage, doc in STAGE_DOCS.items():
-        app.command(stage.replace("_", "-"), help=f"{doc}.")(_stage_command(stage))
+        app.command(stage, help=f"{doc}.")(_stage_command(stage))
 
 
 def _open(project: Path, data: Path | None, engine: str) -> Any:

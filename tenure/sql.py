@@ -149,17 +149,28 @@ def condition(where: str, columns: Iterable[str], dialect: Dialect, *, relation:
     return tree.sql(dialect=dialect)
 
 
+#: Functions that a condition may call: of the row alone, and the same in both engines.
+_ROW_FUNCTIONS: tuple[type[exp.Expression], ...] = (
+    *(exp.And, exp.Or, exp.Xor, exp.Case, exp.If, exp.Cast, exp.TryCast, exp.Coalesce, exp.Nullif),
+    *(exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Concat, exp.StartsWith),
+    *(exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Greatest, exp.Least, exp.Year, exp.Month, exp.Day),
+)
+
+
 def _refuse_more_than_a_row(tree: exp.Condition, where: str, asked_by: str) -> None:
-    forbidden = {
-        exp.Query: "a sub-query",
-        exp.AggFunc: "an aggregate",
-        exp.Window: "a window function",
-        exp.CurrentDate: "the current date, which changes the past",
-        exp.CurrentTimestamp: "the current time, which changes the past",
-    }
+    """Refuse what reads other rows, the clock or chance: the past would change with the day it is computed on."""
+    forbidden = {exp.Query: "a sub-query", exp.AggFunc: "an aggregate", exp.Window: "a window function"}
     for kind, name in forbidden.items():
         if tree.find(kind):
             raise InvalidDefinition(f"{asked_by} has {name} in where={where!r}; allowed: a condition on one row.")
+    for function in tree.find_all(exp.Func):
+        if not isinstance(function, _ROW_FUNCTIONS):
+            called = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+            allowed = choices((kind.__name__.upper() for kind in _ROW_FUNCTIONS), 30)
+            raise InvalidDefinition(
+                f"{asked_by} calls {called.upper()} in where={where!r}; allowed of functions: {allowed}.",
+                hint="Compute it in the source's select= and give it a column of its own.",
+            )
 
 
 def relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[str]:

@@ -36,7 +36,7 @@ AGGREGATES: dict[str, str] = {
     "share": "share of",
 }
 READINGS: tuple[str, ...] = ("value", "years_since", "days_since")
-_WINDOW = re.compile(r"(?P<head>.+?)(?:_(?P<window>[1-9]\d*d)(?:_over_(?P<over>[1-9]\d*d))?)?\Z")
+_WINDOW = re.compile(r"(?P<head>.+?)(?:_(?P<window>[1-9][0-9]*d)(?:_over_(?P<over>[1-9][0-9]*d))?)?\Z")
 
 
 @dataclass(frozen=True, order=True)

@@ -152,7 +152,11 @@ def _validate_churn(project: Project) -> None:
             continue
         source = _keyed_source(project, event.source, asked_by)
         if isinstance(event, BalanceDecline):
-            source.column(event.of)
+            balance = source.column(event.of)
+            if balance.type not in ("integer", "decimal", "float"):
+                raise InvalidDefinition(
+                    f"{asked_by} takes the mean of '{event.of}', a {balance.type}; allowed: integer, decimal, float."
+                )
 
 
 def _validate_view(project: Project, view: FeatureView) -> None:
@@ -219,13 +223,14 @@ def _validate_column_names(project: Project) -> None:
                         hint="Rename one of the features.",
                     )
                 seen[column] = feature.where_defined
-    for view in project.views.values():
-        for feature in view.features:
-            if isinstance(feature, Ratio | Trend):
-                _validate_parts(feature, seen)
+    features = [feature for view in project.views.values() for feature in view.features]
+    aggregated = [column for feature in features if isinstance(feature, Aggregate) for column in feature.columns]
+    for feature in features:
+        if isinstance(feature, Ratio | Trend):
+            _validate_parts(feature, aggregated)
 
 
-def _validate_parts(feature: Ratio | Trend, known: dict[ColumnName, str]) -> None:
+def _validate_parts(feature: Ratio | Trend, known: Sequence[ColumnName]) -> None:
     for parts in feature.parts.values():
         for part in parts:
             if part not in known:

@@ -62,7 +62,8 @@ def _header(file: Path, raw: Csv) -> list[str]:
     header = [name.strip().lstrip("\ufeff") for name in header]
     if not any(header) or len(set(header)) < len(header):
         raise UnreadableFile(
-            f"'{file.name}', line 1: the header has {'a column twice' if any(header) else 'no columns'}."
+            f"'{file.name}', line 1: the header has {'a column twice' if any(header) else 'no columns'}.",
+            hint="Mend the file's first line, or its source's delimiter.",
         )
     return header
 
@@ -89,10 +90,15 @@ def check_structure(files: Sequence[Path], raw: Csv) -> None:
 
 
 def locate(value: str, files: Sequence[Path], raw: Csv, column: str = "") -> Place | None:
-    """Return the first line that holds `value` (in `column`, where the file has it), or None; slow, for messages."""
+    """Return the first line that holds `value` (in `column`, where the file has it), or None; slow, for messages.
+
+    An empty value is looked for in `column` alone.
+    """
     for file in files:
         header = _header(file, raw)
         position = header.index(column) if column in header else None
+        if position is None and not value:
+            continue
         for place, row in _rows(file, raw):
             fields = row if position is None else row[position : position + 1]
             if any(field.strip() == value for field in fields):

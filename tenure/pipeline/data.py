@@ -130,9 +130,10 @@ def _refusal(
         first = min(reasons)
         column, _, problem = first.partition(": ")
         value = problem.partition(": ")[2]
-        place = _place(source, files, value, source.column(column).raw_name) if value else ""
+        place = _place(source, files, value, source.column(column).raw_name)
         return BadValue(
-            f"source '{source.name}', column '{column}': {problem}{place}; {bad:,} bad rows in all, {allowed}.",
+            f"source '{source.name}', column '{column}': {problem}{place}; "
+            f"{bad:,} bad {'row' if bad == 1 else 'rows'} in all, {allowed}.",
             hint=hint,
         )
     key = {k: v for k, v in rivals[0].items() if k != "claims"}
@@ -140,7 +141,7 @@ def _refusal(
     place = _place(source, files, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
     return DuplicateKey(
         f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {told}{place}; "
-        f"{len(rivals):,} such keys in all, {allowed}.",
+        f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
         hint=hint,
     )
 

@@ -123,7 +123,7 @@ class Work:
     def require(self, relation: str) -> TableVersion:
         """Return a table's newest version, or raise MissingTable naming the stage to run."""
         stage = "staging" if relation in self.project.sources else MADE_BY.get(relation, relation)
-        return self.lake.require(self.stored(relation), run=stage.replace("_", "-"))
+        return self.lake.require(self.stored(relation), run=stage)
 
     def scan(self, relations: Iterable[str]) -> None:
         """Make tables of the lake known to the engine."""

@@ -7,7 +7,7 @@
 
 Each source is read once: its rows meet the snapshots that may see them (`<source>_seen`), are summed up per
 customer and snapshot (`<source>_summed`), and join the snapshots, so one row in is one row out.
-Sums are exact decimals until the last step, so engines and runs agree to the last bit.
+Sums are exact decimals until the last step, so engines and runs agree to the last bit (but of `float` columns).
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def _summed(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, 
         for window in feature.windows:
             value = _value_name(feature, values)
             inside = value if window == longest else f"CASE WHEN in_{window} THEN {value} END"
-            columns[ColumnName(feature.name, how, window)] = _aggregated(how, value, inside, f"_{window}", sums, summed)
+            columns[ColumnName(feature.name, how, window)] = _aggregated(
+                how, _type_of(source, feature), value, inside, f"_{window}", sums, summed
+            )
     summed_body = _grouped(project, sums, seen)
     return _Part(
         (
@@ -152,7 +154,9 @@ def _open(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, st
     columns = {}
     for feature, how in wanted:
         value = _value_name(feature, values)
-        columns[ColumnName(feature.name, how)] = _aggregated(how, value, value, "", sums, summed)
+        columns[ColumnName(feature.name, how)] = _aggregated(
+            how, _type_of(source, feature), value, value, "", sums, summed
+        )
     return _Part(
         (
             (relation, f"{source.name} that had begun and not ended before t", body),
@@ -217,7 +221,11 @@ def _value_name(feature: Aggregate, values: dict[tuple[str, str], str]) -> str:
     return values[_value_key(feature)].rsplit(" AS ", 1)[1]
 
 
-def _aggregated(how: str, value: str, inside: str, suffix: str, sums: dict[str, str], relation: str) -> str:
+def _type_of(source: Source, feature: Aggregate) -> str:
+    return source.column(feature.of).type if feature.of else "integer"
+
+
+def _aggregated(how: str, type_: str, value: str, inside: str, suffix: str, sums: dict[str, str], relation: str) -> str:
     """Add the sums that `how` needs to `sums` (name → expression); return the column's expression over them."""
 
     def needed(kind: str, expression: str) -> str:
@@ -235,9 +243,13 @@ def _aggregated(how: str, value: str, inside: str, suffix: str, sums: dict[str, 
     rows = needed("count", f"COUNT({inside})")
     if how == "mean":
         return f"{total} / NULLIF({rows}, 0)"
-    squares = f"CAST({needed('squares', f'SUM({inside} * {inside})')} AS DOUBLE)"
-    spread = f"({squares} - {total} * {total} / {rows}) / ({rows} - 1)"
-    return f"CASE WHEN {rows} > 1 THEN SQRT(GREATEST(CAST(0 AS DOUBLE), {spread})) END"
+    if type_ == "float":
+        return needed("std", f"STDDEV_SAMP({inside})")
+    # Exact until the root: n·Σx² and (Σx)² are far larger than their difference, which doubles would round away.
+    exact = f"CAST({inside} AS DECIMAL(18, 2))"
+    squares, exact_total = needed("squares", f"SUM({exact} * {exact})"), needed("exact_sum", f"SUM({exact})")
+    spread = f"CAST({rows} * {squares} - {exact_total} * {exact_total} AS DOUBLE)"
+    return f"CASE WHEN {rows} > 1 THEN SQRT({spread} / {rows} / ({rows} - 1)) END"
 
 
 def _grouped(project: Project, sums: dict[str, str], relation: str) -> str:

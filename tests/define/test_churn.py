@@ -1,0 +1,47 @@
+"""Churn definitions: the events they are made of, and those that can't stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenure import BalanceDecline, ChurnDefinition, Closure, Inactivity, all_of, any_of
+from tenure.define.project import leaf_sources
+from tenure.errors import InvalidDefinition
+
+HERE = "define/test_churn.py:"
+
+
+def test_nested_events_are_listed_in_reading_order():
+    quiet, poorer = Inactivity("payments"), BalanceDecline("balances", of="balance")
+    churn = ChurnDefinition("gone", event=any_of(Closure(), all_of(quiet, poorer), quiet), horizon=90)
+    assert churn.events == (Closure(), quiet, poorer, quiet)
+    assert leaf_sources(churn) == ("payments", "balances")
+
+
+@pytest.mark.parametrize("combine", [any_of, all_of])
+@pytest.mark.parametrize("events", [[], [Closure()]])
+def test_a_combination_is_of_two_events_or_more(combine, events, told):
+    with pytest.raises(InvalidDefinition) as caught:
+        combine(*events)
+    told(caught.value, HERE, "combine two events or more")
+
+
+@pytest.mark.parametrize("settings", [{"below": 0}, {"below": 1}, {"below": -0.5}, {"baseline": 0}])
+def test_a_decline_without_a_share_or_a_baseline_is_refused(settings, told):
+    with pytest.raises(InvalidDefinition) as caught:
+        BalanceDecline("balances", of="balance", **settings)
+    (name, value), *_ = settings.items()
+    told(caught.value, HERE, f"{name}={value}", "share in (0, 1)", "1 or more")
+
+
+@pytest.mark.parametrize("settings", [{"horizon": 0}, {"horizon": 30, "gap": -1}, {"horizon": 30, "min_tenure": -1}])
+def test_a_time_out_of_range_is_refused(settings, told):
+    with pytest.raises(InvalidDefinition) as caught:
+        ChurnDefinition("gone", event=Closure(), **settings)
+    name, value = list(settings.items())[-1]
+    told(caught.value, HERE, "churn definition 'gone'", f"{name}={value}", "horizon 1 or more, the others 0 or more")
+
+
+def test_a_name_is_checked():
+    with pytest.raises(InvalidDefinition, match="churn definition 'Left!' is not a name"):
+        ChurnDefinition("Left!", event=Closure(), horizon=30)

@@ -1,0 +1,99 @@
+"""Sources: what is kept of a definition, and those that can't stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenure import Column, Csv, Parquet, Source
+from tenure.define.source import RESERVED_TABLES
+from tenure.errors import InvalidDefinition, UnknownColumn
+
+HERE = "define/test_source.py:"
+
+
+def payments(**changes):
+    settings = {
+        "read": Csv("payments.csv"),
+        "columns": [
+            Column("payment_id", role="key"),
+            Column("paid_at", type="timestamp"),
+            Column("amount", type="decimal", raw="Amount (USD)"),
+        ],
+        "key": "payment_id",
+        "event_time": "paid_at",
+    }
+    return Source(changes.pop("name", "payments"), **(settings | changes))
+
+
+def test_one_key_and_one_raw_table_are_read_like_many():
+    source = payments()
+    assert source.keys == ("payment_id",)
+    assert dict(source.raws) == {"payments": Csv("payments.csv")}
+    assert source.column("amount").raw_name == "Amount (USD)"
+    assert source.column("paid_at").raw_name == "paid_at"
+    two = payments(
+        read={"a": Csv("a.csv"), "b": Parquet("b.parquet")},
+        select="SELECT * FROM a JOIN b USING (payment_id)",
+        key=["payment_id", "paid_at"],
+    )
+    assert two.keys == ("payment_id", "paid_at")
+    assert list(two.raws) == ["a", "b"]
+
+
+def test_the_place_does_not_make_two_sources_differ():
+    one = payments()
+    other = payments()
+    assert one.where_defined == other.where_defined  # both are made in payments()
+    assert one.where_defined.startswith(HERE)
+    elsewhere = Source("payments", read=one.read, columns=one.columns, key=one.keys, event_time="paid_at")
+    assert elsewhere.where_defined != one.where_defined
+    assert elsewhere == one
+    assert repr(elsewhere) == repr(one)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"name": "Payments"}, ["source 'Payments' is not a name"]),
+        ({"columns": [*payments().columns, Column("amount")]}, ["source 'payments' declares column 'amount' twice"]),
+        ({"event_time": "amount"}, ["'payments' uses 'amount' as a time", "a decimal", "allowed: date, timestamp"]),
+        ({"known_time": "payment_id"}, ["uses 'payment_id' as a time", "a string", "allowed: date, timestamp"]),
+        ({"ends": "amount"}, ["uses 'amount' as a time"]),
+        ({"read": {"a": Csv("a.csv"), "b": Csv("b.csv")}}, ["'payments' reads 2 tables and has no select="]),
+        ({"quarantine": 1.0}, ["'payments' has quarantine=1.0", "share in [0, 1)"]),
+        ({"quarantine": -0.1}, ["'payments' has quarantine=-0.1"]),
+        ({"arrival_delay": -1}, ["'payments' has", "arrival_delay=-1", "0 or more"]),
+    ],
+)
+def test_a_source_that_cant_stand_is_refused_where_it_is_made(changes, fragments, told):
+    with pytest.raises(InvalidDefinition) as caught:
+        payments(**changes)
+    told(caught.value, HERE, *fragments)
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_TABLES))
+def test_a_source_may_not_take_the_name_of_a_table(name):
+    with pytest.raises(InvalidDefinition, match=f"source '{name}' is a reserved word of SQL or of Tenure"):
+        payments(name=name)
+
+
+@pytest.mark.parametrize("changes", [{"key": "id"}, {"event_time": "id"}, {"known_time": "id"}, {"ends": "id"}])
+def test_a_key_or_time_that_is_no_column_is_told_with_the_columns(changes, told):
+    with pytest.raises(UnknownColumn) as caught:
+        payments(**changes)
+    told(caught.value, HERE, "source 'payments' has no column 'id'", "columns: amount, paid_at, payment_id")
+    assert "tenure check" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("settings", "fragments"),
+    [
+        ({"type": "money"}, ["column 'amount' has type 'money'", "allowed: string, integer, decimal"]),
+        ({"role": "secret"}, ["column 'amount' has role 'secret'", "allowed: key, attribute, measure"]),
+        ({"type": "decimal", "format": "%Y"}, ["column 'amount' is a decimal and can't have a date format"]),
+    ],
+)
+def test_a_column_that_cant_stand_is_refused_where_it_is_made(settings, fragments, told):
+    with pytest.raises(InvalidDefinition) as caught:
+        Column("amount", **settings)
+    told(caught.value, HERE, *fragments)

@@ -1,0 +1,145 @@
+"""The docs are true as far as a machine can tell: links, commands, snippets, pages and the files they name."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+import tenure
+from tenure.cli import app
+from tenure.define.churn import ChurnDefinition
+from tenure.define.feature import FeatureView
+from tenure.define.project import Project, validate
+from tenure.define.source import Source
+from tenure.pipeline.stages import STAGE_DOCS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+COMMAND = typer.main.get_command(app)
+#: Where a stage's word is a verb, its first table has a name of its own.
+TABLES = {
+    "staging": "staging/<source>",
+    "train": "models",
+    "evaluate": "evaluations",
+    "score": "scores",
+    "explain": "reasons",
+    "segment": "segments",
+    "report": "attrition_list",
+}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    return [body for language, body in FENCE.findall(text) if language in languages]
+
+
+def commands(text: str) -> list[tuple[str, bool]]:
+    """Return every `tenure …` of a page, and whether it is whole: a line of a block must be, a mention need not."""
+    lines = [line.removeprefix("$ ") for block in blocks(text, "", "sh", "bash") for line in block.splitlines()]
+    whole = [(line, True) for line in lines if re.match(r"tenure [a-z]", line)]
+    spans = re.findall(r"`(tenure [a-z][^`\n]*)`", FENCE.sub("", text))
+    return [*whole, *((span, False) for span in spans)]
+
+
+def wrong_with(told: str, *, whole: bool) -> str:
+    """Return what the command line would refuse in `told`, or '' if it is a real verb with real options."""
+    _, verb, *arguments = shlex.split(told, comments=True)
+    known = getattr(COMMAND, "commands")  # noqa: B009  (typer's own group type is private)
+    if verb not in known:
+        return f"'{told}': no verb '{verb}'"
+    options = {name for parameter in known[verb].params for name in parameter.opts} | {"--help"}
+    for argument in arguments:
+        if argument.startswith("-") and argument.partition("=")[0] not in options:
+            return f"'{told}': no option '{argument}'"
+    if whole:
+        try:
+            known[verb].make_context(verb, list(arguments))
+        except Exception as error:  # noqa: BLE001  (typer's usage errors are private too)
+            return f"'{told}': {error}"
+    return ""
+
+
+def page_id(page: Path) -> str:
+    return page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_relative_links_resolve(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text()))
+    relative = [link.partition("#")[0] for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in relative if link and not (page.parent / link).exists()] == []
+
+
+def test_every_page_is_on_the_map():
+    linked = set(re.findall(r"\]\((\w+\.md)\)", (DOCS / "index.md").read_text()))
+    assert {page.name for page in DOCS.glob("*.md")} - {"index.md"} == linked
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_commands_are_real(page):
+    told = [wrong_with(command, whole=whole) for command, whole in commands(page.read_text())]
+    assert [problem for problem in told if problem] == []
+
+
+def test_commands_are_found_and_wrong_ones_refused():
+    block = "```\n$ tenure sql features --engine spark  # a remark\nfeatures built\n```\n"
+    text = block + "Run `tenure train`; see `tenure.toml`."
+    assert commands(text) == [("tenure sql features --engine spark  # a remark", True), ("tenure train", False)]
+    assert wrong_with("tenure sql features --engine spark  # a remark", whole=True) == ""
+    assert "no verb 'trian'" in wrong_with("tenure trian", whole=False)
+    assert "no option '--projekt'" in wrong_with("tenure train --projekt x", whole=False)
+    assert wrong_with("tenure sql", whole=True) != ""
+
+
+@pytest.mark.parametrize("stage", STAGE_DOCS)
+def test_every_stage_has_its_page_that_names_its_table_and_command(stage):
+    text = (DOCS / f"{stage}.md").read_text()
+    assert f"`{TABLES.get(stage, stage)}`" in text
+    assert f"`tenure {stage.replace('_', '-')}`" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_named_files_of_the_house_exist(page):
+    named = re.findall(r"`((?:tenure|tests|examples|benchmarks)/[\w/]+\.\w+)`", page.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_python_blocks_compile(page):
+    for block in blocks(page.read_text(), "python"):
+        compile(block, str(page), "exec")
+
+
+@pytest.fixture(scope="module")
+def defined() -> dict[str, object]:
+    """What the blocks of definitions.md define, run one after another."""
+    names: dict[str, object] = {}
+    for block in blocks((DOCS / "definitions.md").read_text(), "python"):
+        exec(compile(block, "definitions.md", "exec"), names)  # noqa: S102  (our own page)
+    return names
+
+
+def test_definitions_on_the_page_run_and_fit_together(defined):
+    sources = {value.name: value for value in defined.values() if isinstance(value, Source)}
+    views = {value.name: value for value in defined.values() if isinstance(value, FeatureView)}
+    churn, customer = defined["churn"], defined["customer"]
+    assert isinstance(churn, ChurnDefinition)
+    assert isinstance(customer, tenure.Entity)
+    project = Project("bank", customer, sources, views, churn)
+    validate(project)
+    columns = {str(name) for name in project.columns}
+    text = (DOCS / "definitions.md").read_text()
+    grammar = text[text.index("| column name |") : text.index("| `how` |")]
+    told = {name for name in re.findall(r"`([a-z0-9_]+)`", grammar) if name != "days_since_last"}
+    assert told
+    assert told <= columns
+
+
+def test_every_definition_is_on_the_page(defined):
+    others = {"Project", "TenureError", "load_project"}
+    assert set(tenure.__all__) - others <= set(defined)

@@ -1,0 +1,44 @@
+"""The Glue job's entry: the same stages in a session that is already there, with Glue's own arguments around ours."""
+
+import pytest
+from tiny_bank import write_tiny_bank
+
+from tenure import glue
+from tenure.errors import MissingTable
+from tenure.pipeline.inspect import SQL_STAGES
+from tenure.pipeline.run import run
+from tenure.pipeline.work import Work
+from tenure.quality.compare import compare
+
+GLUE_ARGUMENTS = ["--JOB_NAME", "attrition", "--job-bookmark-option", "job-bookmark-disable", "--TempDir", "s3://tmp/x"]
+
+
+@pytest.mark.spark
+def test_job_builds_what_the_laptop_builds(spark_session, tmp_path):
+    laptop, job = (write_tiny_bank(tmp_path / name) for name in ("laptop", "job"))
+    records = glue.main([*GLUE_ARGUMENTS[:4], "--project", str(job), *GLUE_ARGUMENTS[4:], "--to", "training_set"])
+    assert [(record.stage, record.status) for record in records] == [(stage, "built") for stage in SQL_STAGES]
+    assert {record.engine for record in records} == {f"spark {spark_session.version}"}
+    with Work.open(laptop) as work:
+        assert all(record.status == "built" for record in run(work, SQL_STAGES))
+    with Work.open(job) as other:
+        for table in (*work.project.sources, *SQL_STAGES[1:]):
+            told = compare(table, work.read(table), other.read(table), work.contracts[table].keys)
+            assert told.equal, told
+            assert told.rows > 0
+    assert spark_session.range(2).count() == 2, "Glue's session is left running"
+
+
+@pytest.mark.spark
+def test_job_fails_with_the_stage_that_fails(spark_session, tmp_path, monkeypatch):
+    project = write_tiny_bank(tmp_path / "bank")
+    monkeypatch.setattr("sys.argv", ["job.py", *GLUE_ARGUMENTS, "--project", str(project), "--from", "features"])
+    with pytest.raises(MissingTable, match="staging/"):
+        glue.main()
+
+
+def test_job_needs_a_project(capsys):
+    with pytest.raises(SystemExit) as caught:
+        glue.main(GLUE_ARGUMENTS)
+    assert caught.value.code == 2
+    assert "--project" in capsys.readouterr().err

@@ -1,0 +1,206 @@
+"""Runs over a small bank: what changed is built again with all that reads it, and nothing else is."""
+
+import os
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from tiny_bank import write_raw_files, write_tiny_bank
+
+from tenure.define.contract import Invariant
+from tenure.engines.base import EngineSettings
+from tenure.engines.duckdb import DuckDBEngine
+from tenure.errors import CheckFailed, InvalidDefinition, LakeBusy, MissingFile, MissingTable, TenureError
+from tenure.pipeline.inspect import SQL_STAGES
+from tenure.pipeline.run import STAGES, run, stages_between
+from tenure.pipeline.stages import STAGE_DOCS
+from tenure.pipeline.work import Work
+from tenure.store.runs import last_runs
+
+TABLES = ("staging/customers", "staging/payments", "snapshots", "features", "labels", "splits", "training_set")
+
+
+@pytest.fixture
+def bank(tmp_path):
+    return write_tiny_bank(tmp_path / "bank")
+
+
+def ran(folder, stages=SQL_STAGES, **overrides):
+    """Run the stages; return each one's status and the Work."""
+    with Work.open(folder, overrides=overrides) as work:
+        work.use_engine(DuckDBEngine(EngineSettings(memory="1GB", threads=2)))
+        return {record.stage: record.status for record in run(work, stages)}, work
+
+
+def versions(work):
+    return {table: work.lake.require(table).version for table in TABLES}
+
+
+def rows(work, table):
+    found = work.lake.read(table)
+    return found.sort_by([(name, "ascending") for name in found.column_names])
+
+
+def edit(file, old, new):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def built(statuses):
+    return [stage for stage, status in statuses.items() if status == "built"]
+
+
+def test_every_stage_has_its_doc_in_the_same_order():
+    assert list(STAGES) == list(STAGE_DOCS)
+    assert stages_between("snapshots", "labels") == ["snapshots", "features", "labels"]
+    assert stages_between("labels", "snapshots") == []
+
+
+def test_second_run_finds_everything_current_and_writes_nothing(bank):
+    first, work = ran(bank)
+    assert set(first.values()) == {"built"}
+    before, files = versions(work), {f: f.stat().st_mtime_ns for f in bank.rglob("*.parquet") if "runs" not in f.parts}
+    second, work = ran(bank)
+    assert second == dict.fromkeys(SQL_STAGES, "current")
+    assert versions(work) == before
+    assert {f: f.stat().st_mtime_ns for f in bank.rglob("*.parquet") if "runs" not in f.parts} == files
+
+
+def test_run_in_another_lake_gives_the_same_content(bank):
+    _, one = ran(bank)
+    _, two = ran(bank, lake={"path": "lake_two"})
+    for table in TABLES:
+        left, right = one.lake.require(table), two.lake.require(table)
+        assert rows(one, table).equals(rows(two, table)), table
+        assert left.schema == right.schema
+        if not table.startswith("staging"):
+            assert left.fingerprint == right.fingerprint
+
+
+def test_one_changed_feature_rebuilds_features_and_what_reads_them(bank):
+    _, before = ran(bank)
+    old = rows(before, "features")
+    edit(bank / "features" / "paid.py", "amount > 50", "amount > 60")
+    statuses, after = ran(bank)
+    assert built(statuses) == ["features", "training_set"]
+    new = rows(after, "features")
+    changed = [name for name in new.column_names if not new[name].equals(old[name])]
+    assert changed == ["large_count_90d", "large_to_all_ratio_90d"]
+
+
+def test_changed_doc_of_a_feature_touches_no_staged_row(bank):
+    ran(bank)
+    edit(bank / "features" / "paid.py", 'doc="Payments")', 'doc="All payments")')
+    statuses, _ = ran(bank)
+    assert "staging" not in built(statuses)
+    assert "labels" not in built(statuses)
+
+
+def test_changed_raw_data_rebuild_staging_and_everything_after(bank):
+    _, work = ran(bank)
+    before = versions(work)
+    write_raw_files(bank / "data", last_day=date(2024, 6, 20))
+    statuses, work = ran(bank)
+    assert built(statuses) == list(SQL_STAGES)
+    assert all(version > before[table] for table, version in versions(work).items() if table != "staging/customers")
+    assert work.lake.read("staging/payments")["paid_on"].to_pylist()[-1] <= date(2024, 6, 20)
+
+
+def test_touched_but_equal_raw_data_end_in_equal_tables(bank):
+    _, before = ran(bank)
+    kept = {table: rows(before, table) for table in TABLES}
+    for file in (bank / "data").iterdir():
+        os.utime(file, (1, 1))
+    statuses, after = ran(bank)
+    assert statuses["staging"] == "built"
+    assert all(rows(after, table).equals(kept[table]) for table in TABLES)
+
+
+def test_changed_horizon_rebuilds_labels_and_not_features(bank):
+    ran(bank)
+    edit(bank / "churn.py", "horizon=30", "horizon=45")
+    statuses, work = ran(bank)
+    assert built(statuses) == ["labels", "splits", "training_set"]
+    spans = set(zip(*(work.lake.read("labels")[c].to_pylist() for c in ("label_start", "label_end")), strict=True))
+    assert {(end - start).days for start, end in spans} == {45}
+
+
+def test_changed_number_of_test_snapshots_rebuilds_splits_and_not_labels(bank):
+    ran(bank)
+    edit(bank / "tenure.toml", "test_snapshots = 1", "test_snapshots = 2")
+    statuses, _ = ran(bank)
+    assert built(statuses) == ["splits", "training_set"]
+
+
+def test_change_taken_back_is_built_again_to_the_same_content(bank):
+    _, first = ran(bank)
+    kept = rows(first, "features")
+    edit(bank / "features" / "paid.py", "amount > 50", "amount > 60")
+    ran(bank)
+    edit(bank / "features" / "paid.py", "amount > 60", "amount > 50")
+    statuses, last = ran(bank)
+    assert built(statuses) == ["features", "training_set"]
+    assert rows(last, "features").equals(kept)
+    assert last.lake.find("features", version=0).fingerprint == last.lake.require("features").fingerprint
+
+
+def test_stage_without_its_inputs_names_the_stage_to_run_and_writes_nothing(bank):
+    for stage, needed in (("snapshots", "staging"), ("training_set", "labels"), ("train", "training_set")):
+        with pytest.raises(MissingTable) as caught:
+            ran(bank, (stage,))
+        assert caught.value.hint == f"Run 'tenure {needed}'."
+    assert {f.parent.name for f in bank.rglob("*.parquet")} == {"runs"}
+
+
+def test_failed_stage_is_in_the_ledger_and_the_lake_is_free(bank):
+    ran(bank, ("staging", "snapshots"))
+    (bank / "data" / "payments.csv").unlink()
+    with pytest.raises(MissingFile):
+        ran(bank, ("staging",))
+    with Work.open(bank) as work:
+        row = last_runs(work.lake)["staging"]
+        assert row["status"] == "failed"
+        assert re.search(r"payments\.csv", str(row["message"]))
+        with work.lake.locked():
+            pass
+
+
+def test_second_run_at_the_same_time_is_refused(bank):
+    with Work.open(bank) as work, work.lake.locked(), pytest.raises(LakeBusy):
+        ran(bank, ("staging",))
+
+
+def test_broken_definition_is_refused_before_anything_is_written(bank):
+    edit(bank / "features" / "paid.py", "amount > 50", "amout > 50")
+    with pytest.raises(TenureError, match="amout"):
+        ran(bank)
+    edit(bank / "churn.py", "horizon=30", "horizon=0")
+    with pytest.raises(InvalidDefinition, match="horizon=0"):
+        ran(bank)
+
+
+def test_records_tell_rows_versions_checks_and_seconds(bank):
+    with Work.open(bank) as work:
+        records = {record.stage: record for record in run(work, SQL_STAGES)}
+    record = records["training_set"]
+    assert record.rows == work.lake.require("training_set").rows > 0
+    assert record.versions == {"training_set": 0}
+    assert record.fingerprint == work.lake.require("training_set").fingerprint
+    assert record.engine.startswith("duckdb ")
+    assert 0 < record.seconds < 60
+    assert {"keys_are_unique", "no_row_of_labels_is_lost"} <= {check.check for check in record.checks}
+    assert len({r.run_id for r in records.values()}) == 1
+
+
+def test_invented_row_in_a_contracted_table_stops_the_run(bank):
+    """A contract that can't hold: nothing of the table, and no file of it, is left."""
+    ran(bank, ("staging",))
+    with Work.open(bank) as work:
+        never = Invariant("nobody_is_a_customer", "tenure_days < 0", "can't hold")
+        work.contracts["snapshots"] = replace(work.contracts["snapshots"], invariants=(never,))
+        with pytest.raises(CheckFailed, match=r"nobody_is_a_customer: [0-9]+ rows, for example customer_id="):
+            list(run(work, ("snapshots",)))
+        assert work.lake.find("snapshots") is None
+        assert list(work.lake.path("snapshots").rglob("*.parquet")) == []

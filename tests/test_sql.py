@@ -1,0 +1,234 @@
+"""SQL text: the bank's conditions are checked and qualified, texts and names survive, engines agree on operations."""
+
+from datetime import date, datetime
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tenure.errors import InvalidDefinition, UnknownColumn
+from tenure.sql import (
+    DIALECTS,
+    OPERATIONS,
+    TYPE_NAMES,
+    condition,
+    date_literal,
+    java_pattern,
+    literal,
+    midnight_literal,
+    op,
+    quoted,
+    relations,
+)
+
+COLUMNS = ("amount", "direction", "booked_at")
+NASTY = [
+    "it's",
+    "a\\b",
+    "\\'",
+    "'; DROP TABLE t; --",
+    "\\u0041",
+    "new\nline",
+    "${env:HOME}",
+    "%_{0}",
+    '`"',
+    "Zoë €",
+    "",
+]
+
+
+def checked(where, dialect="duckdb"):
+    return condition(where, COLUMNS, dialect, relation="r", asked_by="feature 'debit' (features/money.py:3)")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("where", "qualified"),
+    [
+        ("amount > 0", "r.amount > 0"),
+        ("direction = 'out' AND amount > 1", "r.direction = 'out' AND r.amount > 1"),
+        ("direction IN ('in', 'out')", "r.direction IN ('in', 'out')"),
+        ("NOT (amount IS NULL OR amount = 0)", "NOT (r.amount IS NULL OR r.amount = 0)"),
+        ("ABS(amount) BETWEEN 1 AND 2", "ABS(r.amount) BETWEEN 1 AND 2"),
+        ("direction LIKE 'o%'", "r.direction LIKE 'o%'"),
+        ("t.amount > 0", "r.amount > 0"),
+        ("direction = 'amount'", "r.direction = 'amount'"),
+    ],
+)
+def test_condition_reads_its_own_relation_only(dialect, where, qualified):
+    assert checked(where, dialect) == qualified
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("amount > (SELECT 1)", "a sub-query"),
+        ("EXISTS (SELECT 1 FROM labels)", "a sub-query"),
+        ("amount IN (SELECT churned FROM labels)", "a sub-query"),
+        ("SUM(amount) > 1", "an aggregate"),
+        ("COUNT(*) > 1", "an aggregate"),
+        ("ROW_NUMBER() OVER (ORDER BY amount) = 1", "a window function"),
+    ],
+)
+def test_condition_is_about_one_row(dialect, where, told):
+    with pytest.raises(InvalidDefinition, match="allowed: a condition on one row") as caught:
+        checked(where, dialect)
+    assert f"feature 'debit' (features/money.py:3) has {told}" in caught.value.message
+    assert where in caught.value.message
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "where",
+    ["amount >", "", "amount > 0; DROP TABLE labels", "SELECT 1", "amount) OR (1 = 1", "DROP TABLE labels", "a b c d"],
+)
+def test_condition_that_is_not_sql_is_refused(dialect, where):
+    with pytest.raises(InvalidDefinition, match=r"feature 'debit' .* has a where that is not SQL"):
+        checked(where, dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_condition_on_an_unknown_column_names_those_there_are(dialect):
+    with pytest.raises(
+        UnknownColumn, match=r"reads 'amout' in where=.*columns: amount, booked_at, direction"
+    ) as caught:
+        checked("amout > 0", dialect)
+    assert caught.value.hint == "Run 'tenure check'."
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with duckdb.connect() as opened:
+        yield opened
+
+
+@settings(deadline=None)
+@given(text=st.text())
+def test_literal_is_the_same_text_in_duckdb(connection, text):
+    assert connection.execute(f"SELECT {literal(text, 'duckdb')}").fetchone() == (text,)
+
+
+@settings(deadline=None)
+@given(name=st.text(min_size=1))
+def test_quoted_is_the_same_name_in_duckdb(connection, name):
+    assert connection.execute(f"SELECT 1 AS {quoted(name, 'duckdb')}").description[0][0] == name
+
+
+def test_nasty_texts_and_names_survive_in_every_engine(engine):
+    texts = ", ".join(f"{literal(text, engine.dialect)} AS t{number}" for number, text in enumerate(NASTY))
+    (row,) = engine.run(f"SELECT {texts}").to_pylist()
+    assert list(row.values()) == NASTY
+    names = [text for text in NASTY if text]
+    columns = ", ".join(f"1 AS {quoted(name, engine.dialect)}" for name in names)
+    assert engine.run(f"SELECT {columns}").column_names == names
+
+
+def test_every_operation_and_type_is_spelled_for_every_dialect():
+    assert [name for name, row in OPERATIONS.items() if set(row) != set(DIALECTS)] == []
+    assert set(TYPE_NAMES) == set(DIALECTS)
+    assert {frozenset(row) for row in TYPE_NAMES.values()} == {frozenset(TYPE_NAMES["duckdb"])}
+
+
+OPERATION_ANSWERS = {
+    "days_between": [
+        (("DATE '2024-02-28'", "DATE '2024-03-01'"), 2),
+        (("DATE '2024-03-01'", "DATE '2024-02-28'"), -2),
+        (("CAST(NULL AS DATE)", "DATE '2024-03-01'"), None),
+    ],
+    "full_match": [
+        (("'2024'", "[0-9]{4}"), True),
+        (("'x2024'", "[0-9]{4}"), False),
+        (("'20245'", "[0-9]{4}"), False),
+        (("'b'", "a|b"), True),
+        (("'ab'", "a|b"), False),
+        (("CAST(NULL AS {string})", "a"), None),
+    ],
+    "before_point": [(("'12.00'",), "12"), (("'12'",), "12"), (("'-0.5'",), "-0"), (("''",), "")],
+    "sha256": [(("'abc'",), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")],
+    "parse_time": [],
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_gives_one_answer_on_every_engine(engine, name):
+    string = TYPE_NAMES[engine.dialect]["string"]
+    for operands, answer in OPERATION_ANSWERS[name]:
+        text = op(name, engine.dialect, *(operand.replace("{string}", string) for operand in operands))
+        assert engine.run(f"SELECT {text} AS x").to_pylist() == [{"x": answer}], operands
+
+
+FORMATS = [
+    ("%Y-%m-%d", "2024-02-29", datetime(2024, 2, 29)),
+    ("%d.%m.%Y %H:%M:%S", "29.02.2024 23:59:58", datetime(2024, 2, 29, 23, 59, 58)),
+    ("%Y-%m-%dT%H:%M:%S.%f", "2024-02-29T23:59:58.123456", datetime(2024, 2, 29, 23, 59, 58, 123456)),
+    ("%d-%b-%Y", "29-Feb-2024", datetime(2024, 2, 29)),
+    ("%Y%m%d", "20240229", datetime(2024, 2, 29)),
+    ("%Y/%j", "2024/060", datetime(2024, 2, 29)),
+    ("%Y-%m-%d", "2023-02-29", None),
+    ("%Y-%m-%d", "29.02.2024", None),
+]
+
+
+def test_time_format_reads_the_same_on_every_engine(engine):
+    for format_, text, answer in FORMATS:
+        pattern = format_
+        if engine.dialect == "spark":
+            pattern = java_pattern(format_, asked_by="column 'booked_on'").replace("''", "\\'")
+        parsed = op("parse_time", engine.dialect, f"'{text}'", pattern)
+        (row,) = engine.run(f"SELECT {parsed} AS x").to_pylist()
+        assert (row["x"] and row["x"].replace(tzinfo=None)) == answer, (format_, text)
+
+
+def test_java_pattern_is_spelled_for_java():
+    assert java_pattern("%Y-%m-%d %H:%M:%S", asked_by="x") == "yyyy-MM-dd HH:mm:ss"
+    assert java_pattern("%d.%m.%yT%j", asked_by="x") == "dd.MM.yy''T''DDD"
+
+
+@pytest.mark.parametrize("format_", ["%Q", "%Y-%", "%A %Y"])
+def test_java_pattern_refuses_directives_it_lacks(format_):
+    with pytest.raises(InvalidDefinition, match=r"column 'booked_on' has format .* with the directive .*allowed: %Y, "):
+        java_pattern(format_, asked_by="column 'booked_on'")
+
+
+def test_relations_of_the_banks_own_select():
+    select = "WITH own AS (SELECT * FROM accounts) SELECT * FROM own JOIN db.customers USING (id), (SELECT 1 FROM x) y"
+    assert relations(select, "duckdb", asked_by="source 'a'") == {"accounts", "customers", "x"}
+
+
+@pytest.mark.parametrize(
+    "select", ["DROP TABLE accounts", "UPDATE a SET b = 1", "SELECT FROM WHERE", "SELECT 1; SELECT 2"]
+)
+def test_relations_refuse_what_is_not_one_select(select):
+    with pytest.raises(InvalidDefinition, match="source 'a' has a select that is"):
+        relations(select, "duckdb", asked_by="source 'a'")
+
+
+def test_day_is_a_date_in_every_engine(engine):
+    day = date(2024, 2, 29)
+    found = engine.run(f"SELECT {date_literal(day)} AS d, {midnight_literal(day)} AS t").to_pylist()[0]
+    assert found["d"] == day
+    assert found["t"].replace(tzinfo=None) == datetime(2024, 2, 29)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "call",
+    ["CURRENT_DATE", "CURRENT_TIMESTAMP", "NOW()", "TODAY()", "RANDOM()", "RAND()", "GETDATE()", "LOG(2)"],
+)
+def test_condition_calls_no_clock_no_chance_and_nothing_that_engines_spell_differently(dialect, call):
+    with pytest.raises(InvalidDefinition, match="allowed of functions: ABS") as caught:
+        condition(f"amount < {call}", ["amount"], dialect, relation="r", asked_by="feature 'debit' (money.py:3)")
+    assert "feature 'debit' (money.py:3) calls" in caught.value.message
+    assert "select=" in caught.value.hint
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_condition_may_call_functions_of_the_row(dialect):
+    told = condition(
+        "LOWER(kind) = 'fee' AND ABS(amount) > 1 OR amount BETWEEN 1 AND 2 AND NOT kind LIKE 'x%' AND kind IN ('a', 'b')",
+        ["kind", "amount"], dialect, relation="r", asked_by="feature 'debit'",
+    )  # fmt: skip
+    assert "LOWER(r.kind)" in told
+    assert "ABS(r.amount)" in told

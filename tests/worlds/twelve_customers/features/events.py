@@ -1,0 +1,52 @@
+from tenure import Aggregate, FeatureView, Ratio, Trend, days
+from tenure.define.feature import Window
+
+paid = FeatureView(
+    "paid",
+    source="payments",
+    features=[
+        Aggregate("payments", how="count", windows=days(30, 90), doc="Payments"),
+        Aggregate("amount", of="amount", how="sum", windows=days(30, 90), unit="USD", doc="Money moved"),
+        Aggregate(
+            "amount",
+            of="amount",
+            how=("mean", "min", "max", "std"),
+            windows=days(90),
+            unit="USD",
+            doc="Money a payment",
+        ),
+        Aggregate(
+            "spent",
+            of="amount",
+            how="sum",
+            where="direction = 'out'",
+            windows=days(90),
+            unit="USD",
+            doc="Money out",
+        ),
+        Aggregate("payment", how="days_since_last", doc="Payment"),
+        Ratio(
+            "spent_to_amount",
+            of="spent_sum",
+            to="amount_sum",
+            windows=days(90),
+            doc="Money out of all money moved",
+        ),
+        Trend("payments_count", short=Window(30), long=Window(90), doc="Payments a day"),
+    ],
+)
+
+logged_in = FeatureView(
+    "logged_in",
+    source="logins",
+    features=[Aggregate("login", how=("count", "days_since_last"), windows=days(30), doc="Logins")],
+)
+
+held = FeatureView(
+    "held",
+    source="products",
+    features=[
+        Aggregate("products", how="count", doc="Products held"),
+        Aggregate("credit_limit", of="credit_limit", how="mean", unit="USD", doc="Credit limit of a product"),
+    ],
+)
