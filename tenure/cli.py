@@ -123,10 +123,10 @@ def run(
     for name in (first, last):
         if name not in STAGES:
             raise typer.BadParameter(f"'{name}' is not a stage; stages: {', '.join(STAGES)}")
-    chosen = tuple(stages_between(first, last))
-    if not chosen:
+    order = list(STAGES)
+    if order.index(first) > order.index(last):
         raise typer.BadParameter(f"--from {first} comes after --to {last}; the order is: {', '.join(STAGES)}")
-    _run_stages(project, data, engine, as_json, chosen)
+    _run_stages(project, data, engine, as_json, tuple(stages_between(first, last)))
 
 
 @app.command()

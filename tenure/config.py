@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tenure.errors import InvalidConfig, MissingFile, choices
 
@@ -100,7 +100,26 @@ class ValueSection(_Section):
     offer_cost: float = Field(40.0, ge=0, description="Cost of the offer if a customer takes it.")
     save_rate: float = Field(0.3, ge=0, le=1, description="Share of leavers whom the offer keeps.")
     customer_value: float = Field(600.0, ge=0, description="What a kept customer is worth.")
-    currency: str = Field("USD", description="Unit of the four amounts.")
+    currency: str = Field("USD", description="Unit of the amounts.")
+
+    @model_validator(mode="after")
+    def _earns(self) -> ValueSection:
+        saved = self.save_rate * (self.customer_value - self.offer_cost)
+        if saved <= self.contact_cost:
+            raise ValueError(
+                f"save_rate * (customer_value - offer_cost) is {saved:g}, which must be above contact_cost "
+                f"({self.contact_cost:g}), or no campaign could earn money"
+            )
+        return self
+
+
+class SegmentSection(_Section):
+    """[segment]"""
+
+    method: Literal["pca", "umap"] = Field(
+        "pca", description="Projection before clustering; 'umap' needs pip install 'tenure[segments]'."
+    )
+    min_share: float = Field(0.02, gt=0, le=0.5, description="Smallest segment, as a share of the customers.")
 
 
 class OutputSection(_Section):
@@ -120,6 +139,7 @@ class Config(_Section):
     splits: SplitsSection = SplitsSection()
     train: TrainSection = TrainSection()
     value: ValueSection = ValueSection()
+    segment: SegmentSection = SegmentSection()
     output: OutputSection = OutputSection()
 
 

@@ -19,8 +19,7 @@ TenureError
 │   ├── OneClassTarget        nobody, or everybody, churns
 │   └── EmptySplit            a split would hold no rows
 ├── EngineError             where it runs
-│   ├── MissingDependency     an optional package or Java is not installed
-│   └── Unsupported           this engine can't do it; carries the reason
+│   └── MissingDependency     an optional package or Java is not installed
 ├── StoreError              the lake
 │   ├── MissingTable          a stage's input is not built yet
 │   └── LakeBusy              another run holds the lake
@@ -119,10 +118,6 @@ class EngineError(TenureError):
 
 class MissingDependency(EngineError):
     """An optional package, or Java, is not installed."""
-
-
-class Unsupported(EngineError):
-    """The engine can't do what was asked; the message carries the reason."""
 
 
 class StoreError(TenureError):

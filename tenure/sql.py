@@ -29,6 +29,8 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     },
     "full_match": {"duckdb": "regexp_full_match({0}, '{1}')", "spark": "{0} RLIKE '^({1})$'"},
     "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
+    # Text with an offset is another instant in UTC; without one it is UTC.
+    "instant": {"duckdb": "CAST(TRY_CAST({0} AS TIMESTAMPTZ) AS TIMESTAMP)", "spark": "TRY_CAST({0} AS TIMESTAMP)"},
     "sha256": {"duckdb": "sha256({0})", "spark": "sha2({0}, 256)"},
     "parse_time": {"duckdb": "try_strptime({0}, '{1}')", "spark": "try_to_timestamp({0}, '{1}')"},
 }

@@ -100,7 +100,7 @@ def test_commands_are_found_and_wrong_ones_refused():
 def test_every_stage_has_its_page_that_names_its_table_and_command(stage):
     text = (DOCS / f"{stage}.md").read_text()
     assert f"`{TABLES.get(stage, stage)}`" in text
-    assert f"`tenure {stage.replace('_', '-')}`" in text
+    assert f"`tenure {stage}`" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

@@ -11,7 +11,15 @@ from tiny_bank import write_raw_files, write_tiny_bank
 from tenure.define.contract import Invariant
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
-from tenure.errors import CheckFailed, InvalidDefinition, LakeBusy, MissingFile, MissingTable, TenureError
+from tenure.errors import (
+    CheckFailed,
+    InvalidConfig,
+    InvalidDefinition,
+    LakeBusy,
+    MissingFile,
+    MissingTable,
+    TenureError,
+)
 from tenure.pipeline.inspect import SQL_STAGES
 from tenure.pipeline.run import STAGES, run, stages_between
 from tenure.pipeline.stages import STAGE_DOCS
@@ -55,7 +63,12 @@ def built(statuses):
 def test_every_stage_has_its_doc_in_the_same_order():
     assert list(STAGES) == list(STAGE_DOCS)
     assert stages_between("snapshots", "labels") == ["snapshots", "features", "labels"]
-    assert stages_between("labels", "snapshots") == []
+
+
+@pytest.mark.parametrize(("first", "last", "told"), [("labels", "snapshots", "comes after"), ("x", "labels", "'x' is")])
+def test_stages_that_are_none_are_refused(first, last, told):
+    with pytest.raises(InvalidConfig, match=told):
+        stages_between(first, last)
 
 
 def test_second_run_finds_everything_current_and_writes_nothing(bank):

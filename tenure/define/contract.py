@@ -26,7 +26,6 @@ class Contract:
     required: tuple[str, ...] = ()
     invariants: tuple[Invariant, ...] = ()
     same_rows_as: str = ""
-    may_be_empty: bool = False
     doc: str = ""
 
 

@@ -187,7 +187,8 @@ class Aggregate:
     def _description(self, how: str, window: Window | None) -> Description:
         if how == "days_since_last":
             return Description(f"{self.doc}, days since the last one", "days")
-        span = f"{AGGREGATES[how]} the {window.days} days before" if window else f"{AGGREGATES[how].split()[0]} now"
+        told = AGGREGATES[how]
+        span = f"{told} the {window.days} days before" if window else told.rpartition(" ")[0]
         return Description(f"{self.doc}, {span}", "" if how == "count" else self.unit)
 
 

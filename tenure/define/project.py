@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure, Inactivity
+from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure
 from tenure.define.feature import (
     Aggregate,
     Attribute,
@@ -293,8 +293,3 @@ def _by_name(modules: Sequence[ModuleType], kind: type[T], name: Callable[[T], s
             raise InvalidDefinition(f"two {kind.__name__}s are named '{name(value)}'; names must be unique.")
         named[name(value)] = value
     return named
-
-
-def leaf_sources(churn: ChurnDefinition) -> tuple[str, ...]:
-    """Return the sources that the churn events read, without the entity's own."""
-    return tuple(dict.fromkeys(e.source for e in churn.events if isinstance(e, Inactivity | BalanceDecline)))

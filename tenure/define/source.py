@@ -175,8 +175,11 @@ class Source:
         )
 
 
-#: Tables that Tenure writes; a bank's source may not take their names.
+#: Relations that Tenure's tables and SELECTs name; a bank's source may not take their names.
 RESERVED_TABLES = frozenset(
-    "staging quarantine snapshots features labels splits training_set train evaluate score explain segment report "
-    "models evaluations curves scores shap_values reasons importances segments runs dates".split()
+    "staging quarantine intake snapshots features labels splits split_proof training_set train evaluate score explain "
+    "segment report models evaluations curves campaign_value scores shap_values reasons importances segments "
+    "segment_profiles segment_parameters attrition_list runs landing dates raw_rows typed_rows clean_rows claims "
+    "versions customers_then measured active_before outcome eligible answered labelled drawn trained in_both "
+    "checked".split()
 )

@@ -40,7 +40,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         unknown = set(self.kinds) - set(KINDS)
         if unknown or not self.kinds:
-            raise InvalidConfig(f"kinds: got {choices(unknown) or 'none'}; allowed: {choices(KINDS)}")
+            raise InvalidConfig(f"[train] models: got {choices(unknown) or 'none'}; allowed: {choices(KINDS)}")
         for name, least in (("trials", 1), ("seconds", 0), ("min_churners", 1)):
             if getattr(self, name) < least:
                 raise InvalidConfig(f"{name}: got {getattr(self, name)}; it must be at least {least}")

@@ -53,7 +53,7 @@ class RuleModel(Model):
         del validation, settings
         if not columns.numeric:
             raise ModelError(
-                "a rule needs a numeric feature; there is none", hint="tenure.toml: leave 'rule' out of kinds"
+                "a rule needs a numeric feature; there is none", hint="tenure.toml: leave 'rule' out of [train] models"
             )
         rules = [
             _rule(name, train.matrix[:, place], train.churned, rising=rising)

@@ -82,11 +82,11 @@ def _stage(
     losers = sum(int(row["claims"]) - 1 for row in rivals)
     if reasons.total() + losers > source.quarantine * rows_read:
         raise _refusal(source, files, reasons, rivals, rows_read)
-    if reasons:
-        set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
-        work.write(set_aside, f"quarantine/{source.name}", made_of)
     version, checks = work.write(staging_table.staging(work.project, source), f"staging/{source.name}", made_of)
     outcome.add(version, built=True, checks=checks)
+    if reasons or losers or work.lake.find(f"quarantine/{source.name}"):
+        set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
+        work.write(set_aside, f"quarantine/{source.name}", made_of)
     return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
 
 
@@ -101,7 +101,7 @@ def _facts(
     for reason, rows in reasons.items():
         kinds[": ".join(reason.split(": ")[:2])] += rows
     if losers:
-        kinds["key claimed by another row"] = losers
+        kinds[staging_table.RIVAL] = losers
     quarantined = reasons.total() + losers
     return {
         "source": source.name,

@@ -56,9 +56,8 @@ def report(work: Work) -> Outcome:
 
 
 def _champion(work: Work) -> str:
-    registry = work.read("models", ["model_version", "champion", "created_at"]).to_pylist()
-    newest = max((row for row in registry if row["champion"]), key=lambda row: row["created_at"])
-    return str(newest["model_version"])
+    registry = work.read("models", ["model_version", "champion"]).to_pylist()
+    return next(str(row["model_version"]) for row in registry if row["champion"])
 
 
 def _attrition_list(work: Work) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from tenure.define.source import Parquet, Postgres, Source
 from tenure.engines.files import matching_files
 from tenure.engines.warehouse import land
 from tenure.pipeline.data import calendar
+from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
 from tenure.sql import DIALECTS, Dialect, Select
 from tenure.store.runs import last_runs
@@ -71,7 +72,8 @@ def check(work: Work) -> list[Finding]:
 
 def state(work: Work) -> list[dict[str, object]]:
     """Return each stage's newest record of the run ledger, in the stages' order; empty before the first run."""
-    return list(last_runs(work.lake).values())
+    newest = last_runs(work.lake)
+    return [newest[stage] for stage in STAGE_DOCS if stage in newest]
 
 
 def _compiled(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ def train(work: Work) -> Outcome:
     outcome, section = Outcome(), work.config.train
     data = work.require("training_set")
     made_of = fingerprint([data.fingerprint, section, work.definitions])
-    if work.find_current(["models"], made_of, outcome):
+    if _files_are_there(work) and work.find_current(["models"], made_of, outcome):
         return outcome
     settings = TrainSettings(kinds=section.models, trials=section.trials, seconds=section.seconds, seed=section.seed)
     frame = work.read("training_set").to_pandas()
@@ -45,11 +46,12 @@ def train(work: Work) -> Outcome:
     evaluations = ModelEvaluationService(resamples=1, seed=section.seed).evaluate(versions, frame)
     for version, model in versions.items():
         _keep_files(work, version, model)
+    trained_at = datetime.now(UTC)
     rows = [
         registry_row(
             model,
             model_version=version,
-            created_at=datetime.now(UTC),
+            created_at=trained_at,
             champion=model is best,
             data_fingerprint=data.fingerprint,
             training_set=frame,
@@ -60,6 +62,23 @@ def train(work: Work) -> Outcome:
     work.keep("models", _registered(work, rows), made_of, outcome)
     outcome.message = f"champion {next(v for v, m in versions.items() if m is best)}"
     return outcome
+
+
+def _files_of(work: Work, version: str) -> Path:
+    return work.lake.path("models") / "files" / version
+
+
+def _newest_training(work: Work) -> list[dict[str, Any]]:
+    """The registry's rows of the newest training, the champion first."""
+    registry = work.read("models").to_pylist()
+    champion = next(row for row in registry if row["champion"])
+    return sorted((r for r in registry if r["created_at"] == champion["created_at"]), key=lambda r: not r["champion"])
+
+
+def _files_are_there(work: Work) -> bool:
+    if work.lake.find("models") is None:
+        return False
+    return all(_files_of(work, row["model_version"]).is_dir() for row in _newest_training(work))
 
 
 def _trained(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
@@ -76,7 +95,7 @@ def _trained(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
 
 def _keep_files(work: Work, version: str, model: Model) -> None:
     """Write a model's files into a folder that appears whole or not at all."""
-    folder = work.lake.path("models") / "files" / version
+    folder = _files_of(work, version)
     partial = folder.with_name(f".{version}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -102,13 +121,10 @@ def loaded_models(work: Work, *, only_champion: bool = False) -> dict[str, Model
     """Return the models of the newest training by version, the champion first."""
     from tenure.model.registry import load_model
 
-    registry = work.read("models").to_pylist()
-    newest = max(row["created_at"] for row in registry if row["champion"])
-    current = next(row["data_fingerprint"] for row in registry if row["champion"] and row["created_at"] == newest)
-    rows = [r for r in registry if r["champion"] or (not only_champion and r["data_fingerprint"] == current)]
+    rows = _newest_training(work)
     loaded = {}
-    for row in sorted(rows, key=lambda r: not r["champion"]):
-        folder = work.lake.path("models") / "files" / row["model_version"]
+    for row in rows[:1] if only_champion else rows:
+        folder = _files_of(work, row["model_version"])
         if not folder.is_dir():
             raise MissingTable(
                 f"the files of model '{row['model_version']}' are gone from '{folder}'.",
@@ -217,14 +233,16 @@ def segment(work: Work) -> Outcome:
     outcome = Outcome()
     snapshot_date = calendar(work).dates[-1]
     inputs = [work.require("features"), work.require("scores")]
-    made_of = fingerprint([*(i.fingerprint for i in inputs), work.config.train.seed, work.definitions])
+    section = work.config.segment
+    settings = SegmentSettings(seed=work.config.train.seed, method=section.method, min_share=section.min_share)
+    made_of = fingerprint([*(i.fingerprint for i in inputs), settings, work.definitions])
     tables = ["segments", "segment_parameters", "segment_profiles"]
     if work.find_current(tables, made_of, outcome):
         return outcome
     scores = work.read("scores").to_pandas()
     ((version, _),) = loaded_models(work, only_champion=True).items()
     newest = scores[(scores["model_version"] == version) & (scores["snapshot_date"] == snapshot_date)]
-    service = SegmentationService(SegmentSettings(seed=work.config.train.seed))
+    service = SegmentationService(settings)
     found = service.segment(todays_features(work, snapshot_date).to_pandas(), work.project.entity.keys, newest)
     for table, rows in zip(tables, (found.segments, found.parameters, found.profiles), strict=True):
         work.keep(table, _arrow(rows), made_of, outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tenure.errors import TenureError
+from tenure.errors import InvalidConfig, TenureError
 from tenure.pipeline import data, deliver, learn
 from tenure.pipeline.work import Outcome, Work
 from tenure.store.runs import StageRun
@@ -43,8 +43,9 @@ def _run_stage(work: Work, stage: str) -> StageRun:
     begun = time.perf_counter()
     try:
         outcome = STAGES[stage](work)
-    except TenureError as error:
-        record.status, record.message = "failed", error.message
+    except Exception as error:
+        record.status = "failed"
+        record.message = error.message if isinstance(error, TenureError) else f"{type(error).__name__}: {error}"
         record.seconds = time.perf_counter() - begun
         record.record(work.lake)
         raise
@@ -58,6 +59,12 @@ def _run_stage(work: Work, stage: str) -> StageRun:
 
 
 def stages_between(first: str, last: str) -> Sequence[str]:
-    """Return the stages from `first` to `last`, both included."""
+    """Return the stages from `first` to `last`, both included; raise InvalidConfig if there are none such."""
     names = list(STAGES)
-    return names[names.index(first) : names.index(last) + 1]
+    for name in (first, last):
+        if name not in STAGES:
+            raise InvalidConfig(f"'{name}' is not a stage; stages: {', '.join(STAGES)}.")
+    chosen = names[names.index(first) : names.index(last) + 1]
+    if not chosen:
+        raise InvalidConfig(f"stage '{first}' comes after '{last}'; the order is: {', '.join(STAGES)}.")
+    return chosen

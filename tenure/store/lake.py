@@ -125,13 +125,14 @@ class Lake:
 
         Raises StoreError if the table has other partitions, or rows to append have other columns.
         """
-        self._require_fitting(table, schema, partition_by, mode)
         actions = [_add_action(self.path(table), file, partition_by) for file in files]
         properties = CommitProperties(custom_metadata={_FINGERPRINT: fingerprint})
         uri, arrow_schema = str(self.path(table)), _delta_schema(schema)
         by = list(partition_by) or None
         if DeltaTable.is_deltatable(uri):
-            DeltaTable(uri).create_write_transaction(
+            delta = DeltaTable(uri)
+            self._require_fitting(table, delta, schema, partition_by, mode)
+            delta.create_write_transaction(
                 [*actions], mode, arrow_schema, partition_by=by, commit_properties=properties
             )
         else:
@@ -141,20 +142,20 @@ class Lake:
             )
         return self.require(table)
 
-    def _require_fitting(self, table: str, schema: pa.Schema, partition_by: Sequence[str], mode: str) -> None:
+    def _require_fitting(
+        self, table: str, delta: DeltaTable, schema: pa.Schema, partition_by: Sequence[str], mode: str
+    ) -> None:
         """Delta would take other partitions, or other columns on append, and read the misfits back as null."""
-        current = self.find(table)
-        if current is None:
-            return
-        if current.partition_by != tuple(partition_by):
+        stored_by, stored = delta.metadata().partition_columns, pa.schema(delta.schema().to_arrow())
+        if stored_by != list(partition_by):
             raise StoreError(
-                f"table '{table}' in '{self.folder}' is partitioned by {_listed(current.partition_by)}, not by "
+                f"table '{table}' in '{self.folder}' is partitioned by {_listed(stored_by)}, not by "
                 f"{_listed(partition_by)}; a table keeps its partitions.",
                 hint=f"Remove '{self.path(table)}' and run again.",
             )
-        if mode == "append" and not _utc(current.schema).equals(_utc(schema)):
+        if mode == "append" and not stored.equals(_utc(schema)):
             raise StoreError(
-                f"table '{table}' in '{self.folder}' has the columns {_listed(current.schema.names)} and can't take "
+                f"table '{table}' in '{self.folder}' has the columns {_listed(stored.names)} and can't take "
                 f"rows with {_listed(schema.names)}, or has them as other types.",
                 hint=f"Move '{self.path(table)}' away and run again.",
             )

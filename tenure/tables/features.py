@@ -20,7 +20,7 @@ from tenure.define.feature import Aggregate, Attribute, ColumnName, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Source
 from tenure.sql import Dialect, Select, column_list, condition, op, with_ctes
-from tenure.tables.visible import dates_relation, days_before, qualified, same, visible_at, within
+from tenure.tables.visible import dates_relation, days_before, qualified, readable_columns, same, visible_at, within
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _values(
     source: Source, wanted: Sequence[tuple[Aggregate, str]], dialect: Dialect, *, time: bool = False
 ) -> dict[tuple[str, str], str]:
     """Each distinct (where, column) once: the value where the condition holds, else null."""
-    names = [c.name for c in source.columns if c.name != source.ends and c.role != "pii"]
+    names = readable_columns(source)
     values: dict[tuple[str, str], str] = {}
     taken: set[str] = set()
     for feature, _ in wanted:

@@ -17,7 +17,15 @@ from tenure.define.churn import AllOf, AnyOf, BalanceDecline, ChurnDefinition, C
 from tenure.define.project import Project
 from tenure.errors import CensoredHorizon
 from tenure.sql import Dialect, Select, condition, with_ctes
-from tenure.tables.visible import dates_relation, days_before, qualified, same, visible_at, within
+from tenure.tables.visible import (
+    dates_relation,
+    days_before,
+    qualified,
+    readable_columns,
+    same,
+    visible_at,
+    within,
+)
 
 Cte = tuple[str, str, str]
 
@@ -179,6 +187,6 @@ def _rows_in(project: Project, source: str, where: str, span: str, dialect: Dial
 def _and_where(project: Project, source: str, where: str, dialect: Dialect) -> str:
     if not where:
         return ""
-    names = [c.name for c in project.sources[source].columns]
+    names = readable_columns(project.sources[source])
     asked_by = f"churn definition '{project.churn.name}' ({project.churn.where_defined})"
     return f"\n  AND ({condition(where, names, dialect, relation='r', asked_by=asked_by)})"

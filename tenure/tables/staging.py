@@ -27,6 +27,9 @@ _INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2
 #: The relation that holds a source's typed rows while it is staged.
 TYPED = "typed_rows"
 
+#: The reason of a row whose key another row claims too.
+RIVAL = "key: claimed by another row"
+
 
 def raw_rows(source: Source, dialect: Dialect) -> str:
     """Return the source's rows before typing: the bank's own SELECT, or the raw table as it is."""
@@ -60,17 +63,18 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
 
 
 def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
-    """Return the rows with something wrong, each column as the text it arrived as, and the reason."""
-    columns = [
-        f"CAST({quoted(c.raw_name, dialect)} AS {TYPE_NAMES[dialect]['string']}) AS {c.name}" for c in source.columns
-    ]
+    """Return the rows with something wrong, as text, and the reason: bad values, and keys that another row claims."""
+    string = TYPE_NAMES[dialect]["string"]
     reason = _reason(project, source, dialect, raw_types)
+    bad = [f"CAST({quoted(c.raw_name, dialect)} AS {string}) AS {c.name}" for c in source.columns]
+    rivals = [f"CAST({c.name} AS {string}) AS {c.name}" for c in source.columns]
     final = (
-        f"SELECT\n{column_list([*columns, f'{reason} AS quarantine_reason'])}\n"
-        f"FROM raw_rows\nWHERE {reason} IS NOT NULL"
+        f"SELECT\n{column_list([*bad, f'{reason} AS quarantine_reason'])}\nFROM raw_rows\nWHERE {reason} IS NOT NULL\n"
+        f"UNION ALL\nSELECT\n{column_list([*rivals, f'{literal(RIVAL, dialect)} AS quarantine_reason'])}\n"
+        "FROM claims\nWHERE claim > 1"
     )
-    text = with_ctes([("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect))], final)
-    return Select(f"{source.name}_set_aside", text, tuple(source.raws))
+    ctes = [("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect)), *_claims(source)]
+    return Select(f"{source.name}_set_aside", with_ctes(ctes, final), (*source.raws, TYPED))
 
 
 def staging(project: Project, source: Source) -> Select:
@@ -80,28 +84,12 @@ def staging(project: Project, source: Source) -> Select:
     known_until: a version is visible at t if known_time < t <= known_until.
     """
     names = ", ".join(c.name for c in source.columns)
-    keys = ", ".join(source.keys)
-    known = source.known_time or source.event_time
-    delay = f" + INTERVAL '{source.arrival_delay}' DAY" if source.arrival_delay else ""
-    once = f"{keys}, known_time" if source.known_time else keys
-    clean = (
-        f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
-        f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
-    )
-    claims = (
-        f"SELECT {names}, event_time, known_time,\n"
-        f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {names}) AS claim\nFROM clean_rows"
-    )
     versions = (
         f"SELECT {names}, event_time, known_time,\n"
-        f"    LEAD(known_time) OVER (PARTITION BY {keys} ORDER BY known_time) AS known_until\n"
+        f"    LEAD(known_time) OVER (PARTITION BY {', '.join(source.keys)} ORDER BY known_time) AS known_until\n"
         "FROM claims\nWHERE claim = 1"
     )
-    ctes = [
-        ("clean_rows", "rows with nothing wrong, exact duplicates once", clean),
-        ("claims", "rows numbered within the key that they claim", claims),
-        ("versions", "each key's versions with the time the next one became known", versions),
-    ]
+    ctes = [*_claims(source), ("versions", "each key's versions with the time the next one became known", versions)]
     order = [k for k in project.entity.keys if k in {c.name for c in source.columns}]
     order += ["event_time", *(k for k in source.keys if k not in order), "known_time"]
     final = f"SELECT {names}, event_time, known_time, known_until\nFROM versions\nORDER BY {', '.join(order)}"
@@ -116,6 +104,26 @@ def rival_rows(source: Source) -> Select:
     final = f"SELECT {once}, COUNT(*) AS claims\nFROM clean_rows\nGROUP BY {once}\nHAVING COUNT(*) > 1\nORDER BY {once}"
     text = with_ctes([("clean_rows", "rows with nothing wrong, exact duplicates once", body)], final)
     return Select(f"{source.name}_rivals", text, (TYPED,))
+
+
+def _claims(source: Source) -> list[tuple[str, str, str]]:
+    """The CTEs that end in `claims`: clean rows, numbered within the key (and version) that they claim."""
+    names = ", ".join(c.name for c in source.columns)
+    known = source.known_time or source.event_time
+    delay = f" + INTERVAL '{source.arrival_delay}' DAY" if source.arrival_delay else ""
+    once = ", ".join([*source.keys, *(["known_time"] if source.known_time else [])])
+    clean = (
+        f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
+        f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
+    )
+    claims = (
+        f"SELECT {names}, event_time, known_time,\n"
+        f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {names}) AS claim\nFROM clean_rows"
+    )
+    return [
+        ("clean_rows", "rows with nothing wrong, exact duplicates once", clean),
+        ("claims", "rows numbered within the key that they claim", claims),
+    ]
 
 
 def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:
@@ -156,7 +164,8 @@ def _parsed(column: Column, text: str, type_name: str, dialect: Dialect, source:
         return _parsed_time(column, text, dialect, source)
     pattern = {"integer": "[+-]?[0-9]+([.]0*)?", "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
     value = op("before_point", dialect, text) if column.type == "integer" else text
-    return f"CASE WHEN {op('full_match', dialect, text, pattern)} THEN TRY_CAST({value} AS {type_name}) END"
+    cast = op("instant", dialect, value) if column.type == "timestamp" else f"TRY_CAST({value} AS {type_name})"
+    return f"CASE WHEN {op('full_match', dialect, text, pattern)} THEN {cast} END"
 
 
 def _parsed_time(column: Column, text: str, dialect: Dialect, source: Source) -> str:

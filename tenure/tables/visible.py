@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from tenure.define.source import Source
 from tenure.sql import date_literal, midnight_literal
 
 
@@ -45,3 +46,8 @@ def qualified(names: Sequence[str], relation: str) -> str:
 def same(names: Sequence[str], left: str, right: str) -> str:
     """Return the join condition that both sides agree on every name; composite keys are never concatenated."""
     return " AND ".join(f"{left}.{name} = {right}.{name}" for name in names)
+
+
+def readable_columns(source: Source) -> list[str]:
+    """Return the columns that a condition may read: not PII, nor the end time, which is written after the fact."""
+    return [c.name for c in source.columns if c.name != source.ends and c.role != "pii"]

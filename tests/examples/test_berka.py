@@ -1,0 +1,212 @@
+"""The Czech bank: every count of the data's README, a label that makes sense, and one that is refused."""
+
+import shutil
+from collections import Counter
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pytest
+
+from tenure.engines.base import EngineSettings
+from tenure.engines.duckdb import DuckDBEngine
+from tenure.errors import OneClassTarget
+from tenure.pipeline.inspect import SQL_STAGES
+from tenure.pipeline.run import STAGES, run
+from tenure.pipeline.work import Work
+from tenure.quality.compare import compare
+
+BERKA = Path(__file__).parents[2] / "examples" / "berka"
+
+ROWS = {
+    "customers": 4500,
+    "accounts": 4500,
+    "dispositions": 5369,
+    "transactions": 49102,
+    "loans": 682,
+    "cards": 892,
+    "orders": 6471,
+    "districts": 77,
+}
+
+
+def ran(folder, data, lake, stages, **overrides):
+    overrides = {"lake": {"path": str(lake)}, "output": {"path": str(lake / "out")}, **overrides}
+    work = Work.open(folder, data=data, overrides=overrides)
+    work.use_engine(DuckDBEngine(EngineSettings(memory="2GB", threads=2)))
+    records = {record.stage: record for record in run(work, stages)}
+    return work, records
+
+
+@pytest.fixture(scope="module")
+def built(real_data, tmp_path_factory):
+    work, records = ran(BERKA, real_data, tmp_path_factory.mktemp("berka"), tuple(STAGES))
+    yield work, records
+    work.engine.close()
+
+
+@pytest.fixture(scope="module")
+def work(built):
+    return built[0]
+
+
+def test_every_row_of_every_file_is_staged(work):
+    facts = {row["source"]: row for row in work.lake.read("intake").to_pylist()}
+    assert {name: row["rows_read"] for name, row in facts.items()} == ROWS
+    assert {name: row["rows_staged"] for name, row in facts.items()} == ROWS
+    assert all(row["duplicates_dropped"] == row["rows_quarantined"] == 0 for row in facts.values())
+    assert not (work.lake.folder / "quarantine").exists()
+
+
+def test_clients_have_the_known_genders_and_birth_dates(work):
+    people = work.read("dispositions").to_pylist()
+    assert len({p["client_id"] for p in people}) == 5369
+    assert Counter(p["gender"] for p in people) == {"F": 2645, "M": 2724}
+    assert Counter(p["right_to"] for p in people) == {"OWNER": 4500, "DISPONENT": 869}
+    born = {p["client_id"]: (p["birth_date"], p["gender"]) for p in people}
+    assert born[1] == (date(1970, 12, 13), "F"), "706213: 50 added to the month"
+    assert born[2] == (date(1945, 2, 4), "M"), "450204"
+
+
+def test_customer_is_the_owner_of_one_account(work):
+    customers = work.read("customers").to_pylist()
+    assert len({c["customer_id"] for c in customers}) == len({c["account_id"] for c in customers}) == 4500
+    disposed = {p["client_id"]: p["customer_id"] for p in work.read("dispositions").to_pylist()}
+    assert disposed[3] == 2, "client 3 may use the account of client 2"
+    assert min(c["opened_on"] for c in customers) == date(1993, 1, 1)
+
+
+def test_question_marks_and_blanks_are_null(work):
+    districts = work.read("districts")
+    assert {name: districts[name].null_count for name in districts.column_names if districts[name].null_count} == {
+        "unemployed_1995": 1,
+        "crimes_1995": 1,
+        "known_until": 77,
+    }
+    (jesenik,) = [d for d in districts.to_pylist() if d["unemployed_1995"] is None]
+    assert (jesenik["district"], jesenik["crimes_1995"], jesenik["unemployed_1996"]) == ("Jesenik", None, 7.01)
+    # 26,197 rows of the file have no k_symbol, 1,677 a single blank.
+    transactions = work.read("transactions")
+    assert transactions["purpose"].null_count == 27_874
+    assert set(transactions["purpose"].drop_null().unique().to_pylist()) == {
+        "DUCHOD", "POJISTNE", "SANKC. UROK", "SIPO", "SLUZBY", "UROK", "UVER",
+    }  # fmt: skip
+
+
+def test_ledger_is_whole_and_exact(work):
+    ledger = work.read("transactions")
+    assert pc.count_distinct(ledger["account_id"]).as_py() == 1229
+    assert Counter(ledger["direction"].to_pylist()) == {"credit": 22_994, "debit": 26_108}
+    assert pc.min_max(ledger["booked_on"]).as_py() == {"min": date(1993, 1, 1), "max": date(1994, 3, 31)}
+    row = ledger.filter(pc.equal(ledger["trans_id"], 695247)).to_pylist()[0]
+    assert (row["amount"], row["balance"], row["direction"]) == (Decimal("700.00"), Decimal("700.00"), "credit")
+    assert row["event_time"] == datetime(1993, 1, 1, tzinfo=UTC)
+
+
+def test_future_loans_and_cards_are_staged_but_no_snapshot_sees_them(work):
+    loans, cards = work.read("loans").to_pylist(), work.read("cards").to_pylist()
+    assert max(loan["granted_on"] for loan in loans).year == max(card["issued_on"] for card in cards).year == 1998
+    features = work.read("features", columns=["snapshot_date", "loans_count", "cards_count"])
+    last = max(features["snapshot_date"].to_pylist())
+    assert last == date(1994, 3, 27)
+    newest = features.filter(pc.equal(features["snapshot_date"], last))
+    granted = sum(loan["granted_on"] < last for loan in loans)
+    issued = sum(card["issued_on"].date() < last for card in cards)
+    assert (pc.sum(newest["loans_count"]).as_py(), pc.sum(newest["cards_count"]).as_py()) == (granted, issued)
+    assert 0 < granted < 50
+    assert 0 < issued < 10
+
+
+def test_who_takes_part_opened_an_account_before_the_snapshot(work):
+    opened = Counter(c["opened_on"] for c in work.read("customers").to_pylist())
+    snapshots = Counter(work.read("snapshots", columns=["snapshot_date"])["snapshot_date"].to_pylist())
+    for snapshot_date, customers in snapshots.items():
+        assert customers == sum(n for day, n in opened.items() if day < snapshot_date)
+    assert max(snapshots.values()) < 1229, "those opened from 1994-04 on never take part"
+
+
+def test_balance_decline_is_four_to_sixteen_percent_by_snapshot(work):
+    rows = work.read("labels", columns=["snapshot_date", "churned", "label_end"]).to_pylist()
+    asked, churned = (
+        Counter(r["snapshot_date"] for r in rows),
+        Counter(r["snapshot_date"] for r in rows if r["churned"]),
+    )
+    assert len(asked) == 30
+    rates = {day: churned[day] / n for day, n in asked.items()}
+    assert all(0.04 <= rate <= 0.16 for rate in rates.values()), rates
+    assert max(r["label_end"] for r in rows) <= date(1994, 3, 31), "the incomplete last day is in no horizon"
+
+
+def test_label_agrees_with_a_plain_recount(work):
+    ledger = [(r["customer_id"], r["booked_on"], r["balance"]) for r in work.read("transactions").to_pylist()]
+    t = date(1993, 10, 3)
+    labels = {r["customer_id"]: r["churned"] for r in work.read("labels").to_pylist() if r["snapshot_date"] == t}
+    assert len(labels) > 500
+    spans = {}
+    for customer, day, balance in ledger:
+        distance = (day - t).days
+        if -90 <= distance < 90 and customer in labels:
+            spans.setdefault(customer, ([], []))[distance >= 0].append(balance)
+    expected = {
+        customer: int(sum(after) / len(after) < Decimal("0.7") * sum(before) / len(before))
+        for customer, (before, after) in spans.items()
+    }
+    assert expected == labels
+
+
+def test_test_split_is_out_of_time_behind_an_embargo_of_the_horizon(work):
+    (proof,) = work.read("split_proof").to_pylist()
+    assert proof["holds"]
+    assert (proof["first_test_snapshot"] - proof["last_train_snapshot"]).days > 90
+    assert proof["train_rows"] > 4000
+    assert proof["test_rows"] > 2000
+
+
+def test_whole_run_ends_in_a_ranked_list_of_todays_customers(built):
+    work, records = built
+    assert list(records) == list(STAGES)
+    scores = work.read("scores").to_pylist()
+    assert {row["snapshot_date"] for row in scores} == {date(1994, 3, 27)}
+    assert sorted(row["rank"] for row in scores) == list(range(1, len(scores) + 1))
+    evaluations = work.read("evaluations").to_pylist()
+    (found,) = [
+        e
+        for e in evaluations
+        if (e["kind"], e["split"], e["population"], e["snapshot_date"]) == ("lightgbm", "test", "all", None)
+    ]
+    assert found["auroc"] > 0.75
+
+
+def test_inactivity_is_refused_with_its_rate_and_the_reason(real_data, tmp_path):
+    folder = tmp_path / "inactive"
+    shutil.copytree(BERKA, folder)
+    (folder / "churn.py").write_text(
+        "from tenure import Activity, ChurnDefinition, Inactivity\n"
+        "churn = ChurnDefinition('inactive', event=Inactivity('transactions'), horizon=90, min_tenure=90,\n"
+        "    active=Activity('transactions', within=90))\n"
+    )
+    lake = tmp_path / "lake"
+    with pytest.raises(OneClassTarget) as caught:
+        ran(folder, real_data, lake, [*SQL_STAGES, "train"])
+    assert "churn definition 'inactive' can't be learned" in caught.value.message
+    assert "nobody churns; the churn rate is 0.0% (0 of 4,388 rows" in caught.value.message
+    assert "churn.py:2" in caught.value.message
+    assert caught.value.hint
+    assert not (lake / "models").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_spark_builds_the_same_tables(work, real_data, tmp_path, spark_session):
+    from tenure.engines.spark import SparkEngine
+
+    overrides = {"lake": {"path": str(tmp_path / "lake")}}
+    spark = Work.open(BERKA, data=real_data, engine="spark", overrides=overrides)
+    spark.use_engine(SparkEngine(EngineSettings(name="spark"), spark_session))
+    for _ in run(spark, SQL_STAGES):
+        pass
+    for table in (*ROWS, *SQL_STAGES[1:]):
+        found = compare(table, work.read(table), spark.read(table), work.contracts[table].keys)
+        assert found.equal, found
+        assert found.rows > 0
