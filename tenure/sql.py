@@ -123,6 +123,10 @@ def java_pattern(format_: str, *, asked_by: str) -> str:
             parts.append(_JAVA_PATTERNS[piece])
             position += 2
         else:
+            if piece[0] not in "-/:.,_ " and not piece[0].isalpha():
+                raise InvalidDefinition(
+                    f"{asked_by} has format '{format_}' with '{piece[0]}'; allowed: letters and -/:.,_"
+                )
             parts.append(f"''{piece[0]}''" if piece[0].isalpha() else piece[0])
             position += 1
     return "".join(parts)
@@ -142,7 +146,7 @@ def condition(where: str, columns: Iterable[str], dialect: Dialect, *, relation:
     _refuse_more_than_a_row(tree, where, asked_by)
     known = set(columns)
     for column in tree.find_all(exp.Column):
-        if column.name not in known:
+        if column.name not in known or column.table:
             raise UnknownColumn(
                 f"{asked_by} reads '{column.name}' in where={where!r}; columns: {choices(known)}.",
                 hint="Run 'tenure check'.",
@@ -165,6 +169,12 @@ def _refuse_more_than_a_row(tree: exp.Condition, where: str, asked_by: str) -> N
     for kind, name in forbidden.items():
         if tree.find(kind):
             raise InvalidDefinition(f"{asked_by} has {name} in where={where!r}; allowed: a condition on one row.")
+    if '"' in where or "`" in where or tree.find(exp.Star, exp.Placeholder, exp.Parameter):
+        # Double quotes are a name to DuckDB and a text to Spark.
+        raise InvalidDefinition(
+            f"{asked_by} has a double quote, a backtick, * or a parameter in where={where!r}; "
+            "allowed: plain column names, and texts in single quotes."
+        )
     for function in tree.find_all(exp.Func):
         if not isinstance(function, _ROW_FUNCTIONS):
             called = function.name if isinstance(function, exp.Anonymous) else function.sql_name()

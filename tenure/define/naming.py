@@ -19,7 +19,10 @@ RESERVED_WORDS = frozenset(
     "inner insert intersect interval into is join key keys lateral left like limit minute month natural not null of "
     "offset on only or order outer over overlaps partition primary range references right row rows second select set "
     "some table then time timestamp to trailing true union unique unknown update user using values when where "
-    "window with year".split()
+    "window with year at show map struct pivot unpivot qualify columns do foreign lambda summarize describe anti semi "
+    "asof positional glob ilike similar returning recursive analyze variadic placing initially deferrable analyse "
+    "asymmetric authorization collate collation concurrently extract freeze isnull leading none notnull overlay position "
+    "symmetric tablesample treat unpack verbose".split()
 )
 
 #: Columns that Tenure itself writes; a bank's column may not take their names.

@@ -22,14 +22,19 @@ PATIENCE = 30
 """Trees without a better validation log loss before a fit stops."""
 
 START: Mapping[str, float] = {
-    "learning_rate": 0.1,
-    "num_leaves": 31,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 0.8,
-    "bagging_fraction": 0.8,
-    "lambda_l2": 1.0,
+    "learning_rate": 0.05,
+    "num_leaves": 8,
+    "min_data_in_leaf": 60,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.7,
+    "lambda_l2": 10.0,
 }
-"""The first trial: the search can only improve on it, and one cut short still ends with a sound model."""
+"""The first trial: the search can only improve on it, and one cut short still ends with a sound model.
+
+Small trees, few features at a time: snapshots of one customer resemble each other, so there is less to learn than
+there are rows. Five-fold by customer on the two real examples, against 31 leaves at a rate of 0.1: AUROC 0.755
+against 0.744 and 0.864 against 0.848.
+"""
 
 
 class LightGBMModel(Model):
@@ -157,9 +162,9 @@ class _Search:
 def _suggested(trial: optuna.Trial) -> dict[str, float]:
     return {
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
-        "num_leaves": trial.suggest_int("num_leaves", 7, 63, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 4, 63, log=True),
         "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 200, log=True),
-        "feature_fraction": trial.suggest_float("feature_fraction", 0.4, 1.0),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 1.0),
         "bagging_fraction": trial.suggest_float("bagging_fraction", 0.6, 1.0),
         "lambda_l2": trial.suggest_float("lambda_l2", 0.01, 100.0, log=True),
     }

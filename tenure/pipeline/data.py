@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -176,7 +177,14 @@ def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
 
 
 def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
-    stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for paths in files.values() for f in paths]
+    stats = [
+        # A landed query is a new file each time: only its content tells whether anything changed.
+        hashlib.sha256(f.read_bytes()).hexdigest()
+        if isinstance(source.raws[name], Postgres)
+        else (f.name, f.stat().st_size, f.stat().st_mtime_ns)
+        for name, paths in files.items()
+        for f in paths
+    ]
     return fingerprint([work.dialect, repr(source), work.project.entity, stats])
 
 

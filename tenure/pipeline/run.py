@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tenure.errors import InvalidConfig, TenureError
 from tenure.pipeline import data, deliver, learn
+from tenure.pipeline.inspect import compile_all
 from tenure.pipeline.work import Outcome, Work
 from tenure.store.runs import StageRun
 
@@ -31,8 +32,10 @@ def run(work: Work, stages: Iterable[str] = tuple(STAGES)) -> Iterator[StageRun]
     """Run stages in order and yield each one's record as it ends; the lake is locked for the whole run.
 
     A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
-    recorded as 'failed' and its error raised; what it had begun is not visible.
+    recorded as 'failed' and its error raised; what it had begun is not visible. A definition that does not
+    compile is refused before the first stage.
     """
+    compile_all(work, work.dialect)
     with work.lake.locked():
         for stage in stages:
             yield _run_stage(work, stage)

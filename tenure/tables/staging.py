@@ -147,8 +147,13 @@ def _text(source: Source, column: Column, dialect: Dialect) -> str:
 
 def _typed(source: Source, column: Column, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
     type_name = TYPE_NAMES[dialect][column.type]
-    if raw_types[column.raw_name] != "text":
-        return f"TRY_CAST({quoted(column.raw_name, dialect)} AS {type_name})"
+    raw_type = raw_types[column.raw_name]
+    if raw_type != "text":
+        raw = quoted(column.raw_name, dialect)
+        cast = f"TRY_CAST({raw} AS {type_name})"
+        # A fraction is no integer; engines would round or cut it, each in its own way.
+        is_fractional = raw_type.startswith(("double", "float", "halffloat", "decimal"))
+        return f"CASE WHEN {raw} = FLOOR({raw}) THEN {cast} END" if column.type == "integer" and is_fractional else cast
     return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
 
 
