@@ -21,8 +21,8 @@ RESERVED_WORDS = frozenset(
     "some table then time timestamp to trailing true union unique unknown update user using values when where "
     "window with year at show map struct pivot unpivot qualify columns do foreign lambda summarize describe anti semi "
     "asof positional glob ilike similar returning recursive analyze variadic placing initially deferrable analyse "
-    "asymmetric authorization collate collation concurrently extract freeze isnull leading none notnull overlay position "
-    "symmetric tablesample treat unpack verbose".split()
+    "asymmetric authorization collate collation concurrently extract freeze isnull leading none notnull overlay "
+    "position symmetric tablesample treat unpack verbose".split()
 )
 
 #: Columns that Tenure itself writes; a bank's column may not take their names.
