@@ -89,7 +89,7 @@ class TrainSection(_Section):
         description="Models to train and compare.",
     )
     trials: int = Field(12, ge=1, description="Parameter sets that LightGBM's search tries at most.")
-    seconds: float = Field(20.0, gt=0, description="Time after which the search tries no further set.")
+    seconds: float = Field(60.0, gt=0, description="Time after which the search tries no further set.")
     seed: int = Field(7, ge=0, description="Seed of everything random.")
 
 

@@ -159,7 +159,7 @@ def condition(where: str, columns: Iterable[str], dialect: Dialect, *, relation:
 _ROW_FUNCTIONS: tuple[type[exp.Expression], ...] = (
     *(exp.And, exp.Or, exp.Xor, exp.Case, exp.If, exp.Cast, exp.TryCast, exp.Coalesce, exp.Nullif),
     *(exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Concat, exp.StartsWith),
-    *(exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Greatest, exp.Least, exp.Year, exp.Month, exp.Day),
+    *(exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Greatest, exp.Least),
 )
 
 

@@ -10,7 +10,8 @@ import pytest
 import typer
 
 import tenure
-from tenure.cli import app
+from tenure import errors
+from tenure.cli import EXIT_CODES, app
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import FeatureView
 from tenure.define.project import Project, validate
@@ -101,6 +102,24 @@ def test_every_stage_has_its_page_that_names_its_table_and_command(stage):
     text = (DOCS / f"{stage}.md").read_text()
     assert f"`{TABLES.get(stage, stage)}`" in text
     assert f"`tenure {stage}`" in text
+
+
+def test_exit_codes_tell_every_error_and_no_other():
+    table = (DOCS / "cli.md").read_text().partition("## Exit codes")[2]
+    rows = [line.split("|") for line in table.splitlines() if re.match(r"\| \d+ \|", line)]
+    told = {name: int(row[1]) for row in rows for name in re.findall(r"`(\w+)`", row[3])}
+    families = {errors.TenureError, errors.ProjectError, errors.InputError, errors.LabelError}
+    raised = {e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, errors.TenureError)} - families
+    assert told == {e.__name__: next(c for kind, c in EXIT_CODES.items() if issubclass(e, kind)) for e in raised}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_errors_in_tables_are_real(page):
+    tables = re.findall(r"^\| error \|.*?(?:\n\n|\Z)", page.read_text(), re.MULTILINE | re.DOTALL)
+    named = [
+        name for table in tables for name in re.findall(r"`([A-Z]\w+)`", re.sub(r"(?m)^(\|[^|]*\|).*", r"\1", table))
+    ]
+    assert [name for name in named if not hasattr(errors, name)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

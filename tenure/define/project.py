@@ -153,9 +153,10 @@ def _validate_churn(project: Project) -> None:
         source = _keyed_source(project, event.source, asked_by)
         if isinstance(event, BalanceDecline):
             balance = source.column(event.of)
-            if balance.type not in ("integer", "decimal", "float"):
+            if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":
                 raise InvalidDefinition(
-                    f"{asked_by} takes the mean of '{event.of}', a {balance.type}; allowed: integer, decimal, float."
+                    f"{asked_by} takes the mean of '{event.of}', a {balance.type} of role {balance.role}; "
+                    "allowed: integer, decimal or float, and not PII."
                 )
 
 

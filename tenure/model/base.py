@@ -33,7 +33,7 @@ class TrainSettings:
 
     kinds: tuple[str, ...] = KINDS
     trials: int = 12
-    seconds: float = 20.0
+    seconds: float = 60.0
     seed: int = 7
     min_churners: int = 20
 

@@ -43,7 +43,7 @@ def train(work: Work) -> Outcome:
     models = _trained(work, ModelTrainingService(settings), frame)
     versions = {model_version(m.kind, m.parameters, data.fingerprint): m for m in models}
     best = champion(models, frame)
-    evaluations = ModelEvaluationService(resamples=1, seed=section.seed).evaluate(versions, frame)
+    evaluations = ModelEvaluationService(seed=section.seed).evaluate(versions, frame)
     for version, model in versions.items():
         _keep_files(work, version, model)
     trained_at = datetime.now(UTC)

@@ -187,6 +187,7 @@ class Work:
             return False
         for version in found:
             outcome.add(version, built=False)
+        outcome.rows = found[0].rows
         return True
 
 

@@ -175,10 +175,10 @@ def _parsed(column: Column, text: str, type_name: str, dialect: Dialect, source:
 
 def _parsed_time(column: Column, text: str, dialect: Dialect, source: Source) -> str:
     type_name = TYPE_NAMES[dialect][column.type]
-    if dialect == "duckdb":
-        return f"CAST({op('parse_time', dialect, text, column.format)} AS {type_name})"
     asked_by = f"column '{column.name}' of source '{source.name}'"
     pattern = java_pattern(column.format, asked_by=asked_by).replace("''", "\\'")
+    if dialect == "duckdb":
+        return f"CAST({op('parse_time', dialect, text, column.format)} AS {type_name})"
     parsed = f"CAST({op('parse_time', dialect, text, pattern)} AS {type_name})"
     if "%y" not in column.format:
         return parsed
