@@ -53,6 +53,12 @@ def main() -> None:
         if error.hint:
             console.print(error.hint, markup=False)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
+    except OSError as error:
+        # A folder that can't be written, a file where a folder should be, a full disk.
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"{type(error).__name__}: {error.strerror}: '{error.filename}'", style="bold red", markup=False
+        )
+        sys.exit(7)
     except KeyboardInterrupt:
         sys.exit(130)
 

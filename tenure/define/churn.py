@@ -18,6 +18,9 @@ from typing import TypeAlias
 from tenure.define.naming import check_name, definition_place
 from tenure.errors import InvalidDefinition
 
+#: The longest horizon, gap or look-back: ten years.
+MOST_DAYS = 3660
+
 
 @dataclass(frozen=True)
 class Closure:
@@ -94,6 +97,12 @@ class Activity:
     within: int = field(kw_only=True)
     where: str = field(default="", kw_only=True)
 
+    def __post_init__(self) -> None:
+        if not _is_days(self.within, least=1):
+            raise InvalidDefinition(
+                f"Activity has within={self.within!r} ({definition_place()}); whole days, 1 to {MOST_DAYS}."
+            )
+
 
 @dataclass(frozen=True)
 class ChurnDefinition:
@@ -115,16 +124,21 @@ class ChurnDefinition:
         place = definition_place()
         object.__setattr__(self, "where_defined", place)
         check_name("churn definition", self.name, where=place)
-        if self.horizon < 1 or self.gap < 0 or self.min_tenure < 0:
+        if not (_is_days(self.horizon, least=1) and _is_days(self.gap) and _is_days(self.min_tenure, most=36600)):
             raise InvalidDefinition(
                 f"churn definition '{self.name}' has horizon={self.horizon}, gap={self.gap}, "
-                f"min_tenure={self.min_tenure} ({place}); whole days: horizon 1 or more, the others 0 or more."
+                f"min_tenure={self.min_tenure} ({place}); whole days: "
+                f"horizon 1 to {MOST_DAYS}, gap 0 to {MOST_DAYS}, min_tenure 0 or more."
             )
 
     @property
     def events(self) -> tuple[Closure | Inactivity | BalanceDecline, ...]:
         """The simple events, in reading order."""
         return _leaves(self.event)
+
+
+def _is_days(value: object, *, least: int = 0, most: int = MOST_DAYS) -> bool:
+    return isinstance(value, int) and least <= value <= most
 
 
 def _leaves(event: Event) -> tuple[Closure | Inactivity | BalanceDecline, ...]:

@@ -151,6 +151,12 @@ def _validate_churn(project: Project) -> None:
                 )
             continue
         source = _keyed_source(project, event.source, asked_by)
+        if source.arrival_delay >= churn.horizon:
+            raise InvalidDefinition(
+                f"{asked_by} looks {churn.horizon} days ahead, but rows of source '{source.name}' arrive "
+                f"{source.arrival_delay} days late: nobody would be seen active.",
+                hint="Lengthen the horizon, or lower the source's arrival_delay.",
+            )
         if isinstance(event, BalanceDecline):
             balance = source.column(event.of)
             if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":

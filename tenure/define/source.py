@@ -13,6 +13,7 @@ Type: TypeAlias = Literal["string", "integer", "decimal", "float", "boolean", "d
 Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "pii", "metadata"]
 
 TYPES: tuple[str, ...] = ("string", "integer", "decimal", "float", "boolean", "date", "timestamp")
+ENCODINGS: tuple[str, ...] = ("utf-8", "latin-1")
 ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
 
 
@@ -29,6 +30,13 @@ class Csv:
     delimiter: str = field(default=",", kw_only=True)
     encoding: Literal["utf-8", "latin-1"] = field(default="utf-8", kw_only=True)
     null: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if len(self.delimiter) != 1 or self.encoding not in ENCODINGS:
+            raise InvalidDefinition(
+                f"Csv('{self.path}') has delimiter={self.delimiter!r}, encoding={self.encoding!r} "
+                f"({definition_place()}); allowed: one character, and {', '.join(ENCODINGS)}."
+            )
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,14 @@ class Source:
                 f"source '{self.name}' reads {len(self.raws)} tables and has no select= to join them "
                 f"({self.where_defined})."
             )
+        if self.ends and self.arrival_delay and not self.known_time:
+            raise InvalidDefinition(
+                f"source '{self.name}' has ends='{self.ends}' and an arrival_delay ({self.where_defined}): when an end "
+                "became known can't be told.",
+                hint="Give it a known_time column, with one row when it begins and another when it ends.",
+            )
+        for name in self.raws:
+            check_name("raw table", name, where=self.where_defined)
         if not 0 <= self.quarantine < 1 or self.arrival_delay < 0:
             raise InvalidDefinition(
                 f"source '{self.name}' has quarantine={self.quarantine}, arrival_delay={self.arrival_delay} "

@@ -122,8 +122,13 @@ class DuckDBEngine:
         try:
             yield
         except duckdb.Error as error:
-            for raw, files in self._raw_files.values() if "csv" in str(error).lower() else ():
-                check_structure(files, raw)
+            if "csv error" in str(error).lower():
+                for raw, files in self._raw_files.values():
+                    check_structure(files, raw)
+                raise UnreadableFile(
+                    f"a CSV file can't be read: {str(error).splitlines()[0]}",
+                    hint="Lines that end in different ways, \\n and \\r\\n, in one file are a common cause.",
+                ) from error
             raise EngineError(f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'.") from error
         except RuntimeError as error:
             if "interrupted" in str(error):  # DuckDB's own word for the keyboard's Ctrl-C

@@ -6,18 +6,29 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 
+import tenure
 from tenure.define.churn import BalanceDecline, Inactivity
 from tenure.define.feature import Aggregate
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Csv, Parquet, Postgres, Source
 from tenure.engines.files import locate, matching_files
 from tenure.engines.warehouse import land
-from tenure.errors import BadValue, DuplicateKey, EmptyTable, InputError, InvalidConfig
+from tenure.errors import (
+    BadValue,
+    DuplicateKey,
+    EmptyTable,
+    EngineError,
+    InputError,
+    InvalidConfig,
+    InvalidDefinition,
+    LabelError,
+    MissingTable,
+)
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.tables import features as features_table
 from tenure.tables import labels as labels_table
@@ -30,6 +41,7 @@ _INTAKE = pa.schema(
     [
         ("source", pa.string()),
         ("fingerprint", pa.string()),
+        ("definition", pa.string()),
         ("rows_read", pa.int64()),
         ("rows_staged", pa.int64()),
         ("duplicates_dropped", pa.int64()),
@@ -67,7 +79,7 @@ def _stage(
     for name, raw in source.raws.items():
         engine.read(name, Parquet("landed") if isinstance(raw, Postgres) else raw, files[name])
     raw_rows = staging_table.raw_rows(source, engine.dialect)
-    raw_types = {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in engine.schema(raw_rows)}
+    raw_types = planned_types(work, source, raw_rows)
     engine.hold(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
     counted = engine.run(
         f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {staging_table.TYPED} GROUP BY quarantine_reason"
@@ -91,6 +103,20 @@ def _stage(
     return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
 
 
+def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
+    """Return the columns of a source's untyped rows: 'text' or another type; a select that fails names its source."""
+    try:
+        planned = work.engine.schema(raw_rows)
+    except EngineError as error:
+        if not source.select:
+            raise
+        raise InvalidDefinition(
+            f"the select of source '{source.name}' ({source.where_defined}) can't be run: {error.message}",
+            hint="Mend the SELECT, then run 'tenure check'.",
+        ) from error
+    return {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
+
+
 def _facts(
     work: Work, source: Source, made_of: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
 ) -> dict[str, object]:
@@ -107,6 +133,7 @@ def _facts(
     return {
         "source": source.name,
         "fingerprint": made_of,
+        "definition": _definition(work, source),
         "rows_read": rows_read,
         "rows_staged": staged,
         "duplicates_dropped": rows_read - staged - quarantined,
@@ -181,11 +208,11 @@ def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
         # A landed query is a new file each time: only its content tells whether anything changed.
         hashlib.sha256(f.read_bytes()).hexdigest()
         if isinstance(source.raws[name], Postgres)
-        else (f.name, f.stat().st_size, f.stat().st_mtime_ns)
+        else (str(f), f.stat().st_size, f.stat().st_mtime_ns, f.stat().st_ctime_ns)
         for name, paths in files.items()
         for f in paths
     ]
-    return fingerprint([work.dialect, repr(source), work.project.entity, stats])
+    return fingerprint([work.dialect, _definition(work, source), stats])
 
 
 def _intake(work: Work) -> dict[str, dict[str, object]]:
@@ -203,13 +230,29 @@ class Calendar:
 
 
 def calendar(work: Work) -> Calendar:
-    """Return the run's dates: as tenure.toml says, else from the staged events."""
+    """Return the run's dates: as tenure.toml says, else from the staged events.
+
+    The data end where the first of the sources that labels read ends: after that nobody could be seen active.
+    Raises MissingTable if a source was staged with other definitions, BadValue if events lie after today.
+    """
     facts = _intake(work)
-    for source in work.project.sources:
-        work.require(source)
-    events = [facts[name] for name in _event_sources(work)]
-    first_event = min(_day(row["first_event"]) for row in events)
-    data_end = work.config.data.end or max(_day(row["last_event"]) for row in events)
+    for source in work.project.sources.values():
+        staged, fact = work.require(source.name), facts.get(source.name, {})
+        if fact.get("fingerprint") != staged.fingerprint or fact.get("definition") != _definition(work, source):
+            raise MissingTable(
+                f"source '{source.name}' was staged with other definitions, or its staging did not finish.",
+                hint="Run 'tenure staging'.",
+            )
+    first_event = min(_day(facts[name]["first_event"]) for name in _event_sources(work))
+    last_events = {name: _day(facts[name]["last_event"]) for name in _label_sources(work) or _event_sources(work)}
+    data_end = work.config.data.end or min(last_events.values())
+    today = datetime.now(UTC).date()
+    if data_end > today and not work.config.data.end:
+        raise BadValue(
+            f"source '{min(last_events, key=lambda name: last_events[name])}' has events up to {data_end}, after today "
+            f"({today}): the end of the data can't be told from them.",
+            hint="Mend the rows, or set [data] end in tenure.toml to the first day that the data do not cover.",
+        )
     longest = max((w.days for w in work.project.windows), default=0)
     section = work.config.snapshots
     plan = SnapshotPlan(
@@ -234,6 +277,17 @@ def _event_sources(work: Work) -> Sequence[str]:
     ]
     churn = [e.source for e in project.churn.events if isinstance(e, Inactivity | BalanceDecline)]
     return list(dict.fromkeys([*windowed, *churn])) or list(project.sources)
+
+
+def _label_sources(work: Work) -> Sequence[str]:
+    """Sources whose rows decide labels and eligibility."""
+    churn = work.project.churn
+    read = [e.source for e in churn.events if isinstance(e, Inactivity | BalanceDecline)]
+    return list(dict.fromkeys([*read, *([churn.active.source] if churn.active else [])]))
+
+
+def _definition(work: Work, source: Source) -> str:
+    return fingerprint([repr(source), work.project.entity, tenure.__version__])
 
 
 def _day(instant: object) -> date:
@@ -261,6 +315,13 @@ def labels(work: Work) -> Outcome:
     """Build the labels table."""
     outcome, days = Outcome(), calendar(work)
     work.build(labels_table.generate_churn_label(work.project, work.dialect, days.dates, days.data_end), outcome)
+    if not outcome.rows:
+        churn = work.project.churn
+        raise LabelError(
+            f"churn definition '{churn.name}' has nobody to ask: no customer is eligible at any of the snapshots from "
+            f"{days.dates[0]} to {days.dates[-1]} whose horizon ends by {days.data_end} ({churn.where_defined}).",
+            hint="Lower min_tenure, widen active=, or shorten the horizon in churn.py; then run 'tenure labels'.",
+        )
     return outcome
 
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-
 from tenure.define.source import Parquet, Postgres, Source
 from tenure.engines.files import matching_files
 from tenure.engines.warehouse import land
-from tenure.pipeline.data import calendar
+from tenure.pipeline.data import calendar, planned_types
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
 from tenure.sql import DIALECTS, Dialect, Select
@@ -68,7 +66,7 @@ def check(work: Work) -> list[Finding]:
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
-    sample = (date(2024, 1, 31), date(2024, 4, 30), date(2040, 1, 31))
+    sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
     end = sample[-1] + timedelta(days=work.project.churn.gap + work.project.churn.horizon)
     return [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
 
@@ -114,8 +112,7 @@ def _staging(work: Work, source: Source, folder: Path) -> list[Select]:
             engine.read(name, Parquet("landed"), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
         else:
             engine.read(name, raw, matching_files(raw, work.data, asked_by=asked_by))
-    planned = engine.schema(staging.raw_rows(source, engine.dialect))
-    raw_types = {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
+    raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
     typed = staging.typed_rows(work.project, source, engine.dialect, raw_types)
     engine.schema(typed.text)
     return [typed, staging.staging(work.project, source)]

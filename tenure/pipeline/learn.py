@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tenure.errors import MissingTable, OneClassTarget
+from tenure.errors import LabelError, MissingTable, OneClassTarget, StoreError
 from tenure.pipeline.data import calendar
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.sql import Select
@@ -40,7 +40,7 @@ def train(work: Work) -> Outcome:
         return outcome
     settings = TrainSettings(kinds=section.models, trials=section.trials, seconds=section.seconds, seed=section.seed)
     frame = work.read("training_set").to_pandas()
-    models = _trained(work, ModelTrainingService(settings), frame)
+    models = _fitted(work, ModelTrainingService(settings), frame)
     versions = {model_version(m.kind, m.parameters, data.fingerprint): m for m in models}
     best = champion(models, frame)
     evaluations = ModelEvaluationService(seed=section.seed).evaluate(versions, frame)
@@ -75,13 +75,18 @@ def _newest_training(work: Work) -> list[dict[str, Any]]:
     return sorted((r for r in registry if r["created_at"] == champion["created_at"]), key=lambda r: not r["champion"])
 
 
+def _trained(work: Work) -> tuple[str, ...]:
+    """The newest training's versions: a search that its time cut short may end elsewhere on the same inputs."""
+    return tuple(row["model_version"] for row in _newest_training(work))
+
+
 def _files_are_there(work: Work) -> bool:
     if work.lake.find("models") is None:
         return False
     return all(_files_of(work, row["model_version"]).is_dir() for row in _newest_training(work))
 
 
-def _trained(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
+def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
     try:
         trained: Sequence[Model] = service.train(frame, work.project.entity.keys)
     except OneClassTarget as error:
@@ -144,7 +149,7 @@ def evaluate(work: Work) -> Outcome:
     outcome = Outcome()
     inputs = [work.require("training_set"), work.require("models")]
     settings = ValueSettings(**work.config.value.model_dump())
-    made_of = fingerprint([*(i.fingerprint for i in inputs), settings, work.definitions])
+    made_of = fingerprint([*(i.fingerprint for i in inputs), _trained(work), settings, work.definitions])
     tables = ["evaluations", "curves", "campaign_value"]
     if work.find_current(tables, made_of, outcome):
         return outcome
@@ -170,12 +175,18 @@ def score(work: Work) -> Outcome:
 
     outcome = Outcome()
     snapshot_date = calendar(work).dates[-1]
-    inputs = [work.require(name) for name in ("features", "snapshots", "models")]
-    made_of = fingerprint([*(i.fingerprint for i in inputs), snapshot_date, work.definitions])
+    asked = eligible(work.project, work.dialect, snapshot_date)
+    inputs = [work.require(name) for name in ("features", "models", *asked.reads)]
+    made_of = fingerprint([*(i.fingerprint for i in inputs), _trained(work), snapshot_date, work.definitions])
     if work.find_current(["scores"], made_of, outcome):
         return outcome
     ((version, model),) = loaded_models(work, only_champion=True).items()
     frame = todays_features(work, snapshot_date).to_pandas()
+    if frame.empty:
+        raise LabelError(
+            f"nobody is eligible at the newest snapshot, {snapshot_date}: there is no customer to score.",
+            hint="See min_tenure and active= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
+        )
     rows = _arrow(ModelInferenceService(model, version).score(frame))
     work.keep("scores", _with_history(work, "scores", rows), made_of, outcome)
     outcome.message = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
@@ -264,4 +275,10 @@ def _with_history(work: Work, table: str, rows: pa.Table) -> pa.Table:
     if "snapshot_date" in rows.column_names:
         same_version = pc.and_(same_version, pc.is_in(old["snapshot_date"], rows["snapshot_date"].unique()))
     kept = old.filter(pc.invert(same_version))
-    return pa.concat_tables([kept, rows], promote_options="permissive") if kept.num_rows else rows
+    try:
+        return pa.concat_tables([kept, rows], promote_options="permissive") if kept.num_rows else rows
+    except pa.ArrowException as error:
+        raise StoreError(
+            f"table '{table}' holds rows of earlier runs whose columns have other types: {error}",
+            hint=f"Move the folder '{work.lake.path(table)}' away; the next run begins it anew.",
+        ) from error

@@ -200,12 +200,13 @@ def _values(
     """Each distinct (where, column) once: the value where the condition holds, else null."""
     names = readable_columns(source)
     values: dict[tuple[str, str], str] = {}
-    taken: set[str] = set()
+    # Aliases stand beside the keys and the window flags, whose names they must not take.
+    taken = {*(c.name for c in source.columns), "snapshot_date"}
     for feature, _ in wanted:
         key = _value_key(feature)
         if key in values:
             continue
-        label = feature.name if feature.name not in taken else f"{feature.name}_{len(values)}"
+        label = feature.name if feature.name not in taken else f"{feature.name}__{len(values)}"
         taken.add(label)
         asked_by = f"feature '{feature.name}' ({feature.where_defined})"
         value = "r.event_time" if time else f"r.{feature.of}" if feature.of else "1"
@@ -229,7 +230,7 @@ def _aggregated(how: str, type_: str, value: str, inside: str, suffix: str, sums
     """Add the sums that `how` needs to `sums` (name → expression); return the column's expression over them."""
 
     def needed(kind: str, expression: str) -> str:
-        name = f"{value}_{kind}{suffix}"
+        name = f"{value}__{kind}{suffix}"
         sums[name] = f"{expression} AS {name}"
         return f"{relation}.{name}"
 

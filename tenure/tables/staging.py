@@ -112,13 +112,15 @@ def _claims(source: Source) -> list[tuple[str, str, str]]:
     known = source.known_time or source.event_time
     delay = f" + INTERVAL '{source.arrival_delay}' DAY" if source.arrival_delay else ""
     once = ", ".join([*source.keys, *(["known_time"] if source.known_time else [])])
+    # Engines put nulls at different ends unless told.
+    order = ", ".join(f"{c.name} ASC NULLS LAST" for c in source.columns)
     clean = (
         f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
         f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
     )
     claims = (
         f"SELECT {names}, event_time, known_time,\n"
-        f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {names}) AS claim\nFROM clean_rows"
+        f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {order}) AS claim\nFROM clean_rows"
     )
     return [
         ("clean_rows", "rows with nothing wrong, exact duplicates once", clean),

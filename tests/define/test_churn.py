@@ -37,7 +37,7 @@ def test_a_time_out_of_range_is_refused(settings, told):
     with pytest.raises(InvalidDefinition) as caught:
         ChurnDefinition("gone", event=Closure(), **settings)
     name, value = list(settings.items())[-1]
-    told(caught.value, HERE, "churn definition 'gone'", f"{name}={value}", "horizon 1 or more, the others 0 or more")
+    told(caught.value, HERE, "churn definition 'gone'", f"{name}={value}", "horizon 1 to 3660, gap 0 to 3660, min_tenure 0 or more")
 
 
 def test_a_name_is_checked():

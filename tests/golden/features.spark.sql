@@ -26,7 +26,7 @@ payments_seen AS (
         d.snapshot_date,
         r.event_time >= d.t - INTERVAL '30' DAY AS in_30d,
         1 AS payment,
-        r.amount AS amount,
+        r.amount AS amount__1,
         CASE WHEN (r.amount > 50) THEN 1 END AS large
     FROM payments AS r
     JOIN dates AS d
@@ -37,13 +37,13 @@ payments_seen AS (
 payments_summed AS (
     SELECT
         customer_id, snapshot_date,
-        COUNT(CASE WHEN in_30d THEN payment END) AS payment_count_30d,
-        COUNT(payment) AS payment_count_90d,
-        SUM(CASE WHEN in_30d THEN amount END) AS amount_sum_30d,
-        SUM(amount) AS amount_sum_90d,
-        COUNT(CASE WHEN in_30d THEN amount END) AS amount_count_30d,
-        COUNT(amount) AS amount_count_90d,
-        COUNT(large) AS large_count_90d
+        COUNT(CASE WHEN in_30d THEN payment END) AS payment__count_30d,
+        COUNT(payment) AS payment__count_90d,
+        SUM(CASE WHEN in_30d THEN amount__1 END) AS amount__1__sum_30d,
+        SUM(amount__1) AS amount__1__sum_90d,
+        COUNT(CASE WHEN in_30d THEN amount__1 END) AS amount__1__count_30d,
+        COUNT(amount__1) AS amount__1__count_90d,
+        COUNT(large) AS large__count_90d
     FROM payments_seen
     GROUP BY customer_id, snapshot_date
 ),
@@ -62,13 +62,13 @@ measured AS (
     SELECT
         s.customer_id, s.snapshot_date,
         customers_then.region AS region,
-        COALESCE(payments_summed.payment_count_30d, 0) AS payment_count_30d,
-        COALESCE(payments_summed.payment_count_90d, 0) AS payment_count_90d,
-        COALESCE(CAST(payments_summed.amount_sum_30d AS DOUBLE), 0) AS amount_sum_30d,
-        COALESCE(CAST(payments_summed.amount_sum_90d AS DOUBLE), 0) AS amount_sum_90d,
-        CAST(payments_summed.amount_sum_30d AS DOUBLE) / NULLIF(payments_summed.amount_count_30d, 0) AS amount_mean_30d,
-        CAST(payments_summed.amount_sum_90d AS DOUBLE) / NULLIF(payments_summed.amount_count_90d, 0) AS amount_mean_90d,
-        COALESCE(payments_summed.large_count_90d, 0) AS large_count_90d,
+        COALESCE(payments_summed.payment__count_30d, 0) AS payment_count_30d,
+        COALESCE(payments_summed.payment__count_90d, 0) AS payment_count_90d,
+        COALESCE(CAST(payments_summed.amount__1__sum_30d AS DOUBLE), 0) AS amount_sum_30d,
+        COALESCE(CAST(payments_summed.amount__1__sum_90d AS DOUBLE), 0) AS amount_sum_90d,
+        CAST(payments_summed.amount__1__sum_30d AS DOUBLE) / NULLIF(payments_summed.amount__1__count_30d, 0) AS amount_mean_30d,
+        CAST(payments_summed.amount__1__sum_90d AS DOUBLE) / NULLIF(payments_summed.amount__1__count_90d, 0) AS amount_mean_90d,
+        COALESCE(payments_summed.large__count_90d, 0) AS large_count_90d,
         CAST(datediff(s.snapshot_date, CAST(payments_newest.newest_0 AS DATE)) AS BIGINT) AS payment_days_since_last,
         CAST(LEAST(30, s.tenure_days) AS DOUBLE) / 30 AS history_share_30d,
         CAST(LEAST(90, s.tenure_days) AS DOUBLE) / 90 AS history_share_90d

@@ -7,26 +7,30 @@ customer = Entity("customer", key="customer_id", source="customers")
 customers = Source(
     "customers",
     read={"people": Csv("customers.csv"), "held": Csv("accounts.csv")},
-    # The relationship ends with the customer's last account. That is news about the customer, known
-    # when the last closing was: so it is a new version of the newest row, and no earlier row tells of it.
+    # The relationship ends with the customer's last account. That is news about the customer, known when the
+    # last closing was: a new version of the row that was the newest then; later versions keep it, earlier don't.
     select="""
         WITH closings AS (
-            SELECT customer_id, MAX(closed_on) AS closed_on, MAX(updated_at) AS known_at
+            SELECT customer_id, MAX(closed_on) AS closed_on,
+                MAX(CASE WHEN closed_on IS NOT NULL THEN updated_at END) AS known_at
             FROM held
             GROUP BY customer_id
-            HAVING COUNT(DISTINCT account_id) = COUNT(closed_on)
+            HAVING COUNT(DISTINCT account_id) = COUNT(DISTINCT CASE WHEN closed_on IS NOT NULL THEN account_id END)
         ),
-        newest AS (
-            SELECT customer_id, MAX(updated_at) AS updated_at
-            FROM people
-            GROUP BY customer_id
+        newest_then AS (
+            SELECT p.customer_id, MAX(p.updated_at) AS updated_at
+            FROM people AS p
+            JOIN closings AS c ON c.customer_id = p.customer_id
+            WHERE p.updated_at < c.known_at
+            GROUP BY p.customer_id
         )
-        SELECT p.*, p.updated_at AS known_at, CAST(NULL AS STRING) AS closed_on
+        SELECT p.*, p.updated_at AS known_at, CASE WHEN p.updated_at >= c.known_at THEN c.closed_on END AS closed_on
         FROM people AS p
+        LEFT JOIN closings AS c ON c.customer_id = p.customer_id
         UNION ALL
         SELECT p.*, c.known_at, c.closed_on
         FROM people AS p
-        JOIN newest AS n ON n.customer_id = p.customer_id AND n.updated_at = p.updated_at
+        JOIN newest_then AS n ON n.customer_id = p.customer_id AND n.updated_at = p.updated_at
         JOIN closings AS c ON c.customer_id = p.customer_id
     """,
     columns=[

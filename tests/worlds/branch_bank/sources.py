@@ -57,6 +57,5 @@ holdings = Source(
     ],
     key="holding_id",
     event_time="began_on",
-    arrival_delay=3,
     ends="ended_on",
 )
