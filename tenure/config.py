@@ -35,8 +35,9 @@ class DataSection(_Section):
     path: str = Field("data", description="Folder of the raw files, relative to the project; --data overrides it.")
     end: date | None = Field(
         None,
-        description="First day that the data do not cover whole. Left out: the day of the newest event, "
-        "since a last day is seldom whole. Labels whose horizon ends after it are censored.",
+        description="First day that the data do not cover whole. Left out: the day of the newest event of the source "
+        "that ends first, of those that labels read, since a last day is seldom whole. Labels whose horizon ends "
+        "after it are censored.",
     )
 
 

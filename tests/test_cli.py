@@ -406,3 +406,11 @@ def test_process_stopped_by_the_keyboard_shows_no_traceback(bank):
 def test_console_script_is_main():
     (script,) = entry_points(group="console_scripts", name="tenure")
     assert script.load() is cli.main
+
+
+def test_a_file_where_the_lake_should_be_is_no_traceback(bank):
+    (bank / "lake").write_text("not a folder")
+    done = command("run", "--project", bank)
+    assert done.returncode == 7
+    assert "FileExistsError: File exists: " in done.stderr
+    assert "Traceback" not in done.stderr

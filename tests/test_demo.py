@@ -27,6 +27,9 @@ from tenure.demo.people import People, people
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig
+from tenure.pipeline.run import run
+from tenure.pipeline.start import write_project
+from tenure.pipeline.work import Work
 
 CUSTOMERS, CHUNK = 300, 150
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"
@@ -377,3 +380,31 @@ def test_intake_sets_aside_just_the_dirty_rows_and_finds_every_closing(bank, bui
     assert intake["interactions"]["duplicates_dropped"] == facts.dirty["interactions_duplicate_line"]
     closed = [day for day in work.read("customers")["closed_on"].to_pylist() if day is not None]
     assert len(closed) == facts.closed
+
+
+def test_template_keeps_a_closure_when_the_customer_is_updated_later(tmp_path):
+    """News after the closing is no new opening, and is not known at the closing."""
+    folder = tmp_path / "bank"
+    write_project(folder)
+    generate_bank(folder, customers=200)
+    with Work.open(folder) as work:
+        list(run(work, ("staging",)))
+        rows = work.read("customers").to_pylist()
+    closed = max((r for r in rows if r["closed_on"]), key=lambda r: r["known_time"])
+    people = folder / "data" / "customers.csv"
+    with people.open(newline="") as file:
+        last = [r for r in csv.DictReader(file) if int(r["customer_id"]) == closed["customer_id"]][-1]
+    later = closed["known_time"].replace(tzinfo=None) + timedelta(days=5)
+    with people.open("a", newline="") as file:
+        row = last | {"region": "elsewhere", "updated_at": f"{later:%Y-%m-%d %H:%M:%S}"}
+        csv.DictWriter(file, last, lineterminator="\n").writerow(row)
+            last | {"region": "elsewhere", "updated_at": f"{later:%Y-%m-%d %H:%M:%S}"}
+        )
+    with Work.open(folder) as work:
+        list(run(work, ("staging",)))
+        rows = [r for r in work.read("customers").to_pylist() if r["customer_id"] == closed["customer_id"]]
+    rows.sort(key=lambda r: r["known_time"])
+    assert [r["closed_on"] is not None for r in rows[-2:]] == [True, True]
+    assert rows[-2]["known_time"] == closed["known_time"]
+    assert rows[-2]["region"] == closed["region"]
+    assert rows[-1]["region"] == "elsewhere"

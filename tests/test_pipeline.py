@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from datetime import date
 
+import pyarrow as pa
 import pytest
 from tiny_bank import write_raw_files, write_tiny_bank
 
@@ -12,15 +13,21 @@ from tenure.define.contract import Invariant
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import (
+    BadValue,
     CheckFailed,
     InvalidConfig,
     InvalidDefinition,
+    LabelError,
     LakeBusy,
     MissingFile,
     MissingTable,
+    StoreError,
     TenureError,
+    UnreadableFile,
 )
+from tenure.pipeline.data import calendar
 from tenure.pipeline.inspect import SQL_STAGES
+from tenure.pipeline.learn import with_history
 from tenure.pipeline.run import STAGES, run, stages_between
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
@@ -217,3 +224,99 @@ def test_invented_row_in_a_contracted_table_stops_the_run(bank):
             list(run(work, ("snapshots",)))
         assert work.lake.find("snapshots") is None
         assert list(work.lake.path("snapshots").rglob("*.parquet")) == []
+
+
+def test_stage_over_staging_of_other_definitions_says_to_stage_again(bank):
+    ran(bank)
+    edit(bank / "sources.py", 'event_time="paid_on",', 'event_time="paid_on", arrival_delay=3,')
+    with pytest.raises(MissingTable, match="source 'payments' was staged with other definitions") as caught:
+        ran(bank, ("features",))
+    assert caught.value.hint == "Run 'tenure staging'."
+    assert ran(bank)[0]["features"] == "built"
+
+
+def test_data_end_where_the_first_source_that_labels_read_ends(bank):
+    """Payments stop on 2024-06-30; a longer feed that no label reads must not turn missing rows into churn."""
+    ran(bank)
+    with Work.open(bank) as work:
+        before = calendar(work).data_end
+    visits = "".join(f"{n},{100 + n % 40},2024-0{1 + n % 9}-15\n" for n in range(90))
+    (bank / "data" / "visits.csv").write_text("visit_id,customer_id,came_on\n" + visits)
+    with (bank / "sources.py").open("a") as file:
+        file.write(
+            '\nvisits = Source("visits", read=Csv("visits.csv"), key="visit_id", event_time="came_on", columns=[\n'
+            '    Column("visit_id", type="integer", role="key"),\n'
+            '    Column("customer_id", type="integer", role="key"),\n'
+            '    Column("came_on", type="date", role="time")])\n'
+        )
+    (bank / "features" / "visits.py").write_text(
+        "from tenure import Aggregate, FeatureView, days\n"
+        'visits = FeatureView("visits", source="visits", features=[\n'
+        '    Aggregate("visit", how="count", windows=days(30), doc="Visits")])\n'
+    )
+    ran(bank)
+    with Work.open(bank) as work:
+        assert calendar(work).data_end == before
+
+
+def test_events_after_today_are_refused_unless_the_end_is_given(bank):
+    with (bank / "data" / "payments.csv").open("a") as file:
+        file.write("999999,1,2199-01-01,5.00\n")
+    with pytest.raises(BadValue, match="source 'payments' has events up to 2199-01-01, after today") as caught:
+        ran(bank)
+    assert "[data] end" in caught.value.hint
+    assert ran(bank, data={"end": date(2024, 6, 30)})[0]["training_set"] == "built"
+
+
+def test_label_that_nobody_is_asked_for_is_refused(bank):
+    edit(bank / "churn.py", "min_tenure=30", "min_tenure=30000")
+    with pytest.raises(
+        LabelError, match="churn definition 'quiet' has nobody to ask: no customer is eligible"
+    ) as caught:
+        ran(bank)
+    assert "Lower min_tenure" in caught.value.hint
+
+
+def test_select_that_fails_names_its_source(bank):
+    edit(
+        bank / "sources.py",
+        'read=Csv("payments.csv"),',
+        'read=Csv("payments.csv"), select="SELECT nope FROM payments",',
+    )
+    with pytest.raises(InvalidDefinition, match=r"the select of source 'payments'.*can't be run"):
+        ran(bank)
+
+
+def test_feature_named_like_a_column_does_not_take_its_place(bank):
+    """Its alias stands beside the key in the same SELECT."""
+    edit(
+        bank / "features" / "paid.py",
+        'Aggregate("large",',
+        'Aggregate("customer_id", of="amount", how="sum", windows=days(90), doc="Paid"),\n        Aggregate("large",',
+    )
+    _, work = ran(bank)
+    rows_ = work.lake.read("features").to_pylist()
+    assert [row["customer_id_sum_90d"] for row in rows_] == [row["amount_sum_90d"] for row in rows_]
+
+
+def test_rows_that_arrive_after_the_horizon_are_no_ground_for_a_label(bank):
+    edit(bank / "sources.py", 'event_time="paid_on",', 'event_time="paid_on", arrival_delay=30,')
+    with pytest.raises(InvalidDefinition, match="looks 30 days ahead, but rows of source 'payments' arrive 30 days"):
+        ran(bank)
+
+
+def test_rows_of_another_key_type_say_what_to_move_away(bank):
+    with Work.open(bank) as work:
+        work.lake.write("scores", pa.table({"customer_id": ["7"], "model_version": ["rule-1"]}))
+        rows = pa.table({"customer_id": [7], "model_version": ["rule-2"]})
+        with pytest.raises(StoreError, match="table 'scores' holds rows of earlier runs whose columns have") as caught:
+            with_history(work, "scores", rows)
+    assert "Move the folder" in caught.value.hint
+
+
+def test_lines_that_end_in_two_ways_are_told(bank):
+    with (bank / "data" / "payments.csv").open("a", newline="") as file:
+        file.write("999999,1,2024-06-01,5.00\r\n")
+    with pytest.raises(UnreadableFile, match="a CSV file can't be read") as caught:
+        ran(bank)
+    assert "Lines that end in different ways" in caught.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -122,7 +123,7 @@ class DuckDBEngine:
         try:
             yield
         except duckdb.Error as error:
-            if "csv error" in str(error).lower():
+            if re.search("CSV (Error|Parser)", str(error)):
                 for raw, files in self._raw_files.values():
                     check_structure(files, raw)
                 raise UnreadableFile(

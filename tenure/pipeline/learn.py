@@ -188,7 +188,7 @@ def score(work: Work) -> Outcome:
             hint="See min_tenure and active= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
         )
     rows = _arrow(ModelInferenceService(model, version).score(frame))
-    work.keep("scores", _with_history(work, "scores", rows), made_of, outcome)
+    work.keep("scores", with_history(work, "scores", rows), made_of, outcome)
     outcome.message = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
     outcome.rows = rows.num_rows
     return outcome
@@ -231,7 +231,7 @@ def explain(work: Work) -> Outcome:
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):
-        work.keep(table, _with_history(work, table, _arrow(rows)), made_of, outcome)
+        work.keep(table, with_history(work, table, _arrow(rows)), made_of, outcome)
     outcome.rows = len(found.shap_values)
     outcome.message = "values add up to the score on every row"
     return outcome
@@ -266,7 +266,7 @@ def _arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 
-def _with_history(work: Work, table: str, rows: pa.Table) -> pa.Table:
+def with_history(work: Work, table: str, rows: pa.Table) -> pa.Table:
     """The table with this model version's rows of this snapshot replaced, and all others kept."""
     if work.lake.find(table) is None:
         return rows

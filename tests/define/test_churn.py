@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenure import BalanceDecline, ChurnDefinition, Closure, Inactivity, all_of, any_of
+from tenure import Activity, BalanceDecline, ChurnDefinition, Closure, Inactivity, all_of, any_of
 from tenure.errors import InvalidDefinition
 
 HERE = "define/test_churn.py:"
@@ -37,9 +37,27 @@ def test_a_time_out_of_range_is_refused(settings, told):
     with pytest.raises(InvalidDefinition) as caught:
         ChurnDefinition("gone", event=Closure(), **settings)
     name, value = list(settings.items())[-1]
-    told(caught.value, HERE, "churn definition 'gone'", f"{name}={value}", "horizon 1 to 3660, gap 0 to 3660, min_tenure 0 or more")
+    told(
+        caught.value,
+        HERE,
+        "churn definition 'gone'",
+        f"{name}={value}",
+        "horizon 1 to 3660, gap 0 to 3660, min_tenure 0 or more",
+    )
 
 
 def test_a_name_is_checked():
     with pytest.raises(InvalidDefinition, match="churn definition 'Left!' is not a name"):
         ChurnDefinition("Left!", event=Closure(), horizon=30)
+
+
+@pytest.mark.parametrize("within", [0, -3, 30.5, 5000])
+def test_activity_looks_back_whole_days(within):
+    with pytest.raises(InvalidDefinition, match=f"Activity has within={within}"):
+        Activity("payments", within=within)
+
+
+@pytest.mark.parametrize("horizon", [30.5, 9_000_000])
+def test_a_horizon_is_whole_days_and_at_most_ten_years(horizon):
+    with pytest.raises(InvalidDefinition, match=f"horizon={horizon}"):
+        ChurnDefinition("gone", event=Closure(), horizon=horizon)

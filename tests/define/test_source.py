@@ -97,3 +97,20 @@ def test_a_column_that_cant_stand_is_refused_where_it_is_made(settings, fragment
     with pytest.raises(InvalidDefinition) as caught:
         Column("amount", **settings)
     told(caught.value, HERE, *fragments)
+
+
+@pytest.mark.parametrize("options", [{"delimiter": "||"}, {"encoding": "utf-16"}])
+def test_csv_options_that_no_engine_reads_alike_are_refused(options):
+    with pytest.raises(InvalidDefinition, match=r"Csv\('rows.csv'\) has .*allowed: one character, and utf-8, latin-1"):
+        Csv("rows.csv", **options)
+
+
+def test_an_end_that_arrives_late_needs_a_known_time():
+    columns = [
+        Column("id", type="integer", role="key"),
+        Column("began", type="date", role="time"),
+        Column("ended", type="date", role="time"),
+    ]
+    with pytest.raises(InvalidDefinition, match="source 'loans' has ends='ended' and an arrival_delay") as caught:
+        Source("loans", read=Csv("r.csv"), columns=columns, key="id", event_time="began", ends="ended", arrival_delay=3)
+    assert "known_time" in caught.value.hint
