@@ -398,8 +398,6 @@ def test_template_keeps_a_closure_when_the_customer_is_updated_later(tmp_path):
     with people.open("a", newline="") as file:
         row = last | {"region": "elsewhere", "updated_at": f"{later:%Y-%m-%d %H:%M:%S}"}
         csv.DictWriter(file, last, lineterminator="\n").writerow(row)
-            last | {"region": "elsewhere", "updated_at": f"{later:%Y-%m-%d %H:%M:%S}"}
-        )
     with Work.open(folder) as work:
         list(run(work, ("staging",)))
         rows = [r for r in work.read("customers").to_pylist() if r["customer_id"] == closed["customer_id"]]
