@@ -32,7 +32,7 @@ QUICKER = {
     "test_snapshots = 3": "test_snapshots = 2",
     '["rule", "logistic", "lightgbm"]': '["rule", "lightgbm"]',
     "trials = 12": "trials = 1",
-    "seconds = 20": "seconds = 300",
+    "seconds = 60": "seconds = 300",
 }
 
 #: Loads all libraries once, then runs the project in a forked child for each line of stdin: a child dies right

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
         # A landed query is a new file each time: only its content tells whether anything changed.
         hashlib.sha256(f.read_bytes()).hexdigest()
         if isinstance(source.raws[name], Postgres)
-        else (str(f), f.stat().st_size, f.stat().st_mtime_ns, f.stat().st_ctime_ns)
+        else (os.path.relpath(f, work.data), f.stat().st_size, f.stat().st_mtime_ns)
         for name, paths in files.items()
         for f in paths
     ]
