@@ -207,13 +207,18 @@ def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
 def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
     stats = [
         # A landed query is a new file each time: only its content tells whether anything changed.
-        hashlib.sha256(f.read_bytes()).hexdigest()
+        _content(f)
         if isinstance(source.raws[name], Postgres)
         else (os.path.relpath(f, work.data), f.stat().st_size, f.stat().st_mtime_ns)
         for name, paths in files.items()
         for f in paths
     ]
     return fingerprint([work.dialect, _definition(work, source), stats])
+
+
+def _content(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _intake(work: Work) -> dict[str, dict[str, object]]:
@@ -224,7 +229,7 @@ def _intake(work: Work) -> dict[str, dict[str, object]]:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The snapshot dates, the first day that the data do not cover, and the labelled spans."""
+    """The snapshot dates, and the first day that the data do not cover."""
 
     dates: tuple[date, ...]
     data_end: date
