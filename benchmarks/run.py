@@ -2,8 +2,8 @@
 
     python benchmarks/run.py [--customers 2k] [--rounds 3]
 
-features: all snapshots in one SELECT (what `tenure features` runs), against
-    loop   the same SELECT compiled for one snapshot at a time, in one connection
+features: all snapshots at once (what `tenure features` runs), against
+    loop   the same definitions compiled for one snapshot at a time, in one connection
     floor  one group-by of the transactions by customer, plus writing the finished features again
 Rounds are interleaved (A B C A B C); the medians of the per-round ratios are printed as JSON lines.
 """
@@ -16,7 +16,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 from tenure.demo import generate_bank, parse_customers
@@ -24,7 +25,7 @@ from tenure.pipeline.data import calendar
 from tenure.pipeline.run import run
 from tenure.pipeline.start import write_project
 from tenure.pipeline.work import Work
-from tenure.tables.features import features
+from tenure.tables.features import FeatureSteps
 
 
 def main() -> None:
@@ -71,22 +72,23 @@ def ways_to_compute(work: Work, out: Path) -> dict[str, Callable[[], None]]:
     """Return what is timed, by name; each writes the same rows as Parquet or does the floor's work."""
     dates, engine = calendar(work).dates, work.engine
     work.scan(["snapshots", *work.project.sources, "features"])
-    whole = features(work.project, work.dialect, dates).text
-    each = [
-        f"SELECT * FROM ({features(work.project, work.dialect, [day]).text}) AS f WHERE snapshot_date = DATE '{day}'"
-        for day in dates
-    ]
+
+    def computed(days: Sequence[date], folder: Path) -> None:
+        steps = FeatureSteps(work.project, work.dialect, days)
+        for select in (*steps.held, *steps.bands()):
+            engine.hold(select.table, select.text)
+        engine.write(steps.final().text, folder, ["snapshot_date"])
 
     def loop() -> None:
-        for select in each:
-            engine.write(select, out / "loop", ["snapshot_date"])
+        for day in dates:
+            computed([day], out / "loop")
 
     def floor() -> None:
         engine.run("SELECT customer_id, COUNT(*), SUM(amount), MIN(amount) FROM transactions GROUP BY customer_id")
         engine.write("SELECT * FROM features", out / "floor", ["snapshot_date"])
 
     def ours() -> None:
-        engine.write(whole, out / "tenure", ["snapshot_date"])
+        computed(dates, out / "tenure")
 
     return {"tenure": ours, "loop": loop, "floor": floor}
 

@@ -16,9 +16,10 @@ from tenure.define.churn import (
     all_of,
     any_of,
 )
-from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend, days
+from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project, load_project
 from tenure.define.source import Column, Csv, Parquet, Postgres, Source
+from tenure.define.window import days, months
 from tenure.errors import TenureError
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "Column",
     "Csv",
     "Entity",
+    "FeatureService",
     "FeatureView",
     "Inactivity",
     "Parquet",
@@ -46,4 +48,5 @@ __all__ = [
     "any_of",
     "days",
     "load_project",
+    "months",
 ]

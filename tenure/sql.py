@@ -33,6 +33,40 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     "instant": {"duckdb": "CAST(TRY_CAST({0} AS TIMESTAMPTZ) AS TIMESTAMP)", "spark": "TRY_CAST({0} AS TIMESTAMP)"},
     "sha256": {"duckdb": "sha256({0})", "spark": "sha2({0}, 256)"},
     "parse_time": {"duckdb": "try_strptime({0}, '{1}')", "spark": "try_to_timestamp({0}, '{1}')"},
+    # Sets of days or months as the bits of an integer.
+    "bit": {"duckdb": "(CAST(1 AS BIGINT) << {0})", "spark": "shiftleft(CAST(1 AS BIGINT), CAST({0} AS INT))"},
+    "bits": {"duckdb": "CAST(bit_count({0}) AS BIGINT)", "spark": "CAST(bit_count({0}) AS BIGINT)"},
+    "whole_division": {"duckdb": "({0} // {1})", "spark": "({0} div {1})"},
+    # Lists of values: what quantiles and distinct counts are made of.
+    "list_of_rows": {"duckdb": "list({0}) FILTER (WHERE ({0}) IS NOT NULL)", "spark": "collect_list({0})"},
+    "set_of_rows": {
+        "duckdb": "list_distinct(list({0}))",
+        "spark": "collect_set({0})",
+    },
+    "list_of_lists": {"duckdb": "flatten(list({0}))", "spark": "flatten(collect_list({0}))"},
+    "or_empty": {"duckdb": "COALESCE({0}, [])", "spark": "COALESCE({0}, array())"},
+    "concatenated": {"duckdb": "list_concat({0})", "spark": "concat({0})"},
+    "sorted": {"duckdb": "list_sort({0})", "spark": "array_sort({0})"},
+    "length": {"duckdb": "len({0})", "spark": "size({0})"},
+    # The element at a place counted from 0.
+    "element": {
+        "duckdb": "CAST(list_extract({0}, CAST({1} AS BIGINT) + 1) AS DOUBLE)",
+        "spark": "CAST(element_at({0}, CAST({1} AS INT) + 1) AS DOUBLE)",
+    },
+    "list_std": {
+        "duckdb": "list_stddev_samp({0})",
+        # Welford's (1962): one pass, and nothing but 0 of equal values.
+        "spark": (
+            "aggregate({0}, named_struct('n', 0D, 'm', 0D, 's', 0D), (a, x) -> named_struct('n', a.n + 1, "
+            "'m', a.m + (x - a.m) / (a.n + 1), 's', a.s + (x - a.m) * (x - (a.m + (x - a.m) / (a.n + 1)))), "
+            "a -> CASE WHEN a.n > 1 THEN SQRT(a.s / (a.n - 1)) END)"
+        ),
+    },
+    "members": {"duckdb": "unnest({0})", "spark": "explode({0})"},
+    "days_from_to": {
+        "duckdb": "unnest(generate_series({0}, {1} - INTERVAL '1' DAY, INTERVAL '1' DAY))",
+        "spark": "explode(sequence({0}, date_sub({1}, 1)))",
+    },
 }
 
 #: Tenure's column type → the engine's.

@@ -6,6 +6,7 @@ The bank's `where=` texts are not parsed: the test that asks gives each text its
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from functools import cached_property
 from typing import Any
 
 from tenure.define.churn import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity
-from tenure.define.feature import Aggregate, Attribute, ColumnName, Ratio, Trend, Window
+from tenure.define.feature import QUANTILES, Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Source
+from tenure.define.window import ColumnName, Window
 
 Row = dict[str, Any]
 Predicate = Callable[[Row], bool | None]
@@ -122,6 +124,42 @@ AGGREGATED: dict[str, Callable[[Sequence[Any]], float | int | None]] = {
 }
 
 
+def quantile(values: Sequence[Any], share: float) -> float | None:
+    """The value at `share` of the way through the sorted ones, in between if it falls between two."""
+    ordered = sorted(map(float, values))
+    if not ordered:
+        return None
+    place = share * (len(ordered) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return low + (high - low) * (place - math.floor(place))
+
+
+def listed(values: Sequence[Any], names: Sequence[str]) -> list[int]:
+    """How often each name occurs, and last how often any other."""
+    return [*(sum(v == name for v in values) for name in names), sum(v not in names for v in values)]
+
+
+def mode(values: Sequence[Any], names: Sequence[str]) -> str | None:
+    """The name that occurs most, the first of equals."""
+    counts = listed(values, names)
+    return [*names, "other"][counts.index(max(counts))] if values else None
+
+
+def entropy(values: Sequence[Any], names: Sequence[str]) -> float | None:
+    shares = [n / len(values) for n in listed(values, names) if n] if values else []
+    return sum(-p * math.log(p) for p in shares) if values else None
+
+
+def streak(days: Iterable[date], t: date, months: int) -> int:
+    """Months in a row with a day: ──[ t − 2m ····)[ t − 1m ····)── t."""
+    days = list(days)
+    starts = [t, *(Window(n, "m").start(t) for n in range(1, months + 1))]
+    for n in range(months):
+        if not any(starts[n + 1] <= day < starts[n] for day in days):
+            return n
+    return months
+
+
 def divided(top: float | None, bottom: float | None) -> float | None:
     return None if top is None or bottom is None or bottom == 0 else top / bottom
 
@@ -190,13 +228,13 @@ class Oracle:
 
     def _features_of(self, snapshot: Row) -> Row:
         measured: dict[ColumnName, Any] = {}
-        features = [(view.source, f) for view in self.project.views.values() for f in view.features]
-        for source, feature in features:
-            if isinstance(feature, Attribute):
-                measured[ColumnName(feature.name)] = self._attribute(source, feature, snapshot)
-            elif isinstance(feature, Aggregate):
+        for view in self.project.views.values():
+            for attribute in view.attributes:
+                measured[ColumnName(attribute.name)] = self._attribute(view, attribute, snapshot)
+            for feature in view.aggregates:
                 for name in feature.columns:
-                    measured[name] = self._aggregate(source, feature, name, snapshot)
+                    measured[name] = self._aggregate(view.source, feature, name, snapshot)
+        features = [(view.source, f) for view in self.project.views.values() for f in view.features]
         for _, feature in features:
             if isinstance(feature, Ratio):
                 measured |= {n: divided(measured[a], measured[b]) for n, (a, b) in feature.parts.items()}
@@ -207,10 +245,14 @@ class Oracle:
         row = {k: snapshot[k] for k in (*self.project.entity.keys, "snapshot_date")}
         return row | {str(name): measured[name] for name in self.project.columns}
 
-    def _attribute(self, source: str, feature: Attribute, snapshot: Row) -> Any:
-        """The customer's own row, in the version visible at t."""
+    def _attribute(self, view: FeatureView, feature: Attribute, snapshot: Row) -> Any:
+        """The customer's own row, in the version visible at t and known at most `ttl` days before."""
         t = instant(snapshot["snapshot_date"])
-        value = next((row[feature.of] for row in self._rows_of(source, snapshot) if visible(row, t)), None)
+        rows = [row for row in self._rows_of(view.source, snapshot) if visible(row, t)]
+        fresh = [row for row in rows if not view.ttl or row["known_time"] >= t - timedelta(days=view.ttl)]
+        value = fresh[0][feature.of] if fresh else None
+        if feature.how == "is_known":
+            return value is not None
         if value is None:
             return None
         if feature.how == "value":
@@ -218,42 +260,66 @@ class Oracle:
         return {"years_since": whole_years, "days_since": whole_days}[feature.how](value, t)
 
     def _aggregate(self, source: str, feature: Aggregate, name: ColumnName, snapshot: Row) -> Any:
-        t = instant(snapshot["snapshot_date"])
+        t, how = instant(snapshot["snapshot_date"]), name.aggregate
         seen = [row for row in self._rows_of(source, snapshot, feature.where) if visible(row, t)]
         if feature.of:
             seen = [row for row in seen if row[feature.of] is not None]
-        if name.aggregate == "days_since_last":
-            return self._days_since_last(seen, t)
+        if how in ("days_since_last", "days_since_first"):
+            return self._days_since(how, seen, t)
         span = self._in_window(seen, name.window, t) if name.window else self._open(source, seen, t)
-        return AGGREGATED[name.aggregate]([row[feature.of] if feature.of else 1 for row in span])
+        values = [row[feature.of] if feature.of else 1 for row in span]
+        if how in AGGREGATED:
+            return AGGREGATED[how](values)
+        if how in QUANTILES:
+            return quantile(values, QUANTILES[how])
+        if how in ("first", "last"):
+            return self._at_the_end(source, feature, how, span)
+        if how in ("mode", "entropy"):
+            return {"mode": mode, "entropy": entropy}[how](values, feature.values)
+        days = {row["event_time"].date() for row in span}
+        if how == "streak":
+            return streak(days, t.date(), name.window.length if name.window else 0)
+        return len(days) if how == "active_days" else len(set(values))
+
+    def _at_the_end(self, source: str, feature: Aggregate, how: str, span: Sequence[Row]) -> Any:
+        """The value at the first or the newest event; of one instant, by the key."""
+        keys = self.project.sources[source].keys
+        ordered = sorted(span, key=lambda row: (row["event_time"], *key_of(row, keys)))
+        if not ordered:
+            return None
+        value = ordered[0 if how == "first" else -1][feature.of]
+        return float(value) if isinstance(value, Decimal) else value
 
     def _in_window(self, seen: Sequence[Row], window: Window, t: datetime) -> list[Row]:
         """t − w ──[···· event_time ····)── t."""
-        return [row for row in seen if happened_in(row, t - timedelta(days=window.days), t)]
+        return [row for row in seen if happened_in(row, instant(window.start(t.date())), t)]
 
     def _open(self, source: str, seen: Sequence[Row], t: datetime) -> list[Row]:
         """event_time ──(···· t ····]── ends."""
         ends = self.project.sources[source]
         return [row for row in seen if row["event_time"] < t and not ended_before(ends, row, t)]
 
-    def _days_since_last(self, seen: Sequence[Row], t: datetime) -> int | None:
-        """The newest event_time of all history ──────┊ t."""
+    def _days_since(self, how: str, seen: Sequence[Row], t: datetime) -> int | None:
+        """The newest, or first, event_time of all history ──────┊ t."""
         past = [row["event_time"] for row in seen if row["event_time"] < t]
-        return whole_days(max(past), t) if past else None
+        end = max if how == "days_since_last" else min
+        return whole_days(end(past), t) if past else None
 
     def _trend(self, measured: Mapping[ColumnName, Any], short: ColumnName, long: ColumnName) -> float | None:
-        """Counts and sums are compared a day, the rest as they are."""
+        """Counts and sums are compared a day or a month, the rest as they are."""
 
         def pace(name: ColumnName) -> float | None:
             value: float | None = measured[name]
             if value is None or name.window is None or name.aggregate not in ("count", "sum"):
                 return value
-            return value / name.window.days
+            return value / name.window.length
 
         return divided(pace(short), pace(long))
 
     def _history_share(self, window: Window, snapshot: Row) -> float:
-        return float(min(window.days, snapshot["tenure_days"]) / window.days)
+        t = snapshot["snapshot_date"]
+        span = (t - window.start(t)).days
+        return float(min(span, snapshot["tenure_days"]) / span)
 
     def _label_of(self, snapshot: Row) -> Row | None:
         """t ── gap ──[ label_start ······ event? ······ label_end )──┊ all read as known at label_end."""

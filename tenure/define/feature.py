@@ -1,10 +1,11 @@
-"""Features: what is read about a customer before a snapshot, and the grammar of the columns' names.
+"""Features: what is read about a customer before a snapshot.
 
 visible: known_time < t                     t
  ───────[ t − 90d ······· window ···········)┊
 
     <subject>                                  Attribute   region, age
-    <subject>_<aggregate>_<window>             Aggregate   debit_amount_sum_90d
+    <subject>_<aggregate>_<window>             Aggregate   debit_amount_sum_90d, logins_count_3m
+    <subject>_<value>_<aggregate>_<window>     Aggregate with by=   spent_groceries_sum_30d
     <subject>_<aggregate>                      Aggregate   accounts_count (rows open at t), login_days_since_last
     <subject>_ratio_<window>                   Ratio       fees_to_income_ratio_90d
     <subject>_<aggregate>_<short>_over_<long>  Trend       debit_amount_sum_30d_over_90d
@@ -13,104 +14,80 @@ visible: known_time < t                     t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
+from tenure.define.window import AGGREGATES, ColumnName, Window
 from tenure.errors import InvalidDefinition
 
-How: TypeAlias = Literal["count", "sum", "mean", "min", "max", "std", "days_since_last"]
-Reading: TypeAlias = Literal["value", "years_since", "days_since"]
+How: TypeAlias = Literal[
+    "count",
+    "sum",
+    "mean",
+    "min",
+    "max",
+    "std",
+    "median",
+    "p10",
+    "p25",
+    "p75",
+    "p90",
+    "first",
+    "last",
+    "distinct_count",
+    "active_days",
+    "mode",
+    "entropy",
+    "streak",
+    "days_since_last",
+    "days_since_first",
+]
+Reading: TypeAlias = Literal["value", "years_since", "days_since", "is_known"]
 
-#: Aggregate → how a person says it before "30 days".
-AGGREGATES: dict[str, str] = {
-    "count": "count over",
-    "sum": "total over",
-    "mean": "average over",
-    "min": "smallest in",
-    "max": "largest in",
-    "std": "standard deviation in",
-    "days_since_last": "days since the last",
-    "ratio": "ratio over",
-    "share": "share of",
-}
-READINGS: tuple[str, ...] = ("value", "years_since", "days_since")
-_WINDOW = re.compile(r"(?P<head>.+?)(?:_(?P<window>[1-9][0-9]*d)(?:_over_(?P<over>[1-9][0-9]*d))?)?\Z")
+READINGS: tuple[str, ...] = ("value", "years_since", "days_since", "is_known")
 
+#: Aggregates of numbers; the others take a column of any type, or none.
+NUMERIC = frozenset({"sum", "mean", "min", "max", "std", "median", "p10", "p25", "p75", "p90"})
 
-@dataclass(frozen=True, order=True)
-class Window:
-    """The half-open span `[t − days, t)` before a snapshot."""
+#: Aggregates that read all history, so they take no window.
+ALL_HISTORY = frozenset({"days_since_last", "days_since_first"})
 
-    days: int
+#: Aggregates that need a window.
+WINDOWED = frozenset(
+    {"median", "p10", "p25", "p75", "p90", "first", "last", "active_days", "mode", "entropy", "streak"}
+)
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.days <= 3660:
-            raise InvalidDefinition(
-                f"a window of {self.days} days is not allowed ({definition_place()}); allowed: 1 to 3660."
-            )
+#: Aggregates that may be asked without naming a column.
+OF_ROWS = frozenset({"count", "active_days", "streak", *ALL_HISTORY})
 
-    def __str__(self) -> str:
-        return f"{self.days}d"
+#: The quantiles by name.
+QUANTILES: dict[str, float] = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9}
 
-    @classmethod
-    def parse(cls, text: str) -> Window:
-        """Return the window that prints as `text`."""
-        return cls(int(text.removesuffix("d")))
+#: The value that mode gives, and entropy counts, for a value that the definition does not list.
+OTHER = "other"
 
-
-def days(*lengths: int) -> tuple[Window, ...]:
-    """Return windows of so many days, shortest first."""
-    return tuple(sorted(Window(length) for length in lengths))
-
-
-@dataclass(frozen=True)
-class ColumnName:
-    """A feature column's name, taken apart; `parse(str(name)) == name`."""
-
-    subject: str
-    aggregate: str = ""
-    window: Window | None = None
-    over: Window | None = None
-
-    def __str__(self) -> str:
-        parts = [self.subject, self.aggregate, str(self.window or "")]
-        if self.over:
-            parts += ["over", str(self.over)]
-        return "_".join(part for part in parts if part)
-
-    @classmethod
-    def parse(cls, text: str) -> ColumnName:
-        """Return the name that prints as `text`; raise InvalidDefinition if the grammar has none."""
-        match = _WINDOW.match(text)
-        head = match["head"] if match else ""
-        window = Window.parse(match["window"]) if match and match["window"] else None
-        over = Window.parse(match["over"]) if match and match["over"] else None
-        endings = [a for a in AGGREGATES if head.endswith(f"_{a}") and len(head) > len(a) + 1]
-        aggregate = max(endings, key=len, default="")
-        if not head or (window and not aggregate):
-            raise InvalidDefinition(
-                f"'{text}' is not a feature's name; the grammar is <subject>_<aggregate>_<window>, "
-                f"for example debit_amount_sum_90d; aggregates: {', '.join(AGGREGATES)}."
-            )
-        subject = head[: -len(aggregate) - 1] if aggregate else head
-        return cls(subject, aggregate, window, over)
+_HOWS = tuple(a for a in AGGREGATES if a not in ("ratio", "share"))
+_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&/+-]{0,40}\Z")
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a column means, in plain words, and its unit ('' where it has none)."""
+    """What a column means in plain words, its unit ('' where it has none), which rows it reads, what nothing gives."""
 
     text: str
     unit: str = ""
+    boundary: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True)
 class Attribute:
     """A property of the customer, read from the newest version known before t.
 
-    `how` is 'value', or for a time column 'years_since' (age) or 'days_since' (tenure), whole and rounded down.
+    `how` is 'value'; for a time column 'years_since' (age) or 'days_since' (tenure), whole and rounded down;
+    or 'is_known': whether the bank knew any value.
     """
 
     name: str
@@ -131,7 +108,9 @@ class Attribute:
     @property
     def columns(self) -> dict[ColumnName, Description]:
         """The one column."""
-        return {ColumnName(self.name): Description(self.doc, self.unit)}
+        empty = "false" if self.how == "is_known" else "null where the bank did not know it"
+        told = Description(self.doc, self.unit, "the newest version with known_time < t", empty)
+        return {ColumnName(self.name): told}
 
 
 @dataclass(frozen=True)
@@ -140,8 +119,26 @@ class Aggregate:
 
         [t − 90d ··········· rows with event_time in here and known_time < t ···········) t
 
-    Nothing to sum up: count and sum are 0; mean, min, max, std and days_since_last are null.
-    `days_since_last` reads all history, so it takes no window: whole days from the newest event to t.
+    `of` names the column; rows where it is null count for nothing. `where` keeps some rows only.
+    `by` and `values` make the same columns once for each listed value of a column: per-category counts and sums.
+
+    =================  ===========================================================  ====================
+    how                result                                                       of no rows
+    =================  ===========================================================  ====================
+    count, sum         rows; total                                                  0
+    mean, min, max     of a number                                                  null
+    std                of the sample (n − 1)                                        null, also of one row
+    median, p10…p90    interpolated (type 7 of Hyndman and Fan, 1996)               null
+    first, last        the value at the earliest or newest event; ties by the key   null
+    distinct_count     distinct values, exact                                       0
+    active_days        distinct days (UTC) with a row                               0
+    mode               the most frequent of `values`, 'other' for the rest;         null
+                       of equals the one listed first, 'other' last
+    entropy            −Σ p·ln p over `values` and 'other' (Shannon), in nats       null
+    streak             months in a row, back from t, with a row; windows=months(n)  0
+    days_since_last    whole days from the newest event of all history to t         null
+    days_since_first   whole days from the first event of all history to t          null
+    =================  ===========================================================  ====================
     """
 
     name: str
@@ -149,6 +146,8 @@ class Aggregate:
     of: str = field(default="", kw_only=True)
     windows: Sequence[Window] = field(default=(), kw_only=True)
     where: str = field(default="", kw_only=True)
+    by: str = field(default="", kw_only=True)
+    values: Sequence[str] = field(default=(), kw_only=True)
     unit: str = field(default="", kw_only=True)
     doc: str = field(kw_only=True)
     where_defined: str = field(default="", init=False, compare=False, repr=False)
@@ -156,15 +155,60 @@ class Aggregate:
     def __post_init__(self) -> None:
         object.__setattr__(self, "how", (self.how,) if isinstance(self.how, str) else tuple(self.how))
         object.__setattr__(self, "windows", tuple(sorted(set(self.windows))))
-        for how in self.hows:
-            _check_feature(self, how, [a for a in AGGREGATES if a not in ("ratio", "share")])
-            if how not in ("count", "days_since_last") and not self.of:
-                raise InvalidDefinition(f"feature '{self.name}' takes a {how} of no column ({self.where_defined}).")
+        object.__setattr__(self, "values", tuple(self.values))
+        for how in self.hows or ("",):
+            _check_feature(self, how, _HOWS)
+            self._check_how(how)
+        self._check_values()
         for name in self.columns:
             if ColumnName.parse(str(name)) != name:
                 raise InvalidDefinition(
                     f"feature '{self.name}' makes the ambiguous name '{name}' ({self.where_defined})."
                 )
+
+    def _check_how(self, how: str) -> None:
+        if how not in OF_ROWS and not self.of:
+            raise InvalidDefinition(f"feature '{self.name}' takes a {how} of no column ({self.where_defined}).")
+        if how in WINDOWED and not self.windows:
+            raise InvalidDefinition(
+                f"feature '{self.name}' takes a {how} over no window ({self.where_defined}).",
+                hint="Give it windows=days(30, 90) or windows=months(3).",
+            )
+        if how == "streak" and any(w.unit != "m" for w in self.windows):
+            raise InvalidDefinition(
+                f"feature '{self.name}' counts a streak of months over {self.windows[0]} ({self.where_defined}); "
+                "allowed: windows=months(…).",
+                hint="Give the streak an Aggregate of its own.",
+            )
+        if how in ("mode", "entropy") and not self.values:
+            raise InvalidDefinition(
+                f"feature '{self.name}' takes the {how} of '{self.of}' and lists no values ({self.where_defined}).",
+                hint="List them: values=('groceries', 'dining', …); what is not listed counts as 'other'.",
+            )
+
+    def _check_values(self) -> None:
+        if self.by and not self.values:
+            raise InvalidDefinition(
+                f"feature '{self.name}' is made by '{self.by}' and lists no values ({self.where_defined}).",
+                hint="List them: values=('groceries', 'dining', …).",
+            )
+        if self.values and not self.by and not set(self.hows) & {"mode", "entropy"}:
+            raise InvalidDefinition(
+                f"feature '{self.name}' lists values that nothing reads ({self.where_defined}).",
+                hint="Give by=, the column whose values they are.",
+            )
+        for value in self.values:
+            if not _VALUE.match(value) or value == OTHER:
+                raise InvalidDefinition(
+                    f"feature '{self.name}' lists the value {value!r} ({self.where_defined}); allowed: up to 41 of "
+                    "A-Z, a-z, 0-9, blank and _.&/+-, beginning with a letter or digit, and not 'other'."
+                )
+        slugs = [_slug(value) for value in self.values]
+        if len(set(slugs)) < len(slugs):
+            raise InvalidDefinition(
+                f"feature '{self.name}' lists values that make the same column name ({self.where_defined}): "
+                f"{', '.join(self.values)}."
+            )
 
     @property
     def hows(self) -> tuple[str, ...]:
@@ -173,30 +217,67 @@ class Aggregate:
 
     def windows_of(self, how: str) -> tuple[Window | None, ...]:
         """Return the windows that `how` is taken over; None stands for 'no window'."""
-        return (None,) if how == "days_since_last" or not self.windows else tuple(self.windows)
+        return (None,) if how in ALL_HISTORY or not self.windows else tuple(self.windows)
+
+    @property
+    def simple(self) -> tuple[Aggregate, ...]:
+        """The same columns without `by`: one Aggregate for each value, with the value in its condition."""
+        if not self.by:
+            return (self,)
+        return tuple(self._of_value(value) for value in self.values)
+
+    def _of_value(self, value: str) -> Aggregate:
+        where = f"{self.by} = '{value}'"
+        made = replace(
+            self,
+            name=f"{self.name}_{_slug(value)}",
+            where=f"({self.where}) AND {where}" if self.where else where,
+            by="",
+            values=(),
+            doc=f"{self.doc}: {value}",
+        )
+        object.__setattr__(made, "where_defined", self.where_defined)
+        return made
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
-        """One column an aggregate and window."""
+        """One column an aggregate and window, and of each value where `by` is given."""
         return {
-            ColumnName(self.name, how, window): self._description(how, window)
-            for how in self.hows
-            for window in self.windows_of(how)
+            ColumnName(part.name, how, window): part._description(how, window)  # noqa: SLF001  (itself)
+            for part in self.simple
+            for how in part.hows
+            for window in part.windows_of(how)
         }
 
     def _description(self, how: str, window: Window | None) -> Description:
-        if how == "days_since_last":
-            return Description(f"{self.doc}, days since the last one", "days")
+        empty = "0 where there are none" if how in _ZERO_WHEN_EMPTY else "null where there are none"
+        if how in ALL_HISTORY:
+            which = how.rpartition("_")[2]
+            boundary = "all event_time < t with known_time < t"
+            return Description(f"{self.doc}, days since the {which} one", "days", boundary, empty)
         told = AGGREGATES[how]
-        span = f"{told} the {window.days} days before" if window else told.rpartition(" ")[0]
-        return Description(f"{self.doc}, {span}", "" if how == "count" else self.unit)
+        span = f"{told} the {window.words} before" if window else told.rpartition(" ")[0]
+        boundary = f"event_time in [t − {window}, t), known_time < t" if window else "open at t, known_time < t"
+        return Description(f"{self.doc}, {span}", _UNITS_OF.get(how, self.unit), boundary, empty)
+
+
+_ZERO_WHEN_EMPTY = frozenset({"count", "sum", "distinct_count", "active_days", "streak"})
+_UNITS_OF = {
+    "count": "",
+    "distinct_count": "",
+    "active_days": "days",
+    "streak": "months",
+    "mode": "",
+    "entropy": "nats",
+}
 
 
 @dataclass(frozen=True)
 class Ratio:
     """One aggregate divided by another over the same windows; null where the divisor is 0 or null.
 
-    `of` and `to` are '<subject>_<aggregate>', for example 'fee_amount_sum'.
+    `of` and `to` are '<subject>_<aggregate>', for example 'fee_amount_sum'. A share of wallet is a Ratio of a part
+    to its whole.
     """
 
     name: str
@@ -220,8 +301,13 @@ class Ratio:
     def columns(self) -> dict[ColumnName, Description]:
         """One column a window."""
         return {
-            name: Description(f"{self.doc}, over the {name.window.days} days before" if name.window else self.doc)
-            for name in self.parts
+            name: Description(
+                f"{self.doc}, over the {name.window.words} before" if name.window else self.doc,
+                "",
+                f"that of {top} and {bottom}",
+                f"null where {bottom} is 0 or null",
+            )
+            for name, (top, bottom) in self.parts.items()
         }
 
 
@@ -229,7 +315,8 @@ class Ratio:
 class Trend:
     """An aggregate's short window against its long one: 1 is steady, below 1 is falling; null without a long value.
 
-    Counts and sums are compared per day: `(short / short days) / (long / long days)`; others as they are.
+    Counts and sums are compared per day or month: `(short / short length) / (long / long length)`, both windows in
+    one unit; the others as they are.
     """
 
     of: str
@@ -240,10 +327,10 @@ class Trend:
 
     def __post_init__(self) -> None:
         _check_feature(self, "trend", ("trend",))
-        if self.short >= self.long:
+        if self.short >= self.long or self.short.unit != self.long.unit:
             raise InvalidDefinition(
                 f"trend of '{self.of}' compares {self.short} with {self.long} ({self.where_defined}); "
-                "the short window must be shorter than the long one."
+                "the short window must be shorter than the long one, and both in days or both in months."
             )
 
     @property
@@ -261,8 +348,11 @@ class Trend:
     @property
     def columns(self) -> dict[ColumnName, Description]:
         """The one column."""
-        text = f"{self.doc}, last {self.short.days} days against the last {self.long.days}"
-        return {name: Description(text, "times") for name in self.parts}
+        text = f"{self.doc}, last {self.short.words} against the last {self.long.words}"
+        return {
+            name: Description(text, "times", f"that of {short} and {long}", f"null where {long} is 0 or null")
+            for name, (short, long) in self.parts.items()
+        }
 
 
 Feature: TypeAlias = Attribute | Aggregate | Ratio | Trend
@@ -270,11 +360,15 @@ Feature: TypeAlias = Attribute | Aggregate | Ratio | Trend
 
 @dataclass(frozen=True)
 class FeatureView:
-    """Features that read one source. Ratio and Trend may name aggregates of any view."""
+    """Features that read one source. Ratio and Trend may name aggregates of any view.
+
+    `ttl` is for attributes: a version known more than so many days before t is too old, and its values are null.
+    """
 
     name: str
     source: str = field(kw_only=True)
     features: Sequence[Feature] = field(kw_only=True)
+    ttl: int = field(default=0, kw_only=True)
     doc: str = field(default="", kw_only=True)
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
@@ -282,11 +376,58 @@ class FeatureView:
         object.__setattr__(self, "where_defined", definition_place())
         object.__setattr__(self, "features", tuple(self.features))
         check_name("feature view", self.name, where=self.where_defined)
+        if self.ttl < 0 or (self.ttl and not any(isinstance(f, Attribute) for f in self.features)):
+            raise InvalidDefinition(
+                f"feature view '{self.name}' has ttl={self.ttl} ({self.where_defined}); allowed: whole days from 1, in "
+                "a view with an Attribute; aggregates have their windows."
+            )
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
         """Every column of the view, in the order of its features."""
         return {name: text for feature in self.features for name, text in feature.columns.items()}
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The view's attributes."""
+        return tuple(f for f in self.features if isinstance(f, Attribute))
+
+    @property
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        """The view's aggregates, those made `by` a column once for each value."""
+        return tuple(part for f in self.features if isinstance(f, Aggregate) for part in f.simple)
+
+    @property
+    def comparisons(self) -> Iterator[tuple[Ratio | Trend, ColumnName, tuple[ColumnName, ColumnName]]]:
+        """Each column that compares two others, with its feature and the two."""
+        for feature in self.features:
+            if isinstance(feature, Ratio | Trend):
+                for name, parts in feature.parts.items():
+                    yield feature, name, parts
+
+
+@dataclass(frozen=True)
+class FeatureService:
+    """A named set of features, such as those of one model: whole views, single columns, or both.
+
+    `features` are names of views, or of columns such as 'debit_amount_sum_90d'.
+    """
+
+    name: str
+    features: Sequence[str] = field(kw_only=True)
+    doc: str = field(default="", kw_only=True)
+    where_defined: str = field(default="", init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where_defined", definition_place())
+        object.__setattr__(self, "features", tuple(self.features))
+        check_name("feature service", self.name, where=self.where_defined)
+        if not self.features:
+            raise InvalidDefinition(f"feature service '{self.name}' has no features ({self.where_defined}).")
+
+
+def _slug(value: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", value.lower()).strip("_")
 
 
 def _with_window(text: str, window: Window | None) -> ColumnName:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
 import sys
@@ -14,17 +15,18 @@ from typing import TypeVar
 
 from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure
 from tenure.define.feature import (
+    NUMERIC,
     Aggregate,
     Attribute,
-    ColumnName,
     Description,
+    FeatureService,
     FeatureView,
     Ratio,
     Trend,
-    Window,
 )
 from tenure.define.naming import check_name, definition_place
-from tenure.define.source import Source
+from tenure.define.source import Column, Source
+from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
 
 T = TypeVar("T")
@@ -62,6 +64,7 @@ class Project:
     sources: dict[str, Source]
     views: dict[str, FeatureView]
     churn: ChurnDefinition
+    services: dict[str, FeatureService] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -74,7 +77,9 @@ class Project:
         named = {name: text for view in self.views.values() for name, text in view.columns.items()}
         return named | {
             ColumnName("history", "share", window): Description(
-                f"Share of the {window.days} days before in which the customer was with the bank"
+                f"Share of the {window.words} before in which the customer was with the bank",
+                boundary=f"[t − {window}, t)",
+                empty="never null",
             )
             for window in self.windows
         }
@@ -82,8 +87,32 @@ class Project:
     @property
     def windows(self) -> tuple[Window, ...]:
         """Every window that an aggregate is taken over, shortest first."""
-        features = [f for view in self.views.values() for f in view.features if isinstance(f, Aggregate)]
-        return tuple(sorted({w for f in features for w in f.windows}))
+        return tuple(sorted({w for view in self.views.values() for f in view.aggregates for w in f.windows}))
+
+    def chosen(self, features: Sequence[str]) -> tuple[ColumnName, ...]:
+        """Return the columns of views, services and columns so named, each once, in the project's order.
+
+        Raises UnknownColumn for a name that is none of them.
+        """
+        columns = self.columns
+        wanted: set[ColumnName] = set()
+        for text in features:
+            if text in self.services:
+                wanted |= set(self.chosen(self.services[text].features))
+            elif text in self.views:
+                wanted |= set(self.views[text].columns)
+            else:
+                found = [name for name in columns if str(name) == text]
+                if not found:
+                    near = difflib.get_close_matches(text, [*map(str, columns), *self.views, *self.services], 3)
+                    told = f"near: {', '.join(near)}" if near else f"views: {choices(self.views)}"
+                    raise UnknownColumn(
+                        f"'{text}' is no feature column, feature view or feature service of project '{self.name}'; "
+                        f"{told}.",
+                        hint="See them with 'tenure features list'.",
+                    )
+                wanted.add(found[0])
+        return tuple(name for name in columns if name in wanted)
 
     def source(self, name: str, *, asked_by: str) -> Source:
         """Return the source so named; raise UnknownSource, naming who asked, if there is none."""
@@ -98,7 +127,7 @@ class Project:
 def load_project(folder: Path, name: str) -> Project:
     """Return the project whose sources.py, churn.py and features/*.py stand in `folder`.
 
-    Every Entity, Source, FeatureView and ChurnDefinition at the top level of those files counts.
+    Every Entity, Source, FeatureView, FeatureService and ChurnDefinition at the top level of those files counts.
     Raises MissingFile if a file is not there, InvalidDefinition if a file can't be run or a definition can't
     stand, UnknownSource or UnknownColumn if definitions don't fit each other.
     """
@@ -118,6 +147,7 @@ def load_project(folder: Path, name: str) -> Project:
         sources=_by_name(modules, Source, lambda s: s.name),
         views=_by_name(modules, FeatureView, lambda v: v.name),
         churn=_the_one(modules, ChurnDefinition, "churn.py"),
+        services=_by_name(modules, FeatureService, lambda s: s.name),
     )
     validate(project)
     return project
@@ -137,6 +167,27 @@ def validate(project: Project) -> None:
     for view in project.views.values():
         _validate_view(project, view)
     _validate_column_names(project)
+    _validate_services(project)
+
+
+def _validate_services(project: Project) -> None:
+    for service in project.services.values():
+        if service.name in project.views:
+            raise InvalidDefinition(
+                f"feature service '{service.name}' has the name of a feature view ({service.where_defined})."
+            )
+        for text in service.features:
+            if text in project.services:
+                raise InvalidDefinition(
+                    f"feature service '{service.name}' names the service '{text}' ({service.where_defined}); allowed: "
+                    "views and columns."
+                )
+        try:
+            project.chosen(service.features)
+        except UnknownColumn as error:
+            raise UnknownColumn(
+                f"feature service '{service.name}' ({service.where_defined}): {error.message}", hint=error.hint
+            ) from error
 
 
 def _validate_churn(project: Project) -> None:
@@ -180,16 +231,11 @@ def _validate_view(project: Project, view: FeatureView) -> None:
 
 
 def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
+    if isinstance(feature, Aggregate) and feature.by:
+        _validate_by(feature, source)
     if not feature.of:
         return
-    try:
-        column = source.column(feature.of)
-    except UnknownColumn as error:
-        raise UnknownColumn(
-            f"feature '{feature.name}' reads '{feature.of}' of source '{source.name}'; columns: "
-            f"{choices(c.name for c in source.columns)} ({feature.where_defined}).",
-            hint="Run 'tenure check'.",
-        ) from error
+    column = _read_column(feature, source, feature.of)
     if feature.of == source.ends:
         raise InvalidDefinition(
             f"feature '{feature.name}' reads '{feature.of}', the end time of source '{source.name}' "
@@ -203,13 +249,38 @@ def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
     _validate_type(feature, column.type)
 
 
+def _read_column(feature: Attribute | Aggregate, source: Source, name: str) -> Column:
+    try:
+        return source.column(name)
+    except UnknownColumn as error:
+        raise UnknownColumn(
+            f"feature '{feature.name}' reads '{name}' of source '{source.name}'; columns: "
+            f"{choices(c.name for c in source.columns)} ({feature.where_defined}).",
+            hint="Run 'tenure check'.",
+        ) from error
+
+
+def _validate_by(feature: Aggregate, source: Source) -> None:
+    column = _read_column(feature, source, feature.by)
+    if column.type != "string" or column.role == "pii":
+        raise InvalidDefinition(
+            f"feature '{feature.name}' is made by '{feature.by}', a {column.type} of role {column.role} "
+            f"({feature.where_defined}); allowed: a string that is not PII."
+        )
+
+
 def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:
-    wanted: set[str] | None
+    wanted: set[str] | None = None
     if isinstance(feature, Attribute):
         times = {"date", "timestamp"}
-        wanted = times if feature.how != "value" else {"string", "integer", "decimal", "float", "boolean"}
-    else:
-        wanted = {"integer", "decimal", "float"} if set(feature.hows) & {"sum", "mean", "min", "max", "std"} else None
+        values = {"string", "integer", "decimal", "float", "boolean"}
+        wanted = {"value": values, "is_known": values | times}.get(feature.how, times)
+    elif set(feature.hows) & NUMERIC:
+        wanted = {"integer", "decimal", "float"}
+    elif set(feature.hows) & {"mode", "entropy"}:
+        wanted = {"string"}
+    elif set(feature.hows) & {"first", "last"}:
+        wanted = {"string", "integer", "decimal", "float", "boolean"}
     if wanted and kind not in wanted:
         raise InvalidDefinition(
             f"feature '{feature.name}' can't read '{feature.of}', a {kind} ({feature.where_defined}); "

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tenure.define.feature import ColumnName, Description
+from tenure.define.feature import Description
+from tenure.define.window import ColumnName
 from tenure.errors import InvalidDefinition
 from tenure.insight.cells import Floats, Wording
 

@@ -30,8 +30,8 @@ from tenure.errors import (
     LabelError,
     MissingTable,
 )
+from tenure.pipeline.backfill import build_features
 from tenure.pipeline.work import Outcome, Work, fingerprint
-from tenure.tables import features as features_table
 from tenure.tables import labels as labels_table
 from tenure.tables import snapshots as snapshots_table
 from tenure.tables import splits as splits_table
@@ -259,7 +259,7 @@ def calendar(work: Work) -> Calendar:
             f"({today}): the end of the data can't be told from them.",
             hint="Mend the rows, or set [data] end in tenure.toml to the first day that the data do not cover.",
         )
-    longest = max((w.days for w in work.project.windows), default=0)
+    longest = max((w.most_days for w in work.project.windows), default=0)
     section = work.config.snapshots
     plan = SnapshotPlan(
         every=section.every,
@@ -312,7 +312,7 @@ def snapshots(work: Work) -> Outcome:
 def features(work: Work) -> Outcome:
     """Build the features table."""
     outcome = Outcome()
-    work.build(features_table.features(work.project, work.dialect, calendar(work).dates), outcome)
+    build_features(work, calendar(work).dates, outcome)
     outcome.message = f"{len(work.project.columns)} columns"
     return outcome
 

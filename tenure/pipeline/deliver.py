@@ -91,7 +91,7 @@ def _page(work: Work, rows: pd.DataFrame) -> str:
             keys=project.entity.keys,
             data_end=calendar(work).data_end,
             churn=project.churn,
-            longest_window=max((w.days for w in project.windows), default=0),
+            longest_window=max((w.most_days for w in project.windows), default=0),
             descriptions={str(name): text.text for name, text in project.columns.items()},
             personal=_personal(work),
             costs=Costs(**work.config.value.model_dump()),

@@ -16,10 +16,17 @@ from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
 from tenure.sql import DIALECTS, Dialect, Select
 from tenure.store.runs import last_runs
-from tenure.tables import features, labels, snapshots, splits, staging, training_set
+from tenure.tables import labels, snapshots, splits, staging, training_set
+from tenure.tables.features import FeatureSteps
 
 #: Stages that SQL makes; the others train, score and explain in Python.
 SQL_STAGES = ("staging", "snapshots", "features", "labels", "splits", "training_set")
+
+#: How a relation that is computed once and held is printed.
+_HOLD: dict[Dialect, str] = {
+    "duckdb": "CREATE OR REPLACE TEMP TABLE {} AS\n{}",
+    "spark": "CREATE OR REPLACE TEMPORARY VIEW {} AS\n{}",
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,9 @@ def _compiled(
     if stage == "snapshots":
         return [snapshots.snapshots(project, dialect, dates)]
     if stage == "features":
-        return [features.features(project, dialect, dates)]
+        steps = FeatureSteps(project, dialect, dates)
+        held = [replace(s, text=_HOLD[dialect].format(s.table, s.text)) for s in (*steps.held, *steps.bands())]
+        return [*held, steps.final()]
     if stage == "labels":
         return [labels.generate_churn_label(project, dialect, dates, data_end)]
     if stage == "splits":

@@ -154,11 +154,20 @@ class Work:
 
     def write(self, select: Select, table: str, made_of: str) -> tuple[TableVersion, list[CheckResult]]:
         """Write a SELECT's rows as a table of the lake, checked against its contract first."""
-        contract = self.contracts.get(select.table)
-        partition_by = contract.partition_by if contract else ()
         self.lake.sweep(table)
         schema = self.engine.schema(select.text)
-        files = self.engine.write(select.text, self.lake.path(table), partition_by)
+        files = self.engine.write(select.text, self.lake.path(table), self.partition_by(select.table))
+        return self.commit(select.table, table, files, schema, made_of)
+
+    def partition_by(self, name: str) -> tuple[str, ...]:
+        """Return the columns that a table is partitioned by."""
+        return self.contracts[name].partition_by if name in self.contracts else ()
+
+    def commit(
+        self, name: str, table: str, files: Sequence[Path], schema: pa.Schema, made_of: str
+    ) -> tuple[TableVersion, list[CheckResult]]:
+        """Make files the table's content; raise CheckFailed, with the files removed, if they break contract `name`."""
+        contract, partition_by = self.contracts.get(name), self.partition_by(name)
         checks: list[CheckResult] = []
         try:
             if contract:

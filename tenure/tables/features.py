@@ -5,282 +5,330 @@
     └─────── seen by the 90-day window ──────────────┘
                                 └─ by the 30-day one ─┘
 
-Each source is read once: its rows meet the snapshots that may see them (`<source>_seen`), are summed up per
-customer and snapshot (`<source>_summed`), and join the snapshots, so one row in is one row out.
+Each source is read once, into tiles (`tiles.py`); tiles are merged into bands between the windows' starts (`bands.py`);
+a window is the bands inside it, and the final SELECT puts them side by side: one row in is one row out.
 Sums are exact decimals until the last step, so engines and runs agree to the last bit (but of `float` columns).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
-from tenure.define.feature import Aggregate, Attribute, ColumnName, Ratio, Trend, Window
+from tenure.define.feature import ALL_HISTORY, Aggregate, Attribute, FeatureView, Ratio
 from tenure.define.project import Project
 from tenure.define.source import Source
-from tenure.sql import Dialect, Select, column_list, condition, op, with_ctes
-from tenure.tables.visible import dates_relation, days_before, qualified, readable_columns, same, visible_at, within
+from tenure.define.window import ColumnName, Window
+from tenure.sql import Dialect, Select, column_list, op, with_ctes
+from tenure.tables.bands import Family, bands, cover, distinct, distinct_name, months_of
+from tenure.tables.grid import Grid
+from tenure.tables.partials import Partial, Readings
+from tenure.tables.tiles import tiles
+from tenure.tables.visible import days_before, qualified, same, visible_at
+
+T = TypeVar("T")
+
+#: The relation that numbers the customers; ranges of numbers bound the memory of a step.
+NUMBERS = "customer_numbers"
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What one source contributes: its CTEs, the relation to join, and each column's expression over it."""
+    """What one source contributes: CTEs, the relations to join by `ck`, and each column's expression over them."""
 
     ctes: tuple[tuple[str, str, str], ...]
-    relation: str
+    relations: tuple[tuple[str, str], ...]
     columns: dict[ColumnName, str]
 
 
-def features(project: Project, dialect: Dialect, dates: Sequence[date]) -> Select:
-    """Return one row per row of snapshots, in its order, with every feature column of the project."""
-    parts = [part for name in project.sources for part in _parts(project, name, dialect)]
-    keys = project.entity.keys
-    row = (*keys, "snapshot_date")
-    texts = project.columns
-    measured = {name: expression for part in parts for name, expression in part.columns.items()}
-    measured |= _history_shares(project)
-    joins = "\n".join(f"LEFT JOIN {p.relation}\n  ON {same(row, p.relation, 's')}" for p in parts)
-    measured_body = (
-        f"SELECT\n{column_list([qualified(row, 's'), *(f'{e} AS {n}' for n, e in measured.items())])}\n"
-        f"FROM snapshots AS s\n{joins}"
-    )
-    compared = _compared(project)
-    final_columns = [
-        (f"{compared[n]} AS {n}" if n in compared else str(n), f"{d.text}{f' [{d.unit}]' if d.unit else ''}")
-        for n, d in texts.items()
-    ]
-    ctes = [
-        (
-            "dates",
-            "snapshot dates and the instant each begins",
-            dates_relation(("snapshot_date", "t"), [(d, d) for d in dates]),
-        ),
-        *(cte for part in parts for cte in part.ctes),
-        ("measured", "every snapshot row with what each source says of it", measured_body),
-    ]
-    final = f"SELECT\n{column_list([*row, *final_columns])}\nFROM measured\nORDER BY snapshot_date, {', '.join(keys)}"
-    reads = ("snapshots", *dict.fromkeys(view.source for view in project.views.values()))
-    return Select("features", with_ctes(ctes, final), reads)
+class FeatureSteps:
+    """How the features of the snapshots at `dates` are made: relations to hold once, then customers range by range.
+
+    A range is a SQL condition on the customer's number, such as 'BETWEEN 0 AND 999'; ranges bound the memory.
+    """
+
+    def __init__(self, project: Project, dialect: Dialect, dates: Sequence[date]) -> None:
+        self.project, self.dialect = project, dialect
+        self.keys = project.entity.keys
+        self._aggregates = {
+            name: those
+            for name in project.sources
+            if (those := [f for v in project.views.values() if v.source == name for f in v.aggregates])
+        }
+        self._readings = {n: Readings(project.sources[n], those, dialect) for n, those in self._aggregates.items()}
+        self.grid = Grid(tuple(sorted(dates)), project.windows)
+        self._families = [family for name in self._aggregates for family in self._families_of(name)]
+
+    @property
+    def held(self) -> list[Select]:
+        """The relations that every range reads: dates and intervals, the customers' numbers, tiles and covers."""
+        tiled = [self._tiles(name) for name in self._aggregates if self._partials(name)]
+        return [*self.grid.relations(self.dialect), self._numbers(), *tiled, *(cover(f) for f in self._families)]
+
+    def bands(self, customers: str = ">= 0") -> list[Select]:
+        """Return the bands of each source and unit of windows, to be held while the range's final SELECT runs."""
+        return [
+            Select(f.relation, bands(f, self.grid, self.dialect, customers), (f"{f.source}_tiles", f.cover))
+            for f in self._families
+            if f.partials or f.streaks
+        ]
+
+    def final(self, customers: str = ">= 0") -> Select:
+        """Return one row per row of snapshots with every feature column of the project."""
+        parts = [part for name in self.project.sources for part in self._parts(name, customers)]
+        row = (*self.keys, "snapshot_date")
+        measured = {name: expression for part in parts for name, expression in part.columns.items()}
+        measured |= {ColumnName("history", "share", w): _history_share(w, self.dialect) for w in self.project.windows}
+        joins = [f"LEFT JOIN {text} AS {name}\n  ON {name}.ck = s.ck" for p in parts for name, text in p.relations]
+        columns = column_list([qualified(row, "s"), *(f"{e} AS {n}" for n, e in measured.items())])
+        ctes = [
+            ("spine", "every snapshot row with its number", self._spine(customers)),
+            *(cte for part in parts for cte in part.ctes),
+            (
+                "measured",
+                "every snapshot row with what each source says of it",
+                "\n".join([f"SELECT\n{columns}\nFROM spine AS s", *joins]),
+            ),
+        ]
+        compared = _compared(self.project)
+        told = [
+            (f"{compared[n]} AS {n}" if n in compared else str(n), f"{d.text}{f' [{d.unit}]' if d.unit else ''}")
+            for n, d in self.project.columns.items()
+        ]
+        reads = ("snapshots", *dict.fromkeys(view.source for view in self.project.views.values()))
+        return Select("features", with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured"), reads)
+
+    def _numbers(self) -> Select:
+        keys = ", ".join(self.keys)
+        text = (
+            f"-- the customers, numbered\nSELECT {keys}, ROW_NUMBER() OVER (ORDER BY {keys}) - 1 AS customer_no\n"
+            f"FROM (SELECT DISTINCT {keys} FROM snapshots) AS customers_then"
+        )
+        return Select(NUMBERS, text, ("snapshots",))
+
+    def _tiles(self, name: str) -> Select:
+        partials = self._partials(name)
+        body = tiles(self.project.sources[name], self.keys, self._readings[name], partials, self.grid, self.dialect)
+        names = [
+            "n.customer_no",
+            "t.interval_no",
+            "t.seen_from",
+            "t.seen_to",
+            "t.mixed",
+            *(f"t.{p.name}" for p in partials),
+        ]
+        text = (
+            f"SELECT\n{column_list(names)}\nFROM (\n{body}\n) AS t\nJOIN {NUMBERS} AS n\n"
+            f"  ON {same(self.keys, 'n', 't')}\nORDER BY n.customer_no, t.interval_no"
+        )
+        return Select(f"{name}_tiles", text, (name, NUMBERS))
+
+    def _partials(self, name: str) -> list[Partial]:
+        """Every partial that the source's windows and histories need, each once."""
+        readings = self._readings[name]
+        return list(
+            dict.fromkeys(
+                partial
+                for f in self._aggregates[name]
+                for how in f.hows
+                if f.windows or how in ALL_HISTORY
+                for partial in readings.needed(f, how)
+            )
+        )
+
+    def _families_of(self, name: str) -> Iterator[Family]:
+        readings = self._readings[name]
+        asked = [(f, how) for f in self._aggregates[name] for how in f.hows if how not in ALL_HISTORY]
+        for unit in ("d", "m"):
+            wanted = [(f, how) for f, how in asked if any(w.unit == unit for w in f.windows)]
+            windows = tuple(sorted({w for f, _ in wanted for w in f.windows if w.unit == unit}))
+            if not windows:
+                continue
+            plain = [p for f, how in wanted if how not in ("streak", "distinct_count") for p in readings.needed(f, how)]
+            streaks = [p for f, how in wanted if how == "streak" for p in readings.needed(f, how)]
+            sets = [readings.values(f) for f, how in wanted if how == "distinct_count"]
+            yield Family(name, windows, _once(plain), _once(streaks), _once(sets))
+
+    def _spine(self, customers: str) -> str:
+        columns = [qualified((*self.keys, "snapshot_date", "tenure_days"), "s"), f"{self._ck} AS ck"]
+        columns += [f"d.start_{w}" for w in self.project.windows]
+        return (
+            f"SELECT\n{column_list(columns)}\nFROM snapshots AS s\nJOIN dates AS d\n"
+            f"  ON d.snapshot_date = s.snapshot_date\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 's')}\n"
+            f"WHERE n.customer_no {customers}"
+        )
+
+    @property
+    def _ck(self) -> str:
+        return f"(n.customer_no * {len(self.grid.dates)} + d.snapshot_no)"
+
+    def _parts(self, name: str, customers: str) -> Iterator[_Part]:
+        for view in self.project.views.values():
+            if view.source == name and view.attributes:
+                yield self._described(view, customers)
+        for family in self._families:
+            if family.source == name:
+                yield self._windowed(family, customers)
+        if name in self._aggregates:
+            yield from self._open(name, customers)
+            yield from self._of_all_history(name, customers)
+
+    def _described(self, view: FeatureView, customers: str) -> _Part:
+        """The customer's own row as known before t."""
+        relation, source = f"{view.name}_then", self.project.sources[view.source]
+        read = dict.fromkeys(a.of for a in view.attributes)
+        fresh = f"\n  AND r.known_time >= {days_before('d.t', view.ttl)}" if view.ttl else ""
+        body = (
+            f"SELECT {self._ck} AS ck, {qualified(tuple(read), 'r')}\nFROM {source.name} AS r\n"
+            f"JOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n  ON {visible_at('d.t')}{fresh}\n"
+            f"WHERE n.customer_no {customers}"
+        )
+        columns = {ColumnName(a.name): reading(source, a, relation, self.dialect) for a in view.attributes}
+        comment = f"{source.name} as known before t" + (f", at most {view.ttl} days old" if view.ttl else "")
+        return _Part(((relation, comment, body),), ((relation, relation),), columns)
+
+    def _windowed(self, family: Family, customers: str) -> _Part:
+        """Each window out of its bands."""
+        readings, dialect = self._readings[family.source], self.dialect
+        ctes = tuple(distinct(family, values, self.grid, dialect, customers) for values in family.sets)
+        read = ", ".join(_once([*(p.name for p in family.partials), *(months_of(p).name for p in family.streaks)]))
+        count = len(family.windows)
+        number = op("whole_division", dialect, "band_key", str(count))
+        relations = [(name, name) for name, _, _ in ctes]
+        if read:
+            relations += [
+                (
+                    family.alias(band),
+                    f"(SELECT {number} AS ck, {read} FROM {family.relation} WHERE band_key % {count} = {band})",
+                )
+                for band in range(count)
+            ]
+        columns = {}
+        for feature in self._aggregates[family.source]:
+            for how in feature.hows:
+                for window in feature.windows:
+                    if how not in ALL_HISTORY and window in family.windows:
+                        name = ColumnName(feature.name, how, window)
+                        columns[name] = self._over(feature, how, family, window, readings)
+        return _Part(ctes, tuple(relations), columns)
+
+    def _over(self, feature: Aggregate, how: str, family: Family, window: Window, readings: Readings) -> str:
+        dialect, aliases = self.dialect, family.aliases(window)
+        if how == "distinct_count":
+            return f"COALESCE({distinct_name(family, readings.values(feature))}.values_{window}, 0)"
+        if how == "streak":
+            (count,) = readings.needed(feature, how)
+            mask = months_of(count).combined(aliases, dialect)
+            return op("bits", dialect, f"({mask} & ~({mask} + 1))")
+        return readings.aggregated(feature, how, lambda partial: partial.combined(aliases, dialect))
+
+    def _open(self, name: str, customers: str) -> Iterator[_Part]:
+        """Rows that had begun and not ended before t."""
+        source, readings = self.project.sources[name], self._readings[name]
+        wanted = [(f, how) for f in self._aggregates[name] if not f.windows for how in f.hows if how not in ALL_HISTORY]
+        if not wanted:
+            return
+        relation = f"{name}_open"
+        sums: dict[str, str] = {}
+        columns = {}
+        for feature, how in wanted:
+            if how == "distinct_count":
+                values = f"COUNT(DISTINCT {readings.row_value(Partial(readings.values(feature), 'set'))})"
+                label = f"{readings.values(feature).label}__distinct"
+                sums[label] = f"{values} AS {label}"
+                columns[ColumnName(feature.name, how)] = f"COALESCE({relation}.{label}, 0)"
+                continue
+            for p in readings.needed(feature, how):
+                sums[p.name] = f"{p.of_rows(readings.row_value(p), self.dialect)} AS {p.name}"
+            columns[ColumnName(feature.name, how)] = readings.aggregated(
+                feature, how, lambda partial: f"{relation}.{partial.name}"
+            )
+        not_ended = f"\n  AND (r.{source.ends} IS NULL OR r.{source.ends} >= d.t)" if source.ends else ""
+        body = (
+            f"SELECT\n{column_list([f'{self._ck} AS ck', *sums.values()])}\nFROM {name} AS r\nJOIN {NUMBERS} AS n\n"
+            f"  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n"
+            f"  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}\n"
+            f"WHERE n.customer_no {customers}\nGROUP BY {self._ck}"
+        )
+        comment = f"{name} that had begun and not ended before t, summed up per customer"
+        yield _Part(((relation, comment, body),), ((relation, relation),), columns)
+
+    def _of_all_history(self, name: str, customers: str) -> Iterator[_Part]:
+        """The newest and oldest event of all history."""
+        readings = self._readings[name]
+        wanted = [(f, how) for f in self._aggregates[name] for how in f.hows if how in ALL_HISTORY]
+        if not wanted:
+            return
+        relation = f"{name}_history"
+        partials = list(dict.fromkeys(p for f, how in wanted for p in readings.needed(f, how)))
+        merged = [f"{p.of_tiles(self.dialect)} AS {p.name}" for p in partials]
+        once = (
+            f"SELECT\n{column_list(['t.customer_no', 'i.seen_by', 't.seen_from', 't.seen_to', *merged])}\n"
+            f"FROM {name}_tiles AS t\nJOIN intervals AS i\n  ON i.interval_no = t.interval_no\n"
+            f"WHERE t.customer_no {customers}\nGROUP BY t.customer_no, i.seen_by, t.seen_from, t.seen_to"
+        )
+        ck = f"t.customer_no * {len(self.grid.dates)} + l.snapshot_no"
+        body = (
+            f"SELECT\n{column_list([f'{ck} AS ck', *merged])}\nFROM {relation}_once AS t\nJOIN (\n"
+            "    SELECT s.snapshot_date AS seen_by, d.snapshot_no, d.snapshot_date\n    FROM dates AS s\n"
+            "    JOIN dates AS d\n      ON d.snapshot_date >= s.snapshot_date\n) AS l\n  ON l.seen_by = t.seen_by\n"
+            "  AND (t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)\n"
+            f"  AND (t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)\nGROUP BY {ck}"
+        )
+        columns = {
+            ColumnName(feature.name, how): op(
+                "days_between",
+                self.dialect,
+                f"CAST({relation}.{readings.needed(feature, how)[0].name} AS DATE)",
+                "s.snapshot_date",
+            )
+            for feature, how in wanted
+        }
+        ctes = (
+            (f"{relation}_once", f"the newest and first of {name} between two snapshots", once),
+            (relation, f"the newest and first of {name} of all history known before t", body),
+        )
+        yield _Part(ctes, ((relation, relation),), columns)
 
 
-def _parts(project: Project, name: str, dialect: Dialect) -> list[_Part]:
-    found = [f for view in project.views.values() if view.source == name for f in view.features]
-    source = project.sources[name]
-    attributes = [f for f in found if isinstance(f, Attribute)]
-    aggregates = [f for f in found if isinstance(f, Aggregate)]
-    makers: list[tuple[Callable[..., _Part], list[tuple[Aggregate, str]]]] = [
-        (_summed, [(f, how) for f in aggregates for how in f.hows if f.windows and how != "days_since_last"]),
-        (
-            _open,
-            [(f, how) for f in aggregates for how in f.hows if not f.windows and how != "days_since_last"],
-        ),
-        (_newest, [(f, how) for f in aggregates for how in f.hows if how == "days_since_last"]),
-    ]
-    parts = [make(project, source, wanted, dialect) for make, wanted in makers if wanted]
-    return [*([_described(project, source, attributes, dialect)] if attributes else []), *parts]
+def _once(those: Sequence[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(those))
 
 
-def _described(project: Project, source: Source, attributes: Sequence[Attribute], dialect: Dialect) -> _Part:
-    """The customer's own row as known before t."""
-    relation = f"{source.name}_then"
-    keys = project.entity.keys
-    read = dict.fromkeys(a.of for a in attributes if a.of not in keys)
-    body = (
-        f"SELECT {qualified((*keys, *read), 'r')}, d.snapshot_date\nFROM {source.name} AS r\n"
-        f"JOIN dates AS d\n  ON {visible_at('d.t')}"
-    )
-    columns = {ColumnName(a.name): _reading(source, a, relation, dialect) for a in attributes}
-    return _Part(((relation, f"{source.name} as known before t", body),), relation, columns)
-
-
-def _reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect) -> str:
+def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect, t: str = "s.snapshot_date") -> str:
+    """Return an attribute's expression over the customer's row in `relation`, as of the day `t`."""
     value, day = f"{relation}.{attribute.of}", f"CAST({relation}.{attribute.of} AS DATE)"
+    if attribute.how == "is_known":
+        return f"({value} IS NOT NULL)"
     if attribute.how == "days_since":
-        return op("days_between", dialect, day, "s.snapshot_date")
+        return op("days_between", dialect, day, t)
     if attribute.how == "years_since":
-        before_birthday = f"MONTH(s.snapshot_date) * 100 + DAY(s.snapshot_date) < MONTH({day}) * 100 + DAY({day})"
-        years = f"YEAR(s.snapshot_date) - YEAR({day}) - CASE WHEN {before_birthday} THEN 1 ELSE 0 END"
-        return f"CAST({years} AS BIGINT)"
+        before_birthday = f"MONTH({t}) * 100 + DAY({t}) < MONTH({day}) * 100 + DAY({day})"
+        return f"CAST(YEAR({t}) - YEAR({day}) - CASE WHEN {before_birthday} THEN 1 ELSE 0 END AS BIGINT)"
     return f"CAST({value} AS DOUBLE)" if source.column(attribute.of).type == "decimal" else value
 
 
-def _summed(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, str]], dialect: Dialect) -> _Part:
-    """Rows inside the windows, each window's share of them summed up."""
-    windows = sorted({w for f, _ in wanted for w in f.windows})
-    longest = windows[-1]
-    seen, summed = f"{source.name}_seen", f"{source.name}_summed"
-    values = _values(source, wanted, dialect)
-    flags = [f"r.event_time >= {days_before('d.t', w.days)} AS in_{w}" for w in windows[:-1]]
-    seen_body = (
-        f"SELECT\n{column_list([qualified(project.entity.keys, 'r'), 'd.snapshot_date', *flags, *values.values()])}\n"
-        f"FROM {source.name} AS r\nJOIN dates AS d\n"
-        f"  ON {within(days_before('d.t', longest.days), 'd.t')}\n  AND {visible_at('d.t')}"
-    )
-    sums: dict[str, str] = {}
-    columns: dict[ColumnName, str] = {}
-    for feature, how in wanted:
-        for window in feature.windows:
-            value = _value_name(feature, values)
-            inside = value if window == longest else f"CASE WHEN in_{window} THEN {value} END"
-            columns[ColumnName(feature.name, how, window)] = _aggregated(
-                how, _type_of(source, feature), value, inside, f"_{window}", sums, summed
-            )
-    summed_body = _grouped(project, sums, seen)
-    return _Part(
-        (
-            (
-                seen,
-                f"{source.name} at every snapshot that may read them: known before t, at most {longest.days} days old",
-                seen_body,
-            ),
-            (summed, f"{source.name} summed up per customer and snapshot", summed_body),
-        ),
-        summed,
-        columns,
-    )
-
-
-def _open(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, str]], dialect: Dialect) -> _Part:
-    """Rows that had begun and not ended before t."""
-    relation, summed = f"{source.name}_open", f"{source.name}_open_summed"
-    values = _values(source, wanted, dialect)
-    not_ended = f"\n  AND (r.{source.ends} IS NULL OR r.{source.ends} >= d.t)" if source.ends else ""
-    body = (
-        f"SELECT\n{column_list([qualified(project.entity.keys, 'r'), 'd.snapshot_date', *values.values()])}\n"
-        f"FROM {source.name} AS r\nJOIN dates AS d\n  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}"
-    )
-    sums: dict[str, str] = {}
-    columns = {}
-    for feature, how in wanted:
-        value = _value_name(feature, values)
-        columns[ColumnName(feature.name, how)] = _aggregated(
-            how, _type_of(source, feature), value, value, "", sums, summed
-        )
-    return _Part(
-        (
-            (relation, f"{source.name} that had begun and not ended before t", body),
-            (summed, f"{source.name} open at t, summed up per customer", _grouped(project, sums, relation)),
-        ),
-        summed,
-        columns,
-    )
-
-
-def _newest(project: Project, source: Source, wanted: Sequence[tuple[Aggregate, str]], dialect: Dialect) -> _Part:
-    """The newest event of all history known before t."""
-    relation = f"{source.name}_newest"
-    values = _values(source, wanted, dialect, time=True)
-    newest = {
-        feature: f"MAX({values[_value_key(feature)].rsplit(' AS ', 1)[0]}) AS newest_{number}"
-        for number, (feature, _) in enumerate(wanted)
-    }
-    body = (
-        f"SELECT {qualified(project.entity.keys, 'r')}, d.snapshot_date,\n    "
-        + ",\n    ".join(newest.values())
-        + f"\nFROM {source.name} AS r\nJOIN dates AS d\n  ON r.event_time < d.t\n  AND {visible_at('d.t')}\n"
-        f"GROUP BY {qualified(project.entity.keys, 'r')}, d.snapshot_date"
-    )
-    columns = {
-        ColumnName(feature.name, how): op(
-            "days_between", dialect, f"CAST({relation}.newest_{number} AS DATE)", "s.snapshot_date"
-        )
-        for number, (feature, how) in enumerate(wanted)
-    }
-    return _Part(((relation, f"the newest of {source.name} known before t", body),), relation, columns)
-
-
-def _value_key(feature: Aggregate) -> tuple[str, str]:
-    return feature.where, feature.of
-
-
-def _values(
-    source: Source, wanted: Sequence[tuple[Aggregate, str]], dialect: Dialect, *, time: bool = False
-) -> dict[tuple[str, str], str]:
-    """Each distinct (where, column) once: the value where the condition holds, else null."""
-    names = readable_columns(source)
-    values: dict[tuple[str, str], str] = {}
-    # Aliases stand beside the keys and the window flags, whose names they must not take.
-    taken = {*(c.name for c in source.columns), "snapshot_date"}
-    for feature, _ in wanted:
-        key = _value_key(feature)
-        if key in values:
-            continue
-        label = feature.name if feature.name not in taken else f"{feature.name}__{len(values)}"
-        taken.add(label)
-        asked_by = f"feature '{feature.name}' ({feature.where_defined})"
-        value = "r.event_time" if time else f"r.{feature.of}" if feature.of else "1"
-        tests = [condition(feature.where, names, dialect, relation="r", asked_by=asked_by)] if feature.where else []
-        if time and feature.of:
-            tests.append(f"r.{feature.of} IS NOT NULL")
-        value = f"CASE WHEN {' AND '.join(f'({test})' for test in tests)} THEN {value} END" if tests else value
-        values[key] = f"{value} AS {label}"
-    return values
-
-
-def _value_name(feature: Aggregate, values: dict[tuple[str, str], str]) -> str:
-    return values[_value_key(feature)].rsplit(" AS ", 1)[1]
-
-
-def _type_of(source: Source, feature: Aggregate) -> str:
-    return source.column(feature.of).type if feature.of else "integer"
-
-
-def _aggregated(how: str, type_: str, value: str, inside: str, suffix: str, sums: dict[str, str], relation: str) -> str:
-    """Add the sums that `how` needs to `sums` (name → expression); return the column's expression over them."""
-
-    def needed(kind: str, expression: str) -> str:
-        name = f"{value}__{kind}{suffix}"
-        sums[name] = f"{expression} AS {name}"
-        return f"{relation}.{name}"
-
-    if how == "count":
-        return f"COALESCE({needed('count', f'COUNT({inside})')}, 0)"
-    if how in ("min", "max"):
-        return f"CAST({needed(how, f'{how.upper()}({inside})')} AS DOUBLE)"
-    total = f"CAST({needed('sum', f'SUM({inside})')} AS DOUBLE)"
-    if how == "sum":
-        return f"COALESCE({total}, 0)"
-    rows = needed("count", f"COUNT({inside})")
-    if how == "mean":
-        return f"{total} / NULLIF({rows}, 0)"
-    if type_ == "float":
-        return needed("std", f"STDDEV_SAMP({inside})")
-    # Exact until the root: n·Σx² and (Σx)² are far larger than their difference, which doubles would round away.
-    exact = f"CAST({inside} AS DECIMAL(18, 2))"
-    squares, exact_total = needed("squares", f"SUM({exact} * {exact})"), needed("exact_sum", f"SUM({exact})")
-    spread = f"CAST({rows} * {squares} - {exact_total} * {exact_total} AS DOUBLE)"
-    return f"CASE WHEN {rows} > 1 THEN SQRT({spread} / {rows} / ({rows} - 1)) END"
-
-
-def _grouped(project: Project, sums: dict[str, str], relation: str) -> str:
-    row = ", ".join((*project.entity.keys, "snapshot_date"))
-    return f"SELECT\n{column_list([row, *sums.values()])}\nFROM {relation}\nGROUP BY {row}"
-
-
-def _history_shares(project: Project) -> dict[ColumnName, str]:
+def _history_share(window: Window, dialect: Dialect) -> str:
     """Tells 'too young for the window' from 'no activity in it'."""
-    return {
-        ColumnName("history", "share", w): f"CAST(LEAST({w.days}, s.tenure_days) AS DOUBLE) / {w.days}"
-        for w in project.windows
-    }
+    span = op("days_between", dialect, f"s.start_{window}", "s.snapshot_date")
+    return f"CAST(LEAST({span}, s.tenure_days) AS DOUBLE) / {span}"
 
 
 def _compared(project: Project) -> dict[ColumnName, str]:
     """The expressions of ratios and trends over the measured columns."""
     expressions: dict[ColumnName, str] = {}
     for view in project.views.values():
-        for feature in view.features:
-            if isinstance(feature, Ratio):
-                for name, (top, bottom) in feature.parts.items():
-                    expressions[name] = f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)"
-            elif isinstance(feature, Trend):
-                for name, (short, long) in feature.parts.items():
-                    expressions[name] = f"{_per_day(short)} / NULLIF({_per_day(long)}, 0)"
+        for feature, name, (top, bottom) in view.comparisons:
+            expressions[name] = (
+                f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)"
+                if isinstance(feature, Ratio)
+                else f"{_per_day(top)} / NULLIF({_per_day(bottom)}, 0)"
+            )
     return expressions
 
 
 def _per_day(name: ColumnName) -> str:
-    window = name.window or Window(1)
-    per_day = f" / {window.days}" if name.aggregate in ("count", "sum") else ""
-    return f"(CAST({name} AS DOUBLE){per_day})"
+    per = f" / {name.window.length}" if name.window and name.aggregate in ("count", "sum") else ""
+    return f"(CAST({name} AS DOUBLE){per})"

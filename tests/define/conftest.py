@@ -60,7 +60,7 @@ churn = ChurnDefinition("closed", event=Closure(), horizon=30)
 
 FEATURES = """\
 from tenure import Aggregate, Attribute, FeatureView, Ratio, Trend, days
-from tenure.define.feature import Window
+from tenure.define.window import Window
 
 described = FeatureView("described", source="customers", features=[
     Attribute("region", of="region", doc="Region"),

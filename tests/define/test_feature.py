@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure import Aggregate, Attribute, FeatureView, Ratio, Trend, days
-from tenure.define.feature import AGGREGATES, ColumnName, Window
+from tenure import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend, days, months
 from tenure.define.naming import RESERVED_COLUMNS, RESERVED_WORDS
+from tenure.define.window import AGGREGATES, ColumnName, Window
 from tenure.errors import InvalidDefinition
 
 HERE = "define/test_feature.py:"
 names = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True).filter(
     lambda name: name not in RESERVED_WORDS | RESERVED_COLUMNS
 )
-windows = st.builds(Window, st.integers(1, 3660))
-hows = st.sampled_from(["count", "sum", "mean", "min", "max", "std", "days_since_last"])
-pieces = ["", *"a debit sum count days_since_last ratio over 30d 90d 0d 030d 9999d 1٣d".split()]
+day_windows = st.builds(Window, st.integers(1, 3660))
+windows = day_windows | st.builds(Window, st.integers(1, 120), st.just("m"))
+hows = st.sampled_from(["count", "sum", "mean", "min", "max", "std", "distinct_count", "days_since_last"])
+pieces = ["", *"a debit sum count days_since_last last ratio over 30d 90d 3m 0d 030d 9999d 999m 1٣d".split()]
 
 
 @given(names, st.sets(hows, min_size=1), st.lists(windows, max_size=4))
@@ -28,7 +31,7 @@ def test_every_name_that_an_aggregate_makes_parses_back(name, hows, windows):
     assert len({str(column) for column in made}) == per_window + ("days_since_last" in hows)
 
 
-@given(names, hows.filter(lambda how: how != "days_since_last"), st.sets(windows, min_size=2, max_size=2))
+@given(names, hows.filter(lambda how: how != "days_since_last"), st.sets(day_windows, min_size=2, max_size=2))
 def test_every_name_that_a_ratio_or_a_trend_makes_parses_back(name, how, pair):
     short, long = sorted(pair)
     part = f"{name}_{how}"
@@ -109,6 +112,83 @@ def test_a_recency_takes_no_window_and_the_rest_of_its_definition_does():
     assert [str(column) for column in aggregate.columns] == ["login_count_30d", "login_days_since_last"]
 
 
+def aggregate(**settings):
+    return lambda: Aggregate("way", of="channel", doc="Channel", **settings)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (aggregate(how="last"), "feature 'way' takes a last over no window"),
+        (aggregate(how="streak", windows=days(30)), "feature 'way' counts a streak of months over 30d"),
+        (aggregate(how="mode", windows=days(30)), "feature 'way' takes the mode of 'channel' and lists no values"),
+        (aggregate(how="count", by="channel"), "feature 'way' is made by 'channel' and lists no values"),
+        (aggregate(how="count", values=("a",)), "feature 'way' lists values that nothing reads"),
+        (aggregate(how="count", by="channel", values=("it's",)), "feature 'way' lists the value \"it's\""),
+        (aggregate(how="mode", values=("other",), windows=days(30)), "feature 'way' lists the value 'other'"),
+        (aggregate(how="count", by="channel", values=("A b", "a-b")), "lists values that make the same column name"),
+        (
+            lambda: Trend("way_count", short=Window(1, "m"), long=Window(90), doc="x"),
+            "trend of 'way_count' compares 1m with 90d",
+        ),
+        (
+            lambda: FeatureView("v", source="s", ttl=3, features=[Aggregate("way", how="count", doc="x")]),
+            "feature view 'v' has ttl=3",
+        ),
+        (lambda: FeatureService("s", features=[]), "feature service 's' has no features"),
+        (lambda: Window(1, "w"), "a window can't be in 'w'"),
+        (lambda: months(121), "a window of 121 months is not allowed"),
+    ],
+)
+def test_what_an_aggregate_needs_is_told(make, told):
+    with pytest.raises(InvalidDefinition) as caught:
+        make()
+    assert told in caught.value.message
+    assert HERE in caught.value.message
+
+
+def test_by_makes_the_columns_of_every_value():
+    spent = Aggregate("spent", of="amount", how=("sum", "count"), by="kind", values=("Cash", "e-pay"), doc="Spent")
+    assert [str(name) for name in spent.columns] == [
+        "spent_cash_sum",
+        "spent_cash_count",
+        "spent_e_pay_sum",
+        "spent_e_pay_count",
+    ]
+    assert [part.where for part in spent.simple] == ["kind = 'Cash'", "kind = 'e-pay'"]
+    narrowed = Aggregate("spent", how="count", by="kind", values=("cash",), where="amount > 0", doc="Spent")
+    assert [part.where for part in narrowed.simple] == ["(amount > 0) AND kind = 'cash'"]
+
+
+@pytest.mark.parametrize(
+    ("t", "length", "start"),
+    [
+        (date(2024, 3, 31), 1, date(2024, 2, 29)),
+        (date(2024, 2, 29), 1, date(2024, 1, 31)),
+        (date(2024, 2, 29), 12, date(2023, 2, 28)),
+        (date(2023, 2, 28), 12, date(2022, 2, 28)),
+        (date(2023, 2, 28), 24, date(2021, 2, 28)),
+        (date(2024, 3, 30), 1, date(2024, 2, 29)),
+        (date(2024, 1, 15), 13, date(2022, 12, 15)),
+    ],
+)
+def test_months_end_where_months_end(t, length, start):
+    assert Window(length, "m").start(t) == start
+
+
+@given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), windows)
+def test_a_window_never_spans_more_than_it_says(t, window):
+    assert 0 < (t - window.start(t)).days <= window.most_days
+
+
+def test_columns_say_what_they_read_and_what_nothing_gives():
+    made = Aggregate("amount", of="amount", how=("sum", "max"), windows=months(3), unit="USD", doc="Money").columns
+    assert [(d.boundary, d.empty) for d in made.values()] == [
+        ("event_time in [t − 3m, t), known_time < t", "0 where there are none"),
+        ("event_time in [t − 3m, t), known_time < t", "null where there are none"),
+    ]
+
+
 def test_columns_are_described_in_words_with_their_unit():
     amount = Aggregate("amount", of="amount", how=("sum", "count"), windows=days(30), unit="USD", doc="Money out")
     told = {str(name): (d.text, d.unit) for name, d in amount.columns.items()}
@@ -146,7 +226,7 @@ def made(kind, name, **settings):
         (made(Attribute, "Region", of="region", doc="x"), ["feature 'Region' is not a name"]),
         (made(Attribute, "select", of="region", doc="x"), ["feature 'select' is a reserved word"]),
         (made(Attribute, "churned", of="region", doc="x"), ["feature 'churned' is a reserved word"]),
-        (made(Aggregate, "amount", of="amount", how="median", doc="x"), ["'amount'", "how='median'", "count, sum"]),
+        (made(Aggregate, "amount", of="amount", how="middle", doc="x"), ["'amount'", "how='middle'", "count, sum"]),
         (made(Aggregate, "amount", of="amount", how="ratio", doc="x"), ["'amount'", "how='ratio'"]),
         (made(Aggregate, "amount", how="sum", doc="x"), ["feature 'amount' takes a sum of no column"]),
         (made(Aggregate, "amount", of="amount", how="sum", doc=""), ["'amount' has an empty doc"]),

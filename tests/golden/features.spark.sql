@@ -1,84 +1,242 @@
--- features
+-- dates
+CREATE OR REPLACE TEMPORARY VIEW dates AS
+-- snapshots and the starts of their windows
+SELECT snapshot_no, snapshot_date, t, start_30d, start_90d
+FROM (VALUES
+    (0, DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00', DATE '2024-01-01', DATE '2023-11-02'),
+    (1, DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', DATE '2024-01-30', DATE '2023-12-01'),
+    (2, DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', DATE '2024-03-01', DATE '2024-01-01'),
+    (3, DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00', DATE '2024-03-31', DATE '2024-01-31'),
+    (4, DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00', DATE '2024-05-01', DATE '2024-03-02'),
+    (5, DATE '2024-06-30', TIMESTAMP '2024-06-30 00:00:00', DATE '2024-05-31', DATE '2024-04-01')
+) AS dates(snapshot_no, snapshot_date, t, start_30d, start_90d);
+
+-- intervals
+CREATE OR REPLACE TEMPORARY VIEW intervals AS
+-- time between two edges, and the first snapshot that sees it
+SELECT interval_no, interval_start, interval_end, seen_by, seen_at
+FROM (VALUES
+    (0, DATE '2023-11-01', DATE '2023-11-02', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
+    (1, DATE '2023-11-02', DATE '2023-12-01', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
+    (2, DATE '2023-12-01', DATE '2024-01-01', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
+    (3, DATE '2024-01-01', DATE '2024-01-30', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
+    (4, DATE '2024-01-30', DATE '2024-01-31', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
+    (5, DATE '2024-01-31', DATE '2024-02-29', DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00'),
+    (6, DATE '2024-02-29', DATE '2024-03-01', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00'),
+    (7, DATE '2024-03-01', DATE '2024-03-02', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00'),
+    (8, DATE '2024-03-02', DATE '2024-03-31', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00'),
+    (9, DATE '2024-03-31', DATE '2024-04-01', DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00'),
+    (10, DATE '2024-04-01', DATE '2024-04-30', DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00'),
+    (11, DATE '2024-04-30', DATE '2024-05-01', DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00'),
+    (12, DATE '2024-05-01', DATE '2024-05-31', DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00'),
+    (13, DATE '2024-05-31', DATE '2024-06-30', DATE '2024-06-30', TIMESTAMP '2024-06-30 00:00:00')
+) AS cut(interval_no, interval_start, interval_end, seen_by, seen_at);
+
+-- interval_days
+CREATE OR REPLACE TEMPORARY VIEW interval_days AS
+-- every day with its interval; the first day stands for all before it
+SELECT interval_no, interval_start, seen_by, seen_at, CAST(day_start AS DATE) AS day_start
+FROM (
+    SELECT interval_no, interval_start, seen_by, seen_at, explode(sequence(interval_start, date_sub(interval_end, 1))) AS day_start
+    FROM intervals
+) AS cut;
+
+-- last_seen
+CREATE OR REPLACE TEMPORARY VIEW last_seen AS
+-- every day with the newest snapshot up to it, long ago where there is none
+SELECT d.day_start, COALESCE(MAX(t.snapshot_date), DATE '0001-01-01') AS last_seen
+FROM interval_days AS d
+LEFT JOIN dates AS t
+  ON t.snapshot_date <= d.day_start
+GROUP BY d.day_start;
+
+-- customer_numbers
+CREATE OR REPLACE TEMPORARY VIEW customer_numbers AS
+-- the customers, numbered
+SELECT customer_id, ROW_NUMBER() OVER (ORDER BY customer_id) - 1 AS customer_no
+FROM (SELECT DISTINCT customer_id FROM snapshots) AS customers_then;
+
+-- payments_tiles
+CREATE OR REPLACE TEMPORARY VIEW payments_tiles AS
+SELECT
+    n.customer_no,
+    t.interval_no,
+    t.seen_from,
+    t.seen_to,
+    t.mixed,
+    t.payment__count,
+    t.payment__newest,
+    t.amount__1__sum,
+    t.amount__1__count,
+    t.large__count
+FROM (
 WITH
--- snapshot dates and the instant each begins
-dates AS (
-    SELECT snapshot_date, t
-    FROM (VALUES
-        (DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00'),
-        (DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00'),
-        (DATE '2024-06-30', TIMESTAMP '2024-06-30 00:00:00')
-    ) AS dates(snapshot_date, t)
-),
--- customers as known before t
-customers_then AS (
-    SELECT r.customer_id, r.region, d.snapshot_date
-    FROM customers AS r
-    JOIN dates AS d
-      ON r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
-),
--- payments at every snapshot that may read them: known before t, at most 90 days old
-payments_seen AS (
+-- payments known before the first snapshot after them, never corrected
+on_time AS (
     SELECT
         r.customer_id,
-        d.snapshot_date,
-        r.event_time >= d.t - INTERVAL '30' DAY AS in_30d,
-        1 AS payment,
-        r.amount AS amount__1,
-        CASE WHEN (r.amount > 50) THEN 1 END AS large
+        i.interval_no,
+        COUNT(1) AS payment__count,
+        MAX(r.event_time) AS payment__newest,
+        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
+        COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
+        COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
     FROM payments AS r
-    JOIN dates AS d
-      ON r.event_time >= d.t - INTERVAL '90' DAY AND r.event_time < d.t
-      AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
+    JOIN interval_days AS i
+      ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
+    WHERE r.known_until IS NULL AND r.known_time < i.seen_at
+    GROUP BY r.customer_id, i.interval_no
 ),
--- payments summed up per customer and snapshot
-payments_summed AS (
+-- payments known later, or corrected
+late AS (
     SELECT
-        customer_id, snapshot_date,
-        COUNT(CASE WHEN in_30d THEN payment END) AS payment__count_30d,
-        COUNT(payment) AS payment__count_90d,
-        SUM(CASE WHEN in_30d THEN amount__1 END) AS amount__1__sum_30d,
-        SUM(amount__1) AS amount__1__sum_90d,
-        COUNT(CASE WHEN in_30d THEN amount__1 END) AS amount__1__count_30d,
-        COUNT(amount__1) AS amount__1__count_90d,
-        COUNT(large) AS large__count_90d
-    FROM payments_seen
-    GROUP BY customer_id, snapshot_date
-),
--- the newest of payments known before t
-payments_newest AS (
-    SELECT r.customer_id, d.snapshot_date,
-        MAX(r.event_time) AS newest_0
+        r.customer_id,
+        i.interval_no,
+        k.seen_by AS seen_from,
+        u.last_seen AS seen_to,
+        COUNT(1) AS payment__count,
+        MAX(r.event_time) AS payment__newest,
+        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
+        COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
+        COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
     FROM payments AS r
+    JOIN interval_days AS i
+      ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
+    JOIN interval_days AS k
+      ON k.day_start = CASE WHEN CAST(r.known_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.known_time AS DATE) END
+    LEFT JOIN last_seen AS u
+      ON u.day_start = CASE WHEN CAST(r.known_until AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.known_until AS DATE) END
+    WHERE (r.known_until IS NOT NULL OR r.known_time >= i.seen_at)
+        AND (u.last_seen IS NULL OR (u.last_seen >= k.seen_by AND u.last_seen >= i.seen_by))
+    GROUP BY r.customer_id, i.interval_no, k.seen_by, u.last_seen
+)
+SELECT o.customer_id, o.interval_no, CAST(NULL AS DATE) AS seen_from, CAST(NULL AS DATE) AS seen_to,
+    l.interval_no IS NOT NULL AS mixed, payment__count, payment__newest, amount__1__sum, amount__1__count, large__count
+FROM on_time AS o
+LEFT JOIN (
+    SELECT DISTINCT customer_id, interval_no FROM late
+) AS l
+  ON l.customer_id = o.customer_id AND l.interval_no = o.interval_no
+UNION ALL
+SELECT customer_id, interval_no, seen_from, seen_to, TRUE AS mixed, payment__count, payment__newest, amount__1__sum, amount__1__count, large__count
+FROM late
+) AS t
+JOIN customer_numbers AS n
+  ON n.customer_id = t.customer_id
+ORDER BY n.customer_no, t.interval_no;
+
+-- payments_cover_d
+CREATE OR REPLACE TEMPORARY VIEW payments_cover_d AS
+-- the intervals of each snapshot's bands
+SELECT i.interval_no, d.snapshot_no, d.snapshot_date, CASE WHEN i.interval_start >= d.start_30d THEN 0 ELSE 1 END AS band
+FROM intervals AS i
+JOIN dates AS d
+  ON i.interval_start >= d.start_90d AND i.interval_end <= d.snapshot_date;
+
+-- payments_bands_d
+CREATE OR REPLACE TEMPORARY VIEW payments_bands_d AS
+SELECT
+    band_key,
+    CAST(SUM(payment__count) AS BIGINT) AS payment__count,
+    CAST(SUM(amount__1__sum) AS DECIMAL(28, 2)) AS amount__1__sum,
+    CAST(SUM(amount__1__count) AS BIGINT) AS amount__1__count,
+    CAST(SUM(large__count) AS BIGINT) AS large__count
+FROM (
+SELECT
+    (t.customer_no * 6 + c.snapshot_no) * 2 + c.band AS band_key,
+    t.payment__count,
+    t.amount__1__sum,
+    t.amount__1__count,
+    t.large__count
+FROM payments_tiles AS t
+JOIN payments_cover_d AS c
+  ON c.interval_no = t.interval_no
+  AND (t.seen_from IS NULL OR c.snapshot_date >= t.seen_from) AND (t.seen_to IS NULL OR c.snapshot_date <= t.seen_to)
+WHERE t.customer_no >= 0
+) AS spread
+GROUP BY band_key;
+
+-- features
+WITH
+-- every snapshot row with its number
+spine AS (
+    SELECT
+        s.customer_id, s.snapshot_date, s.tenure_days,
+        (n.customer_no * 6 + d.snapshot_no) AS ck,
+        d.start_30d,
+        d.start_90d
+    FROM snapshots AS s
     JOIN dates AS d
-      ON r.event_time < d.t
-      AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
-    GROUP BY r.customer_id, d.snapshot_date
+      ON d.snapshot_date = s.snapshot_date
+    JOIN customer_numbers AS n
+      ON n.customer_id = s.customer_id
+    WHERE n.customer_no >= 0
+),
+-- customers as known before t
+who_then AS (
+    SELECT (n.customer_no * 6 + d.snapshot_no) AS ck, r.region
+    FROM customers AS r
+    JOIN customer_numbers AS n
+      ON n.customer_id = r.customer_id
+    JOIN dates AS d
+      ON r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
+    WHERE n.customer_no >= 0
+),
+-- the newest and first of payments between two snapshots
+payments_history_once AS (
+    SELECT
+        t.customer_no,
+        i.seen_by,
+        t.seen_from,
+        t.seen_to,
+        MAX(payment__newest) AS payment__newest
+    FROM payments_tiles AS t
+    JOIN intervals AS i
+      ON i.interval_no = t.interval_no
+    WHERE t.customer_no >= 0
+    GROUP BY t.customer_no, i.seen_by, t.seen_from, t.seen_to
+),
+-- the newest and first of payments of all history known before t
+payments_history AS (
+    SELECT
+        t.customer_no * 6 + l.snapshot_no AS ck,
+        MAX(payment__newest) AS payment__newest
+    FROM payments_history_once AS t
+    JOIN (
+        SELECT s.snapshot_date AS seen_by, d.snapshot_no, d.snapshot_date
+        FROM dates AS s
+        JOIN dates AS d
+          ON d.snapshot_date >= s.snapshot_date
+    ) AS l
+      ON l.seen_by = t.seen_by
+      AND (t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)
+      AND (t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)
+    GROUP BY t.customer_no * 6 + l.snapshot_no
 ),
 -- every snapshot row with what each source says of it
 measured AS (
     SELECT
         s.customer_id, s.snapshot_date,
-        customers_then.region AS region,
-        COALESCE(payments_summed.payment__count_30d, 0) AS payment_count_30d,
-        COALESCE(payments_summed.payment__count_90d, 0) AS payment_count_90d,
-        COALESCE(CAST(payments_summed.amount__1__sum_30d AS DOUBLE), 0) AS amount_sum_30d,
-        COALESCE(CAST(payments_summed.amount__1__sum_90d AS DOUBLE), 0) AS amount_sum_90d,
-        CAST(payments_summed.amount__1__sum_30d AS DOUBLE) / NULLIF(payments_summed.amount__1__count_30d, 0) AS amount_mean_30d,
-        CAST(payments_summed.amount__1__sum_90d AS DOUBLE) / NULLIF(payments_summed.amount__1__count_90d, 0) AS amount_mean_90d,
-        COALESCE(payments_summed.large__count_90d, 0) AS large_count_90d,
-        CAST(datediff(s.snapshot_date, CAST(payments_newest.newest_0 AS DATE)) AS BIGINT) AS payment_days_since_last,
-        CAST(LEAST(30, s.tenure_days) AS DOUBLE) / 30 AS history_share_30d,
-        CAST(LEAST(90, s.tenure_days) AS DOUBLE) / 90 AS history_share_90d
-    FROM snapshots AS s
-    LEFT JOIN customers_then
-      ON customers_then.customer_id = s.customer_id AND customers_then.snapshot_date = s.snapshot_date
-    LEFT JOIN payments_summed
-      ON payments_summed.customer_id = s.customer_id AND payments_summed.snapshot_date = s.snapshot_date
-    LEFT JOIN payments_newest
-      ON payments_newest.customer_id = s.customer_id AND payments_newest.snapshot_date = s.snapshot_date
+        who_then.region AS region,
+        COALESCE((COALESCE(payments_d0.payment__count, 0)), 0) AS payment_count_30d,
+        COALESCE((COALESCE(payments_d0.payment__count, 0) + COALESCE(payments_d1.payment__count, 0)), 0) AS payment_count_90d,
+        COALESCE(CAST((COALESCE(payments_d0.amount__1__sum, 0)) AS DOUBLE), 0) AS amount_sum_30d,
+        COALESCE(CAST((COALESCE(payments_d0.amount__1__sum, 0) + COALESCE(payments_d1.amount__1__sum, 0)) AS DOUBLE), 0) AS amount_sum_90d,
+        CAST((COALESCE(payments_d0.amount__1__sum, 0)) AS DOUBLE) / NULLIF((COALESCE(payments_d0.amount__1__count, 0)), 0) AS amount_mean_30d,
+        CAST((COALESCE(payments_d0.amount__1__sum, 0) + COALESCE(payments_d1.amount__1__sum, 0)) AS DOUBLE) / NULLIF((COALESCE(payments_d0.amount__1__count, 0) + COALESCE(payments_d1.amount__1__count, 0)), 0) AS amount_mean_90d,
+        COALESCE((COALESCE(payments_d0.large__count, 0) + COALESCE(payments_d1.large__count, 0)), 0) AS large_count_90d,
+        CAST(datediff(s.snapshot_date, CAST(payments_history.payment__newest AS DATE)) AS BIGINT) AS payment_days_since_last,
+        CAST(LEAST(CAST(datediff(s.snapshot_date, s.start_30d) AS BIGINT), s.tenure_days) AS DOUBLE) / CAST(datediff(s.snapshot_date, s.start_30d) AS BIGINT) AS history_share_30d,
+        CAST(LEAST(CAST(datediff(s.snapshot_date, s.start_90d) AS BIGINT), s.tenure_days) AS DOUBLE) / CAST(datediff(s.snapshot_date, s.start_90d) AS BIGINT) AS history_share_90d
+    FROM spine AS s
+    LEFT JOIN who_then AS who_then
+      ON who_then.ck = s.ck
+    LEFT JOIN (SELECT (band_key div 2) AS ck, payment__count, amount__1__sum, amount__1__count, large__count FROM payments_bands_d WHERE band_key % 2 = 0) AS payments_d0
+      ON payments_d0.ck = s.ck
+    LEFT JOIN (SELECT (band_key div 2) AS ck, payment__count, amount__1__sum, amount__1__count, large__count FROM payments_bands_d WHERE band_key % 2 = 1) AS payments_d1
+      ON payments_d1.ck = s.ck
+    LEFT JOIN payments_history AS payments_history
+      ON payments_history.ck = s.ck
 )
 SELECT
     customer_id,
@@ -103,12 +261,11 @@ SELECT
     large_count_90d,
     -- Share of large payments, over the 90 days before
     CAST(large_count_90d AS DOUBLE) / NULLIF(CAST(payment_count_90d AS DOUBLE), 0) AS large_to_all_ratio_90d,
-    -- Payments a day, last 30 days against the last 90 [times]
+    -- Payments a day, last 30 days against the last 90 days [times]
     (CAST(payment_count_30d AS DOUBLE) / 30) / NULLIF((CAST(payment_count_90d AS DOUBLE) / 90), 0) AS payment_count_30d_over_90d,
     -- Share of the 30 days before in which the customer was with the bank
     history_share_30d,
     -- Share of the 90 days before in which the customer was with the bank
     history_share_90d
-FROM measured
-ORDER BY snapshot_date, customer_id;
+FROM measured;
 

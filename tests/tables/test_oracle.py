@@ -30,6 +30,8 @@ WHERE = {
     "channel <> 'online'": lambda r: r["channel"] is not None and r["channel"] != "online",
     "channel IS NOT NULL": lambda r: r["channel"] is not None,
     "amount > 0": lambda r: (r["amount"] or 0) > 0,
+    "(amount > 0) AND channel = 'branch'": lambda r: r["channel"] == "branch" and (r["amount"] or 0) > 0,
+    "(amount > 0) AND channel = 'online'": lambda r: r["channel"] == "online" and (r["amount"] or 0) > 0,
     "worth >= 500": lambda r: (r["worth"] or 0) >= 500,
 }
 SEEDS = {"duckdb": [1, 2, 3], "spark": [1]}
@@ -125,7 +127,7 @@ class Draw:
     def _move_changes(self, move):
         return {
             "moved_at": move["moved_at"] + timedelta(days=self.random.choice([0, 0, 0, 7])),
-            "channel": self.or_null(self.random.choice(["online", "online", "branch"])),
+            "channel": self.or_null(self.random.choice(["online", "online", "branch", "post"])),
             "amount": self.or_null(self.amount(move["number"])),
             "items": self.or_null(self.random.randint(0, 9)),
             "rate": self.or_null(self.random.choice([self.random.uniform(0, 10), 0.1])),

@@ -1,5 +1,5 @@
-from tenure import Aggregate, Attribute, FeatureView, Ratio, Trend, days
-from tenure.define.feature import Window
+from tenure import Aggregate, Attribute, FeatureView, Ratio, Trend, days, months
+from tenure.define.window import Window
 
 described = FeatureView(
     "described",
@@ -50,5 +50,74 @@ held = FeatureView(
         Aggregate("large_holdings", how="count", where="worth >= 500", doc="Large holdings"),
         Aggregate("new_holdings", how="count", windows=days(30), doc="Holdings begun"),
         Ratio("large_holdings", of="large_holdings_count", to="holdings_count", doc="Large of all holdings"),
+    ],
+)
+
+QUANTILES = ("median", "p10", "p25", "p75", "p90")
+CHANNELS = ("branch", "online")
+BOTH = (*days(7, 90), *months(1, 3))
+
+recently_described = FeatureView(
+    "recently_described",
+    source="clients",
+    ttl=40,
+    features=[
+        Attribute("fresh_segment", of="segment", doc="Segment, if it was told lately"),
+        Attribute("income_is_known", of="income", how="is_known", doc="The income is known, and lately"),
+        Attribute("fresh_age", of="birth_date", how="years_since", unit="years", doc="Age, if told lately"),
+    ],
+)
+
+moved_otherwise = FeatureView(
+    "moved_otherwise",
+    source="moves",
+    features=[
+        Aggregate(
+            "size",
+            of="amount",
+            how=(*EVERY, *QUANTILES, "first", "last", "distinct_count", "active_days", "days_since_first"),
+            windows=BOTH,
+            unit="USD",
+            doc="Money moved",
+        ),
+        Aggregate("pace", of="rate", how=(*EVERY, *QUANTILES, "first", "last"), windows=BOTH, doc="Rate of a move"),
+        Aggregate("pieces", of="items", how=("first", "last", "p90", "distinct_count"), windows=BOTH, doc="Items"),
+        Aggregate(
+            "way",
+            of="channel",
+            how=("mode", "entropy", "first", "last", "distinct_count", "count"),
+            values=CHANNELS,
+            windows=BOTH,
+            doc="Channel",
+        ),
+        Aggregate(
+            "one_way", of="channel", how=("mode", "entropy"), values=("online",), windows=days(90), doc="Channel"
+        ),
+        Aggregate(
+            "moved",
+            of="amount",
+            how=("count", "sum", "median", "active_days", "days_since_last"),
+            by="channel",
+            values=CHANNELS,
+            where="amount > 0",
+            windows=(*days(30), *months(1)),
+            doc="Money moved",
+        ),
+        Aggregate("moving", how=("streak", "active_days", "count"), windows=months(1, 3, 6), doc="Moves"),
+        Aggregate("online_moving", how="streak", where="channel = 'online'", windows=months(6), doc="Moves online"),
+        Ratio("online_size", of="moved_online_sum", to="size_sum", windows=months(1), doc="Online share"),
+        Trend("size_sum", short=Window(1, "m"), long=Window(3, "m"), doc="Money a month"),
+        Trend("size_median", short=Window(7), long=Window(90), doc="Usual size"),
+    ],
+)
+
+held_otherwise = FeatureView(
+    "held_otherwise",
+    source="holdings",
+    features=[
+        Aggregate("worths", of="worth", how="distinct_count", unit="USD", doc="What a holding is worth"),
+        Aggregate(
+            "begun", of="worth", how=("last", "distinct_count", "days_since_first"), windows=days(90), doc="Worth"
+        ),
     ],
 )

@@ -1,5 +1,5 @@
 from tenure import Aggregate, FeatureView, Ratio, Trend, days
-from tenure.define.feature import Window
+from tenure.define.window import Window
 
 paid = FeatureView(
     "paid",

@@ -1,0 +1,147 @@
+"""Window: the half-open span before a snapshot; and the grammar of the columns' names.
+
+[t − 30d ······ days(30) ······)┊ t          [t − 3m ······ months(3) ······)┊ t
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import total_ordering
+from typing import Literal, TypeAlias
+
+from tenure.define.naming import definition_place
+from tenure.errors import InvalidDefinition
+
+WindowUnit: TypeAlias = Literal["d", "m"]
+
+#: Unit → its word, the longest window in it, and the days that one of it has at most.
+_UNITS: dict[str, tuple[str, int, int]] = {"d": ("days", 3660, 1), "m": ("months", 120, 31)}
+
+#: Aggregate → how a person says it before "the 30 days before".
+AGGREGATES: dict[str, str] = {
+    "count": "count over",
+    "sum": "total over",
+    "mean": "average over",
+    "min": "smallest in",
+    "max": "largest in",
+    "std": "standard deviation in",
+    "median": "median of",
+    "p10": "10th percentile of",
+    "p25": "25th percentile of",
+    "p75": "75th percentile of",
+    "p90": "90th percentile of",
+    "first": "first in",
+    "last": "last in",
+    "distinct_count": "distinct values in",
+    "active_days": "days with any in",
+    "mode": "most frequent in",
+    "entropy": "entropy over",
+    "streak": "unbroken months up to the snapshot with any in",
+    "days_since_last": "days since the last",
+    "days_since_first": "days since the first",
+    "ratio": "ratio over",
+    "share": "share of",
+}
+
+_NAME = re.compile(r"(?P<head>.+?)(?:_(?P<window>[1-9][0-9]*[dm])(?:_over_(?P<over>[1-9][0-9]*[dm]))?)?\Z")
+
+
+@total_ordering
+@dataclass(frozen=True)
+class Window:
+    """The half-open span `[t − length, t)` before a snapshot, in days or calendar months.
+
+    Months count from the day of t, or the month's last day where the month is shorter; a snapshot on a month's
+    last day looks back to a month's last day (the end-of-month rule of ISDA 2006, section 4.18).
+    """
+
+    length: int
+    unit: WindowUnit = "d"
+
+    def __post_init__(self) -> None:
+        if self.unit not in _UNITS:
+            raise InvalidDefinition(f"a window can't be in '{self.unit}' ({definition_place()}); allowed: d, m.")
+        words, most, _ = _UNITS[self.unit]
+        if not 1 <= self.length <= most:
+            raise InvalidDefinition(
+                f"a window of {self.length} {words} is not allowed ({definition_place()}); allowed: 1 to {most}."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.length}{self.unit}"
+
+    def __lt__(self, other: Window) -> bool:
+        return (self.most_days, self.unit) < (other.most_days, other.unit)
+
+    @property
+    def most_days(self) -> int:
+        """The days that it spans at most: 31 a month, but 366 a year."""
+        years, months = divmod(self.length, 12) if self.unit == "m" else (0, self.length)
+        return years * 366 + months * _UNITS[self.unit][2]
+
+    @property
+    def words(self) -> str:
+        """'30 days' or '3 months', as a person says it."""
+        word = _UNITS[self.unit][0]
+        return f"{self.length} {word if self.length > 1 else word[:-1]}"
+
+    def start(self, t: date) -> date:
+        """Return the first day that the window of a snapshot at t sees."""
+        if self.unit == "d":
+            return t - timedelta(days=self.length)
+        month = t.year * 12 + t.month - 1 - self.length
+        year, number = divmod(month, 12)
+        last = calendar.monthrange(year, number + 1)[1]
+        at_end = t.day == calendar.monthrange(t.year, t.month)[1]
+        return date(year, number + 1, last if at_end else min(t.day, last))
+
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        """Return the window that prints as `text`."""
+        return cls(int(text[:-1]), "m" if text.endswith("m") else "d")
+
+
+def days(*lengths: int) -> tuple[Window, ...]:
+    """Return windows of so many days, shortest first."""
+    return tuple(sorted(Window(length) for length in lengths))
+
+
+def months(*lengths: int) -> tuple[Window, ...]:
+    """Return windows of so many calendar months, shortest first."""
+    return tuple(sorted(Window(length, "m") for length in lengths))
+
+
+@dataclass(frozen=True)
+class ColumnName:
+    """A feature column's name, taken apart; `parse(str(name)) == name`."""
+
+    subject: str
+    aggregate: str = ""
+    window: Window | None = None
+    over: Window | None = None
+
+    def __str__(self) -> str:
+        parts = [self.subject, self.aggregate, str(self.window or "")]
+        if self.over:
+            parts += ["over", str(self.over)]
+        return "_".join(part for part in parts if part)
+
+    @classmethod
+    def parse(cls, text: str) -> ColumnName:
+        """Return the name that prints as `text`; raise InvalidDefinition if the grammar has none."""
+        match = _NAME.match(text)
+        head = match["head"] if match else ""
+        window = Window.parse(match["window"]) if match and match["window"] else None
+        over = Window.parse(match["over"]) if match and match["over"] else None
+        endings = [a for a in AGGREGATES if head.endswith(f"_{a}") and len(head) > len(a) + 1]
+        aggregate = max(endings, key=len, default="")
+        if not head or (window and not aggregate):
+            raise InvalidDefinition(
+                f"'{text}' is not a feature's name; the grammar is <subject>_<aggregate>_<window>, "
+                f"for example debit_amount_sum_90d; aggregates: {', '.join(AGGREGATES)}."
+            )
+        subject = head[: -len(aggregate) - 1] if aggregate else head
+        return cls(subject, aggregate, window, over)

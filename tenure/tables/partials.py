@@ -1,0 +1,259 @@
+"""Partials: the mergeable sums behind every aggregate, and each aggregate's expression over them.
+
+    rows ──(of_rows)──► tile ──(of_tiles)──► band ──(combined)──► window ──(aggregated)──► feature
+
+A partial of two spans that do not overlap comes out of the partials of both, so a row is read once and serves
+every window and snapshot. Money stays an exact decimal until the last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tenure.define.feature import OTHER, QUANTILES, Aggregate
+from tenure.define.source import Source
+from tenure.sql import TYPE_NAMES, Dialect, condition, literal, op
+from tenure.tables.visible import readable_columns
+
+#: The kind of a partial → how it is made of rows, of tiles, and of the bands of one window (newest band first).
+#: {0} is the row's value, the tile's or band's partial; {type} the type that a partial is stored in.
+OF_ROWS: dict[str, str] = {
+    "count": "COUNT({0})",
+    "sum": "CAST(SUM({0}) AS {type})",
+    "exact_sum": "CAST(SUM({0}) AS {type})",
+    "squares": "CAST(SUM({0} * {0}) AS {type})",
+    "min": "MIN({0})",
+    "max": "MAX({0})",
+    "first": "MIN({0})",
+    "last": "MAX({0})",
+    "newest": "MAX({0})",
+    "oldest": "MIN({0})",
+    "days": "BIT_OR({0})",
+}
+
+#: Kinds whose value of two tiles is that of the rows of both.
+_IDEMPOTENT = ("min", "max", "first", "last", "newest", "oldest")
+
+
+@dataclass(frozen=True)
+class Values:
+    """The rows of a source that some aggregates read: those where `where` holds, and the column taken of them."""
+
+    label: str
+    where: str
+    of: str
+    type: str
+    asked_by: str
+
+
+@dataclass(frozen=True)
+class Partial:
+    """One mergeable sum of some values; `name` is its column in tiles and bands."""
+
+    values: Values
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return f"{self.values.label}__{self.kind}"
+
+    def stored_type(self, dialect: Dialect) -> str:
+        """Return the engine's type that sums are kept in."""
+        if self.kind == "squares":
+            return "DECIMAL(38, 4)"
+        if self.kind == "exact_sum":
+            return EXACT[dialect]
+        return {"decimal": TOTAL[dialect], "float": "DOUBLE"}.get(self.values.type, "BIGINT")
+
+    def of_rows(self, value: str, dialect: Dialect) -> str:
+        """Return the aggregate over rows whose value is `value`, null where the row does not count."""
+        if self.kind in ("list", "set"):
+            return op(f"{self.kind}_of_rows", dialect, value)
+        if self.kind in ("exact_sum", "squares"):
+            value = f"CAST({value} AS DECIMAL(18, 2))"
+        return OF_ROWS[self.kind].format(value, type=self.stored_type(dialect))
+
+    def of_tiles(self, dialect: Dialect) -> str:
+        """Return the aggregate over the tiles of a band."""
+        if self.kind == "list":
+            return op("list_of_lists", dialect, self.name)
+        if self.kind == "days":
+            return f"CAST(SUM({op('bits', dialect, self.name)}) AS BIGINT)"
+        if self.kind in _IDEMPOTENT:
+            return OF_ROWS[self.kind].format(self.name)
+        return f"CAST(SUM({self.name}) AS {'BIGINT' if self.kind == 'count' else self.stored_type(dialect)})"
+
+    def combined(self, bands: Sequence[str], dialect: Dialect) -> str:
+        """Return the partial of a window out of its disjoint bands, the newest band first; null only of no rows."""
+        names = [f"{band}.{self.name}" for band in bands]
+        if self.kind == "last":
+            return f"COALESCE({', '.join(names)})" if len(names) > 1 else names[0]
+        if self.kind == "first":
+            return f"COALESCE({', '.join(reversed(names))})" if len(names) > 1 else names[0]
+        if self.kind in ("min", "max"):
+            word = {"min": "LEAST", "max": "GREATEST"}[self.kind]
+            return f"{word}({', '.join(names)})" if len(names) > 1 else names[0]
+        if self.kind == "list":
+            return op("concatenated", dialect, ", ".join(op("or_empty", dialect, name) for name in names))
+        joined = (" | " if self.kind == "months" else " + ").join(f"COALESCE({name}, 0)" for name in names)
+        return f"({joined})"
+
+
+#: What money sums are kept in: DuckDB refuses an overflow aloud; Spark would turn it to null, so it gets more room.
+TOTAL: dict[Dialect, str] = {"duckdb": "DECIMAL(18, 2)", "spark": "DECIMAL(28, 2)"}
+#: What a sum is kept in that will be squared.
+EXACT: dict[Dialect, str] = {"duckdb": "DECIMAL(38, 2)", "spark": "DECIMAL(28, 2)"}
+
+#: Aggregate → the kinds of partial that it is made of; std of floats is taken from the list of values.
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "count": ("count",),
+    "sum": ("sum",),
+    "mean": ("sum", "count"),
+    "min": ("min",),
+    "max": ("max",),
+    "std": ("count", "exact_sum", "squares"),
+    "first": ("first",),
+    "last": ("last",),
+    "active_days": ("days",),
+    "streak": ("count",),
+    "distinct_count": ("set",),
+    "days_since_last": ("newest",),
+    "days_since_first": ("oldest",),
+    **dict.fromkeys(QUANTILES, ("list",)),
+}
+
+
+class Readings:
+    """What a source's aggregates read of its rows: each (where, column) once, by a label of its own."""
+
+    def __init__(self, source: Source, aggregates: Sequence[Aggregate], dialect: Dialect) -> None:
+        self.source, self.dialect = source, dialect
+        self._values: dict[tuple[str, str], Values] = {}
+        # Labels stand beside the keys, whose names they must not take.
+        self._taken = {*(c.name for c in source.columns), "snapshot_date"}
+        for feature in aggregates:
+            self._read(feature, feature.where, feature.of)
+            if set(feature.hows) & {"mode", "entropy"}:
+                for position in range(len(feature.values) + 1):
+                    self._read(feature, *_of_value(feature, position))
+
+    def _read(self, feature: Aggregate, where: str, of: str) -> None:
+        if (where, of) not in self._values:
+            label = feature.name if feature.name not in self._taken else f"{feature.name}__{len(self._values)}"
+            self._taken.add(label)
+            type_ = self.source.column(of).type if of else "integer"
+            asked_by = f"feature '{feature.name}' ({feature.where_defined})"
+            self._values[where, of] = Values(label, where, of, type_, asked_by)
+
+    def values(self, feature: Aggregate) -> Values:
+        """Return what the aggregate reads."""
+        return self._values[feature.where, feature.of]
+
+    def values_of(self, feature: Aggregate) -> list[Values]:
+        """Return what a mode or entropy counts: each listed value, then all others."""
+        return [self._values[_of_value(feature, n)] for n in range(len(feature.values) + 1)]
+
+    def needed(self, feature: Aggregate, how: str) -> list[Partial]:
+        """Return the partials that an aggregate is made of."""
+        if how in ("mode", "entropy"):
+            return [Partial(values, "count") for values in self.values_of(feature)]
+        values = self.values(feature)
+        if how == "std" and values.type == "float":
+            return [Partial(values, "list")]
+        return [Partial(values, kind) for kind in _NEEDS[how]]
+
+    def row_value(self, partial: Partial, offset: str = "0") -> str:
+        """Return the SQL of a row's value for a partial, null where the row does not count; `offset` is its day's."""
+        values = partial.values
+        names = readable_columns(self.source)
+        tests = []
+        if values.where:
+            tests.append(condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by))
+        of = f"r.{values.of}"
+        if values.of and partial.kind not in ("sum", "exact_sum", "squares", "min", "max", "list", "set"):
+            tests.append(f"{of} IS NOT NULL")
+        value = {
+            "count": "1",
+            "newest": "r.event_time",
+            "oldest": "r.event_time",
+            "days": op("bit", self.dialect, offset),
+        }.get(partial.kind, of)
+        if partial.kind in ("first", "last"):
+            fields = [("at", "r.event_time"), *((f"k{n}", f"r.{key}") for n, key in enumerate(self.source.keys))]
+            value = struct([*fields, ("v", of)], self.dialect)
+        return f"CASE WHEN {' AND '.join(f'({test})' for test in tests)} THEN {value} END" if tests else value
+
+    def aggregated(self, feature: Aggregate, how: str, merged: Callable[[Partial], str]) -> str:
+        """Return an aggregate's expression, given that of each merged partial."""
+        dialect = self.dialect
+        if how in ("mode", "entropy"):
+            counts = [merged(partial) for partial in self.needed(feature, how)]
+            return (_mode if how == "mode" else _entropy)(feature, counts, dialect)
+        parts = {partial.kind: merged(partial) for partial in self.needed(feature, how)}
+        kind = self.values(feature).type
+        if how in QUANTILES:
+            return quantile(op("sorted", dialect, parts["list"]), QUANTILES[how], dialect)
+        if how == "count":
+            return f"COALESCE({parts['count']}, 0)"
+        if how == "active_days":
+            return f"COALESCE({parts['days']}, 0)"
+        if how in ("min", "max"):
+            return f"CAST({parts[how]} AS DOUBLE)"
+        if how in ("first", "last"):
+            value = f"({parts[how]}).v"
+            return f"CAST({value} AS DOUBLE)" if kind == "decimal" else value
+        if how == "sum":
+            return f"COALESCE(CAST({parts['sum']} AS DOUBLE), 0)"
+        if how == "mean":
+            return f"CAST({parts['sum']} AS DOUBLE) / NULLIF({parts['count']}, 0)"
+        if "list" in parts:
+            return op("list_std", dialect, op("sorted", dialect, parts["list"]))
+        return _deviation(parts["count"], parts["exact_sum"], parts["squares"])
+
+
+def _of_value(feature: Aggregate, position: int) -> tuple[str, str]:
+    """The (where, column) of one listed value, or after the last of all others; a column that is null is neither."""
+    listed = ", ".join(f"'{value}'" for value in feature.values)
+    test = f"{feature.of} = '{feature.values[position]}'" if position < len(feature.values) else ""
+    test = test or f"{feature.of} NOT IN ({listed})"
+    return (f"({feature.where}) AND {test}" if feature.where else test), ""
+
+
+def struct(fields: Sequence[tuple[str, str]], dialect: Dialect) -> str:
+    """Return a struct that compares field by field."""
+    if dialect == "duckdb":
+        return "{" + ", ".join(f"'{name}': {value}" for name, value in fields) + "}"
+    return "named_struct(" + ", ".join(f"'{name}', {value}" for name, value in fields) + ")"
+
+
+def quantile(ordered: str, share: float, dialect: Dialect) -> str:
+    """Return the interpolated quantile of a sorted list, null of an empty one (type 7 of Hyndman and Fan, 1996)."""
+    place = f"({share} * (LENGTH_OF - 1))".replace("LENGTH_OF", op("length", dialect, ordered))
+    low = op("element", dialect, ordered, f"FLOOR({place})")
+    high = op("element", dialect, ordered, f"CEIL({place})")
+    between = f"{low} + ({high} - {low}) * ({place} - FLOOR({place}))"
+    return f"CASE WHEN {op('length', dialect, ordered)} > 0 THEN {between} END"
+
+
+def _deviation(rows: str, total: str, squares: str) -> str:
+    # Exact until the root: n·Σx² and (Σx)² are far larger than their difference, which doubles would round away.
+    spread = f"CAST({rows} * {squares} - {total} * {total} AS DOUBLE)"
+    return f"CASE WHEN {rows} > 1 THEN SQRT({spread} / {rows} / ({rows} - 1)) END"
+
+
+def _mode(feature: Aggregate, counts: Sequence[str], dialect: Dialect) -> str:
+    most = f"GREATEST({', '.join(counts)})"
+    cases = [
+        f"WHEN {count} = {most} THEN {literal(value, dialect)}"
+        for value, count in zip(feature.values, counts[:-1], strict=True)
+    ]
+    return f"CASE WHEN {most} = 0 THEN NULL {' '.join(cases)} ELSE '{OTHER}' END"
+
+
+def _entropy(_: Aggregate, counts: Sequence[str], dialect: Dialect) -> str:
+    double = TYPE_NAMES[dialect]["float"]
+    total = f"CAST({' + '.join(counts)} AS {double})"
+    terms = [f"CASE WHEN {n} > 0 THEN -({n} / {total}) * LN({n} / {total}) ELSE 0.0 END" for n in counts]
+    return f"CASE WHEN {total} > 0 THEN {' + '.join(terms)} END"
