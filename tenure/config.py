@@ -66,7 +66,8 @@ class SnapshotsSection(_Section):
     )
     first: date | None = Field(
         None,
-        description="First day to look for snapshots. Left out: the first event plus the longest window.",
+        description="First day to look for snapshots. Left out: the first event that labels can read plus the longest "
+        "window.",
     )
     last: date | None = Field(None, description="Last day to look for snapshots. Left out: the end of the data.")
 

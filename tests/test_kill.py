@@ -28,7 +28,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 CLOCK_COLUMNS = {"created_at", "explained_at"}
 #: Fewer snapshots, models and trials, so that a whole run takes seconds.
 QUICKER = {
-    "# first = 2023-04-30": "first = 2024-09-30",
+    "# first = 2024-01-31": "first = 2024-09-30",
     "test_snapshots = 3": "test_snapshots = 2",
     '["rule", "logistic", "lightgbm"]': '["rule", "lightgbm"]',
     "trials = 12": "trials = 1",

@@ -1,6 +1,6 @@
 """SQL text: the bank's conditions are checked and qualified, texts and names survive, engines agree on operations."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 import duckdb
 import pytest
@@ -178,14 +178,14 @@ def test_operation_gives_one_answer_on_every_engine(engine, name):
         (row,) = engine.run(f"SELECT {text} AS x").to_pylist()
         if name == "list_of_rows" and answer == []:
             assert not row["x"]  # null in DuckDB, which `or_empty` makes the empty list
+        elif name == "days_from_to":
+            assert str(row["x"])[:10] == str(answer)  # midnights in DuckDB, dates in Spark
         else:
             assert _naive(row["x"]) == answer, operands
 
 
 def _naive(value):
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None) if value.time() != time() or value.tzinfo else value.date()
-    return value
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def _list(dialect, *values):

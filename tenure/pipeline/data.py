@@ -238,7 +238,7 @@ class Calendar:
 def calendar(work: Work) -> Calendar:
     """Return the run's dates: as tenure.toml says, else from the staged events.
 
-    The data end where the first of the sources that labels read ends: after that nobody could be seen active.
+    The data span what all sources that labels read span: outside it nobody could be seen active.
     Raises MissingTable if a source was staged with other definitions, BadValue if events lie after today.
     """
     facts = _intake(work)
@@ -249,8 +249,10 @@ def calendar(work: Work) -> Calendar:
                 f"source '{source.name}' was staged with other definitions, or its staging did not finish.",
                 hint="Run 'tenure staging'.",
             )
-    first_event = min(_day(facts[name]["first_event"]) for name in _event_sources(work))
-    last_events = {name: _day(facts[name]["last_event"]) for name in _label_sources(work) or _event_sources(work)}
+    read = _label_sources(work) or _event_sources(work)
+    # Accounts were opened and records written long before the first booking that an extract holds.
+    first_event = max(_day(facts[name]["first_event"]) for name in read)
+    last_events = {name: _day(facts[name]["last_event"]) for name in read}
     data_end = work.config.data.end or min(last_events.values())
     today = datetime.now(UTC).date()
     if data_end > today and not work.config.data.end:

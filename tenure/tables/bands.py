@@ -30,6 +30,12 @@ class Family:
     partials: tuple[Partial, ...]
     streaks: tuple[Partial, ...]
     sets: tuple[Values, ...]
+    reaches: tuple[tuple[Partial, int], ...] = ()
+
+    def spread(self, name: str) -> str:
+        """Return a tile's partial, null in the bands that no feature reads it of."""
+        reach = max((band for partial, band in self.reaches if partial.name == name), default=len(self.windows))
+        return f"t.{name}" if reach >= len(self.windows) - 1 else f"CASE WHEN c.band <= {reach} THEN t.{name} END"
 
     @property
     def relation(self) -> str:
@@ -59,7 +65,7 @@ def bands(family: Family, grid: Grid, dialect: Dialect, customers: str) -> str:
     read = list(dict.fromkeys(p.name for p in (*family.partials, *family.streaks)))
     key = f"{base} * {count} + c.band AS band_key"
     masks = {partial.name for partial in family.partials if partial.kind == "days"}
-    own = [f"CASE WHEN NOT t.mixed THEN t.{n} END AS {n}" if n in masks else f"t.{n}" for n in read]
+    own = [f"CASE WHEN NOT t.mixed THEN t.{n} END AS {n}" if n in masks else f"{family.spread(n)} AS {n}" for n in read]
     rows = (
         f"SELECT\n{column_list([key, *_month_bit(family), *own])}\nFROM {tiles} AS t\nJOIN {family.cover} AS c\n"
         f"  ON c.interval_no = t.interval_no\n  AND {_VISIBLE}\nWHERE t.customer_no {customers}"

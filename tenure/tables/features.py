@@ -149,7 +149,14 @@ class FeatureSteps:
             plain = [p for f, how in wanted if how not in ("streak", "distinct_count") for p in readings.needed(f, how)]
             streaks = [p for f, how in wanted if how == "streak" for p in readings.needed(f, how)]
             sets = [readings.values(f) for f, how in wanted if how == "distinct_count"]
-            yield Family(name, windows, _once(plain), _once(streaks), _once(sets))
+            reaches = [
+                (p, windows.index(max(w for w in f.windows if w.unit == unit)))
+                for f, how in wanted
+                if how not in ("streak", "distinct_count")
+                for p in readings.needed(f, how)
+                if p.kind in ("list", "first", "last")
+            ]
+            yield Family(name, windows, _once(plain), _once(streaks), _once(sets), tuple(reaches))
 
     def _spine(self, customers: str) -> str:
         columns = [qualified((*self.keys, "snapshot_date", "tenure_days"), "s"), f"{self._ck} AS ck"]

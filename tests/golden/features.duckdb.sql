@@ -144,10 +144,10 @@ SELECT
 FROM (
 SELECT
     (t.customer_no * 6 + c.snapshot_no) * 2 + c.band AS band_key,
-    t.payment__count,
-    t.amount__1__sum,
-    t.amount__1__count,
-    t.large__count
+    t.payment__count AS payment__count,
+    t.amount__1__sum AS amount__1__sum,
+    t.amount__1__count AS amount__1__count,
+    t.large__count AS large__count
 FROM payments_tiles AS t
 JOIN payments_cover_d AS c
   ON c.interval_no = t.interval_no

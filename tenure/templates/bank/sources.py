@@ -78,6 +78,38 @@ accounts = Source(
     doc="Accounts, a row when one is opened and another when it is closed",
 )
 
+profile_updates = Source(
+    "profile_updates",
+    read={"people": Csv("customers.csv")},
+    select="SELECT customer_id, updated_at, region, employment_status FROM people",
+    columns=[
+        Column("customer_id", type="integer", role="key"),
+        Column("updated_at", type="timestamp", role="time"),
+        Column("region"),
+        Column("employment_status"),
+    ],
+    key=("customer_id", "updated_at"),
+    event_time="updated_at",
+    doc="Every version of a customer's record, as the event of writing it",
+)
+
+account_closings = Source(
+    "account_closings",
+    read={"held": Csv("accounts.csv")},
+    select="SELECT account_id, customer_id, product, closed_on, updated_at FROM held WHERE closed_on IS NOT NULL",
+    columns=[
+        Column("account_id", type="integer", role="key"),
+        Column("customer_id", type="integer", role="key"),
+        Column("product", role="dimension"),
+        Column("closed_on", type="date", role="time"),
+        Column("updated_at", type="timestamp", role="metadata"),
+    ],
+    key="account_id",
+    event_time="closed_on",
+    known_time="updated_at",
+    doc="Closings of accounts as events, each seen once the bank knew of it",
+)
+
 transactions = Source(
     "transactions",
     read={"booked": Parquet("transactions/*.parquet"), "held": Csv("accounts.csv")},

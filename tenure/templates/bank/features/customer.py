@@ -1,6 +1,6 @@
 """Who the customer is. Names, contact data and protected attributes are PII: features can't read them."""
 
-from tenure import Attribute, FeatureView
+from tenure import Aggregate, Attribute, FeatureView, days
 
 customer = FeatureView(
     "customer",
@@ -11,8 +11,28 @@ customer = FeatureView(
         Attribute("region", of="region", doc="Home region"),
         Attribute("customer_type", of="customer_type", doc="Customer type"),
         Attribute("income_band", of="income_band", doc="Stated monthly income"),
+        Attribute("income_is_stated", of="income_band", how="is_known", doc="The customer stated an income"),
         Attribute("employment_status", of="employment_status", doc="Employment"),
         Attribute("acquisition_channel", of="acquisition_channel", doc="Channel through which the customer came"),
         Attribute("digital_enrolled", of="digital_enrolled", doc="Enrolled in digital banking"),
+    ],
+)
+
+profile = FeatureView(
+    "profile",
+    source="profile_updates",
+    features=[
+        Aggregate("profile", how="count", windows=days(90, 365), doc="Versions of the customer's record written"),
+        Aggregate("profile", how="days_since_last", doc="The customer's record was written"),
+        Aggregate(
+            "regions_lived", of="region", how="distinct_count", windows=days(365), doc="Home regions on the record"
+        ),
+        Aggregate(
+            "employments",
+            of="employment_status",
+            how="distinct_count",
+            windows=days(365),
+            doc="Kinds of employment on the record",
+        ),
     ],
 )

@@ -1,21 +1,11 @@
 """How the customer uses the accounts: how often, on what, through which channel."""
 
-from tenure import Aggregate, FeatureView, Ratio, Trend, days
+from tenure import Aggregate, FeatureView, Ratio, Trend, days, months
 
 MONTH, MONTHS, QUARTER = WINDOWS = days(30, 60, 90)
 BY_CUSTOMER = "channel <> 'batch'"
-
-
-def spent(category: str, doc: str) -> Aggregate:
-    """Money out in one category."""
-    where = f"direction = 'debit' AND category = '{category}'"
-    name = f"{category}_amount"
-    return Aggregate(name, of="amount", how="sum", windows=(MONTH, QUARTER), where=where, unit="USD", doc=doc)
-
-
-def used(channel: str, doc: str) -> Aggregate:
-    """Transactions through one channel."""
-    return Aggregate(f"{channel}_use", how="count", windows=[QUARTER], where=f"channel = '{channel}'", doc=doc)
+CHANNELS = ("branch", "atm", "pos", "online", "mobile")
+CATEGORIES = ("groceries", "dining", "shopping", "travel", "utilities", "cash", "rent", "health")
 
 
 habits = FeatureView(
@@ -29,32 +19,62 @@ habits = FeatureView(
             where=BY_CUSTOMER,
             doc="Transactions by the customer",
         ),
-        used("branch", "Transactions in a branch"),
-        used("atm", "Transactions at a cash machine"),
-        used("pos", "Payments in shops"),
-        used("online", "Transactions on the website"),
-        used("mobile", "Transactions in the app"),
-        spent("groceries", "Spent on groceries"),
-        spent("dining", "Spent on dining"),
-        spent("shopping", "Spent on shopping"),
-        spent("travel", "Spent on travel"),
-        spent("utilities", "Paid to utilities"),
-        spent("cash", "Cash taken out"),
+        Aggregate("own_use", how="count", windows=days(7, 365), where=BY_CUSTOMER, doc="Transactions by the customer"),
+        Aggregate(
+            "own_use",
+            how="active_days",
+            windows=days(7, 30, 90, 180, 365),
+            where=BY_CUSTOMER,
+            doc="The customer used an account",
+        ),
+        Aggregate(
+            "own_use", how="streak", windows=months(6, 12), where=BY_CUSTOMER, doc="The customer used an account"
+        ),
+        Aggregate("use", how="count", by="channel", values=CHANNELS, windows=WINDOWS, doc="Transactions by channel"),
+        Aggregate(
+            "channel",
+            of="channel",
+            how=("mode", "entropy", "distinct_count"),
+            values=CHANNELS,
+            windows=[QUARTER],
+            where=BY_CUSTOMER,
+            doc="Channels that the customer used",
+        ),
+        Aggregate(
+            "spent",
+            of="amount",
+            how=("sum", "count"),
+            by="category",
+            values=CATEGORIES,
+            where="direction = 'debit'",
+            windows=(MONTH, QUARTER),
+            unit="USD",
+            doc="Spent",
+        ),
+        Aggregate(
+            "category",
+            of="category",
+            how=("mode", "entropy", "distinct_count"),
+            values=CATEGORIES,
+            windows=(MONTH, QUARTER),
+            where="direction = 'debit'",
+            doc="What the customer spent on",
+        ),
         Ratio(
             "mobile_to_own",
-            of="mobile_use_count",
+            of="use_mobile_count",
             to="own_use_count",
             windows=[QUARTER],
             doc="Share of transactions in the app",
         ),
         Ratio(
             "cash_to_debit",
-            of="cash_amount_sum",
+            of="spent_cash_sum",
             to="debit_amount_sum",
             windows=(MONTH, QUARTER),
             doc="Cash as a share of money out",
         ),
         Trend("own_use_count", short=MONTH, long=QUARTER, doc="Transactions by the customer"),
-        Trend("groceries_amount_sum", short=MONTH, long=QUARTER, doc="Spent on groceries"),
+        Trend("spent_groceries_sum", short=MONTH, long=QUARTER, doc="Spent: groceries"),
     ],
 )

@@ -1,27 +1,14 @@
-"""What comes in, goes out and stays: amounts and balances."""
+"""What comes in and goes out."""
 
-from tenure import Aggregate, FeatureView, Ratio, Trend, days
+from tenure import Aggregate, FeatureView, Ratio, Trend, days, months
 
 MONTH, MONTHS, QUARTER = WINDOWS = days(30, 60, 90)
+WEEK, YEAR = days(7, 365)
 
 
 def total(name: str, doc: str, where: str) -> Aggregate:
     """The sum of the amounts of some transactions."""
     return Aggregate(name, of="amount", how="sum", windows=WINDOWS, where=where, unit="USD", doc=doc)
-
-
-def balance(product: str, doc: str) -> Aggregate:
-    """The balances that a product's transactions left behind."""
-    where = f"product = '{product}'"
-    return Aggregate(
-        f"{product}_balance",
-        of="balance_after",
-        how=("mean", "min"),
-        windows=(MONTH, QUARTER),
-        where=where,
-        unit="USD",
-        doc=doc,
-    )
 
 
 money = FeatureView(
@@ -42,8 +29,34 @@ money = FeatureView(
             unit="USD",
             doc="Size of a payment",
         ),
-        balance("checking", "Balance of the checking account"),
-        balance("savings", "Balance of the savings account"),
+        Aggregate(
+            "payment",
+            of="amount",
+            how=("median", "p90", "first", "last"),
+            windows=[MONTH],
+            where="direction = 'debit'",
+            unit="USD",
+            doc="Size of a payment",
+        ),
+        Aggregate(
+            "money_out",
+            of="amount",
+            how="sum",
+            windows=(WEEK, YEAR, *months(1, 3, 12)),
+            where="direction = 'debit'",
+            unit="USD",
+            doc="Money out of all accounts",
+        ),
+        Aggregate(
+            "money_in",
+            of="amount",
+            how="sum",
+            windows=(WEEK, YEAR, *months(1, 3, 12)),
+            where="direction = 'credit'",
+            unit="USD",
+            doc="Money into all accounts",
+        ),
+        Aggregate("salary", how="streak", windows=months(12), where="category = 'salary'", doc="Salary came"),
         Ratio(
             "debit_to_credit",
             of="debit_amount_sum",
@@ -61,7 +74,7 @@ money = FeatureView(
         Trend("debit_amount_sum", short=MONTH, long=QUARTER, doc="Money out"),
         Trend("credit_amount_sum", short=MONTH, long=QUARTER, doc="Money in"),
         Trend("salary_amount_sum", short=MONTH, long=QUARTER, doc="Salary received"),
-        Trend("checking_balance_mean", short=MONTH, long=QUARTER, doc="Balance of the checking account"),
-        Trend("savings_balance_mean", short=MONTH, long=QUARTER, doc="Balance of the savings account"),
+        Trend("money_out_sum", short=months(1)[0], long=months(12)[0], doc="Money out of all accounts"),
+        Trend("money_in_sum", short=months(1)[0], long=months(12)[0], doc="Money into all accounts"),
     ],
 )
