@@ -175,20 +175,36 @@ def verify(
     project: ProjectOption = Path(),
     data: DataOption = None,
     as_json: JsonOption = False,
+    time_travel: Annotated[
+        bool, typer.Option("--time-travel", help="Destroy the future and recompute stored snapshots instead.")
+    ] = False,
 ) -> None:
-    """Build staging to training set on two engines, in a lake of their own, and compare every cell."""
-    from tenure.pipeline.verify import compare_engines
+    """Compare two engines cell by cell, or prove that no stored feature knows the future."""
+    from tenure.pipeline.verify import compare_engines, travel_in_time
 
+    if time_travel:
+        with _open(project, data, "") as work:
+            if _print_comparisons(travel_in_time(work), as_json):
+                raise errors.CheckFailed(
+                    "stored features change when rows that were not known yet are destroyed: they leak the future.",
+                    hint="See the lines above; if sources changed since, run 'tenure run' first.",
+                )
+        return
     left, _, right = engines.partition(",")
+    if _print_comparisons(compare_engines(project, data, left, right), as_json):
+        raise errors.CheckFailed(f"{left} and {right} do not give the same tables.", hint="See the lines above.")
+
+
+def _print_comparisons(comparisons: Iterator[Any], as_json: bool) -> bool:
+    """Print each comparison as it ends; return whether any found a difference."""
     different = False
-    for comparison in compare_engines(project, data, left, right):
+    for comparison in comparisons:
         different |= not comparison.equal
         told = f"{comparison.rows:,} rows × {comparison.columns} columns: " + (
             "equal" if comparison.equal else f"{comparison.different_cells:,} cells differ, {comparison.example}"
         )
         typer.echo(json.dumps(vars(comparison)) if as_json else f"{comparison.table:24} {told}")
-    if different:
-        raise errors.CheckFailed(f"{left} and {right} do not give the same tables.", hint="See the lines above.")
+    return different
 
 
 def _stage_command(stage: str) -> Callable[..., None]:

@@ -58,7 +58,7 @@ class FeatureSteps:
             if (those := [f for v in project.views.values() if v.source == name for f in v.aggregates])
         }
         self._readings = {n: Readings(project.sources[n], those, dialect) for n, those in self._aggregates.items()}
-        self.grid = Grid(tuple(sorted(dates)), project.windows)
+        self.grid = Grid(tuple(sorted(dates)), tuple(sorted({*project.windows, *self._streak_months()})))
         self._families = [family for name in self._aggregates for family in self._families_of(name)]
 
     @property
@@ -99,6 +99,13 @@ class FeatureSteps:
         ]
         reads = ("snapshots", *dict.fromkeys(view.source for view in self.project.views.values()))
         return Select("features", with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured"), reads)
+
+    def _streak_months(self) -> Iterator[Window]:
+        """A streak tells its months apart, so each of them is an edge of the grid."""
+        for those in self._aggregates.values():
+            for feature in those:
+                if "streak" in feature.hows:
+                    yield from (Window(n + 1, "m") for n in range(feature.windows[-1].length))
 
     def _numbers(self) -> Select:
         keys = ", ".join(self.keys)
