@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -223,7 +223,75 @@ def _add_stage_commands() -> None:
     from tenure.pipeline.stages import STAGE_DOCS
 
     for stage, doc in STAGE_DOCS.items():
-        app.command(stage, help=f"{doc}.")(_stage_command(stage))
+        if stage == "features":
+            _add_features_commands(doc)
+        else:
+            app.command(stage, help=f"{doc}.")(_stage_command(stage))
+
+
+def _add_features_commands(doc: str) -> None:
+    """`tenure features` builds the table; `tenure features list|search|describe` looks definitions up."""
+    group = typer.Typer(help=f"{doc}; or look features up.", rich_markup_mode=None)
+    build = _stage_command("features")
+
+    @group.callback(invoke_without_command=True)
+    def features(
+        context: typer.Context,
+        project: ProjectOption = Path(),
+        data: DataOption = None,
+        engine: EngineOption = "",
+        as_json: JsonOption = False,
+    ) -> None:
+        if context.invoked_subcommand is None:
+            build(project, data, engine, as_json)
+
+    @group.command("list")
+    def list_(
+        names: Annotated[list[str] | None, typer.Argument(help="Views, services or columns; left out: all.")] = None,
+        project: ProjectOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        """List feature columns."""
+        from tenure.pipeline.catalog import entries
+
+        with _open(project, None, "") as work:
+            _print_entries(entries(work.project, names or ()), as_json)
+
+    @group.command()
+    def search(
+        words: Annotated[list[str], typer.Argument(help="Words of the name or the meaning.")],
+        project: ProjectOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        """Find the feature columns that fit some words, the best first."""
+        from tenure.pipeline.catalog import search as find
+
+        with _open(project, None, "") as work:
+            _print_entries(find(work.project, " ".join(words)), as_json)
+
+    @group.command()
+    def describe(
+        name: Annotated[str, typer.Argument(help="A feature column.")],
+        project: ProjectOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        """Tell what a feature column means, which rows it reads, and where it is defined."""
+        from tenure.pipeline.catalog import entries
+
+        with _open(project, None, "") as work:
+            for entry in entries(work.project, [name]):
+                if as_json:
+                    typer.echo(json.dumps(vars(entry)))
+                else:
+                    typer.echo("\n".join(f"{key:13} {value}" for key, value in vars(entry).items() if value))
+
+    app.add_typer(group, name="features")
+
+
+def _print_entries(entries: Sequence[Any], as_json: bool) -> None:
+    for entry in entries:
+        unit = f" [{entry.unit}]" if entry.unit else ""
+        typer.echo(json.dumps(vars(entry)) if as_json else f"{entry.name:48} {entry.text}{unit}")
 
 
 def _open(project: Path, data: Path | None, engine: str) -> Any:
