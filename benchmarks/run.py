@@ -75,7 +75,7 @@ def ways_to_compute(work: Work, out: Path) -> dict[str, Callable[[], None]]:
 
     def computed(days: Sequence[date], folder: Path) -> None:
         steps = FeatureSteps(work.project, work.dialect, days)
-        for select in (*steps.held, *steps.bands()):
+        for select in (*steps.held, *steps.ranged()):
             engine.hold(select.table, select.text)
         engine.write(steps.final().text, folder, ["snapshot_date"])
 

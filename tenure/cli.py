@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,6 +42,12 @@ EXIT_CODES: dict[type[errors.TenureError], int] = {
 ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The bank project's folder.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the raw files, instead of [data] path.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="duckdb or spark, instead of [engine] name.")]
+FromOption = Annotated[
+    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First snapshot; left out: the plan's first.")
+]
+ToOption = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last snapshot; left out: the plan's last.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 
@@ -133,6 +141,77 @@ def run(
     if order.index(first) > order.index(last):
         raise typer.BadParameter(f"--from {first} comes after --to {last}; the order is: {', '.join(STAGES)}")
     _run_stages(project, data, engine, as_json, tuple(stages_between(first, last)))
+
+
+@app.command()
+def plan(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which snapshots and tiles are missing or stale, why, and what a backfill would do. Changes nothing."""
+    from tenure.pipeline.data import calendar, restaged
+    from tenure.pipeline.plan import plan_backfill
+
+    with _open(project, data, engine) as work:
+        for name in restaged(work):
+            _print_plan(
+                {"table": f"staging/{name}", "state": "stale", "why": "raw files or definition changed"}, as_json
+            )
+        found = plan_backfill(work, calendar(work).plan, first=_day(first), last=_day(last))
+        for part in found.partitions:
+            told = {"table": part.table, "partition": str(part.value), "state": part.state, "why": part.why}
+            if as_json or part.state != "current":
+                _print_plan(told, as_json)
+    if not as_json:
+        states = Counter(part.state for part in found.features)
+        typer.echo(f"features: {', '.join(f'{n} {state}' for state, n in states.items())}")
+        if found.due or found.retired:
+            typer.echo(f"Run 'tenure backfill' to compute {len(found.due)} of {len(found.features)} snapshots.")
+
+
+def _print_plan(told: dict[str, str], as_json: bool) -> None:
+    typer.echo(
+        json.dumps(told)
+        if as_json
+        else f"{told['table']:24} {told.get('partition', ''):10} {told['state']:8} {told['why']}"
+    )
+
+
+@app.command()
+def backfill(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the features of the planned snapshots that are missing or stale; what is current stays."""
+    from tenure.pipeline.run import backfill as backfilled
+
+    with _open(project, data, engine) as work:
+        for record in backfilled(work, _day(first), _day(last)):
+            _print_record(record, as_json)
+
+
+@app.command()
+def materialize(
+    project: ProjectOption = Path(), data: DataOption = None, engine: EngineOption = "", as_json: JsonOption = False
+) -> None:
+    """Compute the features of the newest snapshot, if they are missing or stale."""
+    from tenure.pipeline.run import materialize as materialized
+
+    with _open(project, data, engine) as work:
+        for record in materialized(work):
+            _print_record(record, as_json)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
 
 
 @app.command()

@@ -31,6 +31,10 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
     # Text with an offset is another instant in UTC; without one it is UTC.
     "instant": {"duckdb": "CAST(TRY_CAST({0} AS TIMESTAMPTZ) AS TIMESTAMP)", "spark": "TRY_CAST({0} AS TIMESTAMP)"},
+    # An instant as a number, for structs: Delta keeps naive instants in a later protocol than most readers know.
+    "micros": {"duckdb": "epoch_us({0})", "spark": "unix_micros({0})"},
+    # Of several values; not the same in both engines, nor promised by DuckDB from version to version.
+    "row_hash": {"duckdb": "hash({0})", "spark": "xxhash64({0})"},
     "sha256": {"duckdb": "sha256({0})", "spark": "sha2({0}, 256)"},
     "parse_time": {"duckdb": "try_strptime({0}, '{1}')", "spark": "try_to_timestamp({0}, '{1}')"},
     # Sets of days or months as the bits of an integer.

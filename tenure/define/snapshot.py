@@ -28,7 +28,7 @@ class SnapshotPlan:
 
     def dates(self) -> tuple[date, ...]:
         """Return the snapshot dates in order; raise InvalidConfig if there is none."""
-        found = tuple(day for day in self._days() if self._falls_on(day))
+        found = self.between(self.first, self.last)
         if not found:
             raise InvalidConfig(
                 f"[snapshots] every = '{self.every}' has no date from {self.first} to {self.last}.",
@@ -36,8 +36,15 @@ class SnapshotPlan:
             )
         return found
 
-    def _days(self) -> list[date]:
-        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+    def between(self, start: date, end: date) -> tuple[date, ...]:
+        """Return the dates from `start` to `end`, both included, that the plan has if it went on for ever."""
+        days = (start + timedelta(days=n) for n in range((end - start).days + 1))
+        return tuple(day for day in days if self._falls_on(day))
+
+    @property
+    def rule(self) -> str:
+        """What tells which dates it has, without its first and last: 'month-end', 'week of Sundays'."""
+        return f"week of {self.first:%A}s" if self.every == "week" else self.every
 
     def _falls_on(self, day: date) -> bool:
         month_ends = day.day == calendar.monthrange(day.year, day.month)[1]

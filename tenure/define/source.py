@@ -193,9 +193,10 @@ class Source:
 
 #: Relations that Tenure's tables and SELECTs name; a bank's source may not take their names.
 RESERVED_TABLES = frozenset(
-    "staging quarantine intake snapshots features labels splits split_proof training_set train evaluate score explain "
+    "staging quarantine intake arrivals tiles snapshots_stored snapshots features labels splits split_proof "
+    "training_set train evaluate score explain "
     "segment report models evaluations curves campaign_value scores shap_values reasons importances segments "
     "segment_profiles segment_parameters attrition_list runs landing dates raw_rows typed_rows clean_rows claims "
     "versions customers_then measured active_before outcome eligible answered labelled drawn trained in_both "
-    "checked".split()
+    "checked intervals grid_days customer_numbers numbered".split()
 )

@@ -47,8 +47,10 @@ class Engine(Protocol):
     def run(self, select: str) -> pa.Table:
         """Return a SELECT's rows."""
 
-    def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
-        """Write a SELECT's rows as Parquet files into `folder`; return the files."""
+    def write(
+        self, select: str, folder: Path, partition_by: Sequence[str], schema: pa.Schema | None = None
+    ) -> list[Path]:
+        """Write a SELECT's rows as Parquet files into `folder`; return the files. A known `schema` saves time."""
 
     def close(self) -> None:
         """Release what the engine holds."""

@@ -26,6 +26,7 @@ class DuckDBEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
+        self._held: set[str] = set()
         options: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory,
             "autoinstall_known_extensions": "false",
@@ -66,6 +67,9 @@ class DuckDBEngine:
     def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation; its instants become naive UTC."""
         columns = ", ".join(_naive(field) for field in schema)
+        if relation in self._held:
+            self._execute(f"DROP TABLE {relation}")
+            self._held.remove(relation)
         if not files:
             self._connection.register(f"{relation}_empty", schema.empty_table())
             source = f"{relation}_empty"
@@ -78,7 +82,10 @@ class DuckDBEngine:
 
     def hold(self, relation: str, select: str) -> None:
         """Compute a SELECT into a temporary table."""
+        if relation not in self._held:
+            self._execute(f"DROP VIEW IF EXISTS {relation}")
         self._execute(f"CREATE OR REPLACE TEMP TABLE {relation} AS\n{select}")
+        self._held.add(relation)
 
     def schema(self, select: str) -> pa.Schema:
         """Return the columns and types of a SELECT."""
@@ -90,9 +97,11 @@ class DuckDBEngine:
         with self._translated():
             return self._connection.sql(select).to_arrow_table()
 
-    def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
+    def write(
+        self, select: str, folder: Path, partition_by: Sequence[str], schema: pa.Schema | None = None
+    ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
-        columns = ", ".join(_aware(field) for field in self.schema(select))
+        columns = ", ".join(_aware(field) for field in schema or self.schema(select))
         folder.mkdir(parents=True, exist_ok=True)
         token = uuid.uuid4().hex[:12]
         if not partition_by:

@@ -140,7 +140,13 @@ class SparkEngine:
             batches = self._checked(frame._collect_as_arrow)  # noqa: SLF001  (public only from Spark 4.0)
         return pa.Table.from_batches(batches) if batches else self.schema(select).empty_table()
 
-    def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
+    def write(
+        self,
+        select: str,
+        folder: Path,
+        partition_by: Sequence[str],
+        schema: pa.Schema | None = None,  # noqa: ARG002  (Spark plans once anyway)
+    ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
         incoming = folder / f"_incoming-{uuid.uuid4().hex[:12]}"
         frame = self._checked(lambda: self._session.sql(select))

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 import tenure
 from tenure.define.churn import BalanceDecline, Inactivity
@@ -32,6 +33,7 @@ from tenure.errors import (
 )
 from tenure.pipeline.backfill import build_features
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.tables import arrivals as arrivals_table
 from tenure.tables import labels as labels_table
 from tenure.tables import snapshots as snapshots_table
 from tenure.tables import splits as splits_table
@@ -53,6 +55,18 @@ _INTAKE = pa.schema(
     ]
 )
 
+_ARRIVALS = pa.schema(
+    [
+        ("source", pa.string()),
+        ("fingerprint", pa.string()),
+        ("day_start", pa.date32()),
+        ("rows", pa.int64()),
+        ("arrived", pa.string()),
+        ("tiled", pa.string()),
+        ("replaced", pa.string()),
+    ]
+)
+
 
 def staging(work: Work) -> Outcome:
     """Stage every source; raises an InputError, with nothing of that source written, if its data are wrong."""
@@ -68,9 +82,46 @@ def staging(work: Work) -> Outcome:
             continue
         facts[source.name] = _stage(work, source, files, made_of, outcome)
         work.lake.write("intake", pa.Table.from_pylist(list(facts.values()), schema=_INTAKE), fingerprint=made_of)
+    _note_arrivals(work)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""
     return outcome
+
+
+def restaged(work: Work) -> list[str]:
+    """Return the sources that staging would read again: their definition or their files' sizes or times changed."""
+    facts, found = _intake(work), []
+    for source in work.project.sources.values():
+        if not any(isinstance(raw, Postgres) for raw in source.raws.values()):
+            made_of = _made_of(work, source, _raw_files(work, source))
+            current = work.lake.find(f"staging/{source.name}")
+            if not current or {current.fingerprint, facts.get(source.name, {}).get("fingerprint")} != {made_of}:
+                found.append(source.name)
+    return found
+
+
+def _note_arrivals(work: Work) -> None:
+    """Note, of each source staged anew, on which days its rows began and stopped to count."""
+    noted = work.lake.read("arrivals") if work.lake.find("arrivals") else _ARRIVALS.empty_table()
+    versions = {name: work.require(name) for name in work.project.sources}
+    known = {(row["source"], row["fingerprint"]) for row in noted.select(["source", "fingerprint"]).to_pylist()}
+    fresh = [name for name, version in versions.items() if (name, version.fingerprint) not in known]
+    if not fresh and len({name for name, _ in known}) == len(versions):
+        return
+    stay = [
+        pc.and_(pc.equal(noted["source"], n), pc.equal(noted["fingerprint"], v.fingerprint))
+        for n, v in versions.items()
+        if n not in fresh
+    ]
+    tables = [noted.filter(those) for those in stay]
+    for name in fresh:
+        work.scan([name])
+        days = work.engine.run(arrivals_table.arrivals(work.project.sources[name], work.dialect).text)
+        told = {"source": name, "fingerprint": versions[name].fingerprint}
+        columns = [pa.repeat(told[f.name], days.num_rows) if f.name in told else days[f.name] for f in _ARRIVALS]
+        tables.append(pa.table(columns, names=_ARRIVALS.names).cast(_ARRIVALS))
+    made_of = fingerprint(version.fingerprint for version in versions.values())
+    work.lake.write("arrivals", pa.concat_tables(tables), fingerprint=made_of)
 
 
 def _stage(
@@ -229,10 +280,15 @@ def _intake(work: Work) -> dict[str, dict[str, object]]:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The snapshot dates, and the first day that the data do not cover."""
+    """The plan of snapshots, and the first day that the data do not cover."""
 
-    dates: tuple[date, ...]
+    plan: SnapshotPlan
     data_end: date
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """The snapshot dates, in order."""
+        return self.plan.dates()
 
 
 def calendar(work: Work) -> Calendar:
@@ -274,7 +330,8 @@ def calendar(work: Work) -> Calendar:
             f"the longest window is {longest} days and the data end before {data_end}.",
             hint="Set [snapshots] first in tenure.toml, or use shorter windows.",
         )
-    return Calendar(plan.dates(), data_end)
+    plan.dates()
+    return Calendar(plan, data_end)
 
 
 def _event_sources(work: Work) -> Sequence[str]:
@@ -311,12 +368,17 @@ def snapshots(work: Work) -> Outcome:
     return outcome
 
 
-def features(work: Work) -> Outcome:
-    """Build the features table."""
+def features(work: Work, first: date | None = None, last: date | None = None) -> Outcome:
+    """Bring the features of the planned snapshots from `first` to `last` up to date, by default of all."""
     outcome = Outcome()
-    build_features(work, calendar(work).dates, outcome)
-    outcome.message = f"{len(work.project.columns)} columns"
+    build_features(work, calendar(work).plan, outcome, first=first, last=last)
     return outcome
+
+
+def newest_features(work: Work) -> Outcome:
+    """Bring the features of the newest planned snapshot up to date."""
+    newest = calendar(work).dates[-1]
+    return features(work, newest, newest)
 
 
 def labels(work: Work) -> Outcome:

@@ -98,7 +98,7 @@ def _compiled(
         return [snapshots.snapshots(project, dialect, dates)]
     if stage == "features":
         steps = FeatureSteps(project, dialect, dates)
-        held = [replace(s, text=_HOLD[dialect].format(s.table, s.text)) for s in (*steps.held, *steps.bands())]
+        held = [replace(s, text=_HOLD[dialect].format(s.table, s.text)) for s in (*steps.held, *steps.ranged())]
         return [*held, steps.final()]
     if stage == "labels":
         return [labels.generate_churn_label(project, dialect, dates, data_end)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import partial
 
 from tenure.errors import InvalidConfig, TenureError
 from tenure.pipeline import data, deliver, learn
@@ -28,8 +30,12 @@ STAGES: dict[str, Callable[[Work], Outcome]] = {
 }
 
 
-def run(work: Work, stages: Iterable[str] = tuple(STAGES)) -> Iterator[StageRun]:
+def run(
+    work: Work, stages: Iterable[str] = tuple(STAGES), instead: Mapping[str, Callable[[Work], Outcome]] | None = None
+) -> Iterator[StageRun]:
     """Run stages in order and yield each one's record as it ends; the lake is locked for the whole run.
+
+    `instead` does a stage in another way, such as for some snapshots only.
 
     A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
     recorded as 'failed' and its error raised; what it had begun is not visible. A definition that does not
@@ -38,14 +44,26 @@ def run(work: Work, stages: Iterable[str] = tuple(STAGES)) -> Iterator[StageRun]
     compile_all(work, work.dialect)
     with work.lake.locked():
         for stage in stages:
-            yield _run_stage(work, stage)
+            yield _run_stage(work, stage, (instead or {}).get(stage, STAGES[stage]))
 
 
-def _run_stage(work: Work, stage: str) -> StageRun:
+def backfill(work: Work, first: date | None = None, last: date | None = None) -> Iterator[StageRun]:
+    """Stage what changed and bring the features of the snapshots from `first` to `last` (both included) up to date."""
+    return run(
+        work, stages_between("staging", "features"), {"features": partial(data.features, first=first, last=last)}
+    )
+
+
+def materialize(work: Work) -> Iterator[StageRun]:
+    """Stage what changed and bring the features of the newest snapshot up to date."""
+    return run(work, stages_between("staging", "features"), {"features": data.newest_features})
+
+
+def _run_stage(work: Work, stage: str, do: Callable[[Work], Outcome]) -> StageRun:
     record = StageRun(run_id=work.run_id, stage=stage)
     begun = time.perf_counter()
     try:
-        outcome = STAGES[stage](work)
+        outcome = do(work)
     except Exception as error:
         record.status = "failed"
         record.message = error.message if isinstance(error, TenureError) else f"{type(error).__name__}: {error}"

@@ -20,6 +20,7 @@ STAGE_DOCS = {
 #: The tables whose name is not their stage's word, by the stage that makes them.
 MADE_BY = {
     "intake": "staging",
+    "arrivals": "staging",
     "split_proof": "splits",
     "models": "train",
     "evaluations": "evaluate",

@@ -59,7 +59,7 @@ def _recomputed(work: Work, day: date, how: Destruction) -> dict[str, pa.Table]:
             engine.hold(source.name, destroyed(source, f"{source.name}_staged", day, how, dialect))
         engine.hold("snapshots", snapshots(project, dialect, [day]).text)
         steps = FeatureSteps(project, dialect, [day])
-        for select in (*steps.held, *steps.bands()):
+        for select in (*steps.held, *steps.ranged()):
             engine.hold(select.table, select.text)
         return {"snapshots": engine.run("SELECT * FROM snapshots"), "features": engine.run(steps.final().text)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from tenure.errors import CheckFailed
 from tenure.pipeline.stages import MADE_BY
 from tenure.quality.checks import require_passed, run_checks
 from tenure.sql import Dialect, Select
-from tenure.store.lake import Lake, TableVersion
+from tenure.store.lake import Lake, MadeOf, TableVersion
 
 
 @dataclass(kw_only=True)
@@ -164,14 +164,26 @@ class Work:
         return self.contracts[name].partition_by if name in self.contracts else ()
 
     def commit(
-        self, name: str, table: str, files: Sequence[Path], schema: pa.Schema, made_of: str
+        self,
+        name: str,
+        table: str,
+        files: Sequence[Path],
+        schema: pa.Schema,
+        made_of: str,
+        *,
+        replaced: Collection[str] | None = None,
+        partitions: Mapping[str, MadeOf] | None = None,
     ) -> tuple[TableVersion, list[CheckResult]]:
-        """Make files the table's content; raise CheckFailed, with the files removed, if they break contract `name`."""
+        """Make files the table's content; raise CheckFailed, with the files removed, if they break contract `name`.
+
+        Given `partitions`, the files are those of some partitions, whose rows the relation that the contract compares
+        them with holds already; `replaced` tells which stored ones they stand for, None if no other stays.
+        """
         contract, partition_by = self.contracts.get(name), self.partition_by(name)
         checks: list[CheckResult] = []
         try:
-            if contract:
-                self.scan([contract.same_rows_as] if contract.same_rows_as else [])
+            if contract and files:
+                self.scan([contract.same_rows_as] if contract.same_rows_as and partitions is None else [])
                 self.engine.scan("checked", files, schema, partition_by)
                 checks = run_checks(self.engine, contract, "checked")
                 require_passed(checks)
@@ -180,7 +192,16 @@ class Work:
                 with suppress(FileNotFoundError):
                     file.unlink()
             raise
-        return self.lake.commit(table, files, schema, partition_by=partition_by, fingerprint=made_of), checks
+        version = self.lake.commit(
+            table,
+            files,
+            schema,
+            partition_by=partition_by,
+            fingerprint=made_of,
+            replaced=replaced,
+            partitions=partitions,
+        )
+        return version, checks
 
     def keep(self, table: str, rows: pa.Table, made_of: str, outcome: Outcome) -> TableVersion:
         """Commit Arrow rows as a table and count it in `outcome`."""

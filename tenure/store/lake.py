@@ -1,7 +1,8 @@
 """The lake: Delta tables on disk. Engines write Parquet files; the lake commits them, all or nothing.
 
 lake/
-├── staging/<source>/      ├── quarantine/<source>/      ├── snapshots/   ├── features/snapshot_date=…/
+├── staging/<source>/      ├── quarantine/<source>/      ├── tiles/<source>/period_end=…/
+├── snapshots/             ├── features/snapshot_date=…/
 └── <table>/_delta_log/    a file that no commit names is invisible; the next write of its table sweeps it up
 """
 
@@ -11,11 +12,11 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -28,11 +29,15 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from tenure.errors import LakeBusy, MissingTable, StoreError
 
 _FINGERPRINT = "tenure.fingerprint"
+_PARTITIONS = "tenure.partitions"
+
+#: What a partition was made of: each ingredient's name with its digest.
+MadeOf: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class TableVersion:
-    """A committed version of a table: its number, rows, files, columns, and what it was made of."""
+    """A committed version of a table: its number, rows, files, columns, and what it and its partitions are made of."""
 
     table: str
     version: int
@@ -41,6 +46,12 @@ class TableVersion:
     schema: pa.Schema
     partition_by: tuple[str, ...]
     fingerprint: str
+    partitions: Mapping[str, MadeOf] = field(default_factory=dict)
+
+    def files_of(self, values: Collection[str]) -> tuple[Path, ...]:
+        """Return the files of some partitions of a table with one partition column."""
+        wanted = {f"{self.partition_by[0]}={value}" for value in values}
+        return tuple(file for file in self.files if file.parent.name in wanted)
 
 
 class Lake:
@@ -94,6 +105,7 @@ class Lake:
             schema=pa.schema(delta.schema().to_arrow()),
             partition_by=tuple(delta.metadata().partition_columns),
             fingerprint=str(info.get(_FINGERPRINT, "")),
+            partitions=json.loads(str(info.get(_PARTITIONS, "{}"))),
         )
 
     def require(self, table: str, *, run: str = "run") -> TableVersion:
@@ -120,32 +132,42 @@ class Lake:
         partition_by: Sequence[str] = (),
         fingerprint: str = "",
         mode: str = "overwrite",
+        replaced: Collection[str] | None = None,
+        partitions: Mapping[str, MadeOf] | None = None,
     ) -> TableVersion:
         """Make `files` (already in the table's folder) the table's content, or add them to it (mode 'append').
 
-        Raises StoreError if the table has other partitions, or rows to append have other columns.
+        Given `replaced`, only those partitions are: theirs are the values of the one partition column. `partitions`
+        tells what every partition of the new version is made of. Raises StoreError if the table has other partition
+        columns, or rows to append, or beside which others stay, have other columns.
         """
         actions = [_add_action(self.path(table), file, partition_by) for file in files]
-        properties = CommitProperties(custom_metadata={_FINGERPRINT: fingerprint})
+        told = {_FINGERPRINT: fingerprint, **({_PARTITIONS: json.dumps(partitions)} if partitions else {})}
+        properties = CommitProperties(custom_metadata=told)
         uri, arrow_schema = str(self.path(table)), _delta_schema(schema)
         by = list(partition_by) or None
         if DeltaTable.is_deltatable(uri):
             delta = DeltaTable(uri)
-            self._require_fitting(table, delta, schema, partition_by, mode)
+            others_stay = mode == "append" or replaced is not None
+            self._require_fitting(table, delta, schema, partition_by, others_stay=others_stay)
+            only = [(partition_by[0], "in", sorted(replaced))] if replaced else None
+            # Nothing to replace is nothing to take away.
+            way = "append" if replaced is not None and not replaced else mode
             delta.create_write_transaction(
-                [*actions], mode, arrow_schema, partition_by=by, commit_properties=properties
+                [*actions], way, arrow_schema, partition_by=by, partition_filters=only, commit_properties=properties
             )
         else:
             self.path(table).mkdir(parents=True, exist_ok=True)
             create_table_with_add_actions(
                 uri, arrow_schema, actions, mode="error", partition_by=by, commit_properties=properties
             )
+        self._journal(table).unlink(missing_ok=True)
         return self.require(table)
 
     def _require_fitting(
-        self, table: str, delta: DeltaTable, schema: pa.Schema, partition_by: Sequence[str], mode: str
+        self, table: str, delta: DeltaTable, schema: pa.Schema, partition_by: Sequence[str], *, others_stay: bool
     ) -> None:
-        """Delta would take other partitions, or other columns on append, and read the misfits back as null."""
+        """Delta would take other partitions, or other columns beside old ones, and read the misfits back as null."""
         stored_by, stored = delta.metadata().partition_columns, pa.schema(delta.schema().to_arrow())
         if stored_by != list(partition_by):
             raise StoreError(
@@ -153,7 +175,7 @@ class Lake:
                 f"{_listed(partition_by)}; a table keeps its partitions.",
                 hint=f"Remove '{self.path(table)}' and run again.",
             )
-        if mode == "append" and not stored.equals(_utc(schema)):
+        if others_stay and not stored.equals(_utc(schema)):
             raise StoreError(
                 f"table '{table}' in '{self.folder}' has the columns {_listed(stored.names)} and can't take "
                 f"rows with {_listed(schema.names)}, or has them as other types.",
@@ -170,11 +192,42 @@ class Lake:
         pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
         return self.commit(table, [file], rows.schema, fingerprint=fingerprint, mode=mode)
 
-    def sweep(self, table: str) -> int:
-        """Delete files that no commit of the table names, left by a killed run; return how many."""
+    def finished_steps(self, table: str, made_of: str) -> dict[str, list[Path]]:
+        """Return the files of the steps that an unfinished run, made of just this, had ended."""
+        try:
+            journal = json.loads(self._journal(table).read_text())
+        except FileNotFoundError:
+            return {}
+        if journal["made_of"] != made_of:
+            return {}
+        return {step: [self.path(table) / file for file in files] for step, files in journal["steps"].items()}
+
+    def finish_step(self, table: str, made_of: str, step: str, files: Sequence[Path]) -> None:
+        """Note that a step's files are whole, so that a run after a kill goes on behind it; they stay invisible."""
+        steps = {**self.finished_steps(table, made_of), step: list(files)}
+        told = {
+            name: [file.relative_to(self.path(table)).as_posix() for file in those] for name, those in steps.items()
+        }
+        journal = self._journal(table)
+        incoming = journal.with_suffix(".incoming")
+        incoming.write_text(json.dumps({"made_of": made_of, "steps": told}))
+        incoming.replace(journal)
+
+    def _journal(self, table: str) -> Path:
+        return self.path(table) / "_steps.json"
+
+    def sweep(self, table: str, *, made_of: str = "") -> int:
+        """Delete files that no commit names, left by a killed run, but of steps that `made_of` will go on behind.
+
+        Returns how many there were.
+        """
         current = self.find(table)
+        going_on = self.finished_steps(table, made_of) if made_of else {}
+        if not going_on:
+            self._journal(table).unlink(missing_ok=True)
+        spared = {file for files in going_on.values() for file in files}
         # Delta drops logs that a checkpoint has replaced, so the newest version is asked too.
-        named = {*_named_files(self.path(table)), *(current.files if current else ())}
+        named = {*_named_files(self.path(table)), *(current.files if current else ()), *spared}
         orphans = [f for f in self.path(table).rglob("*.parquet") if "_delta_log" not in f.parts and f not in named]
         for orphan in orphans:
             orphan.unlink()

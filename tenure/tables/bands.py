@@ -56,8 +56,8 @@ class Family:
         return [self.alias(band) for band in range(self.windows.index(window) + 1)]
 
 
-def bands(family: Family, grid: Grid, dialect: Dialect, customers: str) -> str:
-    """Return one row per customer, snapshot and band: key, and each partial. `customers` picks a range of them."""
+def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
+    """Return one row per customer, snapshot and band: key, and each partial."""
     tiles, count = f"{family.source}_tiles", len(family.windows)
     base = f"(t.customer_no * {len(grid.dates)} + c.snapshot_no)"
     merged = [f"{partial.of_tiles(dialect)} AS {partial.name}" for partial in family.partials]
@@ -68,16 +68,17 @@ def bands(family: Family, grid: Grid, dialect: Dialect, customers: str) -> str:
     own = [f"CASE WHEN NOT t.mixed THEN t.{n} END AS {n}" if n in masks else f"{family.spread(n)} AS {n}" for n in read]
     rows = (
         f"SELECT\n{column_list([key, *_month_bit(family), *own])}\nFROM {tiles} AS t\nJOIN {family.cover} AS c\n"
-        f"  ON c.interval_no = t.interval_no\n  AND {_VISIBLE}\nWHERE t.customer_no {customers}"
+        f"  ON c.interval_start = t.interval_start\n  AND {_VISIBLE}"
     )
     ctes: list[tuple[str, str, str]] = []
     if masks:
-        ctes = [_settled(family, sorted(masks), customers)]
+        ctes = [_settled(family, sorted(masks))]
         days = [f"t.{n}" if n in masks else f"NULL AS {n}" for n in read]
         no_month = ["NULL AS month_bit"] if family.streaks else []
         rows += (
             f"\nUNION ALL\nSELECT\n{column_list([key, *no_month, *days])}\nFROM settled AS t\n"
-            f"JOIN {family.cover} AS c\n  ON c.interval_no = t.interval_no AND c.snapshot_no = t.snapshot_no"
+            f"JOIN {family.cover} AS c\n"
+            "  ON c.interval_start = t.interval_start AND c.snapshot_no = t.snapshot_no"
         )
     final = f"SELECT\n{column_list(['band_key', *merged])}\nFROM (\n{rows}\n) AS spread\nGROUP BY band_key"
     return with_ctes(ctes, final) if ctes else final
@@ -88,16 +89,16 @@ def months_of(count: Partial) -> Partial:
     return Partial(count.values, "months")
 
 
-def distinct(family: Family, values: Values, grid: Grid, dialect: Dialect, customers: str) -> tuple[str, str, str]:
+def distinct(family: Family, values: Values, grid: Grid, dialect: Dialect) -> tuple[str, str, str]:
     """Return the CTE that counts each window's distinct values: those whose newest band is in the window."""
     counted = [f"COUNT(CASE WHEN band <= {n} THEN 1 END) AS values_{window}" for n, window in enumerate(family.windows)]
     base = f"t.customer_no * {len(grid.dates)} + c.snapshot_no"
     members = op("members", dialect, f"{values.label}__set")
     body = (
         f"SELECT ck, {', '.join(counted)}\nFROM (\n    SELECT {base} AS ck, t.member, MIN(c.band) AS band\n    FROM (\n"
-        f"        SELECT customer_no, interval_no, seen_from, seen_to, {members} AS member\n"
-        f"        FROM {family.source}_tiles AS t\n        WHERE t.customer_no {customers}\n    ) AS t\n"
-        f"    JOIN {family.cover} AS c\n      ON c.interval_no = t.interval_no\n      AND {_VISIBLE}\n"
+        f"        SELECT customer_no, interval_start, seen_from, seen_to, {members} AS member\n"
+        f"        FROM {family.source}_tiles AS t\n    ) AS t\n"
+        f"    JOIN {family.cover} AS c\n      ON c.interval_start = t.interval_start\n      AND {_VISIBLE}\n"
         f"    WHERE t.member IS NOT NULL\n    GROUP BY {base}, t.member\n) AS newest\nGROUP BY ck"
     )
     name = distinct_name(family, values)
@@ -124,7 +125,7 @@ def _cover(family: Family) -> str:
         back = [f"WHEN i.interval_start >= d.start_{n + 1}m THEN {n}" for n in range(family.windows[-1].length - 1)]
         month = f", CASE {' '.join(back)} ELSE {len(back)} END AS month_no" if back else ", 0 AS month_no"
     return (
-        f"SELECT i.interval_no, d.snapshot_no, d.snapshot_date, {band} AS band{month}\nFROM intervals AS i\n"
+        f"SELECT i.interval_start, d.snapshot_no, d.snapshot_date, {band} AS band{month}\nFROM intervals AS i\n"
         f"JOIN dates AS d\n  ON i.interval_start >= d.start_{longest} AND i.interval_end <= d.snapshot_date"
     )
 
@@ -135,13 +136,12 @@ def _month_bit(family: Family) -> list[str]:
     return ["CAST(POW(2, c.month_no) AS BIGINT) AS month_bit"]
 
 
-def _settled(family: Family, masks: Sequence[str], customers: str) -> tuple[str, str, str]:
+def _settled(family: Family, masks: Sequence[str]) -> tuple[str, str, str]:
     """A day counts once, also where a row known in time and a late one share it: merge their days first."""
     merged = [f"BIT_OR(t.{name}) AS {name}" for name in masks]
     body = (
-        f"SELECT\n{column_list(['t.customer_no', 't.interval_no', 'c.snapshot_no', *merged])}\n"
-        f"FROM {family.source}_tiles AS t\nJOIN {family.cover} AS c\n  ON c.interval_no = t.interval_no\n"
-        f"  AND {_VISIBLE}\nWHERE t.mixed AND t.customer_no {customers}\n"
-        "GROUP BY t.customer_no, t.interval_no, c.snapshot_no"
+        f"SELECT\n{column_list(['t.customer_no', 't.interval_start', 'c.snapshot_no', *merged])}\n"
+        f"FROM {family.source}_tiles AS t\nJOIN {family.cover} AS c\n  ON c.interval_start = t.interval_start\n"
+        f"  AND {_VISIBLE}\nWHERE t.mixed\nGROUP BY t.customer_no, t.interval_start, c.snapshot_no"
     )
     return "settled", "days of intervals with late or corrected rows, as each snapshot sees them", body

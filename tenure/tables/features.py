@@ -19,13 +19,14 @@ from typing import TypeVar
 
 from tenure.define.feature import ALL_HISTORY, Aggregate, Attribute, FeatureView, Ratio
 from tenure.define.project import Project
+from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
-from tenure.sql import Dialect, Select, column_list, op, with_ctes
+from tenure.sql import Dialect, Select, column_list, indented, op, with_ctes
 from tenure.tables.bands import Family, bands, cover, distinct, distinct_name, months_of
 from tenure.tables.grid import Grid
 from tenure.tables.partials import Partial, Readings
-from tenure.tables.tiles import tiles
+from tenure.tables.tiles import numbered_tiles, tiles
 from tenure.tables.visible import days_before, qualified, same, visible_at
 
 T = TypeVar("T")
@@ -44,12 +45,17 @@ class _Part:
 
 
 class FeatureSteps:
-    """How the features of the snapshots at `dates` are made: relations to hold once, then customers range by range.
+    """How the features of snapshots are made: relations to hold once, then customers range by range.
 
-    A range is a SQL condition on the customer's number, such as 'BETWEEN 0 AND 999'; ranges bound the memory.
+    Give `dates` alone, or with the `plan` that they belong to: tiles of a plan can be kept, since later runs of it cut
+    time in the same places.
+
+        calendar ─► tiles ─► ranged (numbers ─► tiles of the range ─► bands) ─► final
     """
 
-    def __init__(self, project: Project, dialect: Dialect, dates: Sequence[date]) -> None:
+    def __init__(
+        self, project: Project, dialect: Dialect, dates: Sequence[date], plan: SnapshotPlan | None = None
+    ) -> None:
         self.project, self.dialect = project, dialect
         self.keys = project.entity.keys
         self._aggregates = {
@@ -58,33 +64,65 @@ class FeatureSteps:
             if (those := [f for v in project.views.values() if v.source == name for f in v.aggregates])
         }
         self._readings = {n: Readings(project.sources[n], those, dialect) for n, those in self._aggregates.items()}
-        self.grid = Grid(tuple(sorted(dates)), tuple(sorted({*project.windows, *self._streak_months()})))
+        windows = tuple(sorted({*project.windows, *self._streak_months()}))
+        self.grid = Grid.of_plan(plan, dates, windows) if plan else Grid.of(dates, windows)
         self._families = [family for name in self._aggregates for family in self._families_of(name)]
 
     @property
-    def held(self) -> list[Select]:
-        """The relations that every range reads: dates and intervals, the customers' numbers, tiles and covers."""
-        tiled = [self._tiles(name) for name in self._aggregates if self._partials(name)]
-        return [*self.grid.relations(self.dialect), self._numbers(), *tiled, *(cover(f) for f in self._families)]
+    def tiled(self) -> list[str]:
+        """The sources whose rows are summed up into tiles."""
+        return [name for name in self._aggregates if self._partials(name)]
 
-    def bands(self, customers: str = ">= 0") -> list[Select]:
-        """Return the bands of each source and unit of windows, to be held while the range's final SELECT runs."""
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The sources that the features read."""
+        return tuple(dict.fromkeys(view.source for view in self.project.views.values()))
+
+    @property
+    def held(self) -> list[Select]:
+        """The relations that every range reads, tiles made anew."""
+        return [*self.calendar, *(self.tiles(name) for name in self.tiled)]
+
+    @property
+    def calendar(self) -> list[Select]:
+        """Dates, intervals, days and covers: the small relations that say which interval lies in which window."""
+        return [*self.grid.relations(self.dialect), *(cover(f) for f in self._families)]
+
+    def tiles(self, name: str, periods: Sequence[date] = (), rows: str = "") -> Select:
+        """Return a source's tiles, of some `periods` only where given; `rows` keeps some of the source's rows `r`."""
+        source, readings, partials = self.project.sources[name], self._readings[name], self._partials(name)
+        body = tiles(source, self.keys, readings, partials, self.grid, self.dialect, periods=periods, rows=rows)
+        return Select(tiled(name), f"-- {name} summed up by customer and interval\n{body}", (name,))
+
+    def reads_all_history(self, name: str) -> bool:
+        """Return whether any of a source's tiles count at all later snapshots, not only while in their windows."""
+        return any(how in ALL_HISTORY for f in self._aggregates[name] for how in f.hows)
+
+    def ranged(self, customers: str = "") -> list[Select]:
+        """Return what is held for a range of customers: their numbers, their tiles, and the bands of those.
+
+        `customers` is a condition on the customer's number, counted from 0, such as 'BETWEEN 0 AND 999'.
+        """
         return [
-            Select(f.relation, bands(f, self.grid, self.dialect, customers), (f"{f.source}_tiles", f.cover))
-            for f in self._families
-            if f.partials or f.streaks
+            self._numbers(customers),
+            *(self._numbered(name) for name in self._aggregates if self._families_read(name)),
+            *(
+                Select(f.relation, bands(f, self.grid, self.dialect), (f"{f.source}_tiles", f.cover))
+                for f in self._families
+                if f.partials or f.streaks
+            ),
         ]
 
-    def final(self, customers: str = ">= 0") -> Select:
-        """Return one row per row of snapshots with every feature column of the project."""
-        parts = [part for name in self.project.sources for part in self._parts(name, customers)]
+    def final(self) -> Select:
+        """Return one row per row of snapshots, of the range's customers, with every feature column of the project."""
+        parts = [part for name in self.project.sources for part in self._parts(name)]
         row = (*self.keys, "snapshot_date")
         measured = {name: expression for part in parts for name, expression in part.columns.items()}
         measured |= {ColumnName("history", "share", w): _history_share(w, self.dialect) for w in self.project.windows}
         joins = [f"LEFT JOIN {text} AS {name}\n  ON {name}.ck = s.ck" for p in parts for name, text in p.relations]
         columns = column_list([qualified(row, "s"), *(f"{e} AS {n}" for n, e in measured.items())])
         ctes = [
-            ("spine", "every snapshot row with its number", self._spine(customers)),
+            ("spine", "every snapshot row with its number", self._spine()),
             *(cte for part in parts for cte in part.ctes),
             (
                 "measured",
@@ -97,8 +135,8 @@ class FeatureSteps:
             (f"{compared[n]} AS {n}" if n in compared else str(n), f"{d.text}{f' [{d.unit}]' if d.unit else ''}")
             for n, d in self.project.columns.items()
         ]
-        reads = ("snapshots", *dict.fromkeys(view.source for view in self.project.views.values()))
-        return Select("features", with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured"), reads)
+        text = with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured")
+        return Select("features", text, ("snapshots", *self.reads))
 
     def _streak_months(self) -> Iterator[Window]:
         """A streak tells its months apart, so each of them is an edge of the grid."""
@@ -107,30 +145,36 @@ class FeatureSteps:
                 if "streak" in feature.hows:
                     yield from (Window(n + 1, "m") for n in range(feature.windows[-1].length))
 
-    def _numbers(self) -> Select:
+    def _numbers(self, customers: str) -> Select:
         keys = ", ".join(self.keys)
-        text = (
-            f"-- the customers, numbered\nSELECT {keys}, ROW_NUMBER() OVER (ORDER BY {keys}) - 1 AS customer_no\n"
+        numbered = (
+            f"SELECT {keys}, ROW_NUMBER() OVER (ORDER BY {keys}) - 1 AS customer_no\n"
             f"FROM (SELECT DISTINCT {keys} FROM snapshots) AS customers_then"
         )
+        text = f"-- the customers, numbered\n{numbered}"
+        if customers:
+            text = (
+                f"-- a range of the customers, numbered\nSELECT {keys}, customer_no\nFROM (\n{indented([numbered])}\n"
+                f") AS numbered\nWHERE customer_no {customers}"
+            )
         return Select(NUMBERS, text, ("snapshots",))
 
-    def _tiles(self, name: str) -> Select:
-        partials = self._partials(name)
-        body = tiles(self.project.sources[name], self.keys, self._readings[name], partials, self.grid, self.dialect)
-        names = [
-            "n.customer_no",
-            "t.interval_no",
-            "t.seen_from",
-            "t.seen_to",
-            "t.mixed",
-            *(f"t.{p.name}" for p in partials),
-        ]
-        text = (
-            f"SELECT\n{column_list(names)}\nFROM (\n{body}\n) AS t\nJOIN {NUMBERS} AS n\n"
-            f"  ON {same(self.keys, 'n', 't')}\nORDER BY n.customer_no, t.interval_no"
+    def _families_read(self, name: str) -> list[Family]:
+        return [family for family in self._families if family.source == name]
+
+    def _numbered(self, name: str) -> Select:
+        """The tiles that windows read; those of all history are read from the kept ones."""
+        families = self._families_read(name)
+        read = {p for f in families for p in (*f.partials, *f.streaks, *(Partial(v, "set") for v in f.sets))}
+        text = numbered_tiles(
+            tiled(name),
+            self.keys,
+            [p for p in self._partials(name) if p in read],
+            self.grid,
+            NUMBERS,
+            merge_days=any(p.kind == "days" for p in read),
         )
-        return Select(f"{name}_tiles", text, (name, NUMBERS))
+        return Select(f"{name}_tiles", f"-- tiles of {name} that windows see\n{text}", (tiled(name), NUMBERS))
 
     def _partials(self, name: str) -> list[Partial]:
         """Every partial that the source's windows and histories need, each once."""
@@ -165,48 +209,46 @@ class FeatureSteps:
             ]
             yield Family(name, windows, _once(plain), _once(streaks), _once(sets), tuple(reaches))
 
-    def _spine(self, customers: str) -> str:
+    def _spine(self) -> str:
         columns = [qualified((*self.keys, "snapshot_date", "tenure_days"), "s"), f"{self._ck} AS ck"]
         columns += [f"d.start_{w}" for w in self.project.windows]
         return (
             f"SELECT\n{column_list(columns)}\nFROM snapshots AS s\nJOIN dates AS d\n"
-            f"  ON d.snapshot_date = s.snapshot_date\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 's')}\n"
-            f"WHERE n.customer_no {customers}"
+            f"  ON d.snapshot_date = s.snapshot_date\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 's')}"
         )
 
     @property
     def _ck(self) -> str:
         return f"(n.customer_no * {len(self.grid.dates)} + d.snapshot_no)"
 
-    def _parts(self, name: str, customers: str) -> Iterator[_Part]:
+    def _parts(self, name: str) -> Iterator[_Part]:
         for view in self.project.views.values():
             if view.source == name and view.attributes:
-                yield self._described(view, customers)
+                yield self._described(view)
         for family in self._families:
             if family.source == name:
-                yield self._windowed(family, customers)
+                yield self._windowed(family)
         if name in self._aggregates:
-            yield from self._open(name, customers)
-            yield from self._of_all_history(name, customers)
+            yield from self._open(name)
+            yield from self._of_all_history(name)
 
-    def _described(self, view: FeatureView, customers: str) -> _Part:
+    def _described(self, view: FeatureView) -> _Part:
         """The customer's own row as known before t."""
         relation, source = f"{view.name}_then", self.project.sources[view.source]
         read = dict.fromkeys(a.of for a in view.attributes)
         fresh = f"\n  AND r.known_time >= {days_before('d.t', view.ttl)}" if view.ttl else ""
         body = (
             f"SELECT {self._ck} AS ck, {qualified(tuple(read), 'r')}\nFROM {source.name} AS r\n"
-            f"JOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n  ON {visible_at('d.t')}{fresh}\n"
-            f"WHERE n.customer_no {customers}"
+            f"JOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n  ON {visible_at('d.t')}{fresh}"
         )
         columns = {ColumnName(a.name): reading(source, a, relation, self.dialect) for a in view.attributes}
         comment = f"{source.name} as known before t" + (f", at most {view.ttl} days old" if view.ttl else "")
         return _Part(((relation, comment, body),), ((relation, relation),), columns)
 
-    def _windowed(self, family: Family, customers: str) -> _Part:
+    def _windowed(self, family: Family) -> _Part:
         """Each window out of its bands."""
         readings, dialect = self._readings[family.source], self.dialect
-        ctes = tuple(distinct(family, values, self.grid, dialect, customers) for values in family.sets)
+        ctes = tuple(distinct(family, values, self.grid, dialect) for values in family.sets)
         read = ", ".join(_once([*(p.name for p in family.partials), *(months_of(p).name for p in family.streaks)]))
         count = len(family.windows)
         number = op("whole_division", dialect, "band_key", str(count))
@@ -238,7 +280,7 @@ class FeatureSteps:
             return op("bits", dialect, f"({mask} & ~({mask} + 1))")
         return readings.aggregated(feature, how, lambda partial: partial.combined(aliases, dialect))
 
-    def _open(self, name: str, customers: str) -> Iterator[_Part]:
+    def _open(self, name: str) -> Iterator[_Part]:
         """Rows that had begun and not ended before t."""
         source, readings = self.project.sources[name], self._readings[name]
         wanted = [(f, how) for f in self._aggregates[name] if not f.windows for how in f.hows if how not in ALL_HISTORY]
@@ -263,13 +305,12 @@ class FeatureSteps:
         body = (
             f"SELECT\n{column_list([f'{self._ck} AS ck', *sums.values()])}\nFROM {name} AS r\nJOIN {NUMBERS} AS n\n"
             f"  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n"
-            f"  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}\n"
-            f"WHERE n.customer_no {customers}\nGROUP BY {self._ck}"
+            f"  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}\nGROUP BY {self._ck}"
         )
         comment = f"{name} that had begun and not ended before t, summed up per customer"
         yield _Part(((relation, comment, body),), ((relation, relation),), columns)
 
-    def _of_all_history(self, name: str, customers: str) -> Iterator[_Part]:
+    def _of_all_history(self, name: str) -> Iterator[_Part]:
         """The newest and oldest event of all history."""
         readings = self._readings[name]
         wanted = [(f, how) for f in self._aggregates[name] for how in f.hows if how in ALL_HISTORY]
@@ -279,15 +320,15 @@ class FeatureSteps:
         partials = list(dict.fromkeys(p for f, how in wanted for p in readings.needed(f, how)))
         merged = [f"{p.of_tiles(self.dialect)} AS {p.name}" for p in partials]
         once = (
-            f"SELECT\n{column_list(['t.customer_no', 'i.seen_by', 't.seen_from', 't.seen_to', *merged])}\n"
-            f"FROM {name}_tiles AS t\nJOIN intervals AS i\n  ON i.interval_no = t.interval_no\n"
-            f"WHERE t.customer_no {customers}\nGROUP BY t.customer_no, i.seen_by, t.seen_from, t.seen_to"
+            f"SELECT\n{column_list(['n.customer_no', 'i.seen_by', 't.seen_from', 't.seen_to', *merged])}\n"
+            f"FROM {tiled(name)} AS t\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 't')}\nJOIN intervals AS i\n"
+            "  ON i.interval_start = t.interval_start\nGROUP BY n.customer_no, i.seen_by, t.seen_from, t.seen_to"
         )
         ck = f"t.customer_no * {len(self.grid.dates)} + l.snapshot_no"
         body = (
             f"SELECT\n{column_list([f'{ck} AS ck', *merged])}\nFROM {relation}_once AS t\nJOIN (\n"
-            "    SELECT s.snapshot_date AS seen_by, d.snapshot_no, d.snapshot_date\n    FROM dates AS s\n"
-            "    JOIN dates AS d\n      ON d.snapshot_date >= s.snapshot_date\n) AS l\n  ON l.seen_by = t.seen_by\n"
+            "    SELECT DISTINCT i.seen_by, d.snapshot_no, d.snapshot_date\n    FROM intervals AS i\n"
+            "    JOIN dates AS d\n      ON d.snapshot_date >= i.seen_by\n) AS l\n  ON l.seen_by = t.seen_by\n"
             "  AND (t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)\n"
             f"  AND (t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)\nGROUP BY {ck}"
         )
@@ -305,6 +346,11 @@ class FeatureSteps:
             (relation, f"the newest and first of {name} of all history known before t", body),
         )
         yield _Part(ctes, ((relation, relation),), columns)
+
+
+def tiled(source: str) -> str:
+    """Return the name of the relation that holds a source's tiles as they are kept."""
+    return f"{source}_tiled"
 
 
 def _once(those: Sequence[T]) -> tuple[T, ...]:

@@ -4,78 +4,117 @@
 ── before ─┊── interval ───┊── interval ───┊── interval ───┊        a row's day tells its interval
            └───────── window of t₁ ────────┘                        bands of a snapshot: the spans between the
                            └───────── window of t₂ ────────┘        starts of its windows, newest first
+
+Tiles are kept from run to run, so the cuts must stay where they are when a snapshot is added: a plan's grid is cut by
+all the dates that the plan would ever have, and tiles are parted at one of its dates a month, the period's end.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from itertools import pairwise
 
+from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import Window
 from tenure.sql import Dialect, Select, date_literal, midnight_literal, op
 
 #: No interval is longer, so the days of one fit into the bits of an integer.
 _MOST_DAYS = 60
 
+_DAY = timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Grid:
-    """The edges that snapshots at `dates` with these windows need."""
+    """The edges that snapshots at `dates` with these windows need.
+
+    `cuts` are all dates whose windows cut time, `dates` among them; they go on past the last period. `floor` is the
+    first day that is told apart: all days before it are one.
+    """
 
     dates: tuple[date, ...]
     windows: tuple[Window, ...]
+    cuts: tuple[date, ...] = field(kw_only=True)
+    floor: date = field(kw_only=True)
+
+    @classmethod
+    def of(cls, dates: Sequence[date], windows: Sequence[Window]) -> Grid:
+        """Return the grid of just these snapshots: cut nowhere else, and one period."""
+        ordered = tuple(sorted(dates))
+        floor = min((w.start(t) for t in ordered for w in windows), default=ordered[0])
+        return cls(ordered, tuple(windows), cuts=ordered, floor=floor)
+
+    @classmethod
+    def of_plan(cls, plan: SnapshotPlan, dates: Sequence[date], windows: Sequence[Window]) -> Grid:
+        """Return the grid that every run of the plan shares, whatever its last snapshot is.
+
+        It begins with the year in which the longest window of the plan's first snapshot begins.
+        """
+        planned = plan.dates()
+        reach = max((w.most_days for w in windows), default=0)
+        floor = min((w.start(planned[0]) for w in windows), default=planned[0]).replace(month=1, day=1)
+        # The end of the last snapshot's period may be a later date of its month, or of the next one that has any.
+        cuts = plan.between(floor, planned[-1] + timedelta(days=reach + 100))
+        return cls(tuple(sorted(dates)), tuple(windows), cuts=cuts, floor=floor)
 
     @property
-    def intervals(self) -> list[tuple[date, date, date]]:
-        """Each interval: its first day, the day after its last, and the first snapshot that sees it."""
-        edges = sorted({*self.dates, *(w.start(t) for t in self.dates for w in self.windows)})
-        edges = [edges[0] - timedelta(days=1), *edges]
+    def periods(self) -> tuple[date, ...]:
+        """The ends of the periods that the snapshots see: the last cut of each month, up to the last snapshot."""
+        ends = self._period_ends
+        return ends[: bisect_right(ends, self.dates[-1] - _DAY) + 1]
+
+    def period_of(self, day: date) -> date:
+        """Return the end of the period that a row first counted from the day after `day` belongs to."""
+        return self._period_ends[bisect_right(self._period_ends, max(day, self.floor - _DAY))]
+
+    @cached_property
+    def _period_ends(self) -> tuple[date, ...]:
+        return tuple({(day.year, day.month): day for day in self.cuts}.values())
+
+    @cached_property
+    def intervals(self) -> tuple[tuple[date, date], ...]:
+        """Each interval: its first day and the day after its last; the first one stands for all days before it."""
+        end = self.periods[-1]
+        starts = {w.start(t) for t in self.cuts for w in self.windows}
+        edges = sorted(day for day in {self.floor, end, *self.cuts, *starts} if self.floor <= day <= end)
         cut = [
             start + timedelta(days=n)
-            for start, end in pairwise(edges)
-            for n in range(0, (end - start).days, _MOST_DAYS)
+            for start, stop in pairwise([self.floor - _DAY, *edges])
+            for n in range(0, (stop - start).days, _MOST_DAYS)
         ]
-        seen_by = iter(sorted(self.dates))
-        found, seen = [], next(seen_by)
-        for start, end in pairwise([*cut, edges[-1]]):
-            while seen < end:
-                seen = next(seen_by)
-            found.append((start, end, seen))
-        return found
+        return tuple(pairwise([*cut, end]))
 
     def relations(self, dialect: Dialect) -> list[Select]:
-        """Return `dates`, `intervals`, `interval_days` (every day with its interval) and `last_seen`, to be held."""
-        rows = [
-            f"({number}, {date_literal(start)}, {date_literal(end)}, {date_literal(seen)}, {midnight_literal(seen)})"
-            for number, (start, end, seen) in enumerate(self.intervals)
-        ]
-        names = "interval_no, interval_start, interval_end, seen_by, seen_at"
+        """Return `dates`, `intervals` and `grid_days` (every day with its interval and period), to be held."""
+        rows = []
+        for start, end in self.intervals:
+            seen_by = self.cuts[bisect_right(self.cuts, end - _DAY)]
+            period = self.period_of(end - _DAY)
+            literals = [date_literal(day) for day in (start, end, seen_by)]
+            rows.append(f"({', '.join([*literals, midnight_literal(seen_by), date_literal(period)])})")
+        told = "interval_start, seen_by, seen_at, period_end"
+        names = "interval_start, interval_end, seen_by, seen_at, period_end"
         day = op("days_from_to", dialect, "interval_start", "interval_end")
+        offset = op("days_between", dialect, "interval_start", "day_start")
         return [
             Select("dates", "-- snapshots and the starts of their windows\n" + self._dates(), ()),
             Select(
                 "intervals",
-                "-- time between two edges, and the first snapshot that sees it\n"
+                "-- time between two edges, the first snapshot that sees it, and the period whose tiles hold it\n"
                 f"SELECT {names}\nFROM (VALUES\n    " + ",\n    ".join(rows) + f"\n) AS cut({names})",
                 (),
             ),
             Select(
-                "interval_days",
-                "-- every day with its interval; the first day stands for all before it\n"
-                "SELECT interval_no, interval_start, seen_by, seen_at, CAST(day_start AS DATE) AS day_start\nFROM (\n"
-                f"    SELECT interval_no, interval_start, seen_by, seen_at, {day} AS day_start\n    FROM intervals\n"
-                ") AS cut",
+                "grid_days",
+                "-- every day with its interval, and itself as a bit of it; the first day stands for all before it\n"
+                f"SELECT {told}, day_start, {op('bit', dialect, offset)} AS day_bit\nFROM (\n"
+                f"    SELECT {told}, CAST(day_start AS DATE) AS day_start\n"
+                f"    FROM (SELECT {told}, {day} AS day_start FROM intervals) AS cut\n) AS days",
                 ("intervals",),
-            ),
-            Select(
-                "last_seen",
-                # A version is visible at t <= known_until, so the day of known_until still sees the snapshot on it.
-                "-- every day with the newest snapshot up to it, long ago where there is none\n"
-                "SELECT d.day_start, COALESCE(MAX(t.snapshot_date), DATE '0001-01-01') AS last_seen\n"
-                "FROM interval_days AS d\nLEFT JOIN dates AS t\n  ON t.snapshot_date <= d.day_start\n"
-                "GROUP BY d.day_start",
-                ("interval_days", "dates"),
             ),
         ]
 
@@ -83,6 +122,11 @@ class Grid:
     def first_day(self) -> date:
         """The day that stands for all before the first edge."""
         return self.intervals[0][0]
+
+    @property
+    def first_start(self) -> date:
+        """The first day that a window of the snapshots sees."""
+        return min((w.start(t) for t in self.dates for w in self.windows), default=self.dates[0])
 
     def _dates(self) -> str:
         spans = sorted({*self.windows, *(Window(n + 1, "m") for n in range(self.months))})

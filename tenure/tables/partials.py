@@ -164,8 +164,8 @@ class Readings:
             return [Partial(values, "list")]
         return [Partial(values, kind) for kind in _NEEDS[how]]
 
-    def row_value(self, partial: Partial, offset: str = "0") -> str:
-        """Return the SQL of a row's value for a partial, null where the row does not count; `offset` is its day's."""
+    def row_value(self, partial: Partial, day_bit: str = "1") -> str:
+        """Return the SQL of a row's value for a partial, null where the row does not count; `day_bit` is its day's."""
         values = partial.values
         names = readable_columns(self.source)
         tests = []
@@ -178,10 +178,13 @@ class Readings:
             "count": "1",
             "newest": "r.event_time",
             "oldest": "r.event_time",
-            "days": op("bit", self.dialect, offset),
+            "days": day_bit,
         }.get(partial.kind, of)
         if partial.kind in ("first", "last"):
-            fields = [("at", "r.event_time"), *((f"k{n}", f"r.{key}") for n, key in enumerate(self.source.keys))]
+            fields = [
+                ("at", op("micros", self.dialect, "r.event_time")),
+                *((f"k{n}", f"r.{key}") for n, key in enumerate(self.source.keys)),
+            ]
             value = struct([*fields, ("v", of)], self.dialect)
         return f"CASE WHEN {' AND '.join(f'({test})' for test in tests)} THEN {value} END" if tests else value
 

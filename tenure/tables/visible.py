@@ -21,6 +21,11 @@ def visible_at(instant: str, relation: str = "r") -> str:
     )
 
 
+def first_counted(relation: str = "r") -> str:
+    """Return the instant after which a version of a row may count: it has happened and is known."""
+    return f"GREATEST({relation}.event_time, {relation}.known_time)"
+
+
 def within(start: str, end: str, relation: str = "r") -> str:
     """Return the condition that a row happened in the half-open span [start, end)."""
     return f"{relation}.event_time >= {start} AND {relation}.event_time < {end}"

@@ -13,42 +13,92 @@ FROM (VALUES
 
 -- intervals
 CREATE OR REPLACE TEMPORARY VIEW intervals AS
--- time between two edges, and the first snapshot that sees it
-SELECT interval_no, interval_start, interval_end, seen_by, seen_at
+-- time between two edges, the first snapshot that sees it, and the period whose tiles hold it
+SELECT interval_start, interval_end, seen_by, seen_at, period_end
 FROM (VALUES
-    (0, DATE '2023-11-01', DATE '2023-11-02', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
-    (1, DATE '2023-11-02', DATE '2023-12-01', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
-    (2, DATE '2023-12-01', DATE '2024-01-01', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
-    (3, DATE '2024-01-01', DATE '2024-01-30', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
-    (4, DATE '2024-01-30', DATE '2024-01-31', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00'),
-    (5, DATE '2024-01-31', DATE '2024-02-29', DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00'),
-    (6, DATE '2024-02-29', DATE '2024-03-01', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00'),
-    (7, DATE '2024-03-01', DATE '2024-03-02', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00'),
-    (8, DATE '2024-03-02', DATE '2024-03-31', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00'),
-    (9, DATE '2024-03-31', DATE '2024-04-01', DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00'),
-    (10, DATE '2024-04-01', DATE '2024-04-30', DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00'),
-    (11, DATE '2024-04-30', DATE '2024-05-01', DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00'),
-    (12, DATE '2024-05-01', DATE '2024-05-31', DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00'),
-    (13, DATE '2024-05-31', DATE '2024-06-30', DATE '2024-06-30', TIMESTAMP '2024-06-30 00:00:00')
-) AS cut(interval_no, interval_start, interval_end, seen_by, seen_at);
+    (DATE '2023-11-01', DATE '2023-11-02', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00', DATE '2024-01-31'),
+    (DATE '2023-11-02', DATE '2023-12-01', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00', DATE '2024-01-31'),
+    (DATE '2023-12-01', DATE '2024-01-01', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00', DATE '2024-01-31'),
+    (DATE '2024-01-01', DATE '2024-01-30', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00', DATE '2024-01-31'),
+    (DATE '2024-01-30', DATE '2024-01-31', DATE '2024-01-31', TIMESTAMP '2024-01-31 00:00:00', DATE '2024-01-31'),
+    (DATE '2024-01-31', DATE '2024-02-29', DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', DATE '2024-02-29'),
+    (DATE '2024-02-29', DATE '2024-03-01', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', DATE '2024-03-31'),
+    (DATE '2024-03-01', DATE '2024-03-02', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', DATE '2024-03-31'),
+    (DATE '2024-03-02', DATE '2024-03-31', DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', DATE '2024-03-31'),
+    (DATE '2024-03-31', DATE '2024-04-01', DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00', DATE '2024-04-30'),
+    (DATE '2024-04-01', DATE '2024-04-30', DATE '2024-04-30', TIMESTAMP '2024-04-30 00:00:00', DATE '2024-04-30'),
+    (DATE '2024-04-30', DATE '2024-05-01', DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00', DATE '2024-05-31'),
+    (DATE '2024-05-01', DATE '2024-05-31', DATE '2024-05-31', TIMESTAMP '2024-05-31 00:00:00', DATE '2024-05-31'),
+    (DATE '2024-05-31', DATE '2024-06-30', DATE '2024-06-30', TIMESTAMP '2024-06-30 00:00:00', DATE '2024-06-30')
+) AS cut(interval_start, interval_end, seen_by, seen_at, period_end);
 
--- interval_days
-CREATE OR REPLACE TEMPORARY VIEW interval_days AS
--- every day with its interval; the first day stands for all before it
-SELECT interval_no, interval_start, seen_by, seen_at, CAST(day_start AS DATE) AS day_start
+-- grid_days
+CREATE OR REPLACE TEMPORARY VIEW grid_days AS
+-- every day with its interval, and itself as a bit of it; the first day stands for all before it
+SELECT interval_start, seen_by, seen_at, period_end, day_start, shiftleft(CAST(1 AS BIGINT), CAST(CAST(datediff(day_start, interval_start) AS BIGINT) AS INT)) AS day_bit
 FROM (
-    SELECT interval_no, interval_start, seen_by, seen_at, explode(sequence(interval_start, date_sub(interval_end, 1))) AS day_start
-    FROM intervals
-) AS cut;
+    SELECT interval_start, seen_by, seen_at, period_end, CAST(day_start AS DATE) AS day_start
+    FROM (SELECT interval_start, seen_by, seen_at, period_end, explode(sequence(interval_start, date_sub(interval_end, 1))) AS day_start FROM intervals) AS cut
+) AS days;
 
--- last_seen
-CREATE OR REPLACE TEMPORARY VIEW last_seen AS
--- every day with the newest snapshot up to it, long ago where there is none
-SELECT d.day_start, COALESCE(MAX(t.snapshot_date), DATE '0001-01-01') AS last_seen
-FROM interval_days AS d
-LEFT JOIN dates AS t
-  ON t.snapshot_date <= d.day_start
-GROUP BY d.day_start;
+-- payments_cover_d
+CREATE OR REPLACE TEMPORARY VIEW payments_cover_d AS
+-- the intervals of each snapshot's bands
+SELECT i.interval_start, d.snapshot_no, d.snapshot_date, CASE WHEN i.interval_start >= d.start_30d THEN 0 ELSE 1 END AS band
+FROM intervals AS i
+JOIN dates AS d
+  ON i.interval_start >= d.start_90d AND i.interval_end <= d.snapshot_date;
+
+-- payments_tiled
+CREATE OR REPLACE TEMPORARY VIEW payments_tiled AS
+-- payments summed up by customer and interval
+WITH
+-- payments known before the first snapshot after them, never corrected
+on_time AS (
+    SELECT
+        r.customer_id,
+        i.interval_start,
+        COUNT(1) AS payment__count,
+        MAX(r.event_time) AS payment__newest,
+        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
+        COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
+        COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
+    FROM payments AS r
+    JOIN grid_days AS i
+      ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
+    WHERE r.known_until IS NULL AND r.known_time < i.seen_at
+    GROUP BY r.customer_id, i.interval_start
+),
+-- payments known later, or corrected
+late AS (
+    SELECT
+        r.customer_id,
+        i.interval_start,
+        k.seen_by AS seen_from,
+        CAST(r.known_until AS DATE) AS seen_to,
+        k.period_end,
+        COUNT(1) AS payment__count,
+        MAX(r.event_time) AS payment__newest,
+        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
+        COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
+        COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
+    FROM payments AS r
+    JOIN grid_days AS i
+      ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
+    JOIN grid_days AS k
+      ON k.day_start = CASE WHEN CAST(GREATEST(r.event_time, r.known_time) AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(GREATEST(r.event_time, r.known_time) AS DATE) END
+    WHERE (r.known_until IS NOT NULL OR r.known_time >= i.seen_at)
+        AND (r.known_until IS NULL OR CAST(r.known_until AS DATE) >= k.seen_by)
+    GROUP BY r.customer_id, i.interval_start, k.seen_by, CAST(r.known_until AS DATE), k.period_end
+)
+SELECT o.customer_id, o.interval_start, CAST(NULL AS DATE) AS seen_from, CAST(NULL AS DATE) AS seen_to,
+    payment__count, payment__newest, amount__1__sum, amount__1__count, large__count, i.period_end
+FROM on_time AS o
+JOIN intervals AS i
+  ON i.interval_start = o.interval_start
+UNION ALL
+SELECT customer_id, interval_start, seen_from, seen_to, payment__count, payment__newest, amount__1__sum, amount__1__count, large__count, period_end
+FROM late;
 
 -- customer_numbers
 CREATE OR REPLACE TEMPORARY VIEW customer_numbers AS
@@ -58,80 +108,22 @@ FROM (SELECT DISTINCT customer_id FROM snapshots) AS customers_then;
 
 -- payments_tiles
 CREATE OR REPLACE TEMPORARY VIEW payments_tiles AS
+-- tiles of payments that windows see
 SELECT
     n.customer_no,
-    t.interval_no,
+    t.interval_start,
     t.seen_from,
     t.seen_to,
-    t.mixed,
+    FALSE AS mixed,
     t.payment__count,
-    t.payment__newest,
     t.amount__1__sum,
     t.amount__1__count,
     t.large__count
-FROM (
-WITH
--- payments known before the first snapshot after them, never corrected
-on_time AS (
-    SELECT
-        r.customer_id,
-        i.interval_no,
-        COUNT(1) AS payment__count,
-        MAX(r.event_time) AS payment__newest,
-        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
-        COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
-        COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
-    FROM payments AS r
-    JOIN interval_days AS i
-      ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
-    WHERE r.known_until IS NULL AND r.known_time < i.seen_at
-    GROUP BY r.customer_id, i.interval_no
-),
--- payments known later, or corrected
-late AS (
-    SELECT
-        r.customer_id,
-        i.interval_no,
-        k.seen_by AS seen_from,
-        u.last_seen AS seen_to,
-        COUNT(1) AS payment__count,
-        MAX(r.event_time) AS payment__newest,
-        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
-        COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
-        COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
-    FROM payments AS r
-    JOIN interval_days AS i
-      ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
-    JOIN interval_days AS k
-      ON k.day_start = CASE WHEN CAST(r.known_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.known_time AS DATE) END
-    LEFT JOIN last_seen AS u
-      ON u.day_start = CASE WHEN CAST(r.known_until AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.known_until AS DATE) END
-    WHERE (r.known_until IS NOT NULL OR r.known_time >= i.seen_at)
-        AND (u.last_seen IS NULL OR (u.last_seen >= k.seen_by AND u.last_seen >= i.seen_by))
-    GROUP BY r.customer_id, i.interval_no, k.seen_by, u.last_seen
-)
-SELECT o.customer_id, o.interval_no, CAST(NULL AS DATE) AS seen_from, CAST(NULL AS DATE) AS seen_to,
-    l.interval_no IS NOT NULL AS mixed, payment__count, payment__newest, amount__1__sum, amount__1__count, large__count
-FROM on_time AS o
-LEFT JOIN (
-    SELECT DISTINCT customer_id, interval_no FROM late
-) AS l
-  ON l.customer_id = o.customer_id AND l.interval_no = o.interval_no
-UNION ALL
-SELECT customer_id, interval_no, seen_from, seen_to, TRUE AS mixed, payment__count, payment__newest, amount__1__sum, amount__1__count, large__count
-FROM late
-) AS t
+FROM payments_tiled AS t
 JOIN customer_numbers AS n
   ON n.customer_id = t.customer_id
-ORDER BY n.customer_no, t.interval_no;
-
--- payments_cover_d
-CREATE OR REPLACE TEMPORARY VIEW payments_cover_d AS
--- the intervals of each snapshot's bands
-SELECT i.interval_no, d.snapshot_no, d.snapshot_date, CASE WHEN i.interval_start >= d.start_30d THEN 0 ELSE 1 END AS band
-FROM intervals AS i
-JOIN dates AS d
-  ON i.interval_start >= d.start_90d AND i.interval_end <= d.snapshot_date;
+WHERE t.period_end > DATE '2023-11-02'
+ORDER BY n.customer_no, t.interval_start;
 
 -- payments_bands_d
 CREATE OR REPLACE TEMPORARY VIEW payments_bands_d AS
@@ -150,9 +142,8 @@ SELECT
     t.large__count AS large__count
 FROM payments_tiles AS t
 JOIN payments_cover_d AS c
-  ON c.interval_no = t.interval_no
+  ON c.interval_start = t.interval_start
   AND (t.seen_from IS NULL OR c.snapshot_date >= t.seen_from) AND (t.seen_to IS NULL OR c.snapshot_date <= t.seen_to)
-WHERE t.customer_no >= 0
 ) AS spread
 GROUP BY band_key;
 
@@ -170,7 +161,6 @@ spine AS (
       ON d.snapshot_date = s.snapshot_date
     JOIN customer_numbers AS n
       ON n.customer_id = s.customer_id
-    WHERE n.customer_no >= 0
 ),
 -- customers as known before t
 who_then AS (
@@ -180,21 +170,21 @@ who_then AS (
       ON n.customer_id = r.customer_id
     JOIN dates AS d
       ON r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
-    WHERE n.customer_no >= 0
 ),
 -- the newest and first of payments between two snapshots
 payments_history_once AS (
     SELECT
-        t.customer_no,
+        n.customer_no,
         i.seen_by,
         t.seen_from,
         t.seen_to,
         MAX(payment__newest) AS payment__newest
-    FROM payments_tiles AS t
+    FROM payments_tiled AS t
+    JOIN customer_numbers AS n
+      ON n.customer_id = t.customer_id
     JOIN intervals AS i
-      ON i.interval_no = t.interval_no
-    WHERE t.customer_no >= 0
-    GROUP BY t.customer_no, i.seen_by, t.seen_from, t.seen_to
+      ON i.interval_start = t.interval_start
+    GROUP BY n.customer_no, i.seen_by, t.seen_from, t.seen_to
 ),
 -- the newest and first of payments of all history known before t
 payments_history AS (
@@ -203,10 +193,10 @@ payments_history AS (
         MAX(payment__newest) AS payment__newest
     FROM payments_history_once AS t
     JOIN (
-        SELECT s.snapshot_date AS seen_by, d.snapshot_no, d.snapshot_date
-        FROM dates AS s
+        SELECT DISTINCT i.seen_by, d.snapshot_no, d.snapshot_date
+        FROM intervals AS i
         JOIN dates AS d
-          ON d.snapshot_date >= s.snapshot_date
+          ON d.snapshot_date >= i.seen_by
     ) AS l
       ON l.seen_by = t.seen_by
       AND (t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)

@@ -74,7 +74,7 @@ def _a_day_later(text):
 
 
 def _yesterday(column, grid):
-    return f"GREATEST(CAST(r.{column} - INTERVAL '1' DAY AS DATE), DATE '{grid.first_day}')"
+    return f"GREATEST(CAST({column} - INTERVAL '1' DAY AS DATE), DATE '{grid.first_day}')"
 
 
 def test_every_month_of_a_streak_is_an_edge_of_the_grid(tmp_path):
