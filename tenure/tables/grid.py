@@ -71,6 +71,11 @@ class Grid:
         """Return the end of the period that a row first counted from the day after `day` belongs to."""
         return self._period_ends[bisect_right(self._period_ends, max(day, self.floor - _DAY))]
 
+    def period_start(self, end: date) -> date | None:
+        """Return the first day of the period that ends before `end`; None where it holds all days before."""
+        place = self._period_ends.index(end)
+        return self._period_ends[place - 1] if place else None
+
     @cached_property
     def _period_ends(self) -> tuple[date, ...]:
         return tuple({(day.year, day.month): day for day in self.cuts}.values())

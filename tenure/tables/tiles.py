@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from tenure.define.source import Source
-from tenure.sql import Dialect, column_list, date_literal, with_ctes
+from tenure.sql import Dialect, column_list, date_literal, midnight_literal, with_ctes
 from tenure.tables.grid import Grid
 from tenure.tables.partials import Partial, Readings
 from tenure.tables.visible import first_counted, qualified, same
@@ -43,6 +43,11 @@ def tiles(
     sums = _sums(readings, partials, dialect)
     listed = ", ".join(map(date_literal, periods))
     only, only_late = ([f"{day}.period_end IN ({listed})"] if periods else [] for day in ("i", "k"))
+    begin = grid.period_start(min(periods)) if periods else None
+    if begin:
+        # Said of the rows themselves, so that a scan can pass over older ones.
+        only.append(f"r.event_time >= {midnight_literal(begin)}")
+        only_late.append(f"(r.event_time >= {midnight_literal(begin)} OR r.known_time >= {midnight_literal(begin)})")
     more = f"\n    AND {rows}" if rows else ""
     on_time = (
         f"SELECT\n{column_list([qualified(keys, 'r'), 'i.interval_start', *sums])}\n"
