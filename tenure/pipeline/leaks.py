@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TypeAlias
 
 from tenure.define.source import Parquet, Postgres, Raw, Source
 from tenure.engines.files import matching_files
@@ -17,7 +15,7 @@ from tenure.pipeline.catalog import entries
 from tenure.pipeline.data import _made_of, calendar, planned_types
 from tenure.pipeline.work import Work
 from tenure.quality.leaks import Sign, count_statement, example_statement, time_sign, time_tests
-from tenure.quality.lookalikes import WHOLE, Sample, changes_statement, changes_told, look_alike, rows_statement
+from tenure.quality.lookalikes import WHOLE, changes_statement, changes_told, look_alike, rows_statement
 from tenure.quality.raw_times import (
     PARSED_SHARE,
     RawTime,
@@ -27,20 +25,19 @@ from tenure.quality.raw_times import (
     example_of_difference,
     parsed_statement,
     raw_times,
+    rival_sign,
+    rival_statement,
+    rivals_of,
     rows_before,
     the_raw_time,
     unprovable_sign,
 )
 from tenure.tables import staging
 
-#: Look-alikes are sought at so many labelled snapshots and among so many customers at most, so many features at a time.
-MOST_SNAPSHOTS, MOST_CUSTOMERS, COLUMNS_AT_ONCE = 6, 50_000, 40
+#: Look-alikes are sought among so many labelled rows, so many features at a time.
+MOST_ROWS, COLUMNS_AT_ONCE = 300_000, 40
 
-_LABELLED = (
-    "SELECT snapshot_date, COUNT(*) AS row_count\nFROM training_set\nGROUP BY snapshot_date\nORDER BY snapshot_date"
-)
-
-Headers = Mapping[str, Mapping[str, str]]
+Headers: TypeAlias = Mapping[str, Mapping[str, str]]
 
 
 def data_signs(work: Work) -> Iterator[Sign]:
@@ -54,15 +51,19 @@ def data_signs(work: Work) -> Iterator[Sign]:
 
 
 def every_sign(work: Work, most: int = 3) -> Iterator[Sign]:
-    """What `tenure verify` tells: signs in staged rows, in selects at up to `most` snapshots, and in features.
+    """What `tenure verify` tells: signs in staged rows, in features, and in selects at up to `most` snapshots.
 
-    Raises MissingTable if a source is not staged, or was staged with other definitions.
+    Raises MissingTable if a source is not staged, or was staged with other definitions or files.
     """
+    reason = _not_current(work)
+    if reason:
+        raise MissingTable(reason, hint="Run 'tenure run', then 'tenure verify' again.")
     yield from staged_signs(work)
+    yield from label_signs(work)
     dates = calendar(work).dates
     step = max(1, (len(dates) - 1) // max(1, most - 1))
+    # The last, for it closes an engine of its own: Spark has one session a process.
     yield from select_signs(work, dates[::-step][:most])
-    yield from label_signs(work)
 
 
 def staged_signs(work: Work) -> Iterator[Sign]:
@@ -82,7 +83,7 @@ def staged_signs(work: Work) -> Iterator[Sign]:
 
 
 def select_signs(work: Work, dates: Sequence[date]) -> Iterator[Sign]:
-    """Run each source's select again over raw tables cut at each date; yield where rows known before it change.
+    """Look at when raw rows were written; run selects again over raw tables cut at each date and yield what changes.
 
     A raw table of which no source tells a known time can't be cut: a sign that is no alarm says so.
     """
@@ -94,12 +95,13 @@ def select_signs(work: Work, dates: Sequence[date]) -> Iterator[Sign]:
             for claim in raw_times(source, headers[source.name], scratch.dialect)
         ]
         for source in work.project.sources.values():
+            yield from _rivals(scratch, source, headers[source.name], claims)
             if source.select:
                 yield from _of_select(scratch, source, headers[source.name], claims, dates)
 
 
 def label_signs(work: Work) -> Iterator[Sign]:
-    """Look for features that alone tell the label, at up to six labelled snapshots; yield one sign a feature.
+    """Look for features that alone tell the label; yield one sign a feature.
 
     Where the training set is not built, a sign that is no alarm says so.
     """
@@ -107,12 +109,13 @@ def label_signs(work: Work) -> Iterator[Sign]:
         told = "not looked at: the training set is not built. Run 'tenure run'."
         yield Sign(detection="look-alike", subject="features", told=told, alarm=False)
         return
-    sample = _sample(work)
+    work.scan(["training_set"])
+    customers = _share(work)
     found = {entry.name: entry for entry in entries(work.project)}
     names = list(found)
     for first in range(0, len(names), COLUMNS_AT_ONCE):
         some = names[first : first + COLUMNS_AT_ONCE]
-        for name, told in _look_alikes(work, some, sample).items():
+        for name, told in _look_alikes(work, some, customers).items():
             entry = found[name]
             yield Sign(
                 detection="look-alike",
@@ -123,38 +126,24 @@ def label_signs(work: Work) -> Iterator[Sign]:
             )
 
 
-def _sample(work: Work) -> Sample:
-    """The newest labelled snapshot and older ones, evenly apart; of many customers a share."""
-    work.scan(["training_set"])
-    counted = work.engine.run(_LABELLED).to_pylist()
-    step = max(1, (len(counted) - 1) // (MOST_SNAPSHOTS - 1))
-    days = sorted(row["snapshot_date"] for row in counted[::-1][::step][:MOST_SNAPSHOTS])
-    most = max(row["row_count"] for row in counted)
-    return Sample(days=tuple(days), customers=max(1, min(WHOLE, WHOLE * MOST_CUSTOMERS // most)))
+def _share(work: Work) -> int:
+    """How many 256ths of the customers to look at."""
+    rows = int(work.engine.run("SELECT COUNT(*) AS n FROM training_set").to_pylist()[0]["n"])
+    return max(1, min(WHOLE, WHOLE * MOST_ROWS // max(1, rows)))
 
 
-def _look_alikes(work: Work, names: Sequence[str], sample: Sample) -> dict[str, str]:
-    """Return, for each feature that tells the label, how: at the newest snapshot, at all of them, or by its changes."""
-    days = sample.days
-    rows = work.engine.run(rows_statement(work.project, names, sample, work.dialect))
-    newest = rows.filter(pc.equal(rows["snapshot_date"], pa.scalar(days[-1])))
-    scopes = {f"at {days[-1]}": newest, f"at {len(days)} snapshots from {days[0]}": rows}
-    changes = work.engine.run(changes_statement(work.project, names, sample, work.dialect)).to_pylist()[0]
+def _look_alikes(work: Work, names: Sequence[str], customers: int) -> dict[str, str]:
+    """Return, for each feature that tells the label, how: by its values or by their changes."""
+    rows = work.engine.run(rows_statement(work.project, names, customers, work.dialect))
+    churned, snapshot = (rows[name].to_numpy().astype("int64") for name in ("churned", "snapshot_no"))
+    moves = work.engine.run(changes_statement(work.project, names, customers, work.dialect)).to_pylist()[0]
     told: dict[str, str] = {}
     for number, name in enumerate(names):
-        for scope, table in scopes.items():
-            churned = table["churned"].to_numpy().astype("int64")
-            sign = look_alike(table[name].combine_chunks(), churned)
-            if sign and name not in told:
-                told[name] = f"{scope}, {sign.told}"
-        moved = changes_told(
-            int(changes[f"changed_{number}"] or 0),
-            int(changes[f"ill_{number}"] or 0),
-            int(changes["row_count"]),
-            int(changes["churners"] or 0),
-        )
-        if moved and name not in told:
-            told[name] = f"at {len(days)} snapshots from {days[0]}, {moved.told}"
+        facts = (f"changed_{number}", f"ill_{number}", "row_count", "churners")
+        sign = look_alike(rows[name].combine_chunks(), churned, snapshot)
+        sign = sign or changes_told(*(int(moves[fact] or 0) for fact in facts))
+        if sign:
+            told[name] = sign.told
     return told
 
 
@@ -174,10 +163,22 @@ def _not_current(work: Work) -> str:
     return ""
 
 
+def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Sign]:
+    """Yield a sign where another source says that rows of a raw table became known later than this one says."""
+    for name, raw in source.raws.items():
+        for claim in (c for c in claims if c.source.name == source.name and c.raw == raw):
+            for rival in rivals_of(claim, claims):
+                _read_whole(work, source)
+                statement = rival_statement(claim, rival, f"{name}_whole", work.dialect, headers[name])
+                found = work.engine.run(statement).to_pylist()[0]
+                if found["found"]:
+                    yield rival_sign(claim, rival, name, found)
+
+
 def _of_select(
     work: Work,
     source: Source,
-    headers: Mapping[str, Mapping[str, str]],
+    headers: Headers,
     claims: Sequence[RawTime],
     dates: Sequence[date],
 ) -> Iterator[Sign]:

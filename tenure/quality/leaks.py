@@ -17,7 +17,7 @@ from tenure.define.source import Column, Source
 from tenure.sql import Dialect, column_list, midnight_literal, op
 
 Detection: TypeAlias = Literal[
-    "value from the future", "clock", "future-dated row", "staging time travel", "look-alike"
+    "value from the future", "clock", "future-dated row", "two known times", "staging time travel", "look-alike"
 ]
 
 #: Clocks of two systems differ by some minutes; a leak needs more.

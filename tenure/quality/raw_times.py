@@ -82,6 +82,45 @@ def the_raw_time(source: Source, raw: Raw, claims: Sequence[RawTime]) -> RawTime
     return None
 
 
+def rivals_of(claim: RawTime, claims: Sequence[RawTime]) -> list[RawTime]:
+    """Return other sources' claims that rows of the same raw table have another known_time.
+
+    A time that ends the rows of the claim's own source is none: that a row is written again when it ends is known.
+    """
+    source = claim.source
+    ends = source.column(source.ends).raw_name if source.ends else ""
+    other = {c.column: c for c in claims if c.raw == claim.raw and c.declared and c.source.name != source.name}
+    return [rival for column, rival in other.items() if column not in {claim.column, ends}]
+
+
+def rival_statement(claim: RawTime, rival: RawTime, relation: str, dialect: Dialect, types: Mapping[str, str]) -> str:
+    """Return the SELECT of one row: `row_count`, `found` rows known a day later by the rival claim, and one's times."""
+    claimed, told = claim.instant(dialect, types[claim.column]), rival.instant(dialect, types[rival.column])
+    late = "told >= claimed + INTERVAL '1' DAY"
+    return (
+        f"SELECT COUNT(*) AS row_count, {_count(late)} AS found,\n"
+        f"    MIN(CASE WHEN {late} THEN told END) AS told, "
+        f"MIN_BY(claimed, CASE WHEN {late} THEN told END) AS claimed\n"
+        f"FROM (SELECT {claimed} AS claimed, {told} AS told FROM {relation}) AS times"
+    )
+
+
+def rival_sign(claim: RawTime, rival: RawTime, name: str, found: Mapping[str, object]) -> Sign:
+    """Return the sign that a source claims to know rows before another source says that they were written."""
+    source, rows, late = claim.source, int(str(found["row_count"])), int(str(found["found"]))
+    return Sign(
+        detection="two known times",
+        subject=f"source '{source.name}', column '{claim.column}'",
+        told=(
+            f"{late:,} of {rows:,} rows ({late / rows:.1%}) of raw table '{name}' were written later than the known "
+            f"time that this source claims, for example at {found['told']} and not {found['claimed']}: source "
+            f"'{rival.source.name}' says that '{rival.column}' tells when ({rival.source.where_defined}). Allowed: one "
+            f"known time for the rows of one table ({source.where_defined})."
+        ),
+        hint=f"Set known_time to '{rival.column}' here too; make it ends= if it only closes the row.",
+    )
+
+
 def parsed_statement(claim: RawTime, relation: str, dialect: Dialect, raw_type: str) -> str:
     """Return the SELECT of how many values of a claim's raw column there are, and how many are times."""
     column, instant = quoted(claim.column, dialect), claim.instant(dialect, raw_type)
