@@ -456,6 +456,22 @@ def test_a_fault_of_our_own_sql_is_caught_by_time_travel(world, told, monkeypatc
     assert "they leak the future" in err
 
 
+def test_every_engine_finds_them(tmp_path, monkeypatch, engine, build):
+    monkeypatch.setattr(tiny_bank, "CUSTOMERS", 120)
+    bank = tiny_bank.write_tiny_bank(tmp_path / "bank")
+    global_mean(bank, leak=True)
+    loan_status_with_its_time(bank, leak=True)
+    two_known_times(bank, leak=True)
+    churn_flag(bank, leak=True)
+    signs = list(every_sign(build(bank, engine)))
+    assert [(sign.detection, sign.subject) for sign in signs] == [
+        ("value from the future", "source 'loans', column 'changed_on'"),
+        ("look-alike", "feature 'status' of source 'customers'"),
+        ("two known times", "source 'customers', column 'opened_on'"),
+        ("staging time travel", "source 'payments', column 'amount'"),
+    ]
+
+
 # -- no false alarms --------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -62,7 +63,6 @@ def every_sign(work: Work, most: int = 3) -> Iterator[Sign]:
     yield from label_signs(work)
     dates = calendar(work).dates
     step = max(1, (len(dates) - 1) // max(1, most - 1))
-    # The last, for it closes an engine of its own: Spark has one session a process.
     yield from select_signs(work, dates[::-step][:most])
 
 
@@ -87,7 +87,7 @@ def select_signs(work: Work, dates: Sequence[date]) -> Iterator[Sign]:
 
     A raw table of which no source tells a known time can't be cut: a sign that is no alarm says so.
     """
-    with Work(work.folder, work.config, work.project, work.data) as scratch:
+    with _scratch(work) as scratch:
         headers = {s.name: _read_whole(scratch, s) for s in work.project.sources.values()}
         claims = [
             claim
@@ -161,6 +161,17 @@ def _not_current(work: Work) -> str:
         if work.require(source.name).fingerprint != _made_of(work, source, files):
             return f"the files of source '{source.name}' changed since it was staged."
     return ""
+
+
+@contextmanager
+def _scratch(work: Work) -> Iterator[Work]:
+    """Work whose relations raw tables may take the names of."""
+    if work.dialect == "spark":
+        # One session a process: to close another would stop it. Views give way to what takes their name.
+        yield work
+    else:
+        with Work(work.folder, work.config, work.project, work.data) as scratch:
+            yield scratch
 
 
 def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Sign]:
