@@ -152,7 +152,12 @@ def churn_flag(bank, leak):
     add_feature(bank, 'FeatureView("s", source="customers", features=[Attribute("status", of="status", doc="S")])')
 
 
-def closure_copied_by_select(bank, leak):
+def closure_copied_as_text(bank, leak):
+    """The closing day under another name, and not even called a date."""
+    closure_copied_by_select(bank, leak, kind="string", how="value")
+
+
+def closure_copied_by_select(bank, leak, *, kind="date", how="days_since"):
     """The closing day under another name; or a day that was known at the opening."""
     column = "closed_on" if leak else "opened_on"
     edit(
@@ -160,11 +165,11 @@ def closure_copied_by_select(bank, leak):
         'read=Csv("customers.csv"),',
         f'read={{"people": Csv("customers.csv")}},\n    select="SELECT *, {column} AS left_on FROM people",',
     )
-    more = 'Column("region"),\n        Column("left_on", type="date"),'
+    more = f'Column("region"),\n        Column("left_on", type="{kind}"),'
     edit(bank / "sources.py", 'Column("region", role="attribute"),', more)
     add_feature(
         bank,
-        'FeatureView("s", source="customers", features=[Attribute("gone", of="left_on", how="days_since", doc="S")])',
+        f'FeatureView("s", source="customers", features=[Attribute("gone", of="left_on", how="{how}", doc="S")])',
     )
 
 
@@ -264,6 +269,7 @@ PLANTS = [
     (4, global_mean, "verify", "staging time travel", "source 'payments', column 'amount'", 40),
     (5, churn_flag, "verify", "look-alike", "feature 'status' of source 'customers'", 200),
     (6, closure_copied_by_select, "check", "value from the future", "source 'customers', column 'left_on'", 40),
+    (6, closure_copied_as_text, "check", "value from the future", "source 'customers', column 'left_on'", 40),
     (7, future_dated, "check", "future-dated row", "source 'payments', column 'paid_at'", 40),
     (7, recorded_after_the_extract, "check", "future-dated row", "source 'payments', column 'recorded_at'", 40),
     (8, local_time_as_utc, "check", "clock", "source 'payments', column 'paid_at'", 40),
@@ -354,7 +360,7 @@ def test_a_plan_is_told_by_its_column(tmp_path, told):
     assert told("staging", "--project", bank)[0] == 0
     code, _, err = told("check", "--project", bank)
     assert code == 6
-    assert "Column('due_on', …, planned=True)" in err
+    assert "Column('due_on', type='date', planned=True)" in err
     edit(bank / "sources.py", due.format(LOAN, ""), due.format(LOAN, ", planned=True"))
     assert told("staging", "--project", bank)[0] == 0
     code, out, err = told("check", "--project", bank)

@@ -63,7 +63,7 @@ def every_sign(work: Work, most: int = 3) -> Iterator[Sign]:
     yield from label_signs(work)
     dates = calendar(work).dates
     step = max(1, (len(dates) - 1) // max(1, most - 1))
-    yield from select_signs(work, dates[::-step][:most])
+    yield from select_signs(work, sorted(dates[::-step][:most]))
 
 
 def staged_signs(work: Work) -> Iterator[Sign]:

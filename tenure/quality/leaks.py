@@ -120,7 +120,7 @@ def time_sign(
         )
         hint = (
             f"Set known_time to the time at which the row was written, make it ends= if it closes the row, or say "
-            f"Column('{test.column}', …, planned=True) if it is a plan such as a due date."
+            f"Column('{test.column}', type='date', planned=True) if it is a plan such as a due date."
         )
     elif test.detection == "clock" and found >= max(2, ZONE_SHARE * rows):
         told = (
