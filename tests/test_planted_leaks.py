@@ -5,6 +5,7 @@ every statement on its way into the engine, while the tables are built and while
 """
 
 import csv
+import json
 import re
 import shutil
 import sys
@@ -361,6 +362,9 @@ def test_a_plan_is_told_by_its_column(tmp_path, told):
     code, _, err = told("check", "--project", bank)
     assert code == 6
     assert "Column('due_on', type='date', planned=True)" in err
+    code, out, _ = told("check", "--json", "--project", bank)
+    sign = json.loads(out.splitlines()[-1])
+    assert (code, sign["alarm"], sign["subject"]) == (6, True, "source 'loans', column 'due_on'")
     edit(bank / "sources.py", due.format(LOAN, ""), due.format(LOAN, ", planned=True"))
     assert told("staging", "--project", bank)[0] == 0
     code, out, err = told("check", "--project", bank)
