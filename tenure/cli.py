@@ -116,10 +116,12 @@ def check(
 ) -> None:
     """Check every definition against the sources, before anything runs."""
     from tenure.pipeline.inspect import check as findings
+    from tenure.pipeline.leaks import data_signs
 
     with _open(project, data, engine) as work:
         for finding in findings(work):
             typer.echo(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
+        _require_no_leak(data_signs(work), as_json)
 
 
 @app.command()
@@ -259,6 +261,7 @@ def verify(
     ] = False,
 ) -> None:
     """Compare two engines cell by cell, or prove that no stored feature knows the future."""
+    from tenure.pipeline.leaks import every_sign
     from tenure.pipeline.verify import compare_engines, travel_in_time
 
     if time_travel:
@@ -268,10 +271,26 @@ def verify(
                     "stored features change when rows that were not known yet are destroyed: they leak the future.",
                     hint="See the lines above; if sources changed since, run 'tenure run' first.",
                 )
+            _require_no_leak(every_sign(work), as_json)
         return
     left, _, right = engines.partition(",")
     if _print_comparisons(compare_engines(project, data, left, right), as_json):
         raise errors.CheckFailed(f"{left} and {right} do not give the same tables.", hint="See the lines above.")
+
+
+def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
+    """Print each sign of a leak as it is found; raise CheckFailed, naming the first, if any is one."""
+    leaks, notes = [], 0
+    for sign in signs:
+        leaks += [sign] if sign.alarm else []
+        notes += not sign.alarm
+        mark = "LEAK" if sign.alarm else "note"
+        typer.echo(json.dumps(vars(sign)) if as_json else f"{mark}  {sign.subject}: {sign.detection}: {sign.told}")
+    if leaks:
+        number = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks, the first"
+        raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].told}", hint=leaks[0].hint)
+    if not as_json:
+        typer.echo(f"ok  leaks: none found{', but for the notes above' if notes else ''}")
 
 
 def _print_comparisons(comparisons: Iterator[Any], as_json: bool) -> bool:

@@ -27,6 +27,7 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
         "duckdb": "date_diff('day', {0}, {1})",
         "spark": "CAST(datediff({1}, {0}) AS BIGINT)",
     },
+    "seconds": {"duckdb": "CAST(epoch({0}) AS BIGINT)", "spark": "unix_timestamp({0})"},
     "full_match": {"duckdb": "regexp_full_match({0}, '{1}')", "spark": "{0} RLIKE '^({1})$'"},
     "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
     # Text with an offset is another instant in UTC; without one it is UTC.

@@ -136,6 +136,11 @@ OPERATION_ANSWERS = {
         (("DATE '2024-03-01'", "DATE '2024-02-28'"), -2),
         (("CAST(NULL AS DATE)", "DATE '2024-03-01'"), None),
     ],
+    "seconds": [
+        (("TIMESTAMP '1970-01-02 00:00:01'",), 86401),
+        (("TIMESTAMP '1969-12-31 23:59:00'",), -60),
+        (("CAST(NULL AS TIMESTAMP)",), None),
+    ],
     "full_match": [
         (("'2024'", "[0-9]{{4}}"), True),
         (("'x2024'", "[0-9]{{4}}"), False),

@@ -241,6 +241,11 @@ def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
             f"feature '{feature.name}' reads '{feature.of}', the end time of source '{source.name}' "
             f"({feature.where_defined}): it is written after the fact and would leak the label."
         )
+    if source.ends and column.raw_name == source.column(source.ends).raw_name:
+        raise InvalidDefinition(
+            f"feature '{feature.name}' reads '{feature.of}', a copy of '{source.ends}', the end time of source "
+            f"'{source.name}' ({feature.where_defined}): it is written after the fact and would leak the label."
+        )
     if column.role == "pii" and not (isinstance(feature, Attribute) and feature.how == "years_since"):
         raise InvalidDefinition(
             f"feature '{feature.name}' reads '{feature.of}', which is PII ({feature.where_defined}); "

@@ -66,7 +66,9 @@ class Column:
 
     `raw` is its spelling in the raw table where that differs. `format` is the strptime format of a date or
     timestamp (two-digit years follow POSIX: 69-99 are 19xx, 00-68 are 20xx). `required` makes a null a bad
-    row; keys and times are always required but the end time of a row.
+    row; keys and times are always required but the end time of a row. `planned` says that a date or timestamp
+    tells of a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
+    in any other column such a value shows that the row was written later than it claims.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Column:
     unit: str = field(default="", kw_only=True)
     doc: str = field(default="", kw_only=True)
     required: bool = field(default=False, kw_only=True)
+    planned: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         where = definition_place()
@@ -88,6 +91,10 @@ class Column:
                 )
         if self.format and self.type not in ("date", "timestamp"):
             raise InvalidDefinition(f"column '{self.name}' is a {self.type} and can't have a date format ({where}).")
+        if self.planned and self.type not in ("date", "timestamp"):
+            raise InvalidDefinition(
+                f"column '{self.name}' is a {self.type} and can't be planned ({where}); allowed: date, timestamp."
+            )
 
     @property
     def raw_name(self) -> str:

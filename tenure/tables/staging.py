@@ -52,7 +52,7 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
     Raises MissingColumn where a declared column is not among them.
     """
     _check_columns(source, raw_types)
-    columns = [(f"{_typed(source, c, dialect, raw_types)} AS {c.name}", c.doc) for c in source.columns]
+    columns = [(f"{typed_value(source, c, dialect, raw_types)} AS {c.name}", c.doc) for c in source.columns]
     reason = f"{_reason(project, source, dialect, raw_types)} AS quarantine_reason"
     final = (
         f"SELECT\n{column_list([*columns, (reason, 'Why the row is set aside; null where it is not')])}\nFROM raw_rows"
@@ -147,7 +147,8 @@ def _text(source: Source, column: Column, dialect: Dialect) -> str:
     return trimmed
 
 
-def _typed(source: Source, column: Column, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+def typed_value(source: Source, column: Column, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+    """Return a raw column as its type, null where it is not of it."""
     type_name = TYPE_NAMES[dialect][column.type]
     raw_type = raw_types[column.raw_name]
     if raw_type != "text":
@@ -201,7 +202,7 @@ def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mappi
         if column.required or column.name in needed:
             cases.append(f"WHEN {raw} IS NULL THEN '{column.name}: missing'")
         if column.type != "string":
-            typed = _typed(source, column, dialect, raw_types)
+            typed = typed_value(source, column, dialect, raw_types)
             cases.append(
                 f"WHEN {raw} IS NOT NULL AND {typed} IS NULL "
                 f"THEN '{column.name}: not {_article(column.type)} {column.type}: ' || CAST({raw} AS {string})"

@@ -13,6 +13,7 @@ from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import OneClassTarget
 from tenure.pipeline.inspect import SQL_STAGES
+from tenure.pipeline.leaks import every_sign
 from tenure.pipeline.run import STAGES, run
 from tenure.pipeline.work import Work
 from tenure.quality.compare import compare
@@ -210,3 +211,7 @@ def test_spark_builds_the_same_tables(work, real_data, tmp_path, spark_session):
         found = compare(table, work.read(table), spark.read(table), work.contracts[table].keys)
         assert found.equal, found
         assert found.rows > 0
+
+
+def test_no_leak_is_alarmed(work):
+    assert [sign for sign in every_sign(work) if sign.alarm] == []

@@ -9,7 +9,7 @@ customers = Source(
         Column("customer_id", role="key"),
         Column("segment"),
         Column("birth_date", type="date", role="pii"),
-        Column("opened_on", type="date", role="time"),
+        Column("opened_on", type="date", role="time", planned=True),
         Column("closed_on", type="date", role="time"),
         Column("recorded_at", type="timestamp", role="metadata"),
     ],
@@ -26,7 +26,7 @@ payments = Source(
     columns=[
         Column("payment_id", role="key"),
         Column("customer_id", role="key"),
-        Column("booked_at", type="timestamp", role="time"),
+        Column("booked_at", type="timestamp", role="time", planned=True, doc="May be told before its day"),
         Column("recorded_at", type="timestamp", role="metadata"),
         Column("direction", role="dimension"),
         Column("amount", type="decimal", role="measure", unit="USD"),
@@ -57,7 +57,7 @@ products = Source(
     columns=[
         Column("product_id", role="key"),
         Column("customer_id", role="key"),
-        Column("opened_on", type="date", role="time"),
+        Column("opened_on", type="date", role="time", planned=True),
         Column("closed_on", type="date", role="time"),
         Column("credit_limit", type="decimal", role="measure", unit="USD"),
         Column("recorded_on", type="date", role="metadata"),
