@@ -456,7 +456,7 @@ def test_a_fault_of_our_own_sql_is_caught_by_time_travel(world, told, monkeypatc
 
     hold, write_files = DuckDBEngine.hold, DuckDBEngine.write
     monkeypatch.setattr(DuckDBEngine, "hold", lambda self, at, text: hold(self, at, leaky(text)))
-    monkeypatch.setattr(DuckDBEngine, "write", lambda self, text, at, by: write_files(self, leaky(text), at, by))
+    monkeypatch.setattr(DuckDBEngine, "write", lambda self, text, *to: write_files(self, leaky(text), *to))
     assert told("run", "--project", world, "--to", "features")[0] == 0
     assert sum(changed)
     code, out, err = told("verify", "--time-travel", "--project", world)
