@@ -45,7 +45,7 @@ class Oracle(oracle.Oracle):
         return [label for label in found if label is not None]
 
     def _rows_of(self, source: str, snapshot: Row, where: str = "") -> list[Row]:
-        return [row for row in self.own_rows(source, snapshot) if self.holds(where, row)]
+        return self.own_rows(source, snapshot, where)
 
     def _label_of(self, snapshot: Row) -> Row | None:
         """t ── gap ──[ label_start ······ event? ······ label_end )──┊ all read as known at label_end."""

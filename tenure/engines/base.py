@@ -50,5 +50,8 @@ class Engine(Protocol):
     def write(self, select: str, folder: Path, partition_by: Sequence[str]) -> list[Path]:
         """Write a SELECT's rows as Parquet files into `folder`; return the files."""
 
+    def apart(self) -> Engine:
+        """Return an engine that shares this one's memory and threads, and none of its relations. Close it after use."""
+
     def close(self) -> None:
         """Release what the engine holds."""

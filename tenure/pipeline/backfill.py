@@ -8,6 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+
+from tenure.define.contract import CheckResult
+from tenure.pipeline.proof import prove_candidate
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.store.lake import TableVersion
 from tenure.tables.features import NUMBERS, FeatureSteps
@@ -43,9 +47,18 @@ def build_features(work: Work, dates: Sequence[date], outcome: Outcome) -> Table
             work.engine.hold(select.table, select.text)
         text = steps.final(customers).text
         files += work.engine.write(text, work.lake.path("features"), work.partition_by("features"))
-    version, checks = work.commit("features", "features", files, work.engine.schema(final.text), made_of)
-    outcome.add(version, built=True, checks=checks)
+    schema = work.engine.schema(final.text)
+    proved = _prove(work, files, schema, dates)
+    version, checks = work.commit("features", "features", files, schema, made_of)
+    outcome.add(version, built=True, checks=[*proved, *checks])
     return version
+
+
+def _prove(work: Work, files: Sequence[Path], schema: pa.Schema, dates: Sequence[date]) -> list[CheckResult]:
+    """Prove the rows in `files` before they are committed; raise CheckFailed, with the files removed, if they fail."""
+    with work.removed_if_refused(files):
+        work.engine.scan("candidate", files, schema, work.partition_by("features"))
+        return prove_candidate(work, "candidate", dates)
 
 
 def _ranges(work: Work, columns: int) -> Iterator[str]:

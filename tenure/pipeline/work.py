@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -169,18 +169,24 @@ class Work:
         """Make files the table's content; raise CheckFailed, with the files removed, if they break contract `name`."""
         contract, partition_by = self.contracts.get(name), self.partition_by(name)
         checks: list[CheckResult] = []
-        try:
+        with self.removed_if_refused(files):
             if contract:
                 self.scan([contract.same_rows_as] if contract.same_rows_as else [])
                 self.engine.scan("checked", files, schema, partition_by)
                 checks = run_checks(self.engine, contract, "checked")
                 require_passed(checks)
+        return self.lake.commit(table, files, schema, partition_by=partition_by, fingerprint=made_of), checks
+
+    @contextmanager
+    def removed_if_refused(self, files: Sequence[Path]) -> Iterator[None]:
+        """Remove files that were to be committed if a check or proof inside refuses them."""
+        try:
+            yield
         except CheckFailed:
             for file in files:
                 with suppress(FileNotFoundError):
                     file.unlink()
             raise
-        return self.lake.commit(table, files, schema, partition_by=partition_by, fingerprint=made_of), checks
 
     def keep(self, table: str, rows: pa.Table, made_of: str, outcome: Outcome) -> TableVersion:
         """Commit Arrow rows as a table and count it in `outcome`."""

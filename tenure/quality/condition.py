@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import sqlglot
@@ -37,22 +38,30 @@ class Condition:
     dialect: Dialect
     columns: tuple[str, ...]
     reading: Reading = field(repr=False)
-    _known: dict[tuple[Any, ...], bool | None] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[Any, bool | None] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, row: Row) -> bool | None:
         """Return true, false or unknown (None) of a row; raise UnprovenCondition if that is not sure."""
-        values = tuple(row[name] for name in self.columns)
-        # Most conditions ask for a few categories, so a row's answer is mostly known already.
-        asked = (values, tuple(map(type, values)))
-        if asked not in self._known:
-            try:
-                self._known[asked] = _truth(self.reading(row))
-            except (NotSure, OverflowError) as error:
-                raise UnprovenCondition(
-                    f"where={self.where!r} {error}, which can't be recomputed for sure in plain Python.",
-                    hint="Compute it in the source's select= and give it a column of its own.",
-                ) from error
-        return self._known[asked]
+        try:
+            return _truth(self.reading(row))
+        except (NotSure, OverflowError) as error:
+            raise UnprovenCondition(
+                f"where={self.where!r} {error}, which can't be recomputed for sure in plain Python.",
+                hint="Compute it in the source's select= and give it a column of its own.",
+            ) from error
+
+    def met_by(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows that meet it; raise UnprovenCondition if that is not sure of one."""
+        # Most conditions ask for a few categories, so most rows are like one that was asked before.
+        read, known = itemgetter(*self.columns) if self.columns else len, self._known
+        found = []
+        for row in rows:
+            values = read(row)
+            if values not in known:
+                known[values] = self(row)
+            if known[values]:
+                found.append(row)
+        return found
 
 
 def compiled(where: str, dialect: Dialect) -> Condition:

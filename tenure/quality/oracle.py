@@ -55,6 +55,9 @@ class Oracle:
     dialect: Dialect = "duckdb"
     _conditions: dict[str, Condition] = field(default_factory=dict, init=False, repr=False, compare=False)
     _unsure: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _own: dict[tuple[str, str, tuple[Any, ...]], list[Row]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def snapshots(self) -> list[Row]:
         """Return one row per customer and snapshot date."""
@@ -80,16 +83,11 @@ class Oracle:
     @property
     def unproven(self) -> dict[str, str]:
         """The columns that are not proved, with the reason; whole once `features()` was asked."""
-        found: dict[ColumnName, str] = {}
-        for view in self.project.views.values():
-            for feature in view.aggregates:
-                if feature.where in self._unsure:
-                    found |= dict.fromkeys(feature.columns, self._unsure[feature.where])
-        for view in self.project.views.values():
-            for _, name, parts in view.comparisons:
-                reason = next((found[part] for part in parts if part in found), "")
-                if reason:
-                    found[name] = reason
+        found = {name: self._unsure[f.where] for _, f, name in self._wanted if f.where in self._unsure}
+        for _, name, parts in self._compared:
+            reasons = [found[part] for part in parts if part in found]
+            if reasons:
+                found[name] = reasons[0]
         return {str(name): reason for name, reason in found.items()}
 
     def _is_customer(self, source: Source, row: Row, t: datetime) -> bool:
@@ -106,21 +104,46 @@ class Oracle:
             if set(keys) <= {column.name for column in self.project.sources[name].columns}
         }
 
-    def own_rows(self, source: str, snapshot: Row) -> list[Row]:
-        """Return the customer's rows of a source, all versions of all times."""
-        return self._customers[source].get(key_of(snapshot, self.project.entity.keys), [])
+    def own_rows(self, source: str, snapshot: Row, where: str = "") -> list[Row]:
+        """Return the customer's rows of a source that meet `where`, all versions of all times.
 
-    def holds(self, where: str, row: Row) -> bool:
-        """Return whether a row meets the condition: unknown is no. One that is not sure is remembered, and no."""
-        if not where or where in self._unsure:
-            return not where
+        Unknown is no. A condition that is not sure is remembered, and no.
+        """
+        asked = (source, where, key_of(snapshot, self.project.entity.keys))
+        if asked not in self._own:
+            self._own[asked] = self._met(where, self._customers[source].get(asked[2], []))
+        return self._own[asked]
+
+    def _met(self, where: str, rows: list[Row]) -> list[Row]:
+        if not where:
+            return rows
+        if where in self._unsure:
+            return []
         try:
             if where not in self._conditions:
                 self._conditions[where] = compiled(where, self.dialect)
-            return self._conditions[where](row) is True
+            return self._conditions[where].met_by(rows)
         except UnprovenCondition as error:
             self._unsure[where] = error.message
-            return False
+            return []
+
+    @cached_property
+    def _wanted(self) -> list[tuple[str, Aggregate, ColumnName]]:
+        """Every column of an aggregate, with its source and definition."""
+        return [(v.source, f, name) for v in self.project.views.values() for f in v.aggregates for name in f.columns]
+
+    @cached_property
+    def _compared(self) -> list[tuple[Ratio | Trend, ColumnName, tuple[ColumnName, ColumnName]]]:
+        """Every column of a ratio or trend, with its two sides."""
+        return [comparison for view in self.project.views.values() for comparison in view.comparisons]
+
+    @cached_property
+    def _named(self) -> dict[str, ColumnName]:
+        return {str(name): name for name in self.project.columns}
+
+    @cached_property
+    def _windows(self) -> tuple[Window, ...]:
+        return self.project.windows
 
     def _features_of(self, snapshot: Row) -> Row:
         sight = Sight(self, snapshot)
@@ -128,16 +151,14 @@ class Oracle:
         for view in self.project.views.values():
             for attribute in view.attributes:
                 measured[ColumnName(attribute.name)] = self._attribute(view, attribute, sight)
-            for feature in view.aggregates:
-                for name in feature.columns:
-                    measured[name] = self._aggregate(view.source, feature, name, sight)
-        for view in self.project.views.values():
-            for compared, name, (top, bottom) in view.comparisons:
-                measured[name] = divided(_side(compared, top, measured), _side(compared, bottom, measured))
-        for window in self.project.windows:
+        for source, feature, name in self._wanted:
+            measured[name] = self._aggregate(source, feature, name, sight)
+        for compared, name, (top, bottom) in self._compared:
+            measured[name] = divided(_side(compared, top, measured), _side(compared, bottom, measured))
+        for window in self._windows:
             measured[ColumnName("history", "share", window)] = _history_share(window, snapshot)
         row = {k: snapshot[k] for k in (*self.project.entity.keys, "snapshot_date")}
-        return row | {str(name): measured[name] for name in self.project.columns}
+        return row | {text: measured[name] for text, name in self._named.items()}
 
     def _attribute(self, view: FeatureView, feature: Attribute, sight: Sight) -> Any:
         """The customer's own row, in the version visible at t and known at most `ttl` days before."""
@@ -196,10 +217,8 @@ class Sight:
         if asked not in self._rows:
             if of:
                 found = [row for row in self.rows(source, where) if row[of] is not None]
-            elif where:
-                found = [row for row in self.rows(source) if self._oracle.holds(where, row)]
             else:
-                found = [row for row in self._oracle.own_rows(source, self._snapshot) if visible(row, self.t)]
+                found = [row for row in self._oracle.own_rows(source, self._snapshot, where) if visible(row, self.t)]
             self._rows[asked] = found
         return self._rows[asked]
 

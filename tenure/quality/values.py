@@ -23,6 +23,8 @@ _NUMBER = re.compile(r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?\Z")
 _DIGITS = 80
+#: Types that Python compares with each other as SQL does.
+_EXACT = frozenset({int, Decimal})
 
 
 class NotSure(Exception):
@@ -38,6 +40,8 @@ class Months:
 
 def compared(left: Any, right: Any) -> int:
     """Return -1, 0 or 1 as `left` is below, equal to or above `right`; neither is null."""
+    if type(left) in _EXACT and type(right) in _EXACT:
+        return int(left > right) - int(left < right)
     a, b = _alike(left, right)
     if isinstance(a, float):
         # NaN is equal to itself and above all else.
