@@ -187,10 +187,14 @@ class Oracle:
             return self._at_the_end(source, feature, how, span)
         if how in ("mode", "entropy"):
             return {"mode": mode, "entropy": entropy}[how](values, feature.values)
+        if how == "distinct_count":
+            return len(set(values))
         days = {row["event_time"].date() for row in span}
+        if how == "active_days":
+            return len(days)
         if how == "streak":
             return streak(days, sight.t.date(), name.window.length if name.window else 0)
-        return len(days) if how == "active_days" else len(set(values))
+        raise NotImplementedError(f"the oracle does not know the aggregate '{how}'")
 
     def _at_the_end(self, source: str, feature: Aggregate, how: str, span: Sequence[Row]) -> Any:
         """The value at the first or the newest event; of one instant, by the key."""
