@@ -124,6 +124,18 @@ class SegmentSection(_Section):
     min_share: float = Field(0.02, gt=0, le=0.5, description="Smallest segment, as a share of the customers.")
 
 
+class VerifySection(_Section):
+    """[verify]"""
+
+    customers: int = Field(
+        100,
+        ge=0,
+        description="Customers whose features are proved before they are committed: recomputed in plain Python, and "
+        "with the future destroyed. 0 commits unproved.",
+    )
+    snapshots: int = Field(3, ge=1, description="Snapshots at which they are proved, from the oldest to the newest.")
+
+
 class OutputSection(_Section):
     """[output]"""
 
@@ -142,6 +154,7 @@ class Config(_Section):
     train: TrainSection = TrainSection()
     value: ValueSection = ValueSection()
     segment: SegmentSection = SegmentSection()
+    verify: VerifySection = VerifySection()
     output: OutputSection = OutputSection()
 
 

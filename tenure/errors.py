@@ -23,7 +23,8 @@ TenureError
 ├── StoreError              the lake
 │   ├── MissingTable          a stage's input is not built yet
 │   └── LakeBusy              another run holds the lake
-├── CheckFailed             a table broke its contract; nothing of it was committed
+├── CheckFailed             a table broke its contract or a proof; nothing of it was committed
+│   └── UnprovenCondition     a where= that plain Python can't evaluate for sure, so that its columns are not proved
 └── ModelError              training, scoring, explaining
     ├── MissingFeature        a model wants a column that the frame lacks
     ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
@@ -133,7 +134,11 @@ class LakeBusy(StoreError):
 
 
 class CheckFailed(TenureError):
-    """A table broke its contract; nothing of it was committed."""
+    """A table broke its contract or a proof; nothing of it was committed."""
+
+
+class UnprovenCondition(CheckFailed):
+    """A where= that plain Python can't evaluate for sure; the columns that read it are told as not proved."""
 
 
 class ModelError(TenureError):

@@ -52,5 +52,8 @@ class Engine(Protocol):
     ) -> list[Path]:
         """Write a SELECT's rows as Parquet files into `folder`; return the files. A known `schema` saves time."""
 
+    def apart(self) -> Engine:
+        """Return an engine that shares this one's memory and threads, and none of its relations. Close it after use."""
+
     def close(self) -> None:
         """Release what the engine holds."""

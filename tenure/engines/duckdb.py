@@ -24,7 +24,8 @@ class DuckDBEngine:
     dialect: Dialect = "duckdb"
     version = f"duckdb {duckdb.__version__}"
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, connection: duckdb.DuckDBPyConnection | None = None) -> None:
+        self._settings = settings
         self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
         self._held: set[str] = set()
         options: dict[str, str | bool | int | float | list[str]] = {
@@ -35,7 +36,7 @@ class DuckDBEngine:
         if settings.threads:
             options["threads"] = settings.threads
         try:
-            self._connection = duckdb.connect(config=options)
+            self._connection = connection or duckdb.connect(config=options)
         except duckdb.Error as error:
             raise EngineError(f"DuckDB refuses its settings: {error}", hint="See [engine] in tenure.toml.") from error
         self._connection.execute("SET TimeZone = 'UTC'")
@@ -117,6 +118,10 @@ class DuckDBEngine:
             f"COMPRESSION snappy, PARTITION_BY ({by}), FILENAME_PATTERN 'part-{token}-{{i}}', OVERWRITE_OR_IGNORE)"
         )
         return sorted(folder.rglob(f"part-{token}-*.parquet"))
+
+    def apart(self) -> DuckDBEngine:
+        """Return a second connection to the same database; temporary relations are each connection's own."""
+        return DuckDBEngine(self._settings, self._connection.cursor())
 
     def close(self) -> None:
         """Close the connection."""

@@ -164,6 +164,10 @@ class SparkEngine:
         shutil.rmtree(incoming)
         return moved
 
+    def apart(self) -> SparkEngine:
+        """Return a session of its own temporary views on the same Spark."""
+        return SparkEngine(EngineSettings(name="spark"), self._session.newSession())
+
     def close(self) -> None:
         """Let go of held relations, and stop the session if this engine started it."""
         for frame in self._held.values():

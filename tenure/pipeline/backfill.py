@@ -1,6 +1,6 @@
 """Backfill: bring the features of planned snapshots up to date, by tiles that are kept from run to run.
 
-    plan ──► tiles of the periods that are due ──► features of the snapshots that are due ──► one commit
+    plan ──► tiles of the periods that are due ──► features of the snapshots that are due ──► proof ──► one commit
 
 Both go a range of customers at a time, so that memory stays bounded. Each range's files are noted when they are whole:
 a run after a kill goes on behind them. Nothing of features is visible before the commit, which replaces just the
@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tenure.define.contract import CheckResult
 from tenure.define.snapshot import SnapshotPlan
 from tenure.pipeline.plan import BackfillPlan, Partition, plan_backfill
+from tenure.pipeline.proof import prove_candidate
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.sql import date_literal, literal
 from tenure.store.lake import MadeOf
@@ -39,7 +41,7 @@ def build_features(
 ) -> None:
     """Bring the features of the planned snapshots from `first` to `last` up to date; count them in `outcome`.
 
-    Raises CheckFailed, with nothing of features committed, if their rows break the contract.
+    Raises CheckFailed, with nothing of features committed, if their rows break the contract or a proof.
     """
     plan = plan_backfill(work, planned, first=first, last=last)
     stored = work.lake.find("features")
@@ -55,6 +57,7 @@ def build_features(
         for name, partitions in plan.tiles.items():
             _build_tiles(work, plan.steps, name, partitions)
         written = _write_features(work, plan, plan.steps, _fingerprint(made_of))
+    proved = _prove(work, written, plan.due)
     version, checks = work.commit(
         "features",
         "features",
@@ -64,7 +67,7 @@ def build_features(
         replaced=changed if kept else None,
         partitions=made_of,
     )
-    outcome.add(version, built=True, checks=checks)
+    outcome.add(version, built=True, checks=[*proved, *checks])
 
 
 @dataclass
@@ -136,6 +139,17 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
             work.lake.finish_step("features", whole, customers, finished[customers])
         written.files += finished[customers]
     return written
+
+
+def _prove(work: Work, written: _Written, due: Sequence[date]) -> list[CheckResult]:
+    """Prove the rows before they are committed; raise CheckFailed, with their files removed, if they fail."""
+    if not written.files:
+        return []
+    with work.removed_if_refused("features", written.files):
+        work.engine.scan("candidate", written.files, written.schema, work.partition_by("features"))
+        proved = prove_candidate(work, "candidate", due)
+    hold_snapshots(work, due)
+    return proved
 
 
 def hold_snapshots(work: Work, dates: Sequence[date]) -> None:

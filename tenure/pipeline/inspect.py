@@ -88,9 +88,9 @@ def compile_all(work: Work, dialect: Dialect) -> list[Select]:
 
 
 def state(work: Work) -> list[dict[str, object]]:
-    """Return each stage's newest record of the run ledger, in the stages' order; empty before the first run."""
+    """Return each stage's newest record of the run ledger, in order and 'verify' last; empty before the first run."""
     newest = last_runs(work.lake)
-    return [newest[stage] for stage in STAGE_DOCS if stage in newest]
+    return [newest[stage] for stage in (*STAGE_DOCS, "verify") if stage in newest]
 
 
 def _compiled(

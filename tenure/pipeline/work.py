@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -181,17 +181,12 @@ class Work:
         """
         contract, partition_by = self.contracts.get(name), self.partition_by(name)
         checks: list[CheckResult] = []
-        try:
+        with self.removed_if_refused(table, files):
             if contract and files:
                 self.scan([contract.same_rows_as] if contract.same_rows_as and partitions is None else [])
                 self.engine.scan("checked", files, schema, partition_by)
                 checks = run_checks(self.engine, contract, "checked")
                 require_passed(checks)
-        except CheckFailed:
-            for file in files:
-                with suppress(FileNotFoundError):
-                    file.unlink()
-            raise
         version = self.lake.commit(
             table,
             files,
@@ -202,6 +197,18 @@ class Work:
             partitions=partitions,
         )
         return version, checks
+
+    @contextmanager
+    def removed_if_refused(self, table: str, files: Sequence[Path]) -> Iterator[None]:
+        """Remove files that were to be committed to a table if a check or proof inside refuses them."""
+        try:
+            yield
+        except CheckFailed:
+            for file in files:
+                with suppress(FileNotFoundError):
+                    file.unlink()
+            self.lake.forget_steps(table)
+            raise
 
     def keep(self, table: str, rows: pa.Table, made_of: str, outcome: Outcome) -> TableVersion:
         """Commit Arrow rows as a table and count it in `outcome`."""

@@ -173,7 +173,7 @@ class Lake:
             create_table_with_add_actions(
                 uri, arrow_schema, actions, mode="error", partition_by=by, commit_properties=properties
             )
-        self._journal(table).unlink(missing_ok=True)
+        self.forget_steps(table)
         return self.require(table)
 
     def _require_fitting(
@@ -205,14 +205,15 @@ class Lake:
         return self.commit(table, [file], rows.schema, fingerprint=fingerprint, mode=mode)
 
     def finished_steps(self, table: str, made_of: str) -> dict[str, list[Path]]:
-        """Return the files of the steps that an unfinished run, made of just this, had ended."""
+        """Return the files of the steps that an unfinished run, made of just this, had ended; all of them are there."""
         try:
             journal = json.loads(self._journal(table).read_text())
         except FileNotFoundError:
             return {}
         if journal["made_of"] != made_of:
             return {}
-        return {step: [self.path(table) / file for file in files] for step, files in journal["steps"].items()}
+        steps = {step: [self.path(table) / file for file in files] for step, files in journal["steps"].items()}
+        return {step: files for step, files in steps.items() if all(file.is_file() for file in files)}
 
     def finish_step(self, table: str, made_of: str, step: str, files: Sequence[Path]) -> None:
         """Note that a step's files are whole, so that a run after a kill goes on behind it; they stay invisible."""
@@ -225,6 +226,10 @@ class Lake:
         incoming.write_text(json.dumps({"made_of": made_of, "steps": told}))
         incoming.replace(journal)
 
+    def forget_steps(self, table: str) -> None:
+        """Let the next run begin at its first step."""
+        self._journal(table).unlink(missing_ok=True)
+
     def _journal(self, table: str) -> Path:
         return self.path(table) / "_steps.json"
 
@@ -236,7 +241,7 @@ class Lake:
         current = self.find(table)
         going_on = self.finished_steps(table, made_of) if made_of else {}
         if not going_on:
-            self._journal(table).unlink(missing_ok=True)
+            self.forget_steps(table)
         spared = {file for files in going_on.values() for file in files}
         # Delta drops logs that a checkpoint has replaced, so the newest version is asked too.
         named = {*_named_files(self.path(table)), *(current.files if current else ()), *spared}

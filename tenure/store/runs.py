@@ -31,7 +31,10 @@ _SCHEMA = pa.schema(
 
 @dataclass(kw_only=True)
 class StageRun:
-    """One stage of one run. `status` is 'built', 'current' (nothing changed, so nothing done) or 'failed'."""
+    """One stage of one run, or its proof: 'verify', whose rows are the cells compared.
+
+    `status` is 'built', 'current' (nothing changed, so nothing done), 'proved' or 'failed'.
+    """
 
     run_id: str
     stage: str

@@ -15,25 +15,16 @@ from pathlib import Path
 
 import pytest
 from conftest import make_engine
-from oracle import Oracle, instant, staged
+from oracle import Oracle, staged
 
 from tenure.pipeline.run import run, stages_between
 from tenure.pipeline.work import Work
+from tenure.quality.reckoning import instant
 
 WORLD = Path(__file__).parents[1] / "worlds" / "branch_bank"
 DEFINITIONS = sorted(file.stem for file in (WORLD / "churn_definitions").glob("*.py"))
 DATES = [date(2024, month, day) for month, day in ((1, 31), (2, 29), (3, 31), (4, 30), (5, 31), (6, 30))]
 DATA_END = date(2024, 7, 1)
-WHERE = {
-    "channel = 'online' AND amount > 0": lambda r: r["channel"] == "online" and (r["amount"] or 0) > 0,
-    "channel = 'online'": lambda r: r["channel"] == "online",
-    "channel <> 'online'": lambda r: r["channel"] is not None and r["channel"] != "online",
-    "channel IS NOT NULL": lambda r: r["channel"] is not None,
-    "amount > 0": lambda r: (r["amount"] or 0) > 0,
-    "(amount > 0) AND channel = 'branch'": lambda r: r["channel"] == "branch" and (r["amount"] or 0) > 0,
-    "(amount > 0) AND channel = 'online'": lambda r: r["channel"] == "online" and (r["amount"] or 0) > 0,
-    "worth >= 500": lambda r: (r["worth"] or 0) >= 500,
-}
 SEEDS = {"duckdb": [1, 2, 3], "spark": [1]}
 CASES = [
     pytest.param(
@@ -172,7 +163,7 @@ def bank(request, tmp_path_factory):
                 write_csv(folder / "data" / f"{source.name}.csv", [c.name for c in source.columns], raw[source.name])
         list(run(work, stages_between("staging", "labels")))
         rows = rows or {source.name: staged(source, raw[source.name]) for source in work.project.sources.values()}
-        oracle = Oracle(project=work.project, rows=rows, dates=DATES, data_end=DATA_END, where=WHERE)
+        oracle = Oracle(project=work.project, rows=rows, dates=DATES, data_end=DATA_END, dialect=name)
         built[f"labels/{definition}"], told[f"labels/{definition}"] = work.read("labels").to_pylist(), oracle.labels()
     for table, answer in [*rows.items(), ("snapshots", oracle.snapshots()), ("features", oracle.features())]:
         built[table], told[table] = work.read(table).to_pylist(), answer

@@ -1,0 +1,174 @@
+"""Reckoning: what each aggregate and each span of time means, one small function a rule, in plain Python.
+
+No SQL and no frames: the oracle is made of these, so a reader can check each rule by its drawn line.
+Exact where the engines are exact: sums and spreads of decimals and integers round once, at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, localcontext
+from typing import Any, TypeAlias
+
+from tenure.define.feature import OTHER
+from tenure.define.source import Source
+from tenure.define.window import Window
+
+#: A row of a source or a table: column → value.
+Row: TypeAlias = dict[str, Any]
+
+#: Digits that hold every sum of squares of money exactly.
+_DIGITS = 80
+
+
+def instant(value: date | datetime) -> datetime:
+    """Return the instant that a date begins at; instants are UTC without a zone."""
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time())
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def whole_days(earlier: date | datetime, later: date | datetime) -> int:
+    """Return the midnights passed between two days, whatever the hour."""
+    return (instant(later).date() - instant(earlier).date()).days
+
+
+def whole_years(earlier: date | datetime, later: date | datetime) -> int:
+    """Return the birthdays passed; one on the later day itself counts."""
+    born, now = instant(earlier).date(), instant(later).date()
+    return now.year - born.year - ((now.month, now.day) < (born.month, born.day))
+
+
+def key_of(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:
+    """Return the row's key."""
+    return tuple(row[key] for key in keys)
+
+
+def grouped(rows: Iterable[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
+    """Return the rows of each key, in their order."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key_of(row, keys), []).append(row)
+    return groups
+
+
+def visible(row: Row, t: datetime) -> bool:
+    """Return whether t sees the row:  known_time ──(···· visible at these t ··]── known_until."""
+    known, replaced = row["known_time"], row["known_until"]
+    return bool(known < t and (replaced is None or t <= replaced))
+
+
+def happened_in(row: Row, start: datetime, end: datetime) -> bool:
+    """Return whether it happened in [start, end):  start ──[···· event_time ····)── end."""
+    return bool(start <= row["event_time"] < end)
+
+
+def ended_before(source: Source, row: Row, t: datetime) -> bool:
+    """Return whether event_time ────── ends ──┊ t; a row that ends at t has not ended before it."""
+    return bool(source.ends) and row[source.ends] is not None and instant(row[source.ends]) < t
+
+
+def total(values: Sequence[Any]) -> Any:
+    """Return the exact total: of decimals and integers as it is, of floats rounded once."""
+    if any(isinstance(value, float) for value in values):
+        return math.fsum(values)
+    with localcontext() as exact:
+        exact.prec = _DIGITS
+        return sum(values)
+
+
+def summed(values: Sequence[Any]) -> float:
+    """Return the total, 0 of nothing."""
+    return float(total(values))
+
+
+def mean(values: Sequence[Any]) -> float | None:
+    """Return the total a value."""
+    return float(total(values)) / len(values) if values else None
+
+
+def smallest(values: Sequence[Any]) -> float | None:
+    """Return the smallest value."""
+    return float(min(values)) if values else None
+
+
+def largest(values: Sequence[Any]) -> float | None:
+    """Return the largest value."""
+    return float(max(values)) if values else None
+
+
+def sample_deviation(values: Sequence[Any]) -> float | None:
+    """Return √(Σ(x − mean)² / (n − 1)), null of fewer than two values."""
+    count = len(values)
+    if count < 2:
+        return None
+    with localcontext() as exact:
+        exact.prec = _DIGITS
+        decimals = [Decimal(value) for value in values]
+        middle = sum(decimals, Decimal(0)) / count
+        return float((sum(((d - middle) ** 2 for d in decimals), Decimal(0)) / (count - 1)).sqrt())
+
+
+#: Aggregate → its function of the values.
+AGGREGATED: dict[str, Callable[[Sequence[Any]], float | int | None]] = {
+    "count": len,
+    "sum": summed,
+    "mean": mean,
+    "min": smallest,
+    "max": largest,
+    "std": sample_deviation,
+}
+
+
+def quantile(values: Sequence[Any], share: float) -> float | None:
+    """Return the value at `share` of the way through the sorted ones, in between if it falls between two."""
+    ordered = sorted(map(float, values))
+    if not ordered:
+        return None
+    place = share * (len(ordered) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return low + (high - low) * (place - math.floor(place))
+
+
+def listed(values: Sequence[Any], names: Sequence[str]) -> list[int]:
+    """Return how often each name occurs, and last how often any other."""
+    return [*(sum(v == name for v in values) for name in names), sum(v not in names for v in values)]
+
+
+def mode(values: Sequence[Any], names: Sequence[str]) -> str | None:
+    """Return the name that occurs most, the first of equals."""
+    counts = listed(values, names)
+    return [*names, OTHER][counts.index(max(counts))] if values else None
+
+
+def entropy(values: Sequence[Any], names: Sequence[str]) -> float | None:
+    """Return −Σ p·ln p over the names and 'other'."""
+    shares = [n / len(values) for n in listed(values, names) if n] if values else []
+    return sum(-p * math.log(p) for p in shares) if values else None
+
+
+def streak(days: Iterable[date], t: date, months: int) -> int:
+    """Return the months in a row with a day: ──[ t − 2m ····)[ t − 1m ····)── t."""
+    days = list(days)
+    starts = [t, *(Window(n, "m").start(t) for n in range(1, months + 1))]
+    for n in range(months):
+        if not any(starts[n + 1] <= day < starts[n] for day in days):
+            return n
+    return months
+
+
+def divided(top: float | None, bottom: float | None) -> float | None:
+    """Return top / bottom, null where either is null or the bottom is 0."""
+    return None if top is None or bottom is None or bottom == 0 else top / bottom
+
+
+def any_true(answers: Sequence[bool | None]) -> bool | None:
+    """SQL's OR: true beats unknown, unknown beats false."""
+    return True if True in answers else None if None in answers else False
+
+
+def all_true(answers: Sequence[bool | None]) -> bool | None:
+    """SQL's AND: false beats unknown, unknown beats true."""
+    return False if False in answers else None if None in answers else True
