@@ -170,6 +170,20 @@ def sql(
 
 
 @app.command()
+def lineage(
+    column: Annotated[str, typer.Argument(help="A feature column, or TABLE.COLUMN such as transactions.amount.")],
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what a column is made of, back to the raw columns, and what reads it, on to the models."""
+    from tenure.pipeline.lineage import lineage as traced
+
+    with _open(project, None, "") as work:
+        found = traced(work, column)
+        typer.echo(json.dumps(found.as_json()) if as_json else found.drawn())
+
+
+@app.command()
 def verify(
     engines: Annotated[str, typer.Option(help="Engines to compare cell by cell.")] = "duckdb,spark",
     project: ProjectOption = Path(),

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Literal, TypeAlias
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.lineage import Node, lineage
 
 from tenure.errors import InvalidDefinition, UnknownColumn, choices
 
@@ -230,6 +232,52 @@ def relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[str]
         raise InvalidDefinition(f"{asked_by} has a select that is a {tree.key.upper()}; allowed: one SELECT.")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     return frozenset(t.name for t in tree.find_all(exp.Table)) - own
+
+
+def names_read(where: str, dialect: Dialect) -> tuple[str, ...]:
+    """Return the columns that a condition reads, in reading order; the condition was checked before."""
+    found = sqlglot.parse_one(where, read=dialect, into=exp.Condition).find_all(exp.Column, bfs=False)
+    return tuple(dict.fromkeys(column.name for column in found))
+
+
+@cache
+def origins(select: str, column: str, dialect: Dialect) -> tuple[tuple[str, str], ...] | None:
+    """Return the (table, column) pairs that a column of the bank's own SELECT is computed from; () of a constant.
+
+    None where that can't be told from the text alone: of several tables' `*`, or of a column that does not say which
+    of several tables it is of.
+    """
+    tree = sqlglot.parse_one(select, read=dialect)
+    spelled = {c.name.lower(): c.name for c in tree.find_all(exp.Column)}
+    try:
+        traced = lineage(column, select, {}, dialect=dialect)
+    except SqlglotError:
+        table = _only_star(tree)
+        return ((table, column),) if table else None
+    found: list[tuple[str, str]] = []
+    for node in traced.walk() if isinstance(traced, Node) else ():
+        name = node.name.rpartition(".")[2]
+        if isinstance(node.expression, exp.Placeholder) or name == "*":
+            return None
+        if isinstance(node.expression, exp.Table):
+            found.append((node.expression.name, spelled.get(name.lower(), name)))
+    return tuple(dict.fromkeys(found))
+
+
+def _only_star(tree: exp.Expr) -> str:
+    """Return the table whose `*` gives every column that a SELECT does not name, '' if it is not one table's."""
+    if not isinstance(tree, exp.Select):
+        return ""
+    stars = [e for e in tree.expressions if e.is_star]
+    scanned = {t.alias_or_name: t.name for t in tree.find_all(exp.Table) if t.find_ancestor(exp.Select) is tree}
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    if len(stars) != 1 or stars[0].find(exp.Star).args.get("except_"):
+        return ""
+    if isinstance(stars[0], exp.Column):
+        table = scanned.get(stars[0].table, "")
+    else:
+        table = next(iter(scanned.values())) if len(scanned) == 1 and not tree.args.get("joins") else ""
+    return "" if table in own else table
 
 
 def indented(lines: Iterable[str], spaces: int = 4) -> str:

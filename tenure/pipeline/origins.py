@@ -1,0 +1,220 @@
+"""What a column is made of: from a feature or a table's column back to the raw columns.
+
+raw column ──► source column ──► feature definition ──► feature column ──► ratio or trend
+                  │   its values · its condition · whose row · when it happened · when it was known
+                  └─► snapshots, labels ──► splits, training_set
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import sqlglot
+
+from tenure.define.churn import BalanceDecline, Closure, Inactivity
+from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
+from tenure.define.project import Project
+from tenure.define.source import Postgres, Raw, Source
+from tenure.define.window import ColumnName, Window
+from tenure.sql import Dialect, names_read, origins
+from tenure.tables.splits import split_proof
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One step of a column's way: what it is, why it is read, and what it is made of in turn."""
+
+    kind: str
+    name: str
+    told: str = ""
+    made_of: tuple[Origin, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A column of a source, and why something reads it."""
+
+    source: str
+    column: str
+    why: str
+
+
+class Origins:
+    """The ways of a project's columns; `dialect` is that of the bank's own SELECTs."""
+
+    def __init__(self, project: Project, dialect: Dialect) -> None:
+        self.project, self.dialect = project, dialect
+
+    @cached_property
+    def table_columns(self) -> dict[str, list[str]]:
+        """Return the columns of every table that SQL makes: the staged sources, then the tables in their order."""
+        keys = [*self.project.entity.keys, "snapshot_date"]
+        features = list(self.features)
+        times = ["event_time", "known_time", "known_until"]
+        proof = sqlglot.parse_one(split_proof(self.project).text, read="duckdb")
+        return {name: [*(c.name for c in source.columns), *times] for name, source in self.project.sources.items()} | {
+            "snapshots": [*keys, "opened_on", "tenure_days"],
+            "features": [*keys, *features],
+            "labels": [*keys, "label_start", "label_end", "churned"],
+            "splits": [*keys, "split", "seen_in_train"],
+            "split_proof": list(proof.named_selects) if isinstance(proof, sqlglot.exp.Query) else [],
+            "training_set": [*keys, "label_end", "split", "seen_in_train", "churned", *features],
+        }
+
+    def origin(self, table: str, column: str) -> Origin:
+        """Return the whole way of a column of `table_columns` back to the raw columns."""
+        if table in self.project.sources:
+            return self._of_source(self.project.sources[table], column, "")
+        if table in ("features", "training_set") and column in self.features:
+            return self._of_feature(self.features[column])
+        told, made_of, readings = self._of_table(table, column)
+        parts = tuple(self.origin(*part) for part in made_of)
+        return Origin("table column", f"{table}.{column}", told, parts + self._of_readings(readings))
+
+    @cached_property
+    def features(self) -> dict[str, ColumnName]:
+        """Every feature column by its name as text."""
+        return {str(name): name for name in self.project.columns}
+
+    @cached_property
+    def defined(self) -> dict[ColumnName, tuple[FeatureView, Feature, Feature]]:
+        """Return each feature column's view, its feature, and the feature without `by`."""
+        return {
+            column: (view, feature, part)
+            for view in self.project.views.values()
+            for feature in view.features
+            for part in (feature.simple if isinstance(feature, Aggregate) else (feature,))
+            for column in part.columns
+        }
+
+    def readings_of(self, column: ColumnName) -> list[Reading]:
+        """Return the source columns that a feature column itself reads; a ratio or trend reads none."""
+        view, feature, part = self.defined.get(column, (None, None, None))
+        if view is None or isinstance(part, Ratio | Trend):
+            return []
+        source = self.project.sources[view.source]
+        found = [(part.of, "its values")] if isinstance(part, Attribute | Aggregate) and part.of else []
+        if isinstance(part, Aggregate):
+            by = feature.by if isinstance(feature, Aggregate) else ""
+            read = names_read(part.where, self.dialect) if part.where else ()
+            found += [(n, "by= this column" if n == by else f"where {part.where}") for n in read]
+        found += [(key, f"whose row it is ({self.project.entity.name})") for key in self.project.entity.keys]
+        found += _times(source, column, versions_only=isinstance(part, Attribute))
+        return [Reading(source.name, name, why) for name, why in found]
+
+    def churn_readings(self) -> list[Reading]:
+        """Return the source columns that decide who is asked and who churned."""
+        churn, customers = self.project.churn, self.project.sources[self.project.entity.source]
+        ended = [Reading(customers.name, customers.ends, "when the customer left")] if customers.ends else []
+        found: list[Reading] = []
+        for event in (*churn.events, *((churn.active,) if churn.active else ())):
+            if isinstance(event, Closure):
+                continue
+            source = self.project.sources[event.source]
+            if isinstance(event, BalanceDecline):
+                found.append(Reading(source.name, event.of, "its mean before t and in the horizon"))
+            if event.where:
+                read = names_read(event.where, self.dialect)
+                found += [Reading(source.name, name, f"where {event.where}") for name in read]
+            role = "activity in the horizon" if isinstance(event, Inactivity) else "rows of its spans"
+            whose = f"whose row it is ({self.project.entity.name})"
+            found += [Reading(source.name, key, whose) for key in self.project.entity.keys]
+            role = "active before t" if event is churn.active else role
+            found.append(Reading(source.name, source.event_time, role))
+            found.append(Reading(source.name, source.known_time or source.event_time, _known(source)))
+        return [*ended, *found]
+
+    def _of_feature(self, column: ColumnName) -> Origin:
+        if column not in self.defined:
+            opened = self.origin("snapshots", "opened_on")
+            return Origin("feature column", str(column), f"by Tenure itself, over {column.window} before t", (opened,))
+        view, feature, part = self.defined[column]
+        kind = type(feature).__name__.lower()
+        told = f"{kind} '{feature.name}' of view '{view.name}' ({feature.where_defined})"
+        if isinstance(part, Ratio | Trend):
+            parts = tuple(self._of_feature(name) for name in part.parts[column])
+            return Origin("feature column", str(column), told, parts)
+        if column.aggregate:
+            told += f": {column.aggregate}" + (f" over [t − {column.window}, t)" if column.window else "")
+        readings = self._of_readings(self.readings_of(column))
+        return Origin("feature column", str(column), told, readings)
+
+    def _of_readings(self, readings: Sequence[Reading]) -> tuple[Origin, ...]:
+        whys: dict[tuple[str, str], list[str]] = {}
+        for reading in readings:
+            told = whys.setdefault((reading.source, reading.column), [])
+            told += [reading.why] if reading.why and reading.why not in told else []
+        return tuple(
+            self._of_source(self.project.sources[source], column, "; ".join(told))
+            for (source, column), told in whys.items()
+        )
+
+    def _of_source(self, source: Source, column: str, why: str) -> Origin:
+        name = f"{source.name}.{column}"
+        own = {"event_time": source.event_time, "known_time": source.known_time or source.event_time}
+        if column in ("event_time", "known_time", "known_until"):
+            told = {"event_time": "when it happened", "known_time": "when it was known"}.get(column, "when replaced")
+            part = self._of_source(source, own.get(column, own["known_time"]), "")
+            return Origin("source column", name, why or told, (part,))
+        raw_name = source.column(column).raw_name
+        if not source.select:
+            table, raw = next(iter(source.raws.items()))
+            return Origin("source column", name, why, (_raw(table, raw_name, raw),))
+        traced = origins(source.select, raw_name, self.dialect)
+        if traced is None or not {table for table, _ in traced} <= set(source.raws):
+            told = f"through the source's select ({source.where_defined}), of {', '.join(source.raws)}"
+            return Origin("source column", name, why, (Origin("raw column", raw_name, told),))
+        if not traced:
+            told = f"a constant in the source's select ({source.where_defined})"
+            return Origin("source column", name, why, (Origin("raw column", raw_name, told),))
+        return Origin("source column", name, why, tuple(_raw(t, c, source.raws[t]) for t, c in traced))
+
+    def _of_table(self, table: str, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
+        """What a column of a table is, the columns of tables that it is made of, and those of sources that it reads."""
+        customers, churn = self.project.sources[self.project.entity.source], self.project.churn
+        if table == "snapshots":
+            if column == "snapshot_date":
+                return "a date of [snapshots] in tenure.toml", [], []
+            if column == "tenure_days":
+                return "days from opening to t", [("snapshots", "opened_on"), ("snapshots", "snapshot_date")], []
+            found = [Reading(customers.name, column, "")] if column in self.project.entity.keys else []
+            found += [Reading(customers.name, n, w) for n, w in _times(customers, ColumnName("x"), versions_only=False)]
+            return "customers open and known at t", [], found
+        if table == "labels" and column == "churned":
+            told = f"churn definition '{churn.name}' ({churn.where_defined})"
+            return told, [("snapshots", "tenure_days")], self.churn_readings()
+        if table == "labels" and column in ("label_start", "label_end"):
+            days = churn.gap + (churn.horizon if column == "label_end" else 0)
+            told = f"snapshot_date + {days} days, by churn definition '{churn.name}' ({churn.where_defined})"
+            return told, [("snapshots", "snapshot_date")], []
+        if table == "splits" and column == "split":
+            parts = [("labels", name) for name in ("snapshot_date", "label_end", *self.project.entity.keys)]
+            return "by date, and by a hash of the key; [splits] in tenure.toml", parts, []
+        if column == "seen_in_train" and table == "splits":
+            return "a customer of split 'train'", [("splits", "split")], []
+        if table == "split_proof":
+            return "counted over the labelled rows", [("splits", "split"), ("labels", "label_end")], []
+        above = {"features": "snapshots", "labels": "snapshots", "splits": "labels", "training_set": "labels"}
+        return "", [("splits" if column in ("split", "seen_in_train") else above[table], column)], []
+
+
+def _times(source: Source, column: ColumnName, *, versions_only: bool) -> list[tuple[str, str]]:
+    found = [(key, "which versions are of one row") for key in source.keys]
+    if not versions_only:
+        span = f"in [t − {column.window}, t)" if column.window else "before t"
+        found.append((source.event_time, f"when it happened: {span}"))
+        if source.ends and not column.window and not column.aggregate.startswith("days_since"):
+            found.append((source.ends, "open at t: not ended before it"))
+    return [*found, (source.known_time or source.event_time, _known(source))]
+
+
+def _known(source: Source) -> str:
+    late = f", {Window(source.arrival_delay).words} after it" if source.arrival_delay else ""
+    return f"when it was known: before t{late}"
+
+
+def _raw(table: str, column: str, raw: Raw) -> Origin:
+    place = f"query on ${raw.dsn}" if isinstance(raw, Postgres) else raw.path
+    return Origin("raw column", f"{table}.{column}", place)
