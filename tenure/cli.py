@@ -184,6 +184,69 @@ def lineage(
 
 
 @app.command()
+def history(
+    table: Annotated[str, typer.Argument(help="A table such as features or staging/customers; left out: all.")] = "",
+    project: ProjectOption = Path(),
+    limit: Annotated[int, typer.Option(min=1, help="The newest versions.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell a table's versions: when, how many rows, made of what, by which run and stage."""
+    from tenure.pipeline.versions import newest_versions, versions
+
+    with _open(project, None, "") as work:
+        for one in versions(work, table, limit) if table else newest_versions(work):
+            if as_json:
+                typer.echo(json.dumps(vars(one)))
+            else:
+                told = f"{one.stage or '-':13} {one.run_id:22} {one.note}".rstrip()
+                name = "" if table else f"{one.table:28} "
+                typer.echo(
+                    f"{name}{one.version:>4}  {one.committed_at}  {one.rows:>12,} rows  {one.fingerprint:16}  {told}"
+                )
+
+
+@app.command()
+def restore(
+    table: Annotated[str, typer.Argument(help="A table such as features or staging/customers.")],
+    version: Annotated[int, typer.Option(help="The version to make current again.")],
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Make an old version of a table current again, as a new version."""
+    from tenure.pipeline.versions import next_stage
+    from tenure.pipeline.versions import restore as restored
+
+    with _open(project, None, "") as work:
+        done = restored(work, table, version)
+        _print_record(done, as_json)
+        if not as_json and done.status == "built" and next_stage(table):
+            typer.echo(f"What reads it is stale now. Run: tenure run --from {next_stage(table)} --project {project}")
+
+
+@app.command()
+def show(
+    table: Annotated[str, typer.Argument(help="A table such as features or staging/customers.")],
+    project: ProjectOption = Path(),
+    version: Annotated[int | None, typer.Option(help="A version; left out: the newest.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10,
+    where: Annotated[str, typer.Option(help='A condition on one row, such as "customer_id = 42".')] = "",
+    column: Annotated[list[str] | None, typer.Option(help="A column; may be given again. Left out: all.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show some rows of a table, of today or of an old version."""
+    from tenure.pipeline.versions import shown
+
+    with _open(project, None, "") as work:
+        found = shown(work, table, version=version, most=limit, where=where, columns=column or ())
+    for number, row in enumerate(found.to_pylist()):
+        if as_json:
+            typer.echo(json.dumps(row, default=str))
+        else:
+            lines = [f"{name:40} {'' if value is None else value}".rstrip() for name, value in row.items()]
+            typer.echo(("\n" if number else "") + "\n".join(lines))
+
+
+@app.command()
 def verify(
     engines: Annotated[str, typer.Option(help="Engines to compare cell by cell.")] = "duckdb,spark",
     project: ProjectOption = Path(),

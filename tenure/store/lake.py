@@ -78,14 +78,15 @@ class Lake:
         except TableNotFoundError:
             return None
         newest = delta.version()
-        if version is not None:
-            if not 0 <= version <= newest:
-                return None
-            delta.load_as_version(version)
+        wanted = newest if version is None else version
+        if not 0 <= wanted <= newest:
+            return None
+        # Asked before an old version is loaded: afterwards deltalake numbers the commits wrongly.
+        info = next((c for c in delta.history(newest - wanted + 1) if c["version"] == wanted), {})
+        if wanted < newest:
+            delta.load_as_version(wanted)
         adds = pa.table(delta.get_add_actions(flatten=True))
         files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
-        # The history is always that of the newest version, whichever was loaded.
-        info = delta.history(newest - delta.version() + 1)[-1]
         return TableVersion(
             table=table,
             version=delta.version(),
@@ -103,12 +104,23 @@ class Lake:
             raise MissingTable(f"table '{table}' is not built yet in '{self.folder}'.", hint=f"Run 'tenure {run}'.")
         return found
 
-    def read(self, table: str, *, run: str = "run", columns: Sequence[str] | None = None) -> pa.Table:
-        """Return a table's rows as Arrow; raise MissingTable if it is not built."""
-        found = self.require(table, run=run)
+    def read(
+        self, table: str, *, run: str = "run", columns: Sequence[str] | None = None, version: int | None = None
+    ) -> pa.Table:
+        """Return a table's rows as Arrow, of its newest or the given version.
+
+        Raises MissingTable if it is not built, StoreError if it has no such version.
+        """
+        newest = self.require(table, run=run)
+        found = newest if version is None else self.find(table, version)
+        if found is None:
+            raise StoreError(
+                f"table '{table}' has no version {version}; versions: 0 to {newest.version}.",
+                hint=f"See them with 'tenure history {table}'.",
+            )
         if not found.files:
             return found.schema.empty_table() if columns is None else found.schema.empty_table().select(list(columns))
-        dataset = DeltaTable(str(self.path(table))).to_pyarrow_dataset()
+        dataset = DeltaTable(str(self.path(table)), version=found.version).to_pyarrow_dataset()
         return dataset.to_table(columns=list(columns) if columns is not None else None)
 
     def commit(
