@@ -11,6 +11,7 @@ from pathlib import Path
 from tenure.define.source import Parquet, Postgres, Source
 from tenure.engines.files import matching_files
 from tenure.engines.warehouse import land
+from tenure.errors import InvalidDefinition
 from tenure.pipeline.data import calendar, planned_types
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
@@ -18,6 +19,7 @@ from tenure.sql import DIALECTS, Dialect, Select
 from tenure.store.runs import last_runs
 from tenure.tables import labels, snapshots, splits, staging, training_set
 from tenure.tables.features import FeatureSteps
+from tenure.tables.support import require_supported
 
 #: Stages that SQL makes; the others train, score and explain in Python.
 SQL_STAGES = ("staging", "snapshots", "features", "labels", "splits", "training_set")
@@ -65,10 +67,17 @@ def check(work: Work) -> list[Finding]:
             found.append(
                 Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
             )
-    found += [
-        Finding(f"SQL for {dialect}", f"{len(compile_all(work, dialect))} tables compile") for dialect in DIALECTS
-    ]
-    return found
+    return [*found, *(Finding(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
+
+
+def _compiles(work: Work, dialect: Dialect) -> str:
+    """Compile every table; what only the other engine lacks is told, not refused."""
+    if dialect != work.dialect:
+        try:
+            require_supported(work.project, dialect)
+        except InvalidDefinition as gap:
+            return f"not on this engine: {gap.message}"
+    return f"{len(compile_all(work, dialect))} tables compile"
 
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:

@@ -15,8 +15,10 @@ from tenure.pipeline.inspect import SQL_STAGES
 from tenure.pipeline.run import run
 from tenure.pipeline.work import Work
 from tenure.quality.compare import Comparison, compare
+from tenure.sql import DIALECTS
 from tenure.tables.features import FeatureSteps
 from tenure.tables.snapshots import snapshots
+from tenure.tables.support import require
 from tenure.tables.time_travel import DESTRUCTIONS, Destruction, destroyed
 
 
@@ -24,6 +26,9 @@ def compare_engines(folder: Path, data: Path | None, left: str, right: str) -> I
     """Build staging to training set on both engines and yield each table's comparison; the project's lake stays."""
     if not left or not right or left == right:
         raise InvalidConfig(f"--engines '{left},{right}'; allowed: two different engines, such as duckdb,spark.")
+    for engine in DIALECTS:
+        if engine in (left, right):
+            require(("proof", "two engines"), engine, asked_by="'tenure verify'")
     with tempfile.TemporaryDirectory(prefix="tenure-verify-") as scratch:
         works = [_built(folder, data, engine, Path(scratch) / engine) for engine in (left, right)]
         for name in (*works[0].project.sources, *SQL_STAGES[1:]):
@@ -37,6 +42,7 @@ def travel_in_time(work: Work, most: int = 3) -> Iterator[Comparison]:
     Each is of the stored `snapshots` and `features` at one date with those made of what was known before it: a
     different cell is a leak. Raises MissingTable if the features are not built.
     """
+    require(("proof", "time travel"), work.dialect, asked_by="'tenure verify --time-travel'")
     stored = {name: work.read(name) for name in ("snapshots", "features")}
     dates = sorted(set(stored["features"]["snapshot_date"].to_pylist()))
     step = max(1, (len(dates) - 1) // max(1, most - 1))

@@ -25,6 +25,7 @@ from tenure.sql import Dialect, Select, column_list, op, with_ctes
 from tenure.tables.bands import Family, bands, cover, distinct, distinct_name, months_of
 from tenure.tables.grid import Grid
 from tenure.tables.partials import Partial, Readings
+from tenure.tables.support import require_supported
 from tenure.tables.tiles import tiles
 from tenure.tables.visible import days_before, qualified, same, visible_at
 
@@ -50,6 +51,7 @@ class FeatureSteps:
     """
 
     def __init__(self, project: Project, dialect: Dialect, dates: Sequence[date]) -> None:
+        require_supported(project, dialect)
         self.project, self.dialect = project, dialect
         self.keys = project.entity.keys
         self._aggregates = {
