@@ -209,3 +209,9 @@ def test_the_command_draws_a_tree_or_prints_json(tiny):
         "made_of": [],
     }
     assert record["read_by"][0]["columns"] == ["large_to_all_ratio_90d"]
+
+
+def test_the_page_shows_what_comes_out():
+    page = (Path(__file__).parents[1] / "docs" / "features.md").read_text()
+    shown = page.partition("$ tenure lineage spent_cash_sum_30d --project examples/berka\n")[2].partition("```")[0]
+    assert shown == traced(EXAMPLES / "berka", "spent_cash_sum_30d").drawn() + "\n"

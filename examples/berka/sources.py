@@ -20,6 +20,22 @@ birth_date = (
     " - CASE WHEN CAST(SUBSTR(c.birth_number, 3, 2) AS INT) > 50 THEN 5000 ELSE 0 END AS STRING) AS birth_date"
 )
 
+# The pack's words for how a booking was made and what it was for. The bank books by itself what has a purpose
+# (standing orders, pensions, interest, fees), and transfers from elsewhere are not the customer's doing.
+channel = """
+    CASE WHEN TRIM(t.k_symbol) <> '' OR t.operation = 'PREVOD Z UCTU' THEN 'batch'
+        WHEN t.operation IN ('VKLAD', 'VYBER') THEN 'cash'
+        WHEN t.operation = 'VYBER KARTOU' THEN 'card'
+        WHEN t.operation = 'PREVOD NA UCET' THEN 'transfer' ELSE 'batch' END AS channel
+"""
+category = """
+    CASE TRIM(t.k_symbol) WHEN 'SIPO' THEN 'household' WHEN 'POJISTNE' THEN 'insurance' WHEN 'UVER' THEN 'loan'
+        WHEN 'SLUZBY' THEN 'fee' WHEN 'SANKC. UROK' THEN 'penalty' WHEN 'UROK' THEN 'interest'
+        WHEN 'DUCHOD' THEN 'pension'
+        ELSE CASE WHEN t.operation IN ('VKLAD', 'VYBER', 'VYBER KARTOU') THEN 'cash'
+            WHEN t.operation IN ('PREVOD Z UCTU', 'PREVOD NA UCET') THEN 'transfer' END END AS category
+"""
+
 customer_id = Column("customer_id", type="integer", role="key", required=True, doc="The account's owner")
 account_id = Column("account_id", type="integer", role="key")
 born = Column("birth_date", type="date", format="%Y%m%d", role="pii", required=True)
@@ -39,11 +55,12 @@ customers = Source(
     select=f"""
         SELECT o.customer_id, a.account_id, a.date AS opened_on, a.frequency AS statements,
             {birth_date}, {gender},
-            d.A3 AS region, d.A4 AS inhabitants, d.A10 AS urban_share
+            d.A3 AS region, d.A4 AS inhabitants, d.A10 AS urban_share, b.A3 AS branch_region
         FROM account AS a
         LEFT JOIN {owners} AS o ON o.account_id = a.account_id
         LEFT JOIN client AS c ON c.client_id = o.customer_id
         LEFT JOIN district AS d ON d.A1 = c.district_id
+        LEFT JOIN district AS b ON b.A1 = a.district_id
     """,
     key="customer_id",
     event_time="opened_on",
@@ -57,6 +74,7 @@ customers = Source(
         Column("region", role="dimension", required=True, doc="Region of the owner's home"),
         Column("inhabitants", type="integer", required=True, unit="people", doc="Of the home district"),
         Column("urban_share", type="float", required=True, unit="%", doc="Of the home district"),
+        Column("branch_region", role="dimension", required=True, doc="Region of the account's branch"),
     ],
     doc="One row an account: its owner, who they are and where they live.",
 )
@@ -113,7 +131,8 @@ transactions = Source(
     select=f"""
         SELECT t.trans_id, t.account_id, o.customer_id, t.date AS booked_on,
             CASE WHEN t.type = 'PRIJEM' THEN 'credit' WHEN t.type IN ('VYDAJ', 'VYBER') THEN 'debit' END AS direction,
-            t.operation, t.k_symbol AS purpose, t.amount, t.balance
+            t.operation, t.k_symbol AS purpose, t.amount, t.balance, t.bank AS partner_bank,
+            {channel}, {category}
         FROM trans AS t
         LEFT JOIN {owners} AS o ON o.account_id = t.account_id
     """,
@@ -129,6 +148,9 @@ transactions = Source(
         Column("purpose", role="dimension", doc="What for, in Czech: UROK interest, SIPO household, DUCHOD pension"),
         Column("amount", type="decimal", role="measure", unit="CZK", required=True),
         Column("balance", type="decimal", role="measure", unit="CZK", required=True, doc="After the booking"),
+        Column("partner_bank", role="dimension", doc="Of a transfer: the other bank"),
+        Column("channel", role="dimension", required=True, doc="cash, card, transfer, or batch: not by the customer"),
+        Column("category", role="dimension", doc="What for: the purpose in the pack's words, else cash or transfer"),
     ],
     doc="The ledger up to 1994-03-31: every row of the 1,229 accounts opened by then.",
 )

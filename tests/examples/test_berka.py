@@ -1,14 +1,19 @@
 """The Czech bank: every count of the data's README, a label that makes sense, and one that is refused."""
 
+import re
 import shutil
 from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 
+import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
+import tenure
+from tenure import days, load_project
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import OneClassTarget
@@ -29,6 +34,39 @@ ROWS = {
     "orders": 6471,
     "districts": 77,
 }
+
+
+#: Of the bank pack's views about the customer and the accounts, those that the files can fill.
+ACCOUNT_VIEWS = ("customer", "accounts", "loans", "cards", "account_use", "balances")
+
+
+@pytest.fixture(scope="module")
+def berka():
+    return load_project(BERKA, "Berka")
+
+
+def test_the_bank_pack_is_mapped_as_far_as_the_files_go(berka):
+    counts = {name: len(view.columns) for name, view in berka.views.items()}
+    assert sum(counts.values()) >= 220
+    assert sum(counts[name] for name in ACCOUNT_VIEWS) >= 156
+    assert set(days(7, 30, 60, 90, 180, 365)) <= set(berka.windows)
+    pack = load_project(Path(tenure.__file__).parent / "templates" / "bank", "pack")
+    # One account has no products: what the pack says of the checking account stands here of the account.
+    named = {str(name).replace("_checking", "") for name in pack.columns}
+    assert len({str(name) for name in berka.columns} & named) >= 110
+
+
+def test_every_column_says_something_else(berka):
+    texts = Counter(description.text for description in berka.columns.values())
+    assert [text for text, times in texts.items() if times > 1] == []
+
+
+def test_the_readme_has_the_counts_of_the_code(berka):
+    page = (BERKA / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| `(\w+)` \|", page, re.MULTILINE)
+    assert sorted(rows) == sorted((name, str(len(v.columns)), v.source) for name, v in berka.views.items())
+    own = sum(len(berka.views[name].columns) for name in ACCOUNT_VIEWS)
+    assert f"{sum(len(v.columns) for v in berka.views.values())} columns, {own} of them" in page
 
 
 def ran(folder, data, lake, stages, **overrides):
@@ -116,6 +154,45 @@ def test_future_loans_and_cards_are_staged_but_no_snapshot_sees_them(work):
     assert (pc.sum(newest["loans_count"]).as_py(), pc.sum(newest["cards_count"]).as_py()) == (granted, issued)
     assert 0 < granted < 50
     assert 0 < issued < 10
+
+
+def test_no_two_feature_columns_are_the_same_and_none_is_constant(work):
+    features = work.read("features").to_pandas()
+    own = [name for name in features.columns[2:] if not name.startswith("history_share")]
+    seen = {}
+    for name in own:
+        column = features[name]
+        values = column.astype("float64") if pd.api.types.is_numeric_dtype(column) else column.astype("string")
+        seen.setdefault(int(pd.util.hash_pandas_object(values, index=False).sum()), []).append(name)
+    assert [names for names in seen.values() if len(names) > 1] == []
+    assert [name for name in own if features[name].nunique() + features[name].hasnans < 2] == []
+
+
+def test_the_packs_words_are_the_ledgers(work):
+    ledger = work.read("transactions").to_pylist()
+    assert Counter(r["channel"] for r in ledger) == {"batch": 23_230, "cash": 23_887, "transfer": 1_973, "card": 12}
+    assert Counter(r["category"] for r in ledger if r["direction"] == "debit") == {
+        "cash": 14_140, "fee": 5_445, "household": 3_719, "transfer": 1_973, "insurance": 644, "loan": 123,
+        "penalty": 64,
+    }  # fmt: skip
+    assert {r["purpose"] for r in ledger if r["category"] == "pension"} == {"DUCHOD"}
+    assert sum(r["partner_bank"] is not None for r in ledger) == 49_102 - 38_987
+
+
+def test_balances_agree_with_a_plain_recount(work):
+    t = date(1994, 1, 2)
+    balances = {}
+    for row in work.read("transactions").to_pylist():
+        if 0 < (t - row["booked_on"]).days <= 180:
+            balances.setdefault(row["customer_id"], []).append(row["balance"])
+    columns = ["customer_id", "snapshot_date", "balance_min_180d", "balance_mean_180d", "usual_balance_median_180d"]
+    found = {r["customer_id"]: r for r in work.read("features", columns).to_pylist() if r["snapshot_date"] == t}
+    assert len(found) > 800
+    for customer, row in found.items():
+        mine = balances.get(customer)
+        assert row["balance_min_180d"] == (float(min(mine)) if mine else None)
+        assert row["balance_mean_180d"] == (pytest.approx(float(sum(mine) / len(mine))) if mine else None)
+        assert row["usual_balance_median_180d"] == (pytest.approx(float(median(mine))) if mine else None)
 
 
 def test_who_takes_part_opened_an_account_before_the_snapshot(work):
