@@ -242,10 +242,10 @@ def names_read(where: str, dialect: Dialect) -> tuple[str, ...]:
 
 @cache
 def origins(select: str, column: str, dialect: Dialect) -> tuple[tuple[str, str], ...] | None:
-    """Return the (table, column) pairs that a column of the bank's own SELECT is computed from; () of a constant.
+    """Return the (table, column) pairs that a column of the bank's own SELECT is computed from, sorted.
 
-    None where that can't be told from the text alone: of several tables' `*`, or of a column that does not say which
-    of several tables it is of.
+    () of a constant; None where that can't be told from the text alone: of several tables' `*`, or of a column that
+    does not say which of several tables it is of.
     """
     tree = sqlglot.parse_one(select, read=dialect)
     spelled = {c.name.lower(): c.name for c in tree.find_all(exp.Column)}
@@ -261,7 +261,7 @@ def origins(select: str, column: str, dialect: Dialect) -> tuple[tuple[str, str]
             return None
         if isinstance(node.expression, exp.Table):
             found.append((node.expression.name, spelled.get(name.lower(), name)))
-    return tuple(dict.fromkeys(found))
+    return tuple(sorted(set(found)))  # sqlglot walks in the order of a set
 
 
 def _only_star(tree: exp.Expr) -> str:

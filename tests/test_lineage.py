@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,7 @@ def test_raw_columns_are_found_through_a_select_with_their_file():
     ],
 )
 def test_a_select_is_traced_or_said_to_be_untold(select, found):
-    got = origins(select, "a", "duckdb")
-    assert (got if got is None else tuple(sorted(got))) == found
+    assert origins(select, "a", "duckdb") == found
 
 
 @pytest.mark.parametrize("folder", [TEMPLATE, EXAMPLES / "berka", EXAMPLES / "online_retail"], ids=lambda f: f.name)
@@ -211,7 +211,8 @@ def test_the_command_draws_a_tree_or_prints_json(tiny):
     assert record["read_by"][0]["columns"] == ["large_to_all_ratio_90d"]
 
 
-def test_the_page_shows_what_comes_out():
+def test_the_page_shows_what_comes_out(tmp_path):
+    berka = shutil.copytree(EXAMPLES / "berka", tmp_path / "berka", ignore=shutil.ignore_patterns("lake", "out"))
     page = (Path(__file__).parents[1] / "docs" / "features.md").read_text()
     shown = page.partition("$ tenure lineage spent_cash_sum_30d --project examples/berka\n")[2].partition("```")[0]
-    assert shown == traced(EXAMPLES / "berka", "spent_cash_sum_30d").drawn() + "\n"
+    assert shown == traced(berka, "spent_cash_sum_30d").drawn() + "\n"
