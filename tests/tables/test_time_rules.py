@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import shutil
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -44,7 +44,8 @@ def built(request, tmp_path_factory):
         work.use_engine(engine)
         list(run(work, stages_between("staging", "labels")))
         tables[f"labels/{name}"] = work.read("labels").to_pylist()
-    tables |= {name: work.read(name).to_pylist() for name in ("snapshots", "features")}
+    tables |= {name: work.read(name).to_pylist() for name in ("snapshots", "features", "intake", "payments")}
+    tables |= {f"quarantine/{n}": work.lake.read(f"quarantine/{n}").to_pylist() for n in ("customers", "payments")}
     yield tables
     engine.close()
 
@@ -63,13 +64,20 @@ def recomputed(bank):
 
 
 def raw_rows(bank, source):
-    """The source's file, each cell read as its column's type; an empty one is null."""
-    read = {"string": str, "decimal": Decimal, "date": date.fromisoformat, "timestamp": datetime.fromisoformat}
+    """The source's file but for rows that lack a key, each cell read as its column's type; an empty one is null."""
+    read = {"string": str, "decimal": Decimal, "date": date.fromisoformat, "timestamp": utc}
     with (bank / "data" / f"{source.name}.csv").open(newline="") as file:
         return [
             {c.name: read[c.type](row[c.name]) if row[c.name] else None for c in source.columns}
             for row in csv.DictReader(file)
+            if all(row[key] for key in ("customer_id", *source.keys))
         ]
+
+
+def utc(text):
+    """The instant of a text in UTC; one without an offset is in UTC already."""
+    written = datetime.fromisoformat(text)
+    return written.astimezone(UTC).replace(tzinfo=None) if written.tzinfo else written
 
 
 def by_hand(table):
@@ -121,6 +129,33 @@ def test_a_snapshot_whose_horizon_ends_after_the_data_has_no_label(built):
         labels = built[f"labels/{name}"]
         assert {row["snapshot_date"] for row in labels} == {date(2024, 2, 29), date(2024, 3, 31)}, name
         assert max(row["label_end"] for row in labels) == date(2024, 5, 1), name  # the end of the data itself
+
+
+def test_rows_without_a_key_are_set_aside_and_counted_and_matched_to_nobody(built):
+    if "intake" not in built:
+        pytest.skip("the oracle reads no rows that lack a key")
+    facts = {row["source"]: row for row in built["intake"]}
+    assert (facts["payments"]["rows_read"], facts["payments"]["rows_quarantined"]) == (42, 3)
+    assert facts["payments"]["reasons"] == "customer_id: missing (2); payment_id: missing (1)"
+    assert (facts["customers"]["rows_read"], facts["customers"]["rows_quarantined"]) == (25, 1)
+    assert {row["payment_id"] for row in built["quarantine/payments"]} == {"z1", "z2", None}
+    assert [row["customer_id"] for row in built["quarantine/customers"]] == [None]
+    everybody = {row["customer_id"] for table in TABLES for row in built[table]}
+    assert {row["customer_id"] for row in built["payments"]} - everybody == {"nobody"}
+    assert None not in everybody
+
+
+def test_offsets_are_read_as_the_same_instants_in_utc(built):
+    if "payments" not in built:
+        pytest.skip("the oracle reads its own instants")
+    booked = {r["payment_id"]: r["event_time"] for r in built["payments"] if r["customer_id"] == "clock_change"}
+    assert {name: f"{instant:%m-%d %H:%M:%S}" for name, instant in booked.items()} == {
+        "x1": "03-30 23:30:00",
+        "x2": "03-31 00:59:59",
+        "x3": "03-31 01:00:00",
+        "x4": "03-31 22:30:00",
+        "x5": "03-31 01:00:00",
+    }
 
 
 def test_every_column_has_the_type_of_its_kind(built):

@@ -17,7 +17,8 @@ customers = Source(
     event_time="opened_on",
     known_time="recorded_at",
     ends="closed_on",
-    doc="Who they are; a new version when the bank learns something",
+    quarantine=0.1,
+    doc="Who they are; a new version when the bank learns something. One row has no customer",
 )
 
 payments = Source(
@@ -34,7 +35,8 @@ payments = Source(
     key="payment_id",
     event_time="booked_at",
     known_time="recorded_at",
-    doc="Money in and out; a correction is a new version of its payment",
+    quarantine=0.1,
+    doc="Money in and out; a correction is a new version of its payment. Three rows lack a key",
 )
 
 logins = Source(

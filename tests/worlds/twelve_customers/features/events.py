@@ -1,4 +1,4 @@
-from tenure import Aggregate, FeatureView, Ratio, Trend, days
+from tenure import Aggregate, FeatureView, Ratio, Trend, days, months
 from tenure.define.window import Window
 
 paid = FeatureView(
@@ -48,5 +48,15 @@ held = FeatureView(
     features=[
         Aggregate("products", how="count", doc="Products held"),
         Aggregate("credit_limit", of="credit_limit", how="mean", unit="USD", doc="Credit limit of a product"),
+    ],
+)
+
+paid_in_order = FeatureView(
+    "paid_in_order",
+    source="payments",
+    features=[
+        Aggregate("amount", of="amount", how=("first", "last"), windows=days(90), unit="USD", doc="Money of a payment"),
+        Aggregate("payments", how="count", windows=months(1, 12), doc="Payments of months"),
+        Aggregate("payments", how="active_days", windows=days(30, 90), doc="Payments"),
     ],
 )
