@@ -219,8 +219,9 @@ def restore(
     with _open(project, None, "") as work:
         done = restored(work, table, version)
         _print_record(done, as_json)
-        if not as_json and done.status == "built" and next_stage(table):
-            typer.echo(f"What reads it is stale now. Run: tenure run --from {next_stage(table)} --project {project}")
+        after = next((next_stage(name) for name in done.versions), "")
+        if after and not as_json:
+            typer.echo(f"What reads it is stale now. Run: tenure run --from {after} --project {project}")
 
 
 @app.command()

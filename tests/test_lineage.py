@@ -133,7 +133,10 @@ def test_the_tables_have_the_columns_that_lineage_knows(tiny):
 def test_the_label_reads_what_decides_who_is_asked_and_who_churned(tiny):
     label = traced(tiny, "churned").made_of
     assert (label.name, label.told) == ("labels.churned", "churn definition 'quiet' (bank/churn.py:3)")
-    assert whys(label)["payments.paid_on"] == "activity in the horizon; when it was known: before t; active before t"
+    assert whys(label)["payments.paid_on"] == (
+        "activity in the horizon; when it was known: before the horizon ended; active before t; "
+        "when it was known: before t"
+    )
     assert whys(label)["customers.closed_on"] == "when the customer left"
     assert below(traced(tiny, "training_set.split").made_of, "raw column")[0] == "customers.customer_id"
 
@@ -168,6 +171,18 @@ def test_the_reverse_goes_on_to_features_services_and_models(tmp_path, monkeypat
         ("feature service", "till"): ("large_count_90d",),
         ("model", registered["model_version"]): ("large_count_90d", "large_to_all_ratio_90d"),
     }
+
+
+def test_a_query_is_named_by_the_variable_of_its_connection_and_an_untold_table_is_said(tmp_path):
+    bank = tiny_bank.write_tiny_bank(tmp_path / "bank")
+    text = (bank / "sources.py").read_text().replace("import Column, Csv", "import Column, Csv, Postgres")
+    text = text.replace('read=Csv("payments.csv")', 'read=Postgres("SELECT * FROM payments")')
+    text = text.replace('read=Csv("customers.csv")', 'read=Csv("customers.csv"), select="SELECT c.* FROM other AS c"')
+    (bank / "sources.py").write_text(text)
+    (raw,) = traced(bank, "payments.amount").made_of.made_of
+    assert (raw.name, raw.told) == ("payments.amount", "query on $TENURE_POSTGRES_DSN")
+    (untold,) = traced(bank, "customers.region").made_of.made_of
+    assert untold.told.endswith(", of customers")
 
 
 def test_a_source_that_labels_read_names_the_churn_definition(tiny):

@@ -133,6 +133,10 @@ def test_the_command_restores_and_says_what_to_run(bank):
     output = told("restore", "features", "--version", 0, "-p", bank)
     assert "version 0 of 'features'" in output
     assert f"tenure run --from labels --project {bank}" in output
+    tiny_bank.write_raw_files(bank / "data", last_day=date(2024, 5, 31))
+    build(bank)
+    assert f"tenure run --from snapshots --project {bank}" in told("restore", "payments", "--version", 0, "-p", bank)
+    assert "stale" not in told("restore", "payments", "--version", 2, "-p", bank)
     assert [next_stage(t) for t in ("staging/payments", "features", "models", "attrition_list")] == [
         *("snapshots", "labels", "evaluate", "")
     ]

@@ -121,9 +121,11 @@ class Origins:
             role = "activity in the horizon" if isinstance(event, Inactivity) else "rows of its spans"
             whose = f"whose row it is ({self.project.entity.name})"
             found += [Reading(source.name, key, whose) for key in self.project.entity.keys]
-            role = "active before t" if event is churn.active else role
+            known = "when it was known: before the horizon ended"
+            if event is churn.active:
+                role, known = "active before t", _known(source)
             found.append(Reading(source.name, source.event_time, role))
-            found.append(Reading(source.name, source.known_time or source.event_time, _known(source)))
+            found.append(Reading(source.name, source.known_time or source.event_time, known))
         return [*ended, *found]
 
     def _of_feature(self, column: ColumnName) -> Origin:

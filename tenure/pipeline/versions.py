@@ -87,7 +87,7 @@ def restore(work: Work, table: str, version: int) -> StageRun:
 def next_stage(table: str) -> str:
     """Return the first stage after the one that makes a table; '' after the last."""
     stages = list(STAGE_DOCS)
-    stage = "staging" if "/" in table else MADE_BY.get(table, table)
+    stage = "staging" if table.startswith("staging/") else MADE_BY.get(table, table)
     after = stages[stages.index(stage) + 1 :] if stage in stages else []
     return after[0] if after else ""
 
