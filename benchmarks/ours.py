@@ -1,0 +1,69 @@
+"""Ours: the features stage as `tenure features` runs it, checks and commit included, into a lake of its own."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lake_links import link_lake
+from workload import Workload, way
+
+from tenure.pipeline.backfill import build_features
+from tenure.pipeline.data import calendar
+from tenure.pipeline.work import Outcome, Work
+
+
+def build(work: Work) -> None:
+    """Build the features: the one call that knows how the pipeline does it."""
+    build_features(work, calendar(work).dates, Outcome())
+
+
+def ours(given: Workload, out: Path) -> dict[str, float]:
+    """Build the features and return the seconds of each phase."""
+    link_lake(Path(given.lake), out)
+    overrides: dict[str, dict[str, object]] = {
+        "lake": {"path": str(out)},
+        "engine": {"memory": given.memory},
+    }
+    with Work.open(Path(given.project), overrides=overrides) as work:
+        timed = Timed(work.engine)
+        work.use_engine(timed)
+        build(work)
+        return dict(timed.seconds)
+
+
+class Timed:
+    """The engine, with the seconds that each phase of the features takes in it."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._engine, name)
+        return self._timed(name, found) if callable(found) else found
+
+    def _timed(self, call: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.seconds[_phase(call, str(arguments[0]) if arguments else "")] += time.perf_counter() - begun
+
+        return timed
+
+
+def _phase(call: str, relation: str) -> str:
+    if call == "hold":
+        kind = re.search(r"_(tiles|bands)(_|$)", relation)
+        return kind[1] if kind else "dates and numbers"
+    return {"write": "pivot and write", "run": "checks"}.get(call, "scan and plan")
+
+
+if __name__ == "__main__":
+    way(ours)
