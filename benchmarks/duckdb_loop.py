@@ -15,37 +15,45 @@ import duckdb
 from workload import WINDOWS, Workload, way
 
 _BITS = 60
+MASKS = -(-WINDOWS[-1] // _BITS)
+
+#: Tells the newest row: by time, ties by the key.
+ORDER = "(CAST(epoch_us(event_time) AS HUGEINT) << 63) + transaction_id"
 
 
 def duckdb_loop(given: Workload, out: Path) -> None:
     """Write one file a snapshot."""
+    loop(given, out, of_windows(given.categories))
+
+
+def loop(given: Workload, out: Path, summed: str) -> None:
+    """Write one file a snapshot; `summed` are the CTEs from the visible rows to one row a customer."""
     connection = duckdb.connect(config={"memory_limit": given.memory})
     connection.execute("SET TimeZone = 'UTC'")
     for name, files in (("transactions", given.transactions), ("snapshots", given.snapshots)):
         connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({files}, hive_partitioning = false)")
     for day in given.days:
         file = out / "features" / f"{day}.parquet"
-        connection.execute(f"COPY ({of_snapshot(day, given)}) TO '{file}' (FORMAT parquet, COMPRESSION snappy)")
+        connection.execute(f"COPY ({of_snapshot(day, given, summed)}) TO '{file}' (FORMAT parquet, COMPRESSION snappy)")
 
 
-def of_snapshot(t: date, given: Workload) -> str:
+def of_snapshot(t: date, given: Workload, summed: str) -> str:
     """Return the SELECT of one snapshot's rows."""
     since = _midnight(t - timedelta(days=WINDOWS[-1]))
     visible = f"known_time < {_midnight(t)} AND (known_until IS NULL OR known_until >= {_midnight(t)})"
-    tests = [f"event_time >= {_midnight(t - timedelta(days=w))} AS w{w}" for w in WINDOWS[:-1]]
-    for name, test in _tests(given.categories).items():
-        tests += [f"{test} AS {name}", f"CASE WHEN {test} THEN cents ELSE 0 END AS {name}_cents"]
-    aggregates = ",\n".join(_aggregates(given.categories))
+    marks = [f"event_time >= {_midnight(t - timedelta(days=w))} AS w{w}" for w in WINDOWS[:-1]]
+    for name, test in tests(given.categories).items():
+        marks += [f"{test} AS {name}", f"CASE WHEN {test} THEN cents ELSE 0 END AS {name}_cents"]
     columns = ",\n".join(_columns(t, given))
     return f"""
         WITH visible AS (
             SELECT customer_id, event_time, transaction_id, CAST(amount * 100 AS DOUBLE) AS cents, balance_after,
                 TRUE AS w{WINDOWS[-1]}, date_diff('day', CAST(event_time AS DATE), DATE '{t}') - 1 AS day,
-                {", ".join(tests)}
+                {", ".join(marks)}
             FROM transactions
             WHERE event_time >= {since} AND event_time < {_midnight(t)} AND {visible}
         ),
-        summed AS (SELECT customer_id, {aggregates} FROM visible GROUP BY customer_id),
+        {summed},
         newest AS (
             SELECT customer_id, MAX(event_time) AS event_time
             FROM transactions WHERE event_time < {_midnight(t)} AND {visible} GROUP BY customer_id
@@ -57,7 +65,15 @@ def of_snapshot(t: date, given: Workload) -> str:
     """
 
 
-def _tests(categories: list[str]) -> dict[str, str]:
+def of_windows(categories: list[str]) -> str:
+    """Return the CTE that sums each window up over the rows."""
+    aggregates = ",\n".join(
+        [*_aggregates(categories), *map(masked, range(MASKS)), f"ARG_MAX(balance_after, {ORDER}) AS balance"]
+    )
+    return f"summed AS (SELECT customer_id, {aggregates} FROM visible GROUP BY customer_id)"
+
+
+def tests(categories: list[str]) -> dict[str, str]:
     """What rows are counted and summed by: the features' name and the test."""
     kinds = {f"kind_{value}": f"category = '{value}'" for value in categories}
     return {"debit": "direction = 'debit'", "credit": "direction = 'credit'", **kinds}
@@ -70,16 +86,16 @@ def _aggregates(categories: list[str]) -> Iterator[str]:
         yield f"SUM(CASE WHEN w{w} THEN cents * cents END) AS ss{w}"
         yield f"MIN(CASE WHEN w{w} THEN cents END) AS mn{w}"
         yield f"MAX(CASE WHEN w{w} THEN cents END) AS mx{w}"
-        for name in _tests(categories):
+        for name in tests(categories):
             yield f"COUNT_IF(w{w} AND {name}) AS {name}_n{w}"
             yield f"SUM(CASE WHEN w{w} THEN {name}_cents ELSE 0 END) AS {name}_s{w}"
-    for part in range(-(-WINDOWS[-1] // _BITS)):
-        first = part * _BITS
-        yield (
-            f"BIT_OR(CASE WHEN day >= {first} AND day < {first + _BITS} "
-            f"THEN CAST(1 AS BIGINT) << (day - {first}) END) AS days{part}"
-        )
-    yield "ARG_MAX(balance_after, (CAST(epoch_us(event_time) AS HUGEINT) << 63) + transaction_id) AS balance"
+
+
+def masked(part: int) -> str:
+    """Return the aggregate that has a bit for each day with a row, of 60 days."""
+    first = part * _BITS
+    inside = f"day >= {first} AND day < {first + _BITS}"
+    return f"BIT_OR(CASE WHEN {inside} THEN CAST(1 AS BIGINT) << (day - {first}) END) AS days{part}"
 
 
 def _columns(t: date, given: Workload) -> Iterator[str]:
@@ -98,7 +114,7 @@ def _expressions(t: date, categories: list[str]) -> Iterator[tuple[str, str]]:
         yield f"tx_std_{w}d", f"CASE WHEN a.n{w} > 1 THEN SQRT(GREATEST({spread}, 0)) / 100 END"
         yield f"tx_min_{w}d", f"a.mn{w} / 100"
         yield f"tx_max_{w}d", f"a.mx{w} / 100"
-        for name in _tests(categories):
+        for name in tests(categories):
             yield f"{name}_count_{w}d", f"COALESCE(a.{name}_n{w}, 0)"
             yield f"{name}_sum_{w}d", f"COALESCE(a.{name}_s{w}, 0) / 100"
         yield f"used_active_days_{w}d", _active_days(w)

@@ -1,6 +1,6 @@
 """Features against their peers: whole processes over the same staged files, in turn, as ratios within one run.
 
-    python benchmarks/features.py --size S [--ways ours,duckdb_loop,polars_tiles,floor] [--rounds 3] [--check]
+    python benchmarks/features.py --size S [--ways ours,duckdb_loop,polars_tiles] [--rounds 3] [--check]
 
 Absolute seconds drift on a shared machine, ratios less so: rounds are interleaved (A B C A B C), and each way's line
 gives the median of its rounds' ratios to ours. docs/benchmarks.md tells what is computed and how to read the lines.
@@ -26,6 +26,9 @@ from workload import Workload, load
 HERE = Path(__file__).resolve().parent
 SIZES = {"S": 2_000, "M": 20_000, "L": 100_000}
 
+#: Each way first runs on so few customers, untimed: what Python compiles once is no part of a run.
+WARM_UP = 20
+
 
 @dataclass(frozen=True)
 class Way:
@@ -44,6 +47,7 @@ class Way:
 WAYS = {
     "ours": Way("ours.py"),
     "duckdb_loop": Way("duckdb_loop.py"),
+    "duckdb_bands": Way("duckdb_bands.py"),
     "polars_tiles": Way("polars_tiles.py", environment="polars"),
     "polars_loop": Way("polars_loop.py", environment="polars"),
     "floor": Way("floor.py"),
@@ -69,7 +73,9 @@ def main() -> None:
     """Measure, print a JSON line a way, and compare the cells if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="S", help="S, M, L or a number of customers")
-    parser.add_argument("--ways", default="ours,duckdb_loop,polars_tiles,floor", help=f"of {', '.join(WAYS)}")
+    parser.add_argument(
+        "--ways", default="ours,duckdb_loop,duckdb_bands,polars_tiles,floor", help=f"of {', '.join(WAYS)}"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", default="4GB", help="the limit of those that have one: ours and DuckDB's")
     parser.add_argument("--dir", type=Path, default=Path("build/bench"), help="kept: banks and environments")
@@ -80,17 +86,16 @@ def main() -> None:
     if arguments.size not in SIZES and not (arguments.size.isdecimal() and int(arguments.size)):
         parser.error(f"--size '{arguments.size}' is none of {', '.join(SIZES)}, nor a number of customers")
     customers = SIZES.get(arguments.size) or int(arguments.size)
-    givens = {late: bank(folder, customers, on_time=late) for late in {WAYS[name].on_time for name in ways}}
+    # Bytecode is kept beside the banks, wherever the environment would put it or forbid it.
+    os.environ |= {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     pythons = {name: interpreter(WAYS[name].environment, folder / "venvs") for name in ways}
-    measured = {name: Measured() for name in ways}
     out = folder / "out"
-    for _ in range(arguments.rounds):
-        for name in ways:
-            finished = measured["ours"].files if name == "floor" else []
-            given = givens[WAYS[name].on_time].made(memory=arguments.memory, features=finished)
-            run(pythons[name], name, given, out, measured[name])
+    rounds(pythons, banks(folder, WARM_UP, ways), out, 1, arguments.memory)
+    givens = banks(folder, customers, ways)
+    measured = rounds(pythons, givens, out, arguments.rounds, arguments.memory)
     for name in ways:
-        print(json.dumps(line(name, givens[WAYS[name].on_time], measured, arguments.size)))
+        print(json.dumps(line(name, givens[name], measured, arguments.size)))
     if arguments.check:
         sys.exit(max([check(name, out) for name in ways if name != WAYS[name].base], default=0))
 
@@ -102,6 +107,24 @@ def chosen(text: str, parser: argparse.ArgumentParser) -> list[str]:
         parser.error(f"no way '{unknown[0]}'; ways: {', '.join(WAYS)}")
     wanted = {*asked, *(WAYS[name].base for name in asked)}
     return [name for name in WAYS if name in wanted]
+
+
+def rounds(
+    pythons: Mapping[str, str], givens: Mapping[str, Workload], out: Path, number: int, memory: str
+) -> dict[str, Measured]:
+    """Run every way in turn, so many times, and return what each took."""
+    measured = {name: Measured() for name in pythons}
+    for _ in range(number):
+        for name, python in pythons.items():
+            finished = measured["ours"].files if name == "floor" else []
+            run(python, name, givens[name].made(memory=memory, features=finished), out, measured[name])
+    return measured
+
+
+def banks(folder: Path, customers: int, ways: Sequence[str]) -> dict[str, Workload]:
+    """Return what each way is given of a bank of so many customers."""
+    made = {late: bank(folder, customers, on_time=late) for late in {WAYS[name].on_time for name in ways}}
+    return {name: made[WAYS[name].on_time] for name in ways}
 
 
 def bank(folder: Path, customers: int, *, on_time: bool) -> Workload:
@@ -152,6 +175,7 @@ def line(name: str, given: Workload, measured: Mapping[str, Measured], size: str
     """Return what is printed of a way."""
     own, base = measured[name], WAYS[name].base
     ratios = [mine / theirs for mine, theirs in zip(own.seconds, measured[base].seconds, strict=True)]
+    of_cpu = [mine / theirs for mine, theirs in zip(own.cpu, measured[base].cpu, strict=True)]
     told: dict[str, object] = {
         "benchmark": "features",
         "way": name,
@@ -165,6 +189,7 @@ def line(name: str, given: Workload, measured: Mapping[str, Measured], size: str
         "least": round(min(ratios), 3),
         "most": round(max(ratios), 3),
         "cpu_seconds": round(statistics.median(own.cpu), 2),
+        f"cpu_times_{base}": round(statistics.median(of_cpu), 3),
         "peak_mib": round(statistics.median(own.mebibytes)),
     }
     return told | ({"phases": dict(medians(own.phases))} if own.phases[0] else {})

@@ -164,31 +164,28 @@ def bands_of(tiles: pl.LazyFrame, late: pl.LazyFrame, columns: Columns, grid: Gr
     snapshots = len(grid.snapshots)
     at = pl.col("customer_id") * (snapshots * _BANDS) + pl.col("sb")
     place = (pl.col("customer_id") * grid.count + pl.col("interval")).alias("key")
-    mixed = late.select(place).unique()
-    ones = pl.col("bit").bitwise_count_ones().cast(pl.Int64).alias("active_days")
-    names = ["at", *columns.packed, *columns.sums, "min", "max"]
-    settled = tiles.join(mixed, on="key", how="anti").select("key", ones)
-    of_tiles = (
-        tiles.join(settled, on="key", how="left")
-        .join(grid.covers(), on="interval")
-        .select(at.alias("at"), *names[1:], "active_days")
-    )
+    mixed = late.select(place).unique().collect()["key"]
+    ones = pl.col("bit").bitwise_count_ones().cast(pl.Int64)
+    names = ["at", *columns.packed, *columns.sums, "min", "max", "active_days"]
+    # Days of an interval that has late rows too are counted below, by both kinds of rows together.
+    settled = pl.when(~pl.col("key").is_in(mixed.implode())).then(ones).alias("active_days")
+    of_tiles = tiles.with_columns(settled).join(grid.covers(), on="interval").select(at.alias("at"), *names[1:])
     covers = grid.covers().with_columns((pl.col("sb") // _BANDS).alias("snapshot_no"))
-    of_late = (
-        late.join(covers, on=["interval", "snapshot_no"])
-        .select(
-            at.alias("at"), *columns.of_rows(), pl.col("cents").alias("min"), pl.col("cents").alias("max"),
-            pl.lit(None, pl.Int64).alias("active_days"),
-        )
-        .select(*names, "active_days")
-    )  # fmt: skip
+    placed = late.join(covers, on=["interval", "snapshot_no"]).with_columns(at.alias("at"))
+    of_late = placed.select(
+        "at", *columns.of_rows(), pl.col("cents").alias("min"), pl.col("cents").alias("max"),
+        pl.lit(None, pl.Int64).alias("active_days"),
+    ).select(names)  # fmt: skip
     masks = [
-        tiles.join(mixed, on="key", how="semi").join(grid.covers(), on="interval").select("interval", at=at, bit="bit"),
-        late.join(covers, on=["interval", "snapshot_no"]).select("interval", at=at, bit="bit"),
+        tiles.filter(pl.col("key").is_in(mixed.implode()))
+        .join(grid.covers(), on="interval")
+        .select(at.alias("at"), "interval", "bit"),
+        placed.select("at", "interval", "bit"),
     ]
-    of_days = pl.concat(masks).group_by("at", "interval").agg(pl.col("bit").bitwise_or()).select("at", ones)
-    spread = pl.concat([of_tiles, of_late, of_days], how="diagonal")
-    return spread.group_by("at").agg(*columns.merged(), pl.col("active_days").sum())
+    days = pl.concat(masks).group_by("at", "interval").agg(pl.col("bit").bitwise_or())
+    of_days = days.select("at", ones.alias("active_days"))
+    few = pl.concat(pl.collect_all([of_late, of_days], engine="streaming"), how="diagonal")
+    return pl.concat([of_tiles, few.lazy()]).group_by("at").agg(*columns.merged(), pl.col("active_days").sum())
 
 
 def newest_of(tiles: pl.LazyFrame, late: pl.LazyFrame, given: Workload, grid: Grid) -> pl.LazyFrame:

@@ -23,26 +23,30 @@ def folder(tmp_path_factory):
 
 def benchmark(folder, *arguments):
     command = [sys.executable, str(BENCHMARKS / "features.py"), "--size", "60", "--dir", str(folder), *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
     return done, [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_a_loop_by_hand_and_the_floor_give_our_cells_late_and_corrected_rows_included(folder):
-    done, lines = benchmark(folder, "--ways", "duckdb_loop,floor", "--rounds", "1", "--check")
+@pytest.mark.slow
+def test_loops_by_hand_and_the_floor_give_our_cells_late_and_corrected_rows_included(folder):
+    done, lines = benchmark(folder, "--ways", "duckdb_loop,duckdb_bands,floor", "--rounds", "1", "--check")
     assert done.returncode == 0, done.stderr
     measured = {line["way"]: line for line in lines if "way" in line}
-    assert list(measured) == ["ours", "duckdb_loop", "floor"]
+    assert list(measured) == ["ours", "duckdb_loop", "duckdb_bands", "floor"]
     assert measured["ours"]["columns"] == 214 + 6  # history_share comes with each window
     assert measured["ours"]["snapshots"] == 24
     assert measured["duckdb_loop"]["times_ours"] > 0
     assert measured["floor"]["peak_mib"] > 20
     compared = {line["check"]: line for line in lines if "check" in line}
-    assert all(compared[name]["equal"] and compared[name]["columns"] == 220 for name in ("duckdb_loop", "floor"))
+    for name in ("duckdb_loop", "duckdb_bands", "floor"):
+        assert compared[name]["equal"]
+        assert compared[name]["columns"] == 220
     workload = json.loads((folder / "60" / "workload.json").read_text())
     rows = pa.concat_tables([pq.read_table(file) for file in workload["transactions"]])
     assert rows["known_until"].null_count < len(rows), "the bank has corrected rows"
 
 
+@pytest.mark.slow
 def test_tiles_and_a_loop_in_polars_give_our_cells(folder):
     if importlib.util.find_spec("polars") is None:
         pytest.skip("polars is no dependency and not installed here; `make bench` makes an environment for it")
