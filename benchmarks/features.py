@@ -11,62 +11,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from timing import HERE, Measured, environment, run
 from venvs import interpreter
+from ways import WAYS
 from workload import Workload, load
 
-HERE = Path(__file__).resolve().parent
 SIZES = {"S": 2_000, "M": 20_000, "L": 100_000}
 
 #: Each way first runs on so few customers, untimed: what Python compiles once is no part of a run.
 WARM_UP = 20
-
-
-@dataclass(frozen=True)
-class Way:
-    """A script, the environment that it needs, the way it is measured against, and what it can't do.
-
-    `on_time` leaves late and corrected rows out; a way with `columns` has so many and is compared on those alone.
-    """
-
-    script: str
-    base: str = "ours"
-    environment: str = ""
-    on_time: bool = False
-    columns: int = 0
-
-
-WAYS = {
-    "ours": Way("ours.py"),
-    "duckdb_loop": Way("duckdb_loop.py"),
-    "duckdb_bands": Way("duckdb_bands.py"),
-    "polars_tiles": Way("polars_tiles.py", environment="polars"),
-    "polars_loop": Way("polars_loop.py", environment="polars"),
-    "floor": Way("floor.py"),
-    "ours_on_time": Way("ours.py", base="ours_on_time", on_time=True),
-    "featuretools": Way(
-        "featuretools_dfs.py", base="ours_on_time", environment="featuretools", on_time=True, columns=204
-    ),
-}
-
-
-@dataclass
-class Measured:
-    """What one way took, a number a round, and what it said of its last run."""
-
-    seconds: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    mebibytes: list[float] = field(default_factory=list)
-    phases: list[dict[str, float]] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
 
 
 def main() -> None:
@@ -85,6 +44,8 @@ def main() -> None:
     ways = chosen(arguments.ways, parser)
     if arguments.size not in SIZES and not (arguments.size.isdecimal() and int(arguments.size)):
         parser.error(f"--size '{arguments.size}' is none of {', '.join(SIZES)}, nor a number of customers")
+    if arguments.rounds < 1:
+        parser.error(f"--rounds {arguments.rounds}: at least one is needed")
     customers = SIZES.get(arguments.size) or int(arguments.size)
     # Bytecode is kept beside the banks, wherever the environment would put it or forbid it.
     os.environ |= {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
@@ -129,46 +90,10 @@ def banks(folder: Path, customers: int, ways: Sequence[str]) -> dict[str, Worklo
 
 def bank(folder: Path, customers: int, *, on_time: bool) -> Workload:
     """Return the workload of a bank of so many customers, generated and staged if it is not there."""
-    command = [
-        sys.executable,
-        str(HERE / "bank.py"),
-        "--customers",
-        str(customers),
-        "--dir",
-        str(folder / f"{customers}"),
-    ]
-    made = subprocess.run(
-        [*command, *(["--on-time"] if on_time else [])],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
+    command = [sys.executable, str(HERE / "bank.py"), f"--customers={customers}", f"--dir={folder / str(customers)}"]
+    command += ["--on-time"] if on_time else []
+    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment())
     return load(Path(made.stdout.splitlines()[-1]))
-
-
-def run(python: str, name: str, given: Workload, out: Path, measured: Measured) -> None:
-    """Run a way as a process of its own; note its wall clock, its peak of resident memory and what it says."""
-    folder, told = out / name, out / f"{name}.json"
-    shutil.rmtree(folder, ignore_errors=True)
-    out.mkdir(parents=True, exist_ok=True)
-    given.save(out / f"{name}-workload.json")
-    command = [python, str(HERE / WAYS[name].script), str(out / f"{name}-workload.json"), str(folder)]
-    with told.open("w") as answer:
-        begun = time.perf_counter()
-        process = subprocess.Popen(command, stdout=answer, env=environment())
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{name} failed with exit code {process.returncode}; it ran: {' '.join(command)}")
-    said = json.loads(told.read_text())
-    measured.files = said["files"]
-    measured.seconds.append(seconds)
-    measured.cpu.append(used.ru_utime + used.ru_stime)
-    measured.mebibytes.append(used.ru_maxrss / 1024)
-    phases: dict[str, float] = said["phases"]
-    measured.phases.append(phases | {"start-up and rest": seconds - sum(phases.values())} if phases else {})
 
 
 def line(name: str, given: Workload, measured: Mapping[str, Measured], size: str) -> dict[str, object]:
@@ -210,12 +135,6 @@ def check(name: str, out: Path) -> int:
     told = json.loads(done.stdout) if done.returncode == 0 else {}
     print(json.dumps({"check": name, "against": base, "equal": done.returncode == 0, **told}))
     return done.returncode
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of a process that finds this tree's Tenure before any other."""
-    path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path}
 
 
 if __name__ == "__main__":

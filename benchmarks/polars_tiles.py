@@ -8,94 +8,13 @@ rows are few: each is laid beside every snapshot that sees it. Sums are of whole
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
-from functools import reduce
-from operator import add
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
-from workload import WINDOWS, Workload, edges, way
-
-#: Bits of a packed count: a customer with 2,097,152 bookings a year would overflow into the next.
-_BITS = 21
-_BANDS = len(WINDOWS)
-
-
-class Grid:
-    """The elementary intervals; number 0 is all time before the first edge."""
-
-    def __init__(self, days: Sequence[date]) -> None:
-        self.snapshots = sorted(days)
-        self.edges = edges(days)
-        self.count = len(self.edges)  # intervals
-
-    def days(self) -> pl.LazyFrame:
-        """Return each day with its interval, its bit in it, and the instant and number of the first snapshot after."""
-        first, last = self.edges[0] - timedelta(days=1), self.edges[-1]
-        rows, interval = [], 0
-        for n in range((last - first).days):
-            day = first + timedelta(days=n)
-            interval += interval < len(self.edges) and day == self.edges[interval]
-            start = self.edges[interval - 1] if interval else first
-            seen = next(i for i, t in enumerate(self.snapshots) if t > day)
-            rows.append((day, interval, 1 << (day - start).days, seen, self.snapshots[seen]))
-        names = {"day": pl.Date, "interval": pl.Int64, "bit": pl.Int64, "seen_no": pl.Int64, "seen_at": pl.Date}
-        return pl.LazyFrame(rows, schema=names, orient="row").with_columns(_instant("seen_at"))
-
-    def covers(self) -> pl.LazyFrame:
-        """Return `sb`, snapshot number × bands + band, of each interval in each snapshot that it counts at."""
-        rows = [
-            (interval, number * _BANDS + band)
-            for interval, start in enumerate(self.edges[:-1], start=1)
-            for number, t in enumerate(self.snapshots)
-            if self.edges[interval] <= t
-            for band, window in enumerate(WINDOWS)
-            if start >= t - timedelta(days=window) and (band == 0 or start < t - timedelta(days=WINDOWS[band - 1]))
-        ]
-        return pl.LazyFrame(rows, schema={"interval": pl.Int64, "sb": pl.Int64}, orient="row")
-
-    def dates(self) -> pl.LazyFrame:
-        """Return the snapshots with their numbers."""
-        rows = list(enumerate(self.snapshots))
-        return pl.LazyFrame(rows, schema={"snapshot_no": pl.Int64, "snapshot_date": pl.Date}, orient="row")
-
-
-def _instant(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-
-
-class Columns:
-    """What is counted and summed of the rows, and the columns that hold it."""
-
-    def __init__(self, categories: Sequence[str]) -> None:
-        self.categories = categories
-        kinds = {f"kind_{name}": pl.col("category") == name for name in categories}
-        self.tests = {"debit": pl.col("direction") == "debit", "credit": pl.col("direction") == "credit", **kinds}
-        self.counted = ["tx", *self.tests]
-        self.packed = [f"p{n}" for n in range(-(-len(self.counted) // 3))]
-        self.sums = ["sum", "squares", *(f"{name}_sum" for name in self.tests)]
-
-    def of_rows(self) -> list[pl.Expr]:
-        """Return the columns of a row."""
-        cents = pl.col("cents")
-        tests = [pl.lit(1, pl.Int64), *(test.cast(pl.Int64) for test in self.tests.values())]
-        packed = [
-            reduce(add, [test * (1 << (_BITS * n)) for n, test in enumerate(tests[3 * at : 3 * at + 3])]).alias(name)
-            for at, name in enumerate(self.packed)
-        ]
-        sums = [pl.when(test).then(cents).otherwise(0.0).alias(f"{name}_sum") for name, test in self.tests.items()]
-        return [cents.alias("sum"), (cents * cents).alias("squares"), *packed, *sums]
-
-    def merged(self) -> list[pl.Expr]:
-        """Return the aggregates of rows, tiles or bands."""
-        extremes = [pl.col("min").min(), pl.col("max").max()]
-        return [*(pl.col(name).sum() for name in (*self.packed, *self.sums)), *extremes]
-
-    def count(self, name: str, window: int) -> pl.Expr:
-        """Return a window's count out of its packed column."""
-        packed, place = divmod(self.counted.index(name), 3)
-        return (pl.col(f"{self.packed[packed]}_{window}") // (1 << (_BITS * place))) % (1 << _BITS)
+from polars_grid import BANDS, Columns, Grid, instant
+from workload import WINDOWS, Workload, way
 
 
 def polars_tiles(given: Workload, out: Path) -> None:
@@ -155,14 +74,14 @@ def seen_late(rows: pl.LazyFrame, grid: Grid) -> pl.LazyFrame:
         & (pl.col("known_time") < t)
         & (pl.col("known_until").is_null() | (t <= pl.col("known_until")))
     )
-    dates = grid.dates().with_columns(_instant("snapshot_date").alias("t"))
+    dates = grid.dates().with_columns(instant("snapshot_date").alias("t"))
     return rows.join(dates, how="cross").filter(seen)
 
 
 def bands_of(tiles: pl.LazyFrame, late: pl.LazyFrame, columns: Columns, grid: Grid) -> pl.LazyFrame:
     """Return a row per customer, snapshot and band: `key` is (customer × snapshots + snapshot) × bands + band."""
     snapshots = len(grid.snapshots)
-    at = pl.col("customer_id") * (snapshots * _BANDS) + pl.col("sb")
+    at = pl.col("customer_id") * (snapshots * BANDS) + pl.col("sb")
     place = (pl.col("customer_id") * grid.count + pl.col("interval")).alias("key")
     mixed = late.select(place).unique().collect()["key"]
     ones = pl.col("bit").bitwise_count_ones().cast(pl.Int64)
@@ -170,7 +89,7 @@ def bands_of(tiles: pl.LazyFrame, late: pl.LazyFrame, columns: Columns, grid: Gr
     # Days of an interval that has late rows too are counted below, by both kinds of rows together.
     settled = pl.when(~pl.col("key").is_in(mixed.implode())).then(ones).alias("active_days")
     of_tiles = tiles.with_columns(settled).join(grid.covers(), on="interval").select(at.alias("at"), *names[1:])
-    covers = grid.covers().with_columns((pl.col("sb") // _BANDS).alias("snapshot_no"))
+    covers = grid.covers().with_columns((pl.col("sb") // BANDS).alias("snapshot_no"))
     placed = late.join(covers, on=["interval", "snapshot_no"]).with_columns(at.alias("at"))
     of_late = placed.select(
         "at", *columns.of_rows(), pl.col("cents").alias("min"), pl.col("cents").alias("max"),
@@ -226,8 +145,8 @@ def finished(given: Workload, columns: Columns, bands: pl.LazyFrame, newest: pl.
     frame, before = newest, 0
     sums = [*columns.packed, *columns.sums, "active_days"]
     for number, window in enumerate(WINDOWS):
-        band = bands.filter(pl.col("at") % _BANDS == number).select(
-            (pl.col("at") // _BANDS).alias("ck"), pl.exclude("at").name.suffix(f"_{window}")
+        band = bands.filter(pl.col("at") % BANDS == number).select(
+            (pl.col("at") // BANDS).alias("ck"), pl.exclude("at").name.suffix(f"_{window}")
         )
         frame = frame.join(band, on="ck", how="left").with_columns(
             *(_summed(name, window, before) for name in sums),

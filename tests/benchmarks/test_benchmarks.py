@@ -55,10 +55,18 @@ def test_tiles_and_a_loop_in_polars_give_our_cells(folder):
     assert [line["equal"] for line in lines if "check" in line] == [True, True]
 
 
-def test_an_unknown_way_is_refused(folder):
-    done, _ = benchmark(folder, "--ways", "magic")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--ways", "magic"], "no way 'magic'; ways: ours, duckdb_loop"),
+        (["--size", "XL"], "--size 'XL' is none of S, M, L, nor a number of customers"),
+        (["--rounds", "0"], "--rounds 0: at least one is needed"),
+    ],
+)
+def test_what_can_not_be_measured_is_refused(folder, arguments, told):
+    done, _ = benchmark(folder, *arguments)
     assert done.returncode == 2
-    assert "no way 'magic'; ways: ours, duckdb_loop" in done.stderr
+    assert told in done.stderr
 
 
 @pytest.mark.parametrize(
