@@ -20,7 +20,7 @@ from pathlib import Path
 from timing import HERE, Measured, environment, run
 from venvs import interpreter
 from ways import WAYS
-from workload import Workload, load
+from workload import Seconds, Workload, load
 
 SIZES = {"S": 2_000, "M": 20_000, "L": 100_000}
 
@@ -120,10 +120,10 @@ def line(name: str, given: Workload, measured: Mapping[str, Measured], size: str
     return told | ({"phases": dict(medians(own.phases))} if own.phases[0] else {})
 
 
-def medians(rounds: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, float]]:
-    """Return each phase's median."""
+def medians(rounds: Sequence[Mapping[str, Seconds]]) -> Iterator[tuple[str, list[float]]]:
+    """Return each phase's medians: seconds of the wall clock, and of all cores."""
     for phase in rounds[0]:
-        yield phase, round(statistics.median(phases.get(phase, 0) for phases in rounds), 2)
+        yield phase, [round(statistics.median(phases[phase][kind] for phases in rounds), 2) for kind in (0, 1)]
 
 
 def check(name: str, out: Path) -> int:

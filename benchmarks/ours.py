@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lake_links import link_lake
-from workload import Workload, way
+from workload import Seconds, Workload, way
 
 from tenure.pipeline.backfill import build_features
 from tenure.pipeline.data import calendar
@@ -22,7 +21,7 @@ def build(work: Work) -> None:
     build_features(work, calendar(work).dates, Outcome())
 
 
-def ours(given: Workload, out: Path) -> dict[str, float]:
+def ours(given: Workload, out: Path) -> dict[str, Seconds]:
     """Build the features and return the seconds of each phase."""
     link_lake(Path(given.lake), out)
     overrides: dict[str, dict[str, object]] = {
@@ -33,7 +32,7 @@ def ours(given: Workload, out: Path) -> dict[str, float]:
         timed = Timed(work.engine)
         work.use_engine(timed)
         build(work)
-        return dict(timed.seconds)
+        return timed.seconds
 
 
 class Timed:
@@ -41,7 +40,7 @@ class Timed:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
-        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.seconds: dict[str, Seconds] = {}
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._engine, name)
@@ -49,11 +48,13 @@ class Timed:
 
     def _timed(self, call: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **named: Any) -> Any:
-            begun = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             try:
                 return function(*arguments, **named)
             finally:
-                self.seconds[_phase(call, str(arguments[0]) if arguments else "")] += time.perf_counter() - begun
+                phase = _phase(call, str(arguments[0]) if arguments else "")
+                before = self.seconds.get(phase, (0.0, 0.0))
+                self.seconds[phase] = (before[0] + time.perf_counter() - wall, before[1] + time.process_time() - cpu)
 
         return timed
 

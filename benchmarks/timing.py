@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ways import WAYS
-from workload import Workload
+from workload import Seconds, Workload
 
 HERE = Path(__file__).resolve().parent
 
@@ -24,7 +24,7 @@ class Measured:
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     mebibytes: list[float] = field(default_factory=list)
-    phases: list[dict[str, float]] = field(default_factory=list)
+    phases: list[dict[str, Seconds]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
 
@@ -48,8 +48,10 @@ def run(python: str, name: str, given: Workload, out: Path, measured: Measured) 
     measured.seconds.append(seconds)
     measured.cpu.append(used.ru_utime + used.ru_stime)
     measured.mebibytes.append(used.ru_maxrss / 1024)
-    phases: dict[str, float] = said["phases"]
-    measured.phases.append(phases | {"start-up and rest": seconds - sum(phases.values())} if phases else {})
+    phases: dict[str, Seconds] = said["phases"]
+    spent = (sum(wall for wall, _ in phases.values()), sum(cpu for _, cpu in phases.values()))
+    rest = (seconds - spent[0], measured.cpu[-1] - spent[1])
+    measured.phases.append(phases | {"start-up and rest": rest} if phases else {})
 
 
 def environment() -> dict[str, str]:

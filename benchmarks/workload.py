@@ -12,6 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TypeAlias
+
+#: Of the wall clock and of all cores.
+Seconds: TypeAlias = tuple[float, float]
 
 WINDOWS = (7, 30, 60, 90, 180, 365)
 
@@ -51,8 +55,8 @@ def load(file: Path) -> Workload:
     return Workload(**json.loads(file.read_text()))
 
 
-def way(compute: Callable[[Workload, Path], Mapping[str, float] | None]) -> None:
-    """Run a way's function as the command line asks; print the files it wrote, and its phases' seconds if it tells.
+def way(compute: Callable[[Workload, Path], Mapping[str, Seconds] | None]) -> None:
+    """Run a way's function as the command line asks; print the files it wrote, and its phases if it tells them.
 
     The features go into `features/` of the folder that the function is given.
     """
