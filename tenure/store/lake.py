@@ -96,7 +96,7 @@ class Lake:
         info = next((c for c in delta.history(newest - wanted + 1) if c["version"] == wanted), {})
         if wanted < newest:
             delta.load_as_version(wanted)
-        adds = pa.table(delta.get_add_actions(flatten=True))
+        adds = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
         files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
         return TableVersion(
             table=table,
@@ -132,6 +132,11 @@ class Lake:
             )
         if not found.files:
             return found.schema.empty_table() if columns is None else found.schema.empty_table().select(list(columns))
+        if not found.partition_by:
+            # Arrow's datasets load pandas, which takes longer than most of these tables.
+            wanted = found.schema if columns is None else pa.schema([found.schema.field(name) for name in columns])
+            parts = [pq.ParquetFile(file).read(columns=wanted.names) for file in found.files]
+            return pa.concat_tables(part.select(wanted.names).cast(wanted) for part in parts)
         dataset = DeltaTable(str(self.path(table)), version=found.version).to_pyarrow_dataset()
         return dataset.to_table(columns=list(columns) if columns is not None else None)
 

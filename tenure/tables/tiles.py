@@ -57,11 +57,13 @@ def tiles(
     )
     seen_to = "CAST(r.known_until AS DATE)"
     bounds = ["i.interval_start", "k.seen_by AS seen_from", f"{seen_to} AS seen_to", "k.period_end"]
+    # A row known on the day of its event is never late: said first, it saves joining nearly all of them.
+    maybe_late = "(r.known_until IS NOT NULL OR CAST(r.known_time AS DATE) > CAST(r.event_time AS DATE))"
     late = (
         f"SELECT\n{column_list([qualified(keys, 'r'), *bounds, *sums])}\n"
         f"FROM {source.name} AS r\nJOIN grid_days AS i\n  ON i.day_start = {_day('r.event_time', grid)}\n"
         f"JOIN grid_days AS k\n  ON k.day_start = {_day(first_counted('r'), grid)}\n"
-        f"WHERE {' AND '.join([*only_late, '(r.known_until IS NOT NULL OR r.known_time >= i.seen_at)'])}\n"
+        f"WHERE {' AND '.join([*only_late, maybe_late, '(r.known_until IS NOT NULL OR r.known_time >= i.seen_at)'])}\n"
         f"    AND (r.known_until IS NULL OR {seen_to} >= k.seen_by){more}\n"
         f"GROUP BY {qualified(keys, 'r')}, i.interval_start, k.seen_by, {seen_to}, k.period_end"
     )

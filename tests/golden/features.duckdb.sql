@@ -87,7 +87,7 @@ late AS (
       ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
     JOIN grid_days AS k
       ON k.day_start = CASE WHEN CAST(GREATEST(r.event_time, r.known_time) AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(GREATEST(r.event_time, r.known_time) AS DATE) END
-    WHERE (r.known_until IS NOT NULL OR r.known_time >= i.seen_at)
+    WHERE (r.known_until IS NOT NULL OR CAST(r.known_time AS DATE) > CAST(r.event_time AS DATE)) AND (r.known_until IS NOT NULL OR r.known_time >= i.seen_at)
         AND (r.known_until IS NULL OR CAST(r.known_until AS DATE) >= k.seen_by)
     GROUP BY r.customer_id, i.interval_start, k.seen_by, CAST(r.known_until AS DATE), k.period_end
 )
