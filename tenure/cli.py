@@ -158,12 +158,14 @@ def plan(
     from tenure.pipeline.data import calendar, restaged
     from tenure.pipeline.plan import plan_backfill
 
+    start, end = _days(first, last)
     with _open(project, data, engine) as work:
-        for name in restaged(work):
-            _print_plan(
-                {"table": f"staging/{name}", "state": "stale", "why": "raw files or definition changed"}, as_json
-            )
-        found = plan_backfill(work, calendar(work).plan, first=_day(first), last=_day(last))
+        changed = restaged(work)
+        for name in changed:
+            known = work.lake.find(f"staging/{name}")
+            state, why = ("stale", "raw files or definition changed") if known else ("missing", "not staged yet")
+            _print_plan({"table": f"staging/{name}", "state": state, "why": why}, as_json)
+        found = plan_backfill(work, calendar(work).plan, first=start, last=end)
         for part in found.partitions:
             told = {"table": part.table, "partition": str(part.value), "state": part.state, "why": part.why}
             if as_json or part.state != "current":
@@ -171,8 +173,12 @@ def plan(
     if not as_json:
         states = Counter(part.state for part in found.features)
         typer.echo(f"features: {', '.join(f'{n} {state}' for state, n in states.items())}")
+        if changed:
+            typer.echo("This plans on the rows staged before: run 'tenure staging', then 'tenure plan' again.")
         if found.due or found.retired:
-            typer.echo(f"Run 'tenure backfill' to compute {len(found.due)} of {len(found.features)} snapshots.")
+            dropped = f" and drop {len(found.retired)}" if found.retired else ""
+            planned = len(found.features) - len(found.retired)
+            typer.echo(f"Run 'tenure backfill' to compute {len(found.due)} of {planned} snapshots{dropped}.")
 
 
 def _print_plan(told: dict[str, str], as_json: bool) -> None:
@@ -195,8 +201,9 @@ def backfill(
     """Compute the features of the planned snapshots that are missing or stale; what is current stays."""
     from tenure.pipeline.run import backfill as backfilled
 
+    start, end = _days(first, last)
     with _open(project, data, engine) as work:
-        for record in backfilled(work, _day(first), _day(last)):
+        for record in backfilled(work, start, end):
             _print_record(record, as_json)
 
 
@@ -212,8 +219,11 @@ def materialize(
             _print_record(record, as_json)
 
 
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
+def _days(first: datetime | None, last: datetime | None) -> tuple[date | None, date | None]:
+    start, end = (moment.date() if moment else None for moment in (first, last))
+    if start and end and start > end:
+        raise typer.BadParameter(f"--from {start} comes after --to {end}")
+    return start, end
 
 
 @app.command()
@@ -462,7 +472,10 @@ def _add_features_commands(doc: str) -> None:
         from tenure.pipeline.catalog import search as find
 
         with _open(project, None, "") as work:
-            _print_entries(find(work.project, " ".join(words)), as_json)
+            found = find(work.project, " ".join(words))
+        _print_entries(found, as_json)
+        if not found:
+            typer.echo(f"No feature column fits '{' '.join(words)}'; see all with 'tenure features list'.", err=True)
 
     @group.command()
     def describe(

@@ -239,6 +239,20 @@ def test_plan_tells_what_is_due_and_why_and_changes_nothing(bank):
     write_raw_files(bank / "data", last_day=date(2024, 6, 28))
     told = runner.invoke(app, ["plan", "--project", str(bank)], catch_exceptions=False).output
     assert "staging/payments                    stale    raw files or definition changed" in told
+    assert "This plans on the rows staged before: run 'tenure staging'" in told
+
+
+def test_plan_tells_apart_sources_never_staged_and_snapshots_to_drop(bank):
+    runner = CliRunner()
+    told = runner.invoke(app, ["plan", "--project", str(bank)])
+    assert "staging/payments                    missing  not staged yet" in told.output
+    assert isinstance(told.exception, MissingTable)
+    done(bank)
+    toml = (bank / "tenure.toml").read_text()
+    (bank / "tenure.toml").write_text(toml.replace("first = 2024-01-31", "first = 2024-03-31"))
+    told = runner.invoke(app, ["plan", "--project", str(bank)], catch_exceptions=False)
+    assert "features                 2024-01-31 retired  not in the plan" in told.output
+    assert "Run 'tenure backfill' to compute 0 of 3 snapshots and drop 2." in told.output
 
 
 def test_a_small_memory_takes_customers_range_by_range_with_the_same_result(bank, monkeypatch, tmp_path):

@@ -63,3 +63,4 @@ def test_the_command_prints_what_the_catalog_says(pack):
     assert "spent_groceries_sum_30d" in told("search", "groceries")
     assert "event_time in [t − 30d, t), known_time < t" in told("describe", "spent_groceries_sum_30d")
     assert json.loads(told("describe", "age", "--json"))["unit"] == "years"
+    assert told("search", "zebra") == "No feature column fits 'zebra'; see all with 'tenure features list'.\n"
