@@ -282,3 +282,18 @@ def test_spark_fills_in_the_same_snapshots_incrementally(bank, request, tmp_path
     )
     for name in (n for n in ours.column_names if "mean" in n):
         assert pc.all(pc.less(pc.abs(pc.subtract(ours[name], theirs[name])), 1e-9)).as_py() in (True, None)
+
+
+def test_features_alone_are_refused_on_snapshots_of_other_rows_or_dates(bank):
+    """Else a new month would be committed without rows, and count as current from then on."""
+    toml = (bank / "tenure.toml").read_text()
+    (bank / "tenure.toml").write_text(toml.replace("last = 2024-05-31", "last = 2024-04-30"))
+    done(bank)
+    before = Lake(bank / "lake").require("features")
+    (bank / "tenure.toml").write_text(toml)
+    with Work.open(bank) as work, pytest.raises(MissingTable, match="'snapshots' was built of other rows") as refused:
+        list(run(work, ["features"]))
+    assert refused.value.hint == "Run 'tenure snapshots'."
+    assert Lake(bank / "lake").require("features") == before
+    assert done(bank) == "1 of 5 snapshots computed"
+    assert dates_of(features(bank)) == PLANNED

@@ -369,9 +369,16 @@ def snapshots(work: Work) -> Outcome:
 
 
 def features(work: Work, first: date | None = None, last: date | None = None) -> Outcome:
-    """Bring the features of the planned snapshots from `first` to `last` up to date, by default of all."""
-    outcome = Outcome()
-    build_features(work, calendar(work).plan, outcome, first=first, last=last)
+    """Bring the features of the planned snapshots from `first` to `last` up to date, by default of all.
+
+    Raises MissingTable if the snapshots are not those of the staged rows and the plan: a snapshot that they lack would
+    be committed without rows, and count as current.
+    """
+    outcome, days = Outcome(), calendar(work)
+    spine = work.made_of(snapshots_table.snapshots(work.project, work.dialect, days.dates))
+    if work.require("snapshots").fingerprint != spine:
+        raise MissingTable("table 'snapshots' was built of other rows or dates.", hint="Run 'tenure snapshots'.")
+    build_features(work, days.plan, outcome, first=first, last=last)
     return outcome
 
 

@@ -141,9 +141,7 @@ class Work:
 
         Raises CheckFailed, with nothing committed, if its rows break the table's contract.
         """
-        inputs = [self.require(relation) for relation in select.reads]
-        made_of = fingerprint([self.dialect, select.text, *(i.fingerprint for i in inputs)])
-        current = self.lake.find(select.table)
+        made_of, current = self.made_of(select), self.lake.find(select.table)
         if current and current.fingerprint == made_of:
             outcome.add(current, built=False)
             return current
@@ -151,6 +149,11 @@ class Work:
         version, checks = self.write(select, select.table, made_of)
         outcome.add(version, built=True, checks=checks)
         return version
+
+    def made_of(self, select: Select) -> str:
+        """Return the fingerprint that a table has if it was built of its SELECT and the rows that are stored now."""
+        inputs = [self.require(relation) for relation in select.reads]
+        return fingerprint([self.dialect, select.text, *(i.fingerprint for i in inputs)])
 
     def write(self, select: Select, table: str, made_of: str) -> tuple[TableVersion, list[CheckResult]]:
         """Write a SELECT's rows as a table of the lake, checked against its contract first."""
