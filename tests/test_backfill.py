@@ -161,6 +161,8 @@ def test_a_changed_definition_makes_every_snapshot_stale(bank):
     file = bank / "features" / "paid.py"
     file.write_text(file.read_text().replace("amount > 50", "amount > 60"))
     assert due(bank) == dict.fromkeys(PLANNED, "definitions changed")
+    told = CliRunner().invoke(app, ["plan", "--project", str(bank)], catch_exceptions=False).output
+    assert "tiles/payments           2024-05-31 stale    what is summed up changed" in told
 
 
 def test_changed_sql_makes_every_snapshot_stale(bank, monkeypatch):

@@ -30,6 +30,7 @@ _SAMPLE = (date(2024, 1, 31), date(2024, 2, 29))
 _WORDS = {
     "definition": "definitions changed",
     "code": "the SQL of Tenure changed",
+    "sums": "what is summed up changed",
     "grid": "the plan's windows changed",
 }
 
@@ -162,7 +163,7 @@ def _tiles(
     stored, grid = work.lake.find(f"tiles/{name}"), steps.grid
     common = {
         "definition": fingerprint([work.project.sources[name], work.project.entity]),
-        "code": fingerprint([work.dialect, sample.tiles(name).text]),
+        "sums": fingerprint([work.dialect, sample.tiles(name).text]),
         "grid": fingerprint([plan.rule, *map(str, grid.windows), grid.floor]),
     }
     spans = list(pairwise([None, *grid.periods]))
