@@ -150,12 +150,17 @@ def entropy(values: Sequence[Any], names: Sequence[str]) -> float | None:
     return sum(-p * math.log(p) for p in shares) if values else None
 
 
-def streak(days: Iterable[date], t: date, months: int) -> int:
-    """Months in a row with a day: ──[ t − 2m ····)[ t − 1m ····)── t."""
-    days = list(days)
-    starts = [t, *(Window(n, "m").start(t) for n in range(1, months + 1))]
+def window_start(window: Window, t: datetime) -> datetime:
+    """The first instant that the window of t sees: its first day, at the time of day of t."""
+    return datetime.combine(window.start(t.date()), t.time())
+
+
+def streak(moments: Iterable[datetime], t: datetime, months: int) -> int:
+    """Months in a row with a moment: ──[ t − 2m ····)[ t − 1m ····)── t."""
+    moments = list(moments)
+    starts = [t, *(window_start(Window(n, "m"), t) for n in range(1, months + 1))]
     for n in range(months):
-        if not any(starts[n + 1] <= day < starts[n] for day in days):
+        if not any(starts[n + 1] <= moment < starts[n] for moment in moments):
             return n
     return months
 
@@ -202,6 +207,12 @@ class Oracle:
     def features(self) -> list[Row]:
         """One row per row of snapshots, with every feature column of the project."""
         return [self._features_of(snapshot) for snapshot in self.snapshots()]
+
+    def features_at(self, asked: Row) -> Row:
+        """The features of any customer, also of none, at any instant: `asked` has the key and, as snapshot_date, t."""
+        source, t = self.project.sources[self.project.entity.source], instant(asked["snapshot_date"])
+        known = [row for row in self._rows_of(source.name, asked) if visible(row, t) and row["event_time"] < t]
+        return self._features_of(asked | {"tenure_days": whole_days(known[0]["event_time"], t) if known else 0})
 
     def labels(self) -> list[Row]:
         """One row per snapshot row whose question has an answer."""
@@ -278,7 +289,8 @@ class Oracle:
             return {"mode": mode, "entropy": entropy}[how](values, feature.values)
         days = {row["event_time"].date() for row in span}
         if how == "streak":
-            return streak(days, t.date(), name.window.length if name.window else 0)
+            moments = [row["event_time"] for row in span]
+            return streak(moments, t, name.window.length if name.window else 0)
         return len(days) if how == "active_days" else len(set(values))
 
     def _at_the_end(self, source: str, feature: Aggregate, how: str, span: Sequence[Row]) -> Any:
@@ -292,7 +304,7 @@ class Oracle:
 
     def _in_window(self, seen: Sequence[Row], window: Window, t: datetime) -> list[Row]:
         """t − w ──[···· event_time ····)── t."""
-        return [row for row in seen if happened_in(row, instant(window.start(t.date())), t)]
+        return [row for row in seen if happened_in(row, window_start(window, t), t)]
 
     def _open(self, source: str, seen: Sequence[Row], t: datetime) -> list[Row]:
         """event_time ──(···· t ····]── ends."""
@@ -317,7 +329,7 @@ class Oracle:
         return divided(pace(short), pace(long))
 
     def _history_share(self, window: Window, snapshot: Row) -> float:
-        t = snapshot["snapshot_date"]
+        t = instant(snapshot["snapshot_date"]).date()
         span = (t - window.start(t)).days
         return float(min(span, snapshot["tenure_days"]) / span)
 
