@@ -45,6 +45,7 @@ class Spine:
 
     rows: pa.Table
     asked: pa.Table
+    time: str
 
     @cached_property
     def dates(self) -> tuple[date, ...]:
@@ -74,7 +75,7 @@ def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp
     time = _time_column(rows.column_names, timestamp)
     keys = {key: _key(rows[key], key, source.column(key).type) for key in entity.keys}
     number = pa.array(range(rows.num_rows), pa.int64())
-    return Spine(rows, pa.table({"row_no": number, **keys, "ts": _instants(rows[time], time)}))
+    return Spine(rows, pa.table({"row_no": number, **keys, "ts": _instants(rows[time], time)}), time)
 
 
 def table_of(frame: Any) -> pa.Table:
