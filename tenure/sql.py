@@ -229,13 +229,10 @@ def _refuse_more_than_a_row(tree: exp.Condition, where: str, asked_by: str) -> N
 def relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[str]:
     """Return the tables that the bank's own SELECT reads; raise InvalidDefinition if it is not one SELECT."""
     try:
-        trees = [tree for tree in sqlglot.parse(select, read=dialect) if tree]
+        tree = sqlglot.parse_one(select, read=dialect)
     except SqlglotError as error:
         reason = str(error).splitlines()[0]
         raise InvalidDefinition(f"{asked_by} has a select that is not SQL: {reason}") from error
-    if len(trees) != 1:
-        raise InvalidDefinition(f"{asked_by} has a select of {len(trees)} statements; allowed: one SELECT.")
-    (tree,) = trees
     if not isinstance(tree, exp.Query):
         raise InvalidDefinition(f"{asked_by} has a select that is a {tree.key.upper()}; allowed: one SELECT.")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}

@@ -136,6 +136,14 @@ OPERATION_ANSWERS = {
         (("DATE '2024-03-01'", "DATE '2024-02-28'"), -2),
         (("CAST(NULL AS DATE)", "DATE '2024-03-01'"), None),
     ],
+    "days_later": [
+        (("TIMESTAMP '2024-02-28 06:30:00'", "2"), datetime(2024, 3, 1, 6, 30)),
+        (("TIMESTAMP '2024-02-28 06:30:00'", "CAST(NULL AS INT)"), None),
+    ],
+    "months_earlier": [
+        (("TIMESTAMP '2024-03-31 06:30:00'", "1"), datetime(2024, 2, 29, 6, 30)),
+        (("TIMESTAMP '2024-03-15 00:00:00'", "15"), datetime(2022, 12, 15)),
+    ],
     "full_match": [
         (("'2024'", "[0-9]{{4}}"), True),
         (("'x2024'", "[0-9]{{4}}"), False),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 import tenure
@@ -95,6 +96,18 @@ class HistoricalFeatures:
             raise _not_installed("polars") from error
         return pl.from_arrow(self._answer)
 
+    def to_file(self, file: Path) -> None:
+        """Write the rows as Parquet or CSV, by the file's ending; raise InvalidSpine for another ending."""
+        if file.suffix == ".parquet":
+            pq.write_table(self._answer, file)
+        elif file.suffix == ".csv":
+            pc_csv.write_csv(self._answer, file)
+        else:
+            raise InvalidSpine(
+                f"'{file.name}' can't be written as '{file.suffix}'; allowed: .parquet, .csv.",
+                hint="Give the file one of these endings.",
+            )
+
     def persist(self, name: str) -> Manifest:
         """Keep the rows as table `historical/<name>` of the lake, and what they were made of in table `manifests`.
 
@@ -150,7 +163,7 @@ class HistoricalFeatures:
             return self._queried(self._entity_df)
         if isinstance(self._entity_df, SnapshotPlan):
             return self._snapshots(self._entity_df)
-        return table_of(self._entity_df)
+        return table_of(self._entity_df, self._work.project)
 
     def _query_reads(self, query: str) -> frozenset[str]:
         """The tables that the spine's SELECT reads; UnknownSource if the lake has no such table."""

@@ -78,8 +78,10 @@ def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp
     return Spine(rows, pa.table({"row_no": number, **keys, "ts": _instants(rows[time], time)}), time)
 
 
-def table_of(frame: Any) -> pa.Table:
+def table_of(frame: Any, project: Project) -> pa.Table:
     """Return a pyarrow, pandas or polars frame as a table; a Path is a Parquet or CSV file.
+
+    The keys of a CSV file are read as the keys' types, its other columns as pyarrow infers them.
 
     Raises InvalidSpine for anything else, MissingFile or UnreadableFile for the file.
     """
@@ -88,7 +90,7 @@ def table_of(frame: Any) -> pa.Table:
     if isinstance(frame, pa.RecordBatch):
         return pa.Table.from_batches([frame])
     if isinstance(frame, Path):
-        return _file(frame)
+        return _file(frame, key_types(project))
     if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
         return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     if hasattr(frame, "__arrow_c_stream__"):
@@ -99,12 +101,20 @@ def table_of(frame: Any) -> pa.Table:
     )
 
 
-def _file(file: Path) -> pa.Table:
+def key_types(project: Project) -> dict[str, pa.DataType]:
+    """Return the Arrow type of each of the entity's keys."""
+    source = project.sources[project.entity.source]
+    return {key: _KEY_TYPES[source.column(key).type] for key in project.entity.keys}
+
+
+def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
     if not file.is_file():
         raise MissingFile(f"there is no file '{file}'.", hint="Give a Parquet or CSV file with keys and a time.")
     try:
         if file.suffix == ".csv":
-            return pc_csv.read_csv(file)
+            return pc_csv.read_csv(
+                file, convert_options=pc_csv.ConvertOptions(column_types=keys, strings_can_be_null=True)
+            )
         return pq.read_table(file)
     except pa.ArrowInvalid as error:
         raise UnreadableFile(
