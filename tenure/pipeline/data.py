@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 import tenure
 from tenure.define.churn import BalanceDecline, Inactivity
@@ -222,9 +223,10 @@ def _content(file: Path) -> str:
 
 
 def _intake(work: Work) -> dict[str, dict[str, object]]:
-    if work.lake.find("intake") is None:
-        return {}
-    return {row["source"]: row for row in work.lake.read("intake").to_pylist()}
+    found = work.lake.find("intake")
+    # A few rows, read without the data sets of pyarrow, which bring all of pandas.
+    rows = [row for file in (found.files if found else ()) for row in pq.ParquetFile(file).read().to_pylist()]
+    return {row["source"]: row for row in rows}
 
 
 @dataclass(frozen=True)

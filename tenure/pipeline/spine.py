@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
@@ -36,6 +37,7 @@ _KEY_TYPES: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
+#: Microseconds.
 _DAY = 86_400_000_000
 
 
@@ -50,11 +52,11 @@ class Spine:
     @cached_property
     def dates(self) -> tuple[date, ...]:
         """The days asked for, in order, if every time is a midnight; else none."""
-        instants = pc.unique(self.asked["ts"]).cast(pa.int64())
-        days = pc.divide(instants, _DAY)
-        if not len(instants) or not pc.all(pc.equal(pc.multiply(days, _DAY), instants)).as_py():
+        days, rest = np.divmod(_microseconds(self.asked["ts"]), _DAY)
+        first = date(1970, 1, 1).toordinal()
+        if not len(days) or rest.any() or days.min() + first < 1 or days.max() + first > date.max.toordinal():
             return ()
-        return tuple(sorted(days.cast(pa.int32()).cast(pa.date32()).to_pylist()))
+        return tuple(date.fromordinal(int(day) + first) for day in np.unique(days))
 
 
 def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp: str = "") -> Spine:
@@ -74,8 +76,7 @@ def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp
             )
     time = _time_column(rows.column_names, timestamp)
     keys = {key: _key(rows[key], key, source.column(key).type) for key in entity.keys}
-    number = pa.array(range(rows.num_rows), pa.int64())
-    return Spine(rows, pa.table({"row_no": number, **keys, "ts": _instants(rows[time], time)}), time)
+    return Spine(rows, pa.table({"row_no": _numbers(rows.num_rows), **keys, "ts": _instants(rows[time], time)}), time)
 
 
 def table_of(frame: Any, project: Project) -> pa.Table:
@@ -115,11 +116,26 @@ def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
             return pc_csv.read_csv(
                 file, convert_options=pc_csv.ConvertOptions(column_types=keys, strings_can_be_null=True)
             )
-        return pq.read_table(file)
+        # Not read_table: it brings pyarrow.dataset, and that all of pandas.
+        with pq.ParquetFile(file) as opened:
+            return opened.read()
     except pa.ArrowInvalid as error:
         raise UnreadableFile(
             f"'{file}' can't be read as {'CSV' if file.suffix == '.csv' else 'Parquet'}: {str(error).splitlines()[0]}"
         ) from error
+
+
+def _numbers(count: int) -> pa.Array:
+    # pa.array would bring all of pandas to see whether it is given a Series.
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
+
+
+def _microseconds(instants: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    # As _numbers: to_numpy would bring all of pandas.
+    parts = [
+        np.frombuffer(part.buffers()[1], np.int64)[part.offset :][: len(part)] for part in instants.chunks if len(part)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _require_names(names: list[str], columns: Iterable[str]) -> None:
