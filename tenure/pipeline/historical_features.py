@@ -99,7 +99,9 @@ class HistoricalFeatures:
     def to_file(self, file: Path) -> None:
         """Write the rows as Parquet or CSV, by the file's ending; raise InvalidSpine for another ending."""
         if file.suffix == ".parquet":
-            pq.write_table(self._answer, file)
+            # Dictionaries pay for text alone: a column of numbers would be hashed for nothing.
+            text = [field.name for field in self._answer.schema if pa.types.is_string(field.type)]
+            pq.write_table(self._answer, file, use_dictionary=text)
         elif file.suffix == ".csv":
             pc_csv.write_csv(self._answer, file)
         else:

@@ -52,7 +52,7 @@ class Spine:
     @cached_property
     def dates(self) -> tuple[date, ...]:
         """The days asked for, in order, if every time is a midnight; else none."""
-        days, rest = np.divmod(_microseconds(self.asked["ts"]), _DAY)
+        days, rest = np.divmod(whole_numbers(self.asked["ts"]), _DAY)
         first = date(1970, 1, 1).toordinal()
         if not len(days) or rest.any() or days.min() + first < 1 or days.max() + first > date.max.toordinal():
             return ()
@@ -108,6 +108,15 @@ def key_types(project: Project) -> dict[str, pa.DataType]:
     return {key: _KEY_TYPES[source.column(key).type] for key in project.entity.keys}
 
 
+def whole_numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return a column of 64-bit numbers or microseconds, none of them null."""
+    # As _numbers: to_numpy would bring all of pandas.
+    parts = [
+        np.frombuffer(part.buffers()[1], np.int64)[part.offset :][: len(part)] for part in values.chunks if len(part)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
 def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
     if not file.is_file():
         raise MissingFile(f"there is no file '{file}'.", hint="Give a Parquet or CSV file with keys and a time.")
@@ -128,14 +137,6 @@ def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
 def _numbers(count: int) -> pa.Array:
     # pa.array would bring all of pandas to see whether it is given a Series.
     return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
-
-
-def _microseconds(instants: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
-    # As _numbers: to_numpy would bring all of pandas.
-    parts = [
-        np.frombuffer(part.buffers()[1], np.int64)[part.offset :][: len(part)] for part in instants.chunks if len(part)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _require_names(names: list[str], columns: Iterable[str]) -> None:
