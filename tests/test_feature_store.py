@@ -279,6 +279,16 @@ def test_times_with_a_zone_become_utc_and_without_one_are_utc(twelve, times):
     assert twelve.get_historical_features(spine, "segment", timestamp="when").to_arrow()["when"].type == times.type
 
 
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_text_is_a_key_however_a_frame_holds_it(twelve, kind):
+    spine = asked(("window_edge", datetime(2024, 3, 31)), (None, datetime(2024, 3, 31)))
+    spine = spine.set_column(0, "customer_id", spine["customer_id"].cast(kind))
+    job = twelve.get_historical_features(spine, "segment")
+    assert job.to_arrow()["segment"].to_pylist() == ["mass", None]
+    job.persist("of_text")
+    assert twelve.rebuild("of_text")["customer_id"].to_pylist() == ["window_edge", None]
+
+
 def test_a_nanosecond_after_an_instant_is_after_it(twelve):
     known = int(datetime(2024, 2, 29, tzinfo=UTC).timestamp()) * 10**9
     times = pa.array([known, known + 1], pa.int64()).cast(pa.timestamp("ns"))
