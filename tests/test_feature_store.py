@@ -565,7 +565,7 @@ def test_a_persisted_training_set_is_made_again_to_the_bit_after_its_sources_hav
     work.use_engine(engine)
     list(run(work, ["staging"]))
     store = FeatureStore(work)
-    again = store.rebuild(Manifest.parse(told.json()))
+    again = store.rebuild(told.json())
     features = list(told.features)
     assert again.select(features).equals(job.to_arrow().select(features))
     assert again["y"].to_pylist() == [1, 0, 1]

@@ -90,10 +90,15 @@ class FeatureStore:
     def rebuild(self, manifest: Manifest | str) -> pa.Table:
         """Return a persisted training set, computed again from its rows and the versions of the tables of its time.
 
+        `manifest` is the manifest, its JSON, or the name of the training set: its newest manifest.
+
         Every column is equal to the bit; sums and means of `float` columns to a relative 1e-9.
         Raises NotReproducible, naming what differs, if definitions have changed or a version of a table is gone.
         """
-        told = self.manifest(manifest) if isinstance(manifest, str) else manifest
+        if isinstance(manifest, str):
+            told = Manifest.parse(manifest) if manifest.lstrip().startswith("{") else self.manifest(manifest)
+        else:
+            told = manifest
         project, lake = self.work.project, self.work.lake
         missing = [name for name in told.features if name not in set(map(str, project.columns))]
         if missing:

@@ -136,6 +136,19 @@ def reads_floats(project, name):
     return False
 
 
+@pytest.mark.parametrize("hours", [0, 7])
+def test_an_answer_made_in_many_ranges_is_the_same(bank, monkeypatch, hours):
+    """By tiles a range is of customers, row by row it is of points."""
+    once_is_enough(bank)
+    times = [datetime(2024, 1, 1, hours) + timedelta(days=n) for n in range(0, 200, 9)]
+    spine = drawn(bank, times)
+    whole = bank.asked(spine, SOME)
+    monkeypatch.setattr("tenure.pipeline.historical_features._CELLS", 50)
+    job = bank.store.get_historical_features(spine, SOME)
+    assert job.to_arrow().equals(whole)
+    assert len(list(job._ranges(job._steps))) > 5
+
+
 def test_the_random_spine_meets_the_rules(bank):
     """Guards the comparison: instants at which nothing is known, or everything is old, would prove little."""
     once_is_enough(bank)
