@@ -242,13 +242,14 @@ class HistoricalFeatures:
         for select in steps.held:
             engine.hold(select.table, select.text)
         files: list[Path] = []
-        ranges = list(self._ranges(steps))
-        for numbers in ranges:
+        for numbers in self._ranges(steps):
             made = steps.range(numbers)
             for select in made.held:
                 engine.hold(select.table, select.text)
             files += engine.write(made.answers.text, folder / ANSWERS, ())
-        engine.scan(ANSWERS, files, engine.schema(steps.range(ranges[0]).answers.text), ())
+        # Planning hundreds of columns takes longer than computing few rows, so the files tell their own schema.
+        schema = pq.ParquetFile(files[0]).schema_arrow if files else engine.schema(steps.range().answers.text)
+        engine.scan(ANSWERS, files, schema.remove_metadata(), ())
 
     def _keep(self, select: Select, folder: Path) -> None:
         """Write a SELECT's rows and scan them: a relation that other runs of the engine scan can't be held."""
