@@ -300,14 +300,8 @@ def calendar(work: Work) -> Calendar:
     The data span what all sources that labels read span: outside it nobody could be seen active.
     Raises MissingTable if a source was staged with other definitions, BadValue if events lie after today.
     """
+    require_staged(work, list(work.project.sources))
     facts = _intake(work)
-    for source in work.project.sources.values():
-        staged, fact = work.require(source.name), facts.get(source.name, {})
-        if fact.get("fingerprint") != staged.fingerprint or fact.get("definition") != _definition(work, source):
-            raise MissingTable(
-                f"source '{source.name}' was staged with other definitions, or its staging did not finish.",
-                hint="Run 'tenure staging'.",
-            )
     read = _label_sources(work) or _event_sources(work)
     # Accounts were opened and records written long before the first booking that an extract holds.
     first_event = max(_day(facts[name]["first_event"]) for name in read)
@@ -335,6 +329,18 @@ def calendar(work: Work) -> Calendar:
         )
     plan.dates()
     return Calendar(plan, data_end)
+
+
+def require_staged(work: Work, sources: Sequence[str]) -> None:
+    """Raise MissingTable unless each of the sources is staged, with the definitions that stand now."""
+    facts = _intake(work)
+    for source in (work.project.sources[name] for name in sources):
+        staged, fact = work.require(source.name), facts.get(source.name, {})
+        if fact.get("fingerprint") != staged.fingerprint or fact.get("definition") != _definition(work, source):
+            raise MissingTable(
+                f"source '{source.name}' was staged with other definitions, or its staging did not finish.",
+                hint="Run 'tenure staging'.",
+            )
 
 
 def _event_sources(work: Work) -> Sequence[str]:
