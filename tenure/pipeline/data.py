@@ -82,7 +82,7 @@ def staging(work: Work) -> Outcome:
             continue
         facts[source.name] = _stage(work, source, files, made_of, outcome)
         work.lake.write("intake", pa.Table.from_pylist(list(facts.values()), schema=_INTAKE), fingerprint=made_of)
-    _note_arrivals(work)
+    note_arrivals(work)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""
     return outcome
@@ -100,7 +100,7 @@ def restaged(work: Work) -> list[str]:
     return found
 
 
-def _note_arrivals(work: Work) -> None:
+def note_arrivals(work: Work) -> None:
     """Note, of each source staged anew, on which days its rows began and stopped to count."""
     noted = work.lake.read("arrivals") if work.lake.find("arrivals") else _ARRIVALS.empty_table()
     versions = {name: work.require(name) for name in work.project.sources}

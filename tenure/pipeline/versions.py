@@ -11,6 +11,7 @@ import pyarrow as pa
 from tenure.engines import open_engine
 from tenure.engines.base import EngineSettings
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
+from tenure.pipeline.data import note_arrivals
 from tenure.pipeline.stages import MADE_BY, STAGE_DOCS
 from tenure.pipeline.work import Work
 from tenure.sql import condition
@@ -59,7 +60,7 @@ def restore(work: Work, table: str, version: int) -> StageRun:
     Raises LakeBusy, MissingTable, or StoreError with nothing changed.
     """
     name = _stored(work, table)
-    if name in ("runs", "intake"):
+    if name in ("runs", "intake", "arrivals"):
         raise StoreError(
             f"table '{name}' can't be restored: it is a record of what was done.",
             hint="Its old versions stay readable: 'tenure show " + name + " --version N'.",
@@ -72,6 +73,7 @@ def restore(work: Work, table: str, version: int) -> StageRun:
             return StageRun(run_id=work.run_id, stage="restore", status="current", rows=now.rows, message=told)
         if name.startswith("staging/"):
             _restore_intake(work, name.removeprefix("staging/"), now.fingerprint)
+            note_arrivals(work)
         done = StageRun(
             run_id=work.run_id,
             stage="restore",
