@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import make_engine
+from conftest import make_engine, quick
 
 import tenure
 from tenure import FeatureStore, SnapshotPlan
@@ -561,7 +561,7 @@ def test_a_persisted_training_set_is_made_again_to_the_bit_after_its_sources_hav
     assert Manifest.parse(told.json()) == told == store.manifest("churn_2024")
     payments = folder / "data" / "payments.csv"
     payments.write_text(payments.read_text().replace("2024-04-02 08:00:00,out,60.00", "2024-04-02 08:00:00,out,61.00"))
-    work = Work.open(folder, engine=name)
+    work = Work.open(folder, engine=name, overrides=quick(name))
     work.use_engine(engine)
     list(run(work, ["staging"]))
     store = FeatureStore(work)

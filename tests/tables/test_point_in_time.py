@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 import pyarrow as pa
 import pytest
-from conftest import make_engine
+from conftest import make_engine, quick
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, instant, staged
@@ -41,7 +41,7 @@ class Bank:
         shutil.copy(WORLD / "churn_definitions" / f"{DEFINITIONS[0]}.py", folder / "churn.py")
         self.draw = Draw(seed)
         raw = {"clients": self.draw.clients(), "moves": self.draw.moves(), "holdings": self.draw.holdings()}
-        self.work = Work.open(folder, engine=engine.dialect)
+        self.work = Work.open(folder, engine=engine.dialect, overrides=quick(engine.dialect))
         self.work.use_engine(engine)
         for source in self.work.project.sources.values():
             write_csv(folder / "data" / f"{source.name}.csv", [c.name for c in source.columns], raw[source.name])
