@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
-from conftest import quick
 
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
@@ -125,9 +124,7 @@ def test_models_rank_well_out_of_time(work):
 def test_spark_stages_the_same_rows(work, real_data, tmp_path, spark_session):
     from tenure.engines.spark import SparkEngine
 
-    spark = Work.open(
-        SHOP, data=real_data, engine="spark", overrides={"lake": {"path": str(tmp_path / "lake")}, **quick("spark")}
-    )
+    spark = Work.open(SHOP, data=real_data, engine="spark", overrides={"lake": {"path": str(tmp_path / "lake")}})
     spark.use_engine(SparkEngine(EngineSettings(name="spark"), spark_session))
     for _ in run(spark, ["staging"]):
         pass
