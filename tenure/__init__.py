@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 # LightGBM's OpenMP threads spin while they wait; on shared cores that makes training several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -18,9 +19,13 @@ from tenure.define.churn import (
 )
 from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project, load_project
+from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Column, Csv, Parquet, Postgres, Source
 from tenure.define.window import days, months
 from tenure.errors import TenureError
+
+if TYPE_CHECKING:
+    from tenure.pipeline.feature_store import FeatureStore
 
 __version__ = "0.1.0"
 
@@ -35,12 +40,14 @@ __all__ = [
     "Csv",
     "Entity",
     "FeatureService",
+    "FeatureStore",
     "FeatureView",
     "Inactivity",
     "Parquet",
     "Postgres",
     "Project",
     "Ratio",
+    "SnapshotPlan",
     "Source",
     "TenureError",
     "Trend",
@@ -50,3 +57,12 @@ __all__ = [
     "load_project",
     "months",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs engines when it is first asked for: a bank's definitions need none."""
+    if name == "FeatureStore":
+        from tenure.pipeline.feature_store import FeatureStore
+
+        return FeatureStore
+    raise AttributeError(f"module 'tenure' has no attribute '{name}'")

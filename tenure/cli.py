@@ -400,6 +400,28 @@ def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
         typer.echo(f"ok  leaks: none found{', but for the notes above' if notes else ''}")
 
 
+@app.command("historical-features")
+def historical_features(
+    spine: Annotated[Path, typer.Option("--spine", help="Parquet or CSV file with the key's columns and a time.")],
+    features: Annotated[str, typer.Option("--features", help="Views, columns or services, parted by commas.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write, .parquet or .csv.")],
+    project: ProjectOption = Path(),
+    engine: EngineOption = "",
+    timestamp: Annotated[
+        str, typer.Option("--timestamp", help="The time's column; left out: snapshot_date or event_timestamp.")
+    ] = "",
+) -> None:
+    """Add features to the rows of a file, each as it was known at the row's own time."""
+    from tenure.pipeline.feature_store import FeatureStore
+
+    with FeatureStore(project, engine=engine) as store:
+        names = [name.strip() for name in features.split(",") if name.strip()]
+        job = store.get_historical_features(spine, names, timestamp=timestamp)
+        job.to_file(out)
+        rows = job.to_arrow().num_rows
+    typer.echo(f"{rows:,} {'row' if rows == 1 else 'rows'} with {len(job.columns)} features: {out}")
+
+
 def _print_comparisons(comparisons: Iterator[Any], as_json: bool) -> bool:
     """Print each comparison as it ends; return whether any found a difference."""
     different = False

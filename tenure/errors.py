@@ -13,6 +13,7 @@ TenureError
 │   ├── BadValue              a value that is not of its column's type
 │   ├── DuplicateKey          two rows claim one key
 │   ├── EmptyTable            no rows at all
+│   ├── InvalidSpine          the rows that features are asked for can't be answered
 │   └── WarehouseError        the database can't be reached or refuses the query
 ├── LabelError              the churn definition does not fit the data
 │   ├── CensoredHorizon       the horizon is longer than the data
@@ -22,6 +23,8 @@ TenureError
 │   └── MissingDependency     an optional package or Java is not installed
 ├── StoreError              the lake
 │   ├── MissingTable          a stage's input is not built yet
+│   ├── UnknownSnapshot       a snapshot date that is not built
+│   ├── NotReproducible       a manifest whose definitions or table versions are no longer there
 │   └── LakeBusy              another run holds the lake
 ├── CheckFailed             a table broke its contract or a proof; nothing of it was committed
 │   └── UnprovenCondition     a where= that plain Python can't evaluate for sure, so that its columns are not proved
@@ -93,6 +96,10 @@ class EmptyTable(InputError):
     """A source has no rows."""
 
 
+class InvalidSpine(InputError):
+    """The rows that features are asked for can't be answered."""
+
+
 class WarehouseError(InputError):
     """The database can't be reached, or refuses the query."""
 
@@ -127,6 +134,14 @@ class StoreError(TenureError):
 
 class MissingTable(StoreError):
     """A table that a stage reads is not built yet."""
+
+
+class UnknownSnapshot(StoreError):
+    """Rows are asked of a snapshot date that is not built."""
+
+
+class NotReproducible(StoreError):
+    """A manifest can't be rebuilt: definitions, or versions of tables, are no longer what they were."""
 
 
 class LakeBusy(StoreError):

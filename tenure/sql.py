@@ -30,6 +30,13 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
         "spark": "CAST(datediff({1}, {0}) AS BIGINT)",
     },
     "seconds": {"duckdb": "CAST(epoch({0}) AS BIGINT)", "spark": "unix_timestamp({0})"},
+    "days_later": {
+        "duckdb": "({0} + to_days(CAST({1} AS INTEGER)))",
+        "spark": "({0} + make_dt_interval(CAST({1} AS INT)))",
+    },
+    # DuckDB 2.0 takes `t - INTERVAL '3' MONTH` for the common sub-expression `t - INTERVAL '90' DAY`, since the two
+    # intervals compare equal; another operator keeps them apart.
+    "months_earlier": {"duckdb": "({0} + INTERVAL '-{1}' MONTH)", "spark": "({0} - INTERVAL '{1}' MONTH)"},
     "full_match": {"duckdb": "regexp_full_match({0}, '{1}')", "spark": "{0} RLIKE '^({1})$'"},
     "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
     # Text with an offset is another instant in UTC; without one it is UTC.

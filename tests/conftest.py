@@ -59,6 +59,11 @@ def make_engine(name: str, request: pytest.FixtureRequest) -> Engine:
     return SparkEngine(EngineSettings(name="spark"), request.getfixturevalue("spark_session"))
 
 
+def quick(engine: str) -> dict[str, dict[str, Any]]:
+    """Return settings of a test: on Spark the proof before a commit takes minutes; test_proof.py runs it there."""
+    return {"verify": {"customers": 0}} if engine == "spark" else {}
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
     """Return a function that builds a project's stages into a lake under tmp_path and returns its Work."""
@@ -72,7 +77,8 @@ def build(tmp_path: Path) -> Build:
         last: str = "training_set",
         overrides: dict[str, dict[str, Any]] | None = None,
     ) -> Work:
-        put_over = {"lake": {"path": str(tmp_path / f"lake_{engine.dialect}")}, **(overrides or {})}
+        put_over = {"lake": {"path": str(tmp_path / f"lake_{engine.dialect}")}, **quick(engine.dialect)}
+        put_over |= overrides or {}
         work = Work.open(folder, data=data, engine=engine.dialect, overrides=put_over)
         work.use_engine(engine)
         for _ in run(work, stages_between(first, last)):

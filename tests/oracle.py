@@ -12,7 +12,18 @@ from datetime import date, datetime, timedelta
 from tenure.define.churn import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity
 from tenure.define.source import Source
 from tenure.quality import oracle
-from tenure.quality.reckoning import Row, all_true, any_true, grouped, happened_in, instant, key_of, mean, visible
+from tenure.quality.reckoning import (
+    Row,
+    all_true,
+    any_true,
+    grouped,
+    happened_in,
+    instant,
+    key_of,
+    mean,
+    visible,
+    whole_days,
+)
 
 
 def staged(source: Source, typed_rows: Iterable[Row]) -> list[Row]:
@@ -38,6 +49,12 @@ class Oracle(oracle.Oracle):
     """The product's oracle, with the labels that can be told before `data_end`."""
 
     data_end: date
+
+    def features_at(self, asked: Row) -> Row:
+        """The features of any customer, also of none, at any instant: `asked` has the key and, as snapshot_date, t."""
+        source, t = self.project.sources[self.project.entity.source], instant(asked["snapshot_date"])
+        known = [row for row in self._rows_of(source.name, asked) if visible(row, t) and row["event_time"] < t]
+        return self._features_of(asked | {"tenure_days": whole_days(known[0]["event_time"], t) if known else 0})
 
     def labels(self) -> list[Row]:
         """One row per snapshot row whose question has an answer."""

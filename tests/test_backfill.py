@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import make_engine
+from conftest import make_engine, quick
 from tiny_bank import write_raw_files, write_tiny_bank
 from typer.testing import CliRunner
 
@@ -274,7 +274,7 @@ def test_spark_fills_in_the_same_snapshots_incrementally(bank, request, tmp_path
     whole = shutil.copytree(bank, tmp_path / "whole")
     done(whole)
     for last in (PLANNED[3], None):
-        with Work.open(bank, engine="spark") as work:
+        with Work.open(bank, engine="spark", overrides=quick("spark")) as work:
             work.use_engine(make_engine("spark", request))
             *_, record = backfill(work, None, last)
     assert record.message.endswith("1 of 5 snapshots computed")

@@ -426,3 +426,29 @@ def test_a_file_where_the_lake_should_be_is_no_traceback(bank):
     assert done.returncode == 7
     assert "FileExistsError: File exists: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_verify_prints_a_line_a_proof_and_exits_6_where_one_fails(bank, told):
+    told("run", "--project", bank, "--to", "features")
+    code, out, err = told("verify", "--project", bank)
+    assert (code, err) == (0, "")
+    assert [line[:13].strip() for line in out.splitlines()[:4]] == ["rows", "oracle", "time travel", "backfill"]
+    assert out.splitlines()[-1].startswith("ok  leaks: none found")
+    assert all(" proved " in line and " cells " in line for line in out.splitlines()[:4])
+
+    code, out, _ = told("verify", "--rows", "--oracle", "--snapshots", "2", "--project", bank, "--json")
+    proofs = [json.loads(line) for line in out.splitlines()]
+    assert [proof["proof"] for proof in proofs] == ["rows", "oracle"]
+    assert all(proof["different_cells"] == 0 < proof["cells"] for proof in proofs)
+    assert "2 snapshots" in proofs[1]["told"]
+
+    # Another definition, and features that are not built anew.
+    edit(bank / "features" / "paid.py", "amount > 50", "amount > 10")
+    code, out, err = told("verify", "--oracle", "--project", bank)
+    assert code == 6
+    assert "FAILED" in out
+    assert err.startswith("CheckFailed: table 'features' fails its proof, the stored features are not what was known: ")
+    assert "large_count_90d at customer_id=" in err
+    assert "run 'tenure run' first" in err
+    _, out, _ = told("status", "--project", bank)
+    assert out.splitlines()[-1].split()[:2] == ["verify", "failed"]

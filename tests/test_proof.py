@@ -110,6 +110,7 @@ def test_a_fault_in_a_table_is_not_published_and_the_version_before_stays(bank, 
     assert "so nothing of it was written" in caught.value.message
     assert "docs/verify.md" in caught.value.hint
     assert contents(bank / "lake" / "features") == kept
+    assert not list((bank / "lake").glob(".proof-*"))
     assert stored_rows(bank).equals(before)
     with Work.open(bank) as work:
         assert last_runs(work.lake)["features"]["status"] == "failed"

@@ -141,6 +141,14 @@ OPERATION_ANSWERS = {
         (("TIMESTAMP '1969-12-31 23:59:00'",), -60),
         (("CAST(NULL AS TIMESTAMP)",), None),
     ],
+    "days_later": [
+        (("TIMESTAMP '2024-02-28 06:30:00'", "2"), datetime(2024, 3, 1, 6, 30)),
+        (("TIMESTAMP '2024-02-28 06:30:00'", "CAST(NULL AS INT)"), None),
+    ],
+    "months_earlier": [
+        (("TIMESTAMP '2024-03-31 06:30:00'", "1"), datetime(2024, 2, 29, 6, 30)),
+        (("TIMESTAMP '2024-03-15 00:00:00'", "15"), datetime(2022, 12, 15)),
+    ],
     "full_match": [
         (("'2024'", "[0-9]{{4}}"), True),
         (("'x2024'", "[0-9]{{4}}"), False),

@@ -113,7 +113,7 @@ def test_restore_is_refused_while_another_run_writes(bank):
         assert work.lake.require("features").version == 1
 
 
-@pytest.mark.parametrize("record", ["runs", "intake", "arrivals"])
+@pytest.mark.parametrize("record", ["runs", "intake"])
 def test_records_of_what_was_done_are_not_restored(twice, record):
     with Work.open(twice) as work, pytest.raises(StoreError) as caught:
         restore(work, record, 0)

@@ -62,6 +62,9 @@ WINDOWED = frozenset(
 #: Aggregates that may be asked without naming a column.
 OF_ROWS = frozenset({"count", "active_days", "streak", *ALL_HISTORY})
 
+#: The longest streak in months.
+MOST_STREAK = 60
+
 #: The quantiles by name.
 QUANTILES: dict[str, float] = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9}
 
@@ -179,6 +182,11 @@ class Aggregate:
                 f"feature '{self.name}' counts a streak of months over {self.windows[0]} ({self.where_defined}); "
                 "allowed: windows=months(…).",
                 hint="Give the streak an Aggregate of its own.",
+            )
+        if how == "streak" and any(w.length > MOST_STREAK for w in self.windows):
+            raise InvalidDefinition(
+                f"feature '{self.name}' counts a streak of {self.windows[-1].words} ({self.where_defined}); allowed: "
+                f"up to {MOST_STREAK} months, which are kept as the bits of an integer."
             )
         if how in ("mode", "entropy") and not self.values:
             raise InvalidDefinition(

@@ -166,5 +166,6 @@ def _aware(field: pa.Field) -> str:
 
 def _naive(field: pa.Field) -> str:
     name = quoted(field.name, "duckdb")
-    # A cast would look the zone up, row by row: eight times slower.
+    # The same as CAST(… AS TIMESTAMP) in UTC, which asks the calendar of time zones about every row: an as-of join of
+    # five million rows takes two thirds of the time without.
     return f"make_timestamp(epoch_us({name})) AS {name}" if pa.types.is_timestamp(field.type) else name

@@ -27,10 +27,12 @@ from tenure.sql import date_literal, literal
 from tenure.store.lake import MadeOf
 from tenure.tables.features import FeatureSteps, tiled
 
-#: Bytes of memory that a cell takes while a range is computed: of the result (bands, joins and the writer's buffers),
-#: and of the tiles while rows are summed up.
+#: Bytes of memory that a cell of the result takes while a range is computed: bands, joins and the writer's buffers.
 _BYTES_PER_CELL = 40
-_BYTES_PER_PARTIAL = 60
+
+#: Bytes that a partial of a tile takes while rows are summed up, and a value in the list of one.
+_BYTES_PER_PARTIAL = 24
+_BYTES_PER_VALUE = 16
 
 #: The share of the engine's memory that a range may take.
 _SHARE_OF_MEMORY = 0.4
@@ -52,11 +54,11 @@ def build_features(
     if stored and not changed:
         outcome.add(stored, built=False)
         return
-    written = _Written([], stored.schema if stored else pa.schema([]))
+    written = _Written([], stored.schema if stored and kept else pa.schema([]))
     if plan.steps:
         for name, partitions in plan.tiles.items():
             _build_tiles(work, plan.steps, name, partitions)
-        written = _write_features(work, plan, plan.steps, _fingerprint(made_of))
+        _write_features(work, plan, plan.steps, _fingerprint(made_of), written)
     proved = _prove(work, written, plan.due)
     version, checks = work.commit(
         "features",
@@ -72,7 +74,7 @@ def build_features(
 
 @dataclass
 class _Written:
-    """Files that no commit names yet, and their columns."""
+    """Files that no commit names yet, and their columns, none while they are not known."""
 
     files: list[Path]
     schema: pa.Schema
@@ -97,7 +99,7 @@ def _build_tiles(work: Work, steps: FeatureSteps, name: str, partitions: Sequenc
     periods = () if len(due) == len(steps.grid.periods) else due
     schema = work.engine.schema(steps.tiles(name).text)
     files: list[Path] = []
-    for rows in _row_ranges(work, name, sum(p.rows for p in partitions if p.is_due) * len(schema)):
+    for rows in _row_ranges(work, name, _tile_bytes(work, steps, partitions, schema)):
         if rows not in finished:
             text = steps.tiles(name, periods, rows).text
             finished[rows] = work.engine.write(text, work.lake.path(table), ("period_end",), schema)
@@ -114,8 +116,8 @@ def _build_tiles(work: Work, steps: FeatureSteps, name: str, partitions: Sequenc
     )
 
 
-def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: str) -> _Written:
-    """Write the rows of the snapshots that are due, a range of customers at a time."""
+def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: str, written: _Written) -> None:
+    """Write the rows of the snapshots that are due, a range of customers at a time, and count them in `written`."""
     engine = work.engine
     work.lake.sweep("features", made_of=whole)
     finished = work.lake.finished_steps("features", whole)
@@ -128,7 +130,6 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
         read = version.files_of([str(p.value) for p in partitions])
         engine.scan(tiled(name), read, version.schema, version.partition_by)
     final, by = steps.final(), work.partition_by("features")
-    written = _Written([], pa.schema([]))
     for customers in _customer_ranges(work, len(work.project.columns)):
         if customers not in finished or not written.schema:
             for select in steps.ranged(customers):
@@ -138,7 +139,6 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
             finished[customers] = engine.write(final.text, work.lake.path("features"), by, written.schema)
             work.lake.finish_step("features", whole, customers, finished[customers])
         written.files += finished[customers]
-    return written
 
 
 def _prove(work: Work, written: _Written, due: Sequence[date]) -> list[CheckResult]:
@@ -172,9 +172,19 @@ def _customer_ranges(work: Work, columns: int) -> list[str]:
     return [f"BETWEEN {first} AND {first + size - 1}" for first in firsts] if len(firsts) > 1 else [""]
 
 
-def _row_ranges(work: Work, name: str, cells: int) -> list[str]:
+def _tile_bytes(work: Work, steps: FeatureSteps, partitions: Sequence[Partition], schema: pa.Schema) -> int:
+    """What summing up the rows that are due takes: no more tiles than rows, nor than customers in intervals."""
+    due = [p for p in partitions if p.is_due]
+    rows = sum(p.rows for p in due)
+    intervals = len(steps.grid.intervals) * len(due) // len(steps.grid.periods) + 1
+    tiles = min(rows, work.require(work.project.entity.source).rows * intervals)
+    lists = sum(1 for field in schema if pa.types.is_list(field.type))
+    return tiles * len(schema) * _BYTES_PER_PARTIAL + rows * lists * _BYTES_PER_VALUE
+
+
+def _row_ranges(work: Work, name: str, bytes_needed: int) -> list[str]:
     """Ranges of the first key's values whose tiles fit the engine's memory together; '' is all."""
-    parts = _parts(work, cells * _BYTES_PER_PARTIAL)
+    parts = _parts(work, bytes_needed)
     key = work.project.entity.keys[0]
     kind = work.project.sources[name].column(key).type
     if parts == 1 or kind not in ("integer", "string"):

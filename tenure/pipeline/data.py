@@ -82,7 +82,7 @@ def staging(work: Work) -> Outcome:
             continue
         facts[source.name] = _stage(work, source, files, made_of, outcome)
         work.lake.write("intake", pa.Table.from_pylist(list(facts.values()), schema=_INTAKE), fingerprint=made_of)
-    _note_arrivals(work)
+    note_arrivals(work)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""
     return outcome
@@ -100,7 +100,7 @@ def restaged(work: Work) -> list[str]:
     return found
 
 
-def _note_arrivals(work: Work) -> None:
+def note_arrivals(work: Work) -> None:
     """Note, of each source staged anew, on which days its rows began and stopped to count."""
     noted = work.lake.read("arrivals") if work.lake.find("arrivals") else _ARRIVALS.empty_table()
     versions = {name: work.require(name) for name in work.project.sources}
@@ -275,7 +275,10 @@ def _content(file: Path) -> str:
 def _intake(work: Work) -> dict[str, dict[str, object]]:
     if work.lake.find("intake") is None:
         return {}
-    return {row["source"]: row for row in work.lake.read("intake").to_pylist()}
+    rows = work.lake.read("intake")
+    # Arrow turns an instant that has a zone into Python by way of pandas, which takes half a second to load.
+    naive = [pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type) for f in rows.schema]
+    return {row["source"]: row for row in rows.cast(pa.schema(naive)).to_pylist()}
 
 
 @dataclass(frozen=True)
@@ -297,14 +300,8 @@ def calendar(work: Work) -> Calendar:
     The data span what all sources that labels read span: outside it nobody could be seen active.
     Raises MissingTable if a source was staged with other definitions, BadValue if events lie after today.
     """
+    require_staged(work, list(work.project.sources))
     facts = _intake(work)
-    for source in work.project.sources.values():
-        staged, fact = work.require(source.name), facts.get(source.name, {})
-        if fact.get("fingerprint") != staged.fingerprint or fact.get("definition") != _definition(work, source):
-            raise MissingTable(
-                f"source '{source.name}' was staged with other definitions, or its staging did not finish.",
-                hint="Run 'tenure staging'.",
-            )
     read = _label_sources(work) or _event_sources(work)
     # Accounts were opened and records written long before the first booking that an extract holds.
     first_event = max(_day(facts[name]["first_event"]) for name in read)
@@ -332,6 +329,18 @@ def calendar(work: Work) -> Calendar:
         )
     plan.dates()
     return Calendar(plan, data_end)
+
+
+def require_staged(work: Work, sources: Sequence[str]) -> None:
+    """Raise MissingTable unless each of the sources is staged, with the definitions that stand now."""
+    facts = _intake(work)
+    for source in (work.project.sources[name] for name in sources):
+        staged, fact = work.require(source.name), facts.get(source.name, {})
+        if fact.get("fingerprint") != staged.fingerprint or fact.get("definition") != _definition(work, source):
+            raise MissingTable(
+                f"source '{source.name}' was staged with other definitions, or its staging did not finish.",
+                hint="Run 'tenure staging'.",
+            )
 
 
 def _event_sources(work: Work) -> Sequence[str]:

@@ -6,11 +6,15 @@ candidate rows ──► rows in = rows out ──► the oracle says the same �
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
 
 from tenure.define.contract import CheckResult
 from tenure.engines.base import Engine
@@ -19,7 +23,6 @@ from tenure.pipeline.work import Work
 from tenure.quality.cells import Cells, compare_rows
 from tenure.quality.oracle import Oracle
 from tenure.quality.reckoning import Row, instant
-from tenure.sql import Dialect
 from tenure.tables.features import FeatureSteps
 from tenure.tables.futures import Futures
 from tenure.tables.sample import SAMPLED, rows_in_and_out, rows_of_sample, sample
@@ -187,7 +190,8 @@ def _travel_proof(
     work: Work, engine: Engine, stored: dict[str, list[Row]], dates: Sequence[date], begun: float
 ) -> Proof:
     futures = Futures(work.project, tuple(dates))
-    told = _in_futures(engine, futures, work.dialect, read_sources(work))
+    with _scratch_folder(work) as folder:
+        told = _in_futures(engine, futures, work, folder)
     cells = Cells(0, 0)
     for number, (day, how) in enumerate(futures.all):
         then = {name: [row for row in rows if row[futures.column] == number] for name, rows in told.items()}
@@ -203,12 +207,16 @@ def _travel_proof(
     )
 
 
-def _in_futures(engine: Engine, futures: Futures, dialect: Dialect, sources: Sequence[str]) -> dict[str, list[Row]]:
+def _in_futures(engine: Engine, futures: Futures, work: Work, folder: Path) -> dict[str, list[Row]]:
     """The snapshots and features of every future at its date."""
-    for name in sources:
+    dialect = work.dialect
+    for name in read_sources(work):
         select = futures.rows(name, f"{name}_sampled", dialect)
-        engine.hold(select.table, select.text)
-    engine.hold("snapshots", futures.snapshots(dialect).text)
+        schema = work.require(name).schema.append(pa.field(futures.column, pa.int64()))
+        # Out of files, and not held: Spark would plan all that led to them again with each SELECT.
+        engine.scan(name, engine.write(select.text, folder / name, ()), schema, ())
+    spine = futures.snapshots(dialect).text
+    engine.scan("snapshots", engine.write(spine, folder / "snapshots", ()), engine.schema(spine), ())
     steps = FeatureSteps(futures.split, dialect, futures.dates)
     for select in (*steps.held, *steps.ranged()):
         engine.hold(select.table, select.text)
@@ -216,6 +224,18 @@ def _in_futures(engine: Engine, futures: Futures, dialect: Dialect, sources: Seq
         "snapshots": engine.run("SELECT * FROM snapshots").to_pylist(),
         "features": engine.run(steps.final().text).to_pylist(),
     }
+
+
+@contextmanager
+def _scratch_folder(work: Work) -> Iterator[Path]:
+    """A folder in the lake, where every worker of the engine can read; what a killed proof left is removed."""
+    for left in work.lake.folder.glob(".proof-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = work.lake.folder / f".proof-{work.run_id}"
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compared(

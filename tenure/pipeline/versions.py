@@ -11,14 +11,12 @@ import pyarrow as pa
 from tenure.engines import open_engine
 from tenure.engines.base import EngineSettings
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
+from tenure.pipeline.data import note_arrivals
 from tenure.pipeline.stages import MADE_BY, STAGE_DOCS
 from tenure.pipeline.work import Work
 from tenure.sql import condition
 from tenure.store import history
 from tenure.store.runs import StageRun
-
-#: Records of what staging found in each source.
-_OF_SOURCES = ("intake", "arrivals")
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,11 @@ def newest_versions(work: Work) -> Iterator[Version]:
 def restore(work: Work, table: str, version: int) -> StageRun:
     """Make an old version of a table current again and record it; whatever reads the table becomes stale.
 
-    The lake is locked meanwhile. Of a staged source, what intake and arrivals knew of that version comes back too.
+    The lake is locked meanwhile. Of a staged source, what intake knew of that version comes back with it.
     Raises LakeBusy, MissingTable, or StoreError with nothing changed.
     """
     name = _stored(work, table)
-    if name in ("runs", *_OF_SOURCES):
+    if name in ("runs", "intake", "arrivals"):
         raise StoreError(
             f"table '{name}' can't be restored: it is a record of what was done.",
             hint="Its old versions stay readable: 'tenure show " + name + " --version N'.",
@@ -74,8 +72,8 @@ def restore(work: Work, table: str, version: int) -> StageRun:
             told = f"version {version} of '{name}' is the current one"
             return StageRun(run_id=work.run_id, stage="restore", status="current", rows=now.rows, message=told)
         if name.startswith("staging/"):
-            for record in _OF_SOURCES:
-                _restore_record(work, record, name.removeprefix("staging/"), now.fingerprint)
+            _restore_intake(work, name.removeprefix("staging/"), now.fingerprint)
+            note_arrivals(work)
         done = StageRun(
             run_id=work.run_id,
             stage="restore",
@@ -157,13 +155,13 @@ def _makers(work: Work, table: str) -> dict[int, tuple[str, str]]:
     return found
 
 
-def _restore_record(work: Work, record: str, source: str, made_of: str) -> None:
-    """Put back what a record knew of a source's restored version: calendar and plan want both to agree."""
-    for commit in history.history(work.lake, record):
-        rows = work.lake.read(record, version=commit.version).to_pylist()
-        facts = [row for row in rows if row["source"] == source and row["fingerprint"] == made_of]
-        if facts:
-            now = work.lake.read(record)
+def _restore_intake(work: Work, source: str, made_of: str) -> None:
+    """Put back what intake knew of a source's restored version: the calendar wants both to agree."""
+    for commit in history.history(work.lake, "intake"):
+        rows = work.lake.read("intake", version=commit.version).to_pylist()
+        facts = next((r for r in rows if r["source"] == source and r["fingerprint"] == made_of), None)
+        if facts is not None:
+            now = work.lake.read("intake")
             kept = [row for row in now.to_pylist() if row["source"] != source]
-            work.lake.write(record, pa.Table.from_pylist([*kept, *facts], schema=now.schema), fingerprint=made_of)
+            work.lake.write("intake", pa.Table.from_pylist([*kept, facts], schema=now.schema), fingerprint=made_of)
             return

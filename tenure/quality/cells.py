@@ -60,10 +60,12 @@ def _by_key(rows: Sequence[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], l
 
 def same_cell(stored: Any, recomputed: Any) -> bool:
     """Return whether two cells are equal: doubles to 9 digits, null only to null, all else in value and kind."""
+    if type(stored) is type(recomputed) and stored == recomputed:
+        return True
     if isinstance(stored, float) and isinstance(recomputed, float):
         if math.isnan(stored) or math.isnan(recomputed):
             return math.isnan(stored) and math.isnan(recomputed)
         return math.isclose(stored, recomputed, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
     if isinstance(stored, datetime) and isinstance(recomputed, datetime):
         return instant(stored) == instant(recomputed)
-    return type(stored) is type(recomputed) and bool(stored == recomputed)
+    return False

@@ -37,6 +37,7 @@ from tenure.quality.reckoning import (
     visible,
     whole_days,
     whole_years,
+    window_start,
 )
 from tenure.sql import Dialect
 
@@ -189,11 +190,11 @@ class Oracle:
             return {"mode": mode, "entropy": entropy}[how](values, feature.values)
         if how == "distinct_count":
             return len(set(values))
-        days = {row["event_time"].date() for row in span}
         if how == "active_days":
-            return len(days)
+            return len({row["event_time"].date() for row in span})
         if how == "streak":
-            return streak(days, sight.t.date(), name.window.length if name.window else 0)
+            moments = [row["event_time"] for row in span]
+            return streak(moments, sight.t, name.window.length if name.window else 0)
         raise NotImplementedError(f"the oracle does not know the aggregate '{how}'")
 
     def _at_the_end(self, source: str, feature: Aggregate, how: str, span: Sequence[Row]) -> Any:
@@ -232,7 +233,7 @@ class Sight:
         if asked not in self._spans:
             seen = self.rows(source, where, of)
             if window:
-                start = instant(window.start(self.t.date()))
+                start = window_start(window, self.t)
                 self._spans[asked] = [row for row in seen if happened_in(row, start, self.t)]
             else:
                 self._spans[asked] = self._open(source, seen)
@@ -260,6 +261,6 @@ def _side(feature: Ratio | Trend, name: ColumnName, measured: Mapping[ColumnName
 
 
 def _history_share(window: Window, snapshot: Row) -> float:
-    t = snapshot["snapshot_date"]
+    t = instant(snapshot["snapshot_date"]).date()
     span = (t - window.start(t)).days
     return float(min(span, snapshot["tenure_days"]) / span)

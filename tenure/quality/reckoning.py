@@ -149,12 +149,17 @@ def entropy(values: Sequence[Any], names: Sequence[str]) -> float | None:
     return sum(-p * math.log(p) for p in shares) if values else None
 
 
-def streak(days: Iterable[date], t: date, months: int) -> int:
-    """Return the months in a row with a day: ──[ t − 2m ····)[ t − 1m ····)── t."""
-    days = list(days)
-    starts = [t, *(Window(n, "m").start(t) for n in range(1, months + 1))]
+def window_start(window: Window, t: datetime) -> datetime:
+    """Return the first instant that the window of t sees: its first day, at the time of day of t."""
+    return datetime.combine(window.start(t.date()), t.time())
+
+
+def streak(moments: Iterable[datetime], t: datetime, months: int) -> int:
+    """Return the months in a row with a moment: ──[ t − 2m ····)[ t − 1m ····)── t."""
+    moments = list(moments)
+    starts = [t, *(window_start(Window(n, "m"), t) for n in range(1, months + 1))]
     for n in range(months):
-        if not any(starts[n + 1] <= day < starts[n] for day in days):
+        if not any(starts[n + 1] <= moment < starts[n] for moment in moments):
             return n
     return months
 

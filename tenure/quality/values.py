@@ -40,7 +40,8 @@ class Months:
 
 def compared(left: Any, right: Any) -> int:
     """Return -1, 0 or 1 as `left` is below, equal to or above `right`; neither is null."""
-    if type(left) in _EXACT and type(right) in _EXACT:
+    kinds = {type(left), type(right)}
+    if kinds <= _EXACT or kinds == {str}:
         return int(left > right) - int(left < right)
     a, b = _alike(left, right)
     if isinstance(a, float):

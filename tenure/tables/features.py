@@ -132,9 +132,9 @@ class FeatureSteps:
                 "\n".join([f"SELECT\n{columns}\nFROM spine AS s", *joins]),
             ),
         ]
-        compared = _compared(self.project)
+        sides = compared(self.project)
         told = [
-            (f"{compared[n]} AS {n}" if n in compared else str(n), f"{d.text}{f' [{d.unit}]' if d.unit else ''}")
+            (f"{sides[n]} AS {n}" if n in sides else str(n), f"{d.text}{f' [{d.unit}]' if d.unit else ''}")
             for n, d in self.project.columns.items()
         ]
         text = with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured")
@@ -378,8 +378,8 @@ def _history_share(window: Window, dialect: Dialect) -> str:
     return f"CAST(LEAST({span}, s.tenure_days) AS DOUBLE) / {span}"
 
 
-def _compared(project: Project) -> dict[ColumnName, str]:
-    """The expressions of ratios and trends over the measured columns."""
+def compared(project: Project) -> dict[ColumnName, str]:
+    """Return the expressions of ratios and trends over the measured columns."""
     expressions: dict[ColumnName, str] = {}
     for view in project.views.values():
         for feature, name, (top, bottom) in view.comparisons:

@@ -15,6 +15,7 @@ from datetime import date
 from tenure.define.project import Project
 from tenure.define.source import Column
 from tenure.sql import Dialect, Select, column_list, date_literal
+from tenure.tables.sample import ONE_PART
 from tenure.tables.snapshots import snapshots
 from tenure.tables.time_travel import DESTRUCTIONS, Destruction, destroyed
 
@@ -60,7 +61,9 @@ class Futures:
             f"{destroyed(source, relation, day, how, dialect)}\n) AS future_{number}"
             for number, (day, how) in enumerate(self.all)
         ]
-        return Select(name, "\nUNION ALL\n".join(parts), (relation,))
+        names = column_list([*columns, self.column])
+        union = "\nUNION ALL\n".join(parts)
+        return Select(name, f"SELECT {ONE_PART}\n{names}\nFROM (\n{union}\n) AS all_futures", (relation,))
 
     def snapshots(self, dialect: Dialect) -> Select:
         """Return the snapshots of every future at its own date."""

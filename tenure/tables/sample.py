@@ -15,6 +15,9 @@ from tenure.tables.visible import qualified, same
 #: The relation that holds the sampled customers' keys.
 SAMPLED = "sampled_customers"
 
+#: A sample is small: Spark, which else hands each of many parts to a task, keeps it in one. To DuckDB it is a comment.
+ONE_PART = "/*+ COALESCE(1) */"
+
 
 def sample(project: Project, dialect: Dialect, customers: int, relation: str = "", seed: int = 0) -> Select:
     """Return the keys of so many customers of `relation`, left out the entity's source, chosen by a hash of the key.
@@ -37,7 +40,7 @@ def rows_of_sample(keys: Sequence[str], relation: str, columns: Sequence[str], d
     """Return the sampled customers' rows of a relation; of some snapshots only where `dates` are given."""
     some = f"\nWHERE r.snapshot_date IN ({', '.join(map(date_literal, dates))})" if dates else ""
     return (
-        f"SELECT\n{column_list([qualified([name], 'r') for name in columns])}\nFROM {relation} AS r\n"
+        f"SELECT {ONE_PART}\n{column_list([qualified([name], 'r') for name in columns])}\nFROM {relation} AS r\n"
         f"JOIN {SAMPLED} AS c\n  ON {same(keys, 'c', 'r')}{some}"
     )
 

@@ -19,6 +19,7 @@ from tenure.sql import (
     relations,
     with_ctes,
 )
+from tenure.tables.visible import first_counted
 
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -78,7 +79,7 @@ def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types
 
 
 def staging(project: Project, source: Source) -> Select:
-    """Return the staged table: one row a key and known time, sorted by customer and event time.
+    """Return the staged table: one row a key and known time, sorted by month of arrival, customer and event time.
 
     Adds event_time, known_time (plus the arrival delay where the source has no known time of its own) and
     known_until: a version is visible at t if known_time < t <= known_until.
@@ -90,7 +91,9 @@ def staging(project: Project, source: Source) -> Select:
         "FROM claims\nWHERE claim = 1"
     )
     ctes = [*_claims(source), ("versions", "each key's versions with the time the next one became known", versions)]
-    order = [k for k in project.entity.keys if k in {c.name for c in source.columns}]
+    # By month, so that a new snapshot passes over old rows; then by customer, so that summing up stays near.
+    order = [f"DATE_TRUNC('month', {first_counted('versions')})"]
+    order += [k for k in project.entity.keys if k in {c.name for c in source.columns}]
     order += ["event_time", *(k for k in source.keys if k not in order), "known_time"]
     final = f"SELECT {names}, event_time, known_time, known_until\nFROM versions\nORDER BY {', '.join(order)}"
     return Select(source.name, with_ctes(ctes, final), (TYPED,))

@@ -121,6 +121,7 @@ def aggregate(**settings):
     [
         (aggregate(how="last"), "feature 'way' takes a last over no window"),
         (aggregate(how="streak", windows=days(30)), "feature 'way' counts a streak of months over 30d"),
+        (aggregate(how="streak", windows=months(61)), "feature 'way' counts a streak of 61 months"),
         (aggregate(how="mode", windows=days(30)), "feature 'way' takes the mode of 'channel' and lists no values"),
         (aggregate(how="count", by="channel"), "feature 'way' is made by 'channel' and lists no values"),
         (aggregate(how="count", values=("a",)), "feature 'way' lists values that nothing reads"),

@@ -12,7 +12,7 @@ from itertools import product
 from typing import get_args
 
 import pytest
-from conftest import make_engine
+from conftest import make_engine, quick
 
 from tenure.define.feature import ALL_HISTORY, NUMERIC, WINDOWED, How
 from tenure.define.window import AGGREGATES, Window
@@ -155,10 +155,10 @@ def cells(value):
 
 @pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def built(request, tmp_path_factory):
-    """Stored features and staged rows; the gate has proved them too."""
+    """Stored features and staged rows; on DuckDB the gate has proved them too."""
     engine = make_engine(request.param, request)
     folder = write_project(tmp_path_factory.mktemp("every") / "bank")
-    with Work.open(folder, engine=request.param) as work:
+    with Work.open(folder, engine=request.param, overrides=quick(request.param)) as work:
         work.use_engine(engine)
         list(run(work, stages_between("staging", "features")))
         rows = {name: [plain(row) for row in work.read(name).to_pylist()] for name in work.project.sources}

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import make_engine
+from conftest import make_engine, quick
 from oracle import Oracle, staged
 
 from tenure.pipeline.run import run, stages_between
@@ -156,7 +156,7 @@ def bank(request, tmp_path_factory):
     built, told, rows = {}, {}, {}
     for definition in DEFINITIONS:
         shutil.copy(WORLD / "churn_definitions" / f"{definition}.py", folder / "churn.py")
-        work = Work.open(folder, engine=name)
+        work = Work.open(folder, engine=name, overrides=quick(name))
         work.use_engine(engine)
         if not built:
             for source in work.project.sources.values():

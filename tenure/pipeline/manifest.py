@@ -1,0 +1,184 @@
+"""The manifest of a stored training set: what it was asked for and made of, so that it can be made again, bit for bit.
+
+rows asked for ─┐
+definitions ────┼──► rows with features        each part has a digest; a rebuild names the part that differs
+table versions ─┘
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tenure.define.narrowing import narrowed
+from tenure.define.project import Project
+from tenure.define.window import ColumnName
+from tenure.errors import NotReproducible
+from tenure.store.lake import Lake, TableVersion
+
+#: Rows of the lake's table of manifests.
+MANIFESTS = pa.schema(
+    [("name", pa.string()), ("version", pa.int64()), ("created_at", pa.string()), ("manifest", pa.string())]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a stored training set was made of; `json()` and `parse` carry it anywhere."""
+
+    name: str
+    version: int
+    created_at: str
+    rows: int
+    time: str
+    features: Sequence[str]
+    #: Column → digest: of the rows asked for, and of the features that they got.
+    spine: Mapping[str, str]
+    result: Mapping[str, str]
+    #: 'source payments', 'feature view money' → digest of the definition, as far as the features need it.
+    definitions: Mapping[str, str]
+    project: str
+    #: Source → the version of its staged table, and that version's fingerprint.
+    tables: Mapping[str, tuple[int, str]]
+    tenure: str
+    engine: str
+
+    @property
+    def digest(self) -> str:
+        """One digest of all rows, in their order."""
+        return _hashed(json.dumps([dict(self.spine), dict(self.result)]))
+
+    def json(self) -> str:
+        """Return the manifest as JSON."""
+        return json.dumps({**asdict(self), "digest": self.digest})
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the manifest that `json` wrote."""
+        told = json.loads(text)
+        told.pop("digest", None)
+        told["tables"] = {name: (int(of[0]), str(of[1])) for name, of in told["tables"].items()}
+        return cls(**told)
+
+
+def definitions(project: Project, columns: Collection[ColumnName], sources: Collection[str]) -> dict[str, str]:
+    """Return a digest of each definition that the columns need, and only of its parts that they need."""
+    small = narrowed(project, columns)
+    told = {f"entity {project.entity.name}": _hashed(repr(project.entity))}
+    told |= {f"source {name}": _hashed(repr(project.sources[name])) for name in sources}
+    return told | {f"feature view {name}": _hashed(repr(view)) for name, view in small.views.items()}
+
+
+def digests(rows: pa.Table, columns: Sequence[str]) -> dict[str, str]:
+    """Return a digest of each column's type, values and order."""
+    return {name: digest(rows[name]) for name in columns}
+
+
+def digest(values: pa.ChunkedArray) -> str:
+    """Return a hash of a column: equal to the bit, equal hash, however it is chunked."""
+    array = values.combine_chunks()
+    found = hashlib.sha256(f"{array.type} {len(array)}".encode())
+    found.update(pc.is_null(array).cast(pa.uint8()).to_numpy(zero_copy_only=False).tobytes())
+    if pa.types.is_string(array.type):
+        texts = array.fill_null("")
+        found.update(pc.binary_length(texts).to_numpy(zero_copy_only=False).tobytes())
+        found.update("".join(texts.to_pylist()).encode())
+    elif pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type):
+        array = array.cast(pa.uint8()) if pa.types.is_boolean(array.type) else array
+        found.update(array.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+    elif pa.types.is_timestamp(array.type):
+        found.update(array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+    else:
+        found.update(repr(array.to_pylist()).encode())
+    return found.hexdigest()[:16]
+
+
+def stored_rows(version: TableVersion) -> pa.Table:
+    """Return the rows of a version of a table in their order; raise NotReproducible if a file is gone."""
+    require_files(version)
+    return pa.concat_tables([pq.ParquetFile(file).read() for file in version.files]).cast(version.schema)
+
+
+def require_files(version: TableVersion) -> None:
+    """Raise NotReproducible if a file of the version was removed."""
+    gone = [file for file in version.files if not file.exists()]
+    if gone:
+        raise NotReproducible(
+            f"version {version.version} of table '{version.table}' can't be read any more: its file '{gone[0].name}' "
+            "was removed.",
+            hint="Restore the file, or persist the training set anew.",
+        )
+
+
+def pinned(lake: Lake, table: str, number: int, fingerprint: str = "") -> TableVersion:
+    """Return the version of a table that a manifest names; raise NotReproducible if it is gone or another's."""
+    try:
+        version = lake.find(table, number)
+    except Exception as error:  # deltalake raises several kinds where a log or checkpoint was removed
+        raise NotReproducible(f"version {number} of table '{table}' is gone: {error}") from error
+    if version is None:
+        raise NotReproducible(
+            f"version {number} of table '{table}' is gone: the lake '{lake.folder}' does not have it.",
+            hint="Use the lake in which the training set was persisted.",
+        )
+    if fingerprint and version.fingerprint != fingerprint:
+        raise NotReproducible(
+            f"version {number} of table '{table}' is not the one that the training set was made of: its rows are "
+            "others, or were staged by other definitions.",
+            hint="Use the lake in which the training set was persisted.",
+        )
+    require_files(version)
+    return version
+
+
+def require_equal(what: str, then: Mapping[str, str], now: Mapping[str, str], *, hint: str) -> None:
+    """Raise NotReproducible, naming the parts, if digests differ."""
+    different = [name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name)]
+    if different:
+        raise NotReproducible(f"{what}: {', '.join(different)}.", hint=hint)
+
+
+def inexact(project: Project, columns: Collection[ColumnName]) -> set[ColumnName]:
+    """Return the columns that sum up `float` values, whose last bits hang on the order in which an engine adds."""
+    small = narrowed(project, columns)
+    found = {
+        name
+        for view in small.views.values()
+        for feature in view.aggregates
+        if feature.of and project.sources[view.source].column(feature.of).type == "float"
+        for name in feature.columns
+        if name.aggregate in ("sum", "mean")
+    }
+    for view in small.views.values():
+        found |= {name for _, name, parts in view.comparisons if found & {*parts}}
+    return found & set(columns)
+
+
+def nearly(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
+    """Return whether two columns of DOUBLEs agree to a relative 1e-9, null only with null."""
+    far = pc.greater(
+        pc.abs(pc.subtract(left, right)), pc.multiply(1e-9, pc.max_element_wise(pc.abs(left), pc.abs(right)))
+    )
+    return bool(pc.is_null(left).equals(pc.is_null(right))) and not pc.any(far).as_py()
+
+
+def read_manifest(rows: Sequence[Mapping[str, Any]], name: str) -> Manifest:
+    """Return the newest manifest of that name; raise NotReproducible if there is none."""
+    own = [row for row in rows if row["name"] == name]
+    if not own:
+        told = ", ".join(sorted({str(row["name"]) for row in rows})) or "none"
+        raise NotReproducible(
+            f"no training set '{name}' was persisted; there are: {told}.", hint="See HistoricalFeatures.persist."
+        )
+    return Manifest.parse(max(own, key=lambda row: int(row["version"]))["manifest"])
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
