@@ -107,6 +107,14 @@ def test_a_backfill_in_any_order_ends_with_the_features_of_one_run(bank, tmp_pat
     assert Lake(bank / "lake").require("features").fingerprint == Lake(whole / "lake").require("features").fingerprint
 
 
+def test_a_training_set_wants_the_features_of_every_labelled_snapshot(bank):
+    done(bank, PLANNED[1], None)
+    with Work.open(bank) as work, pytest.raises(MissingTable) as refused:
+        list(run(work, stages_between("labels", "training_set")))
+    assert refused.value.message == "the features of 1 labelled snapshots are not built, such as 2024-01-31."
+    assert refused.value.hint == "Run 'tenure backfill'."
+
+
 def test_a_second_backfill_does_nothing(bank):
     done(bank)
     before = Lake(bank / "lake").require("features")

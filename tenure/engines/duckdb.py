@@ -144,6 +144,11 @@ class DuckDBEngine:
                     f"a CSV file can't be read: {str(error).splitlines()[0]}",
                     hint="Lines that end in different ways, \\n and \\r\\n, in one file are a common cause.",
                 ) from error
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise EngineError(
+                    f"DuckDB needs more memory than the {self._settings.memory} that it may take.",
+                    hint="Raise [engine] memory in tenure.toml (hundreds of columns want 1GB), or lower threads.",
+                ) from error
             raise EngineError(f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'.") from error
         except RuntimeError as error:
             if "interrupted" in str(error):  # DuckDB's own word for the keyboard's Ctrl-C

@@ -424,8 +424,20 @@ def splits(work: Work) -> Outcome:
     return outcome
 
 
+def _labelled(work: Work) -> list[date]:
+    """The snapshots that have a label, in order."""
+    return sorted(set(work.read("labels", columns=["snapshot_date"])["snapshot_date"].to_pylist()))
+
+
 def training_set(work: Work) -> Outcome:
-    """Build the training set."""
+    """Build the training set; raise MissingTable if a labelled snapshot has no features yet."""
     outcome = Outcome()
+    labelled, built = _labelled(work), work.require("features").partitions
+    lacking = [str(day) for day in labelled if str(day) not in built]
+    if lacking:
+        raise MissingTable(
+            f"the features of {len(lacking)} labelled snapshots are not built, such as {lacking[0]}.",
+            hint="Run 'tenure backfill'.",
+        )
     work.build(training_set_table.training_set(work.project), outcome)
     return outcome

@@ -130,7 +130,7 @@ def plan_backfill(
     asked = tuple(t for t in planned if (first is None or t >= first) and (last is None or t <= last))
     if not asked:
         raise InvalidConfig(
-            f"no snapshot is planned from {first or planned[0]} to {last or planned[-1]}; the plan has "
+            f"no snapshot is planned{f' from {first}' if first else ''}{f' to {last}' if last else ''}; the plan has "
             f"{len(planned)} from {planned[0]} to {planned[-1]} ({plan.rule}).",
             hint="Give --from and --to within it, or change [snapshots] in tenure.toml.",
         )
@@ -146,7 +146,7 @@ def plan_backfill(
         raise InvalidConfig(
             f"definitions changed since {len(kept)} of the snapshots were built that --from and --to leave out; "
             "a table has one set of columns.",
-            hint="Run 'tenure backfill' without --from and --to.",
+            hint="Run 'tenure backfill' without --from and --to; 'tenure materialize' can follow it.",
         )
     due = tuple(p.value for p in features if p.is_due)
     if not due:

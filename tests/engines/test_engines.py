@@ -272,3 +272,11 @@ def test_settings_reach_duckdb():
 def test_an_engine_that_does_not_exist_is_refused():
     with pytest.raises(InvalidConfig, match="'oracle'; allowed: duckdb, spark"):
         open_engine(EngineSettings(name="oracle"))
+
+
+def test_too_little_memory_names_the_setting():
+    engine = DuckDBEngine(EngineSettings(memory="20MB", threads=1))
+    with pytest.raises(EngineError, match="more memory than the 20MB that it may take") as refused:
+        engine.hold("big", "SELECT list(i) AS i FROM range(20000000) AS t(i)")
+    assert "[engine] memory in tenure.toml" in refused.value.hint
+    engine.close()
