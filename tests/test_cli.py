@@ -186,7 +186,7 @@ def test_broken_proof_is_exit_6(told, monkeypatch):
     def broken():
         raise errors.CheckFailed("table 'labels' breaks its contract", hint="SELECT 1")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr("tenure.cli.application.app", broken)
     assert told() == (6, "", "CheckFailed: table 'labels' breaks its contract\nSELECT 1\n")
 
 

@@ -1,0 +1,93 @@
+"""Verbs that prove: definitions against the data, stored features against everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tenure import errors
+from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, app
+from tenure.cli.printing import open_project, print_comparisons
+
+
+@app.command()
+def check(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Check every definition against the sources, before anything runs."""
+    from tenure.pipeline.inspect import check as findings
+    from tenure.pipeline.leaks import data_signs
+
+    with open_project(project, data, engine) as work:
+        for finding in findings(work):
+            typer.echo(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
+        _require_no_leak(data_signs(work), as_json)
+
+
+@app.command()
+def verify(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+    rows: Annotated[bool, typer.Option("--rows", help="Only: rows of snapshots in = rows of features out.")] = False,
+    oracle: Annotated[bool, typer.Option("--oracle", help="Only: sampled customers in plain Python.")] = False,
+    time_travel: Annotated[
+        bool, typer.Option("--time-travel", help="Only: everybody with the future destroyed.")
+    ] = False,
+    backfill: Annotated[bool, typer.Option("--backfill", help="Only: everybody, one snapshot at a time.")] = False,
+    leaks: Annotated[bool, typer.Option("--leaks", help="Only: rows and features that know too much.")] = False,
+    customers: Annotated[int, typer.Option(min=0, help="Customers of the oracle; 0: as [verify] says.")] = 0,
+    snapshots: Annotated[int, typer.Option(min=0, help="Snapshots at most; 0: all of the oracle's, else 3.")] = 0,
+    engines: Annotated[str, typer.Option(help="Compare these two engines instead, such as duckdb,spark.")] = "",
+) -> None:
+    """Prove the stored features: rows, oracle, time travel, backfill, no leaks; or compare two engines cell by cell."""
+    from tenure.pipeline import verify as stage
+    from tenure.pipeline.leaks import every_sign
+
+    if engines:
+        left, _, right = engines.partition(",")
+        if print_comparisons(stage.compare_engines(project, data, left, right), as_json):
+            raise errors.CheckFailed(f"{left} and {right} do not give the same tables.", hint="See the lines above.")
+        return
+    flags = {"rows": rows, "oracle": oracle, "time travel": time_travel, "backfill": backfill}
+    with open_project(project, data, engine) as work:
+        chosen = [name for name, asked in flags.items() if asked]
+        if chosen or not leaks:
+            for proof in stage.verify(work, chosen, customers=customers, most=snapshots):
+                _print_proof(proof, as_json)
+        if leaks or not chosen:
+            _require_no_leak(every_sign(work), as_json)
+
+
+def _print_proof(proof: Any, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(vars(proof)))
+        return
+    found = "equal" if proof.holds else f"{proof.different_cells:,} differ, {proof.example}"
+    status = "proved" if proof.holds else "FAILED"
+    typer.echo(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.told}")
+    for column, reason in proof.unproven.items():
+        typer.echo(f"{'':13} not proved {column}: {reason}")
+
+
+def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
+    """Print each sign of a leak as it is found; raise CheckFailed, naming the first, if any is one."""
+    leaks, notes = [], 0
+    for sign in signs:
+        leaks += [sign] if sign.alarm else []
+        notes += not sign.alarm
+        mark = "LEAK" if sign.alarm else "note"
+        typer.echo(json.dumps(vars(sign)) if as_json else f"{mark}  {sign.subject}: {sign.detection}: {sign.told}")
+    if leaks:
+        number = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks, the first"
+        raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].told}", hint=leaks[0].hint)
+    if not as_json:
+        typer.echo(f"ok  leaks: none found{', but for the notes above' if notes else ''}")
