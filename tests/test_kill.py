@@ -131,6 +131,10 @@ def tables(folder: Path) -> Iterator[str]:
 def content(lake: Lake, table: str) -> pa.Table:
     rows = lake.read(table)
     rows = rows.select([name for name in rows.column_names if name not in CLOCK_COLUMNS])
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_nested(field.type):  # tiles hold lists, in no order; Arrow sorts by no nested column
+            values = [str(sorted(v) if isinstance(v, list) else v) for v in rows[field.name].to_pylist()]
+            rows = rows.set_column(place, field.name, pa.array(values))
     return rows.sort_by([(name, "ascending") for name in rows.column_names])
 
 
