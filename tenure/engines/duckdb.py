@@ -166,7 +166,7 @@ def _in_utc(type_: pa.DataType) -> pa.DataType:
 
 def _aware(field: pa.Field) -> str:
     name = quoted(field.name, "duckdb")
-    return f"CAST({name} AS TIMESTAMPTZ) AS {name}" if pa.types.is_timestamp(field.type) else name
+    return f"make_timestamptz(epoch_us({name})) AS {name}" if pa.types.is_timestamp(field.type) else name
 
 
 def _naive(field: pa.Field) -> str:
