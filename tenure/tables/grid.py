@@ -43,7 +43,7 @@ class Grid:
 
     @classmethod
     def of(cls, dates: Sequence[date], windows: Sequence[Window]) -> Grid:
-        """Return the grid of just these snapshots: cut nowhere else, and one period."""
+        """Return the grid of just these snapshots: cut nowhere else, so its tiles are its own."""
         ordered = tuple(sorted(dates))
         floor = min((w.start(t) for t in ordered for w in windows), default=ordered[0])
         return cls(ordered, tuple(windows), cuts=ordered, floor=floor)

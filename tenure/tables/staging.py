@@ -91,7 +91,7 @@ def staging(project: Project, source: Source) -> Select:
         "FROM claims\nWHERE claim = 1"
     )
     ctes = [*_claims(source), ("versions", "each key's versions with the time the next one became known", versions)]
-    # By month, so that a new snapshot passes over old rows; then by customer, so that summing up stays near.
+    # By month, so that an engine that reads statistics of files can pass over old rows; then by customer.
     order = [f"DATE_TRUNC('month', {first_counted('versions')})"]
     order += [k for k in project.entity.keys if k in {c.name for c in source.columns}]
     order += ["event_time", *(k for k in source.keys if k not in order), "known_time"]

@@ -45,7 +45,7 @@ def tiles(
     only, only_late = ([f"{day}.period_end IN ({listed})"] if periods else [] for day in ("i", "k"))
     begin = grid.period_start(min(periods)) if periods else None
     if begin:
-        # Said of the rows themselves, so that a scan can pass over older ones.
+        # Said of the rows themselves, so that older ones never come to the joins.
         only.append(f"r.event_time >= {midnight_literal(begin)}")
         only_late.append(f"(r.event_time >= {midnight_literal(begin)} OR r.known_time >= {midnight_literal(begin)})")
     more = f"\n    AND {rows}" if rows else ""

@@ -253,7 +253,7 @@ def test_dates_far_apart_are_answered_row_by_row(bank):
     old, new = datetime(1, 1, 1), datetime(2024, 3, 31)
     spine = spine_of([(1, 1, old), (1, 1, new)])
     text = bank.store.get_historical_features(spine, SOME).sql()
-    assert "interval_days" not in text
+    assert "grid_days" not in text
     got = bank.asked(spine, ["moves_count_30d", "segment"]).to_pylist()
     assert (got[0]["moves_count_30d"], got[0]["segment"]) == (0, None)
     assert math.isclose(got[1]["moves_count_30d"], bank.asked(spine.slice(1), ["moves_count_30d"])[3][0].as_py())
