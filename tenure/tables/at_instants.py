@@ -196,7 +196,7 @@ class _Summed:
         column = f"{self.relation}.{self._named(partial.values.label, partial.kind)}"
         if partial.kind == "list":
             return op("or_empty", self.dialect, column)
-        return f"COALESCE({column}, 0)" if partial.kind in ("count", "sum", "exact_sum", "squares") else column
+        return f"COALESCE({column}, 0)" if partial.kind in ("count", "sum", "squares") else column
 
     def _counted(self, value: str) -> str:
         """A row's value, null before the window."""

@@ -21,7 +21,6 @@ from tenure.tables.visible import readable_columns
 OF_ROWS: dict[str, str] = {
     "count": "COUNT({0})",
     "sum": "CAST(SUM({0}) AS {type})",
-    "exact_sum": "CAST(SUM({0}) AS {type})",
     "squares": "CAST(SUM({0} * {0}) AS {type})",
     "min": "MIN({0})",
     "max": "MAX({0})",
@@ -34,6 +33,11 @@ OF_ROWS: dict[str, str] = {
 
 #: Kinds whose value of two tiles is that of the rows of both.
 _IDEMPOTENT = ("min", "max", "first", "last", "newest", "oldest")
+
+
+#: Kinds that are whole numbers: of any rows, or of rows whose values are.
+_WHOLE = ("count", "newest", "oldest", "days")
+_WHOLE_OF_VALUES = ("sum", "squares", "min", "max")
 
 
 @dataclass(frozen=True)
@@ -59,19 +63,23 @@ class Partial:
         """The column's name."""
         return f"{self.values.label}__{self.kind}"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole number, such as cents or days as bits: exact in whichever order it is summed up."""
+        exact = self.values.type in ("integer", "decimal")
+        return self.kind in _WHOLE or (self.kind in _WHOLE_OF_VALUES and exact)
+
     def stored_type(self, dialect: Dialect) -> str:
         """Return the engine's type that sums are kept in."""
         if self.kind == "squares":
             return "DECIMAL(38, 4)"
-        if self.kind == "exact_sum":
-            return EXACT[dialect]
         return {"decimal": TOTAL[dialect], "float": "DOUBLE"}.get(self.values.type, "BIGINT")
 
     def of_rows(self, value: str, dialect: Dialect) -> str:
         """Return the aggregate over rows whose value is `value`, null where the row does not count."""
         if self.kind in ("list", "set"):
             return op(f"{self.kind}_of_rows", dialect, value)
-        if self.kind in ("exact_sum", "squares"):
+        if self.kind == "squares":
             value = f"CAST({value} AS DECIMAL(18, 2))"
         return OF_ROWS[self.kind].format(value, type=self.stored_type(dialect))
 
@@ -103,7 +111,7 @@ class Partial:
 
 #: What money sums are kept in: DuckDB refuses an overflow aloud; Spark would turn it to null, so it gets more room.
 TOTAL: dict[Dialect, str] = {"duckdb": "DECIMAL(18, 2)", "spark": "DECIMAL(28, 2)"}
-#: What a sum is kept in that will be squared.
+#: What a sum is brought to before it is squared.
 EXACT: dict[Dialect, str] = {"duckdb": "DECIMAL(38, 2)", "spark": "DECIMAL(28, 2)"}
 
 #: Aggregate → the kinds of partial that it is made of; std of floats is taken from the list of values.
@@ -113,7 +121,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "mean": ("sum", "count"),
     "min": ("min",),
     "max": ("max",),
-    "std": ("count", "exact_sum", "squares"),
+    "std": ("count", "sum", "squares"),
     "first": ("first",),
     "last": ("last",),
     "active_days": ("days",),
@@ -172,7 +180,7 @@ class Readings:
         if values.where:
             tests.append(condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by))
         of = f"r.{values.of}"
-        if values.of and partial.kind not in ("sum", "exact_sum", "squares", "min", "max", "list", "set"):
+        if values.of and partial.kind not in ("sum", "squares", "min", "max", "list", "set"):
             tests.append(f"{of} IS NOT NULL")
         value = {
             "count": "1",
@@ -213,7 +221,8 @@ class Readings:
             return f"CAST({parts['sum']} AS DOUBLE) / NULLIF({parts['count']}, 0)"
         if "list" in parts:
             return op("list_std", dialect, op("sorted", dialect, parts["list"]))
-        return _deviation(parts["count"], parts["exact_sum"], parts["squares"])
+        total = f"CAST({parts['sum']} AS {EXACT[dialect]})"
+        return _deviation(parts["count"], total, parts["squares"])
 
 
 def _of_value(feature: Aggregate, position: int) -> tuple[str, str]:
