@@ -186,13 +186,17 @@ def condition(where: str, columns: Iterable[str], dialect: Dialect, *, relation:
     Raises InvalidDefinition if it does not parse or is more than a condition on one row (a sub-query, an
     aggregate, the clock), UnknownColumn if it reads a column that is not in `columns`.
     """
+    return _condition(where, frozenset(columns), dialect, relation, asked_by)
+
+
+@cache
+def _condition(where: str, known: frozenset[str], dialect: Dialect, relation: str, asked_by: str) -> str:
     try:
         tree = sqlglot.parse_one(where, read=dialect, into=exp.Condition)
     except SqlglotError as error:
         reason = str(error).splitlines()[0]
         raise InvalidDefinition(f"{asked_by} has a where that is not SQL: {where!r}: {reason}") from error
     _refuse_more_than_a_row(tree, where, asked_by)
-    known = set(columns)
     for column in tree.find_all(exp.Column):
         if column.name not in known or column.table:
             raise UnknownColumn(

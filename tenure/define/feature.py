@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
@@ -227,7 +228,7 @@ class Aggregate:
         """Return the windows that `how` is taken over; None stands for 'no window'."""
         return (None,) if how in ALL_HISTORY or not self.windows else tuple(self.windows)
 
-    @property
+    @cached_property
     def simple(self) -> tuple[Aggregate, ...]:
         """The same columns without `by`: one Aggregate for each value, with the value in its condition."""
         if not self.by:
@@ -400,7 +401,7 @@ class FeatureView:
         """The view's attributes."""
         return tuple(f for f in self.features if isinstance(f, Attribute))
 
-    @property
+    @cached_property
     def aggregates(self) -> tuple[Aggregate, ...]:
         """The view's aggregates, those made `by` a column once for each value."""
         return tuple(part for f in self.features if isinstance(f, Aggregate) for part in f.simple)
