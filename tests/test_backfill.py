@@ -14,9 +14,13 @@ from conftest import make_engine, quick
 from tiny_bank import write_raw_files, write_tiny_bank
 from typer.testing import CliRunner
 
+from tenure.arrays.numbers import TooLarge
+from tenure.arrays.rows import sum_rows
 from tenure.cli import app
+from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig, MissingTable
 from tenure.pipeline.data import calendar
+from tenure.pipeline.in_arrays import write_tiles_in_time
 from tenure.pipeline.plan import plan_backfill
 from tenure.pipeline.run import backfill, materialize, run, stages_between
 from tenure.pipeline.work import Work
@@ -175,8 +179,16 @@ def test_a_changed_definition_makes_every_snapshot_stale(bank):
 
 def test_changed_sql_makes_every_snapshot_stale(bank, monkeypatch):
     done(bank)
-    monkeypatch.setattr("tenure.tables.features._history_share", lambda window, dialect: "0.5")
-    assert due(bank) == dict.fromkeys(PLANNED, "the SQL of Tenure changed")
+    monkeypatch.setattr("tenure.tables.features.history_share", lambda window, dialect: "0.5")
+    assert due(bank) == dict.fromkeys(PLANNED, "the code of Tenure changed")
+
+
+def test_changed_arrays_make_every_snapshot_stale(bank, monkeypatch):
+    done(bank)
+    monkeypatch.setattr("tenure.pipeline.plan._arrays", lambda work: "other code")
+    assert due(bank) == dict.fromkeys(PLANNED, "the code of Tenure changed")
+    told = CliRunner().invoke(app, ["plan", "--project", str(bank)], catch_exceptions=False).output
+    assert "tiles/payments           2024-05-31 stale    what is summed up changed" in told
 
 
 def test_changed_definitions_can_not_be_filled_in_part(bank):
@@ -268,12 +280,58 @@ def test_plan_tells_apart_sources_never_staged_and_snapshots_to_drop(bank):
 def test_a_small_memory_takes_customers_range_by_range_with_the_same_result(bank, monkeypatch, tmp_path):
     whole = shutil.copytree(bank, tmp_path / "whole")
     done(whole)
-    monkeypatch.setattr("tenure.pipeline.backfill._SHARE_OF_MEMORY", 1e-5)
+    groups = []
+    monkeypatch.setattr("tenure.pipeline.backfill._SHARE_OF_MEMORY", 5e-6)
+    monkeypatch.setattr("tenure.pipeline.backfill._MOST_ROWS", 100)
+    monkeypatch.setattr(
+        "tenure.pipeline.backfill.write_tiles_in_time",
+        lambda *arguments: groups.append(arguments[2]) or write_tiles_in_time(*arguments),
+    )
     done(bank)
-    lake = Lake(bank / "lake")
-    assert len(lake.require("features").files) >= 3 * len(PLANNED)
-    assert len(lake.require("tiles/payments").files) > len(Lake(whole / "lake").require("tiles/payments").files)
+    assert len(Lake(bank / "lake").require("features").files) >= 3 * len(PLANNED)
+    assert len(groups) > 3
+    assert any(len(periods) > 1 for periods in groups)
     assert features(bank).equals(features(whole))
+
+
+def test_customers_told_by_text_come_to_the_same_features(bank, monkeypatch, tmp_path):
+    whole = shutil.copytree(bank, tmp_path / "whole")
+    done(whole)
+    sources = (bank / "sources.py").read_text()
+    (bank / "sources.py").write_text(sources.replace('"customer_id", type="integer"', '"customer_id", type="string"'))
+    monkeypatch.setattr("tenure.pipeline.backfill._SHARE_OF_MEMORY", 5e-6)
+    done(bank)
+    told = Lake(bank / "lake").read("features")
+    numbered = told.set_column(0, "customer_id", told["customer_id"].cast(pa.int64()))
+    assert numbered.sort_by(KEYS).equals(features(whole))
+
+
+def test_amounts_too_large_for_arrays_are_summed_up_by_sql(bank, monkeypatch):
+    lent = []
+    monkeypatch.setattr(DuckDBEngine, "lend", lambda _, relation, table: lent.append(relation))
+    monkeypatch.setattr("tenure.pipeline.in_arrays.sum_rows", sum_rows_noting(refused := []))
+    file = bank / "data" / "payments.csv"
+    lines = file.read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if ",2024-01-" in line)
+    fields = lines[number].split(",")
+    lines[number] = ",".join([*fields[:-1], "9000000000000000.25"])
+    file.write_text("\n".join(lines))
+    done(bank)
+    assert refused
+    assert lent == [], "nor do windows fit: that one payment is 9e17 cents"
+    rows = features(bank)
+    assert max(rows.filter(pc.equal(rows["customer_id"], int(fields[1])))["amount_sum_90d"].to_pylist()) > 9e15
+
+
+def sum_rows_noting(refused: list) -> object:
+    def noting(*arguments):
+        try:
+            return sum_rows(*arguments)
+        except TooLarge:
+            refused.append(1)
+            raise
+
+    return noting
 
 
 @pytest.mark.spark

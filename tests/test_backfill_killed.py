@@ -21,7 +21,7 @@ KILLS = 50
 TABLES = ("features", "tiles/payments", "snapshots", "arrivals")
 
 #: Loads everything once, then forks a backfill a line: 'FOLDER SECONDS' kills it so many seconds after it began to run,
-#: 'FOLDER -' lets it end. Ranges of few customers, so that there are steps to be killed between.
+#: 'FOLDER -' lets it end. Ranges of few customers, and of periods, so that there are steps to be killed between.
 DRIVER = """
 import os, signal, sys, time
 from pathlib import Path
@@ -30,7 +30,8 @@ import tenure.engines.duckdb, tenure.pipeline.backfill
 from tenure.pipeline.run import backfill
 from tenure.pipeline.work import Work
 
-tenure.pipeline.backfill._SHARE_OF_MEMORY = 6e-6
+tenure.pipeline.backfill._SHARE_OF_MEMORY = 3e-6
+tenure.pipeline.backfill._MOST_ROWS = 100
 for line in sys.stdin:
     folder, delay = line.split()
     begun = time.perf_counter()

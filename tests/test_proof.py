@@ -8,12 +8,14 @@ import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import make_engine
 from tiny_bank import write_tiny_bank
 
 import tenure.tables.features as features_table
+from tenure.arrays.merges import MERGES
 from tenure.errors import CheckFailed, MissingTable
 from tenure.pipeline import verify
 from tenure.pipeline.proof import prove_candidate, spread
@@ -70,8 +72,18 @@ def stored_rows(folder):
 
 
 def of_rows(kind, text):
-    """A fault: the partial of this kind is made otherwise."""
+    """A fault: the partial of this kind is made otherwise by SQL, so not as by arrays."""
     return lambda patch: patch.setitem(partials.OF_ROWS, kind, text)
+
+
+def in_arrays(kind, merge):
+    """A fault: the partial of this kind is made otherwise by arrays, whose code is then other code."""
+
+    def fault(patch):
+        patch.setitem(MERGES, kind, merge)
+        patch.setattr("tenure.pipeline.plan._arrays", lambda work: "faulty")
+
+    return fault
 
 
 def inclusive_end(patch):
@@ -95,7 +107,7 @@ _ODD = "FROM measured\nWHERE customer_id % 7 <> 0"
             of_rows("count", "COUNT({0}) + 1"),
             r"payment_count_30d at customer_id=\d+, snapshot_date=2024-",
         ),
-        (of_rows("sum", "CAST(MAX({0}) AS {type})"), r"amount_sum_30d at .*: [\d.]+ stored, [\d.]+ by the oracle"),
+        (in_arrays("sum", np.maximum), r"amount_sum_30d at .*: [\d.]+ stored, [\d.]+ by the oracle"),
         (lost_customer, r"rows: .* rows in, .* out; \d+ lost, 0 of nobody, 0 keys twice"),
     ],
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from tenure.define.source import Csv, Parquet
 from tenure.sql import Dialect
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pyarrow as pa
 
 EngineName: TypeAlias = Literal["duckdb", "spark"]
@@ -57,3 +59,20 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release what the engine holds."""
+
+
+@runtime_checkable
+class ArrayEngine(Engine, Protocol):
+    """An engine in this very process: rows pass between it and arrays without being copied."""
+
+    def stream(self, select: str, *, joins_as_written: bool = False) -> AbstractContextManager[pa.RecordBatchReader]:
+        """Give a SELECT's rows batch by batch, in order; decimals of up to 18 digits come in 64 bits.
+
+        With `joins_as_written` the first relation's rows stream by the others, whatever the engine thinks best.
+        """
+
+    def lend(self, relation: str, table: pa.Table) -> None:
+        """Make a table in memory a relation, until it is lent again or taken back."""
+
+    def take_back(self, relation: str) -> None:
+        """Let go of a table that was lent, if it was."""

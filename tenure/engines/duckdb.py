@@ -17,6 +17,9 @@ from tenure.engines.files import check_structure, csv_header
 from tenure.errors import EngineError, UnreadableFile
 from tenure.sql import Dialect, literal, quoted
 
+#: Rows of a batch that streams: few enough to stay in the processor's cache.
+_BATCH = 122_880
+
 
 class DuckDBEngine:
     """Runs SELECTs in DuckDB. Instants are naive UTC inside and UTC-aware in files."""
@@ -97,6 +100,29 @@ class DuckDBEngine:
         """Return a SELECT's rows; instants are naive UTC."""
         with self._translated():
             return self._connection.sql(select).to_arrow_table()
+
+    @contextmanager
+    def stream(self, select: str, *, joins_as_written: bool = False) -> Iterator[pa.RecordBatchReader]:
+        """Give a SELECT's rows batch by batch; instants are naive UTC, decimals of up to 18 digits 64 bits long."""
+        settings = {"arrow_output_version": "1.5"}
+        if joins_as_written:
+            settings["disabled_optimizers"] = "join_order,build_side_probe_side"
+        with self._translated():
+            for name, value in settings.items():
+                self._connection.execute(f"SET {name} = '{value}'")
+            try:
+                yield self._connection.sql(select).to_arrow_reader(_BATCH)
+            finally:
+                for name in settings:
+                    self._connection.execute(f"RESET {name}")
+
+    def lend(self, relation: str, table: pa.Table) -> None:
+        """Make a table in memory a relation."""
+        self._connection.register(relation, table)
+
+    def take_back(self, relation: str) -> None:
+        """Let go of a table that was lent, if it was."""
+        self._connection.unregister(relation)
 
     def write(
         self, select: str, folder: Path, partition_by: Sequence[str], schema: pa.Schema | None = None

@@ -11,34 +11,45 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from tenure.define.contract import CheckResult
 from tenure.define.snapshot import SnapshotPlan
+from tenure.pipeline.in_arrays import (
+    Writing,
+    hold_keys,
+    hold_range,
+    threads_of,
+    write_range,
+    write_tiles_in_time,
+    writers,
+)
 from tenure.pipeline.plan import BackfillPlan, Partition, plan_backfill
 from tenure.pipeline.proof import prove_candidate
 from tenure.pipeline.work import Outcome, Work, fingerprint
-from tenure.sql import date_literal, literal
+from tenure.sql import date_literal
 from tenure.store.lake import MadeOf
 from tenure.tables.features import FeatureSteps, tiled
+from tenure.tables.tiles import Tiles
 
-#: Bytes of memory that a cell of the result takes while a range is computed: bands, joins and the writer's buffers.
-_BYTES_PER_CELL = 40
+#: Bytes of memory that a cell of the result takes while a range is computed: windows, joins and the writer's buffers.
+_BYTES_PER_CELL = 24
 
-#: Bytes that a partial of a tile takes while rows are summed up, and a value in the list of one.
-_BYTES_PER_PARTIAL = 24
-_BYTES_PER_VALUE = 16
-
-#: The share of a customer's intervals with a row in them; a third in the demo bank. Engines spill what is more.
+#: The share of a customer's intervals with a row in them; a third in the demo bank.
 _FILLED = 0.4
 
+#: Rows that are summed up to tiles at a time, unless one period has more: a few hundred megabytes of tiles.
+_MOST_ROWS = 2_400_000
+
 #: The share of the engine's memory that a range may take.
-_SHARE_OF_MEMORY = 0.4
+_SHARE_OF_MEMORY = 0.5
 
 
 def build_features(
@@ -99,15 +110,11 @@ def _build_tiles(work: Work, steps: FeatureSteps, name: str, partitions: Sequenc
     work.scan([name, work.project.entity.source])
     for select in steps.calendar:
         work.engine.hold(select.table, select.text)
-    periods = () if len(due) == len(steps.grid.periods) else due
-    schema = work.engine.schema(steps.tiles(name).text)
-    files: list[Path] = []
-    for rows in _row_ranges(work, name, _tile_bytes(work, steps, partitions, schema)):
-        if rows not in finished:
-            text = steps.tiles(name, periods, rows).text
-            finished[rows] = work.engine.write(text, work.lake.path(table), ("period_end",), schema)
-            work.lake.finish_step(table, whole, rows, finished[rows])
-        files += finished[rows]
+    hold_keys(work, steps.tiles(name))
+    schema = work.engine.schema(steps.tiles(name).select())
+    with writers(work) as pool:
+        _run_steps(work, table, whole, finished, _tile_steps(work, steps.tiles(name), partitions, schema, pool))
+    files = [file for those in finished.values() for file in those]
     work.lake.commit(
         table,
         files,
@@ -117,6 +124,44 @@ def _build_tiles(work: Work, steps: FeatureSteps, name: str, partitions: Sequenc
         replaced=[str(day) for day in due] if stay else None,
         partitions=stay | made_of,
     )
+
+
+def _tile_steps(
+    work: Work, tiles: Tiles, partitions: Sequence[Partition], schema: pa.Schema, pool: ThreadPoolExecutor
+) -> dict[str, Callable[[], Writing]]:
+    """The steps in which a source's tiles are built, by name."""
+    due = [p for p in partitions if p.is_due]
+
+    def late() -> Writing:
+        text, folder = tiles.late([p.value for p in due]), work.lake.path(f"tiles/{tiles.source.name}")
+        files = work.engine.write(text, folder, ("period_end",), schema)
+        return lambda: files
+
+    in_time = {
+        f"{periods[0]} to {periods[-1]}": partial(write_tiles_in_time, work, tiles, periods, schema, pool)
+        for periods in _period_ranges(work, due)
+    }
+    return {"late": late, **in_time}
+
+
+def _run_steps(
+    work: Work, table: str, whole: str, finished: dict[str, list[Path]], steps: Mapping[str, Callable[[], Writing]]
+) -> None:
+    """Run the steps that are not finished yet, and note each; its files are written while the next one computes."""
+    under_way: list[tuple[str, Writing]] = []
+
+    def finish() -> None:
+        for step, written in under_way:
+            finished[step] = written()
+            work.lake.finish_step(table, whole, step, finished[step])
+        under_way.clear()
+
+    for step, begin in steps.items():
+        if step not in finished:
+            writing = begin()
+            finish()
+            under_way.append((step, writing))
+    finish()
 
 
 def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: str, written: _Written) -> None:
@@ -132,14 +177,12 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
         version = work.lake.require(f"tiles/{name}", run="features")
         read = version.files_of([str(p.value) for p in partitions])
         engine.scan(tiled(name), read, version.schema, version.partition_by)
-    final, by = steps.final(), work.partition_by("features")
-    for customers in _customer_ranges(work, len(work.project.columns)):
+    for customers in _customer_ranges(work, steps):
         if customers not in finished or not written.schema:
-            for select in steps.ranged(customers):
-                engine.hold(select.table, select.text)
-            written.schema = written.schema or engine.schema(final.text)
+            final = hold_range(work, steps, customers)
+            written.schema = written.schema or engine.schema(final)
         if customers not in finished:
-            finished[customers] = engine.write(final.text, work.lake.path("features"), by, written.schema)
+            finished[customers] = write_range(work, final, written.schema)
             work.lake.finish_step("features", whole, customers, finished[customers])
         written.files += finished[customers]
 
@@ -164,48 +207,31 @@ def hold_snapshots(work: Work, dates: Sequence[date]) -> None:
     work.engine.hold("snapshots", f"SELECT {columns} FROM snapshots_stored WHERE snapshot_date IN ({listed})")
 
 
-def _customer_ranges(work: Work, columns: int) -> list[str]:
+def _customer_ranges(work: Work, steps: FeatureSteps) -> list[str]:
     """Ranges of customer numbers whose rows fit the engine's memory together; '' is all."""
-    keys = ", ".join(work.project.entity.keys)
+    keys = ", ".join(steps.keys)
     counted = f"SELECT COUNT(*) AS n, (SELECT COUNT(*) FROM (SELECT DISTINCT {keys} FROM snapshots) AS c) AS customers"
     found = work.engine.run(f"{counted} FROM snapshots").to_pylist()[0]
-    parts = _parts(work, found["n"] * columns * _BYTES_PER_CELL)
+    partials = max((len(steps.tiles(name).partials) for name in steps.tiled), default=0)
+    numbers = len(steps.grid.intervals) * (_FILLED * partials + threads_of(work))
+    bytes_needed = found["n"] * len(work.project.columns) * _BYTES_PER_CELL + found["customers"] * numbers * 8
+    parts = _parts(work, bytes_needed)
     size = max(1, math.ceil(found["customers"] / parts))
     firsts = range(0, found["customers"], size)
     return [f"BETWEEN {first} AND {first + size - 1}" for first in firsts] if len(firsts) > 1 else [""]
 
 
-def _tile_bytes(work: Work, steps: FeatureSteps, partitions: Sequence[Partition], schema: pa.Schema) -> float:
-    """What summing up the rows that are due takes: no more tiles than rows, nor than customers in intervals."""
-    due = [p for p in partitions if p.is_due]
-    rows = sum(p.rows for p in due)
-    intervals = len(steps.grid.intervals) * len(due) // len(steps.grid.periods) + 1
-    tiles = min(rows, _FILLED * work.require(work.project.entity.source).rows * intervals)
-    lists = sum(1 for field in schema if pa.types.is_list(field.type))
-    return tiles * len(schema) * _BYTES_PER_PARTIAL + rows * lists * _BYTES_PER_VALUE
-
-
-def _row_ranges(work: Work, name: str, bytes_needed: float) -> list[str]:
-    """Ranges of the first key's values whose tiles fit the engine's memory together; '' is all."""
-    parts = _parts(work, bytes_needed)
-    key = work.project.entity.keys[0]
-    kind = work.project.sources[name].column(key).type
-    if parts == 1 or kind not in ("integer", "string"):
-        return [""]
-    ordered = (
-        f"SELECT {key}, ROW_NUMBER() OVER (ORDER BY {key}) AS place, COUNT(*) OVER () AS customers\nFROM (\n"
-        f"    SELECT DISTINCT {key} FROM {work.project.entity.source}\n) AS those"
-    )
-    bounds = work.engine.run(
-        f"SELECT {key} AS bound\nFROM (\n{ordered}\n) AS placed\n"
-        f"WHERE place > 1 AND FLOOR((place - 1) * {parts} / customers) <> FLOOR((place - 2) * {parts} / customers)\n"
-        "ORDER BY bound"
-    )
-    texts = [literal(b, work.dialect) if kind == "string" else str(b) for b in bounds["bound"].to_pylist()]
-    # The first and the last are open, so that rows of no customer are somewhere too.
-    starts = ["", *(f"r.{key} >= {text}" for text in texts)]
-    ends = [*(f"r.{key} < {text}" for text in texts), ""]
-    return [" AND ".join(part for part in pair if part) for pair in zip(starts, ends, strict=True)]
+def _period_ranges(work: Work, due: Sequence[Partition]) -> list[list[date]]:
+    """Periods that are due, in groups of so many rows that what is summed up stays small; all on a cluster."""
+    groups: list[list[date]] = [[]]
+    rows = 0
+    for partition in due:
+        if groups[-1] and rows + partition.rows > _MOST_ROWS and work.dialect != "spark":
+            groups.append([])
+            rows = 0
+        groups[-1].append(partition.value)
+        rows += partition.rows
+    return groups
 
 
 def _parts(work: Work, bytes_needed: float) -> int:

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import tenure.arrays
 from tenure.define.feature import ALL_HISTORY
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
@@ -29,7 +31,7 @@ _SAMPLE = (date(2024, 1, 31), date(2024, 2, 29))
 
 _WORDS = {
     "definition": "definitions changed",
-    "code": "the SQL of Tenure changed",
+    "code": "the code of Tenure changed",
     "sums": "what is summed up changed",
     "grid": "the plan's windows changed",
 }
@@ -163,7 +165,7 @@ def _tiles(
     stored, grid = work.lake.find(f"tiles/{name}"), steps.grid
     common = {
         "definition": fingerprint([work.project.sources[name], work.project.entity]),
-        "sums": fingerprint([work.dialect, sample.tiles(name).text]),
+        "sums": fingerprint([work.dialect, _arrays(work), sample.tiles(name).select()]),
         "grid": fingerprint([plan.rule, *map(str, grid.windows), grid.floor]),
     }
     spans = list(pairwise([None, *grid.periods]))
@@ -207,7 +209,15 @@ def _definition(project: Project) -> str:
 
 def _code(sample: FeatureSteps, work: Work) -> str:
     texts = [s.text for s in (*sample.held, *sample.ranged(), sample.final())]
-    return fingerprint([work.dialect, *texts])
+    return fingerprint([work.dialect, _arrays(work), *texts])
+
+
+def _arrays(work: Work) -> str:
+    """The code that sums up in place of the SQL, where any does."""
+    if work.dialect != "duckdb":
+        return ""
+    folder = Path(tenure.arrays.__file__).parent
+    return fingerprint(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py")))
 
 
 def _running(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -31,6 +31,9 @@ from tenure.errors import LakeBusy, MissingTable, StoreError
 _FINGERPRINT = "tenure.fingerprint"
 _PARTITIONS = "tenure.partitions"
 
+#: Rows of a row group in a partition's file: whoever reads a range of customers, by whom they lie, skips most others.
+_GROUP = 16_384
+
 #: What a partition was made of: each ingredient's name with its digest.
 MadeOf: TypeAlias = Mapping[str, str]
 
@@ -208,6 +211,18 @@ class Lake:
         file = self.path(table) / f"part-{uuid4().hex[:12]}.parquet"
         pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
         return self.commit(table, [file], rows.schema, fingerprint=fingerprint, mode=mode)
+
+    def write_part(self, table: str, column: str, value: str, rows: pa.Table, *, repeating: Sequence[str] = ()) -> Path:
+        """Write Arrow rows as a file of the partition where `column` is `value`, for a later commit.
+
+        The `repeating` columns have few different values: only theirs go into dictionaries.
+        """
+        folder = self.path(table) / f"{column}={value}"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"part-{uuid4().hex[:12]}.parquet"
+        rows = rows.cast(_utc(rows.schema))
+        pq.write_table(rows, file, row_group_size=_GROUP, use_dictionary=list(repeating), store_decimal_as_integer=True)
+        return file
 
     def finished_steps(self, table: str, made_of: str) -> dict[str, list[Path]]:
         """Return the files of the steps that an unfinished run, made of just this, had ended; all of them are there."""

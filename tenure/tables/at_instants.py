@@ -17,7 +17,7 @@ from tenure.define.feature import ALL_HISTORY, Aggregate
 from tenure.define.project import Project
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, Select, column_list, op, with_ctes
-from tenure.tables.features import compared
+from tenure.tables.columns import compared
 from tenure.tables.partials import Partial, Readings
 from tenure.tables.visible import days_before, qualified, same, visible_at, within
 

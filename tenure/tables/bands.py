@@ -8,17 +8,25 @@ One integer tells customer, snapshot and band: `(customer_no × snapshots + snap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from tenure.define.feature import ALL_HISTORY, Aggregate
 from tenure.define.window import Window
 from tenure.sql import Dialect, Select, column_list, op, with_ctes
 from tenure.tables.grid import Grid
-from tenure.tables.partials import Partial, Values
+from tenure.tables.partials import Partial, Readings, Values
 
 _VISIBLE = (
     "(t.seen_from IS NULL OR c.snapshot_date >= t.seen_from) AND (t.seen_to IS NULL OR c.snapshot_date <= t.seen_to)"
 )
+
+
+#: Aggregates that are read of bands in another way than by adding up windows.
+OF_OTHER_BANDS = ("streak", "distinct_count")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,11 @@ class Family:
         return f"t.{name}" if reach >= len(self.windows) - 1 else f"CASE WHEN c.band <= {reach} THEN t.{name} END"
 
     @property
+    def is_merged(self) -> bool:
+        """Whether anything is read of its tiles by SQL."""
+        return bool(self.partials or self.streaks or self.sets)
+
+    @property
     def relation(self) -> str:
         """The relation that holds its bands."""
         return f"{self.source}_bands_{self.windows[0].unit}"
@@ -54,6 +67,26 @@ class Family:
     def aliases(self, window: Window) -> list[str]:
         """Return the names of a window's bands, newest first."""
         return [self.alias(band) for band in range(self.windows.index(window) + 1)]
+
+
+def families(source: str, aggregates: Sequence[Aggregate], readings: Readings, *, arrays: bool) -> Iterator[Family]:
+    """Yield the windows of each unit over a source; those that `arrays` make have no partials here."""
+    asked = [(f, how) for f in aggregates for how in f.hows if how not in ALL_HISTORY]
+    for unit in ("d", "m"):
+        wanted = [(f, how) for f, how in asked if any(w.unit == unit for w in f.windows)]
+        windows = tuple(sorted({w for f, _ in wanted for w in f.windows if w.unit == unit}))
+        if not windows:
+            continue
+        needed = [(f, p) for f, how in wanted if how not in OF_OTHER_BANDS for p in readings.needed(f, how)]
+        plain = [p for _, p in needed if not (arrays and p.fits_arrays)]
+        streaks = [p for f, how in wanted if how == "streak" for p in readings.needed(f, how)]
+        sets = [readings.values(f) for f, how in wanted if how == "distinct_count"]
+        reaches = [
+            (p, windows.index(max(w for w in f.windows if w.unit == unit)))
+            for f, p in needed
+            if p.kind in ("list", "first", "last")
+        ]
+        yield Family(source, windows, _once(plain), _once(streaks), _once(sets), tuple(reaches))
 
 
 def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
@@ -145,3 +178,7 @@ def _settled(family: Family, masks: Sequence[str]) -> tuple[str, str, str]:
         f"  AND {_VISIBLE}\nWHERE t.mixed\nGROUP BY t.customer_no, t.interval_start, c.snapshot_no"
     )
     return "settled", "days of intervals with late or corrected rows, as each snapshot sees them", body
+
+
+def _once(those: Sequence[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(those))

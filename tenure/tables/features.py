@@ -15,19 +15,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TypeVar
 
-from tenure.define.feature import ALL_HISTORY, Aggregate, Attribute, FeatureView, Ratio
+from tenure.define.feature import ALL_HISTORY, Aggregate, FeatureView
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
-from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, Select, column_list, indented, op, with_ctes
-from tenure.tables.bands import Family, bands, cover, distinct, distinct_name, months_of
+from tenure.tables.array_windows import WINDOWS, Asked, window_column, windows_asked
+from tenure.tables.bands import Family, bands, cover, distinct, distinct_name, families, months_of
+from tenure.tables.columns import compared, history_share, reading
 from tenure.tables.grid import Grid
 from tenure.tables.partials import Partial, Readings
 from tenure.tables.support import require_supported
-from tenure.tables.tiles import numbered_tiles, tiles
+from tenure.tables.tiles import Tiles, numbered_tiles
 from tenure.tables.visible import days_before, qualified, same, visible_at
 
 T = TypeVar("T")
@@ -49,16 +51,23 @@ class FeatureSteps:
     """How the features of snapshots are made: relations to hold once, then customers range by range.
 
     Give `dates` alone, or with the `plan` that they belong to: tiles of a plan can be kept, since later runs of it cut
-    time in the same places.
+    time in the same places. With `arrays`, windows of whole numbers come from outside, beside the spine.
 
         calendar ─► tiles ─► ranged (numbers ─► tiles of the range ─► bands) ─► final
+                                    with arrays: spine_rows, windows_asked ─┘
     """
 
     def __init__(
-        self, project: Project, dialect: Dialect, dates: Sequence[date], plan: SnapshotPlan | None = None
+        self,
+        project: Project,
+        dialect: Dialect,
+        dates: Sequence[date],
+        plan: SnapshotPlan | None = None,
+        *,
+        arrays: bool = False,
     ) -> None:
         require_supported(project, dialect)
-        self.project, self.dialect = project, dialect
+        self.project, self.dialect, self.plan, self.arrays = project, dialect, plan, arrays
         self.keys = project.entity.keys
         self._aggregates = {
             name: those
@@ -68,7 +77,16 @@ class FeatureSteps:
         self._readings = {n: Readings(project.sources[n], those, dialect) for n, those in self._aggregates.items()}
         windows = tuple(sorted({*project.windows, *self._streak_months()}))
         self.grid = Grid.of_plan(plan, dates, windows) if plan else Grid.of(dates, windows)
-        self._families = [family for name in self._aggregates for family in self._families_of(name)]
+        self._families = [
+            family
+            for name, those in self._aggregates.items()
+            for family in families(name, those, self._readings[name], arrays=arrays)
+        ]
+
+    @cached_property
+    def with_arrays(self) -> FeatureSteps:
+        """The same steps with windows of whole numbers from outside."""
+        return FeatureSteps(self.project, self.dialect, self.grid.dates, self.plan, arrays=True)
 
     @property
     def tiled(self) -> list[str]:
@@ -83,18 +101,26 @@ class FeatureSteps:
     @property
     def held(self) -> list[Select]:
         """The relations that every range reads, tiles made anew."""
-        return [*self.calendar, *(self.tiles(name) for name in self.tiled)]
+        return [*self.calendar, *(self._tiled(name) for name in self.tiled)]
 
     @property
     def calendar(self) -> list[Select]:
         """Dates, intervals, days and covers: the small relations that say which interval lies in which window."""
-        return [*self.grid.relations(self.dialect), *(cover(f) for f in self._families)]
+        return [*self.grid.relations(self.dialect), *(cover(f) for f in self._families if f.is_merged)]
 
-    def tiles(self, name: str, periods: Sequence[date] = (), rows: str = "") -> Select:
-        """Return a source's tiles, of some `periods` only where given; `rows` keeps some of the source's rows `r`."""
-        source, readings, partials = self.project.sources[name], self._readings[name], self._partials(name)
-        body = tiles(source, self.keys, readings, partials, self.grid, self.dialect, periods=periods, rows=rows)
-        return Select(tiled(name), f"-- {name} summed up by customer and interval\n{body}", (name,))
+    def tiles(self, name: str) -> Tiles:
+        """Return a source's tiles."""
+        partials = tuple(self._partials(name))
+        return Tiles(self.project.sources[name], tuple(self.keys), self._readings[name], partials, self.grid)
+
+    def windows_asked(self, name: str) -> Asked:
+        """Return what arrays make windows of, of a source."""
+        return windows_asked(self._aggregates[name], self._readings[name])
+
+    def spine_rows(self) -> str:
+        """Return the range's snapshot rows as arrays put windows beside them, by snapshot and customer."""
+        numbers = ["d.snapshot_no", "n.customer_no"]
+        return f"{self._numbered_spine(numbers)}\nORDER BY d.snapshot_no, n.customer_no"
 
     def reads_all_history(self, name: str) -> bool:
         """Return whether any of a source's tiles count at all later snapshots, not only while in their windows."""
@@ -107,7 +133,7 @@ class FeatureSteps:
         """
         return [
             self._numbers(customers),
-            *(self._numbered(name) for name in self._aggregates if self._families_read(name)),
+            *(self._numbered(name) for name in self._aggregates if any(f.is_merged for f in self._families_read(name))),
             *(
                 Select(f.relation, bands(f, self.grid, self.dialect), (f"{f.source}_tiles", f.cover))
                 for f in self._families
@@ -120,7 +146,7 @@ class FeatureSteps:
         parts = [part for name in self.project.sources for part in self._parts(name)]
         row = (*self.keys, "snapshot_date")
         measured = {name: expression for part in parts for name, expression in part.columns.items()}
-        measured |= {ColumnName("history", "share", w): _history_share(w, self.dialect) for w in self.project.windows}
+        measured |= {ColumnName("history", "share", w): history_share(w, self.dialect) for w in self.project.windows}
         joins = [f"LEFT JOIN {text} AS {name}\n  ON {name}.ck = s.ck" for p in parts for name, text in p.relations]
         columns = column_list([qualified(row, "s"), *(f"{e} AS {n}" for n, e in measured.items())])
         ctes = [
@@ -139,6 +165,10 @@ class FeatureSteps:
         ]
         text = with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured")
         return Select("features", text, ("snapshots", *self.reads))
+
+    def _tiled(self, name: str) -> Select:
+        text = f"-- {name} summed up by customer and interval\n{self.tiles(name).select()}"
+        return Select(tiled(name), text, (name,))
 
     def _streak_months(self) -> Iterator[Window]:
         """A streak tells its months apart, so each of them is an edge of the grid."""
@@ -191,29 +221,16 @@ class FeatureSteps:
             )
         )
 
-    def _families_of(self, name: str) -> Iterator[Family]:
-        readings = self._readings[name]
-        asked = [(f, how) for f in self._aggregates[name] for how in f.hows if how not in ALL_HISTORY]
-        for unit in ("d", "m"):
-            wanted = [(f, how) for f, how in asked if any(w.unit == unit for w in f.windows)]
-            windows = tuple(sorted({w for f, _ in wanted for w in f.windows if w.unit == unit}))
-            if not windows:
-                continue
-            plain = [p for f, how in wanted if how not in ("streak", "distinct_count") for p in readings.needed(f, how)]
-            streaks = [p for f, how in wanted if how == "streak" for p in readings.needed(f, how)]
-            sets = [readings.values(f) for f, how in wanted if how == "distinct_count"]
-            reaches = [
-                (p, windows.index(max(w for w in f.windows if w.unit == unit)))
-                for f, how in wanted
-                if how not in ("streak", "distinct_count")
-                for p in readings.needed(f, how)
-                if p.kind in ("list", "first", "last")
-            ]
-            yield Family(name, windows, _once(plain), _once(streaks), _once(sets), tuple(reaches))
-
     def _spine(self) -> str:
+        if not self.arrays:
+            return self._numbered_spine()
+        columns = [*self.keys, "snapshot_date", "tenure_days", "ck", *(f"start_{w}" for w in self.project.windows)]
+        columns += [window_column(name, p, w) for name in self._aggregates for p, w in self.windows_asked(name)]
+        return f"SELECT\n{column_list(columns)}\nFROM {WINDOWS}"
+
+    def _numbered_spine(self, more: Sequence[str] = ()) -> str:
         columns = [qualified((*self.keys, "snapshot_date", "tenure_days"), "s"), f"{self._ck} AS ck"]
-        columns += [f"d.start_{w}" for w in self.project.windows]
+        columns += [*(f"d.start_{w}" for w in self.project.windows), *more]
         return (
             f"SELECT\n{column_list(columns)}\nFROM snapshots AS s\nJOIN dates AS d\n"
             f"  ON d.snapshot_date = s.snapshot_date\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 's')}"
@@ -280,7 +297,13 @@ class FeatureSteps:
             (count,) = readings.needed(feature, how)
             mask = months_of(count).combined(aliases, dialect)
             return op("bits", dialect, f"({mask} & ~({mask} + 1))")
-        return readings.aggregated(feature, how, lambda partial: partial.combined(aliases, dialect))
+        return readings.aggregated(
+            feature, how, lambda p: self._window(family.source, p, window) or p.combined(aliases, dialect)
+        )
+
+    def _window(self, source: str, partial: Partial, window: Window | None) -> str:
+        """The column in which arrays give a window's partial, '' where they do not."""
+        return f"s.{window_column(source, partial, window)}" if self.arrays and partial.fits_arrays else ""
 
     def _open(self, name: str) -> Iterator[_Part]:
         """Rows that had begun and not ended before t."""
@@ -319,6 +342,18 @@ class FeatureSteps:
         if not wanted:
             return
         relation = f"{name}_history"
+        newest = {
+            ColumnName(f.name, how): self._window(name, p, None) or f"{relation}.{p.name}"
+            for f, how in wanted
+            for p in readings.needed(f, how)
+        }
+        columns = {
+            column: op("days_between", self.dialect, f"CAST({value} AS DATE)", "s.snapshot_date")
+            for column, value in newest.items()
+        }
+        if self.arrays:
+            yield _Part((), (), columns)
+            return
         partials = list(dict.fromkeys(p for f, how in wanted for p in readings.needed(f, how)))
         merged = [f"{p.of_tiles(self.dialect)} AS {p.name}" for p in partials]
         once = (
@@ -334,15 +369,6 @@ class FeatureSteps:
             "  AND (t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)\n"
             f"  AND (t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)\nGROUP BY {ck}"
         )
-        columns = {
-            ColumnName(feature.name, how): op(
-                "days_between",
-                self.dialect,
-                f"CAST({relation}.{readings.needed(feature, how)[0].name} AS DATE)",
-                "s.snapshot_date",
-            )
-            for feature, how in wanted
-        }
         ctes = (
             (f"{relation}_once", f"the newest and first of {name} between two snapshots", once),
             (relation, f"the newest and first of {name} of all history known before t", body),
@@ -357,40 +383,3 @@ def tiled(source: str) -> str:
 
 def _once(those: Sequence[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(those))
-
-
-def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect, t: str = "s.snapshot_date") -> str:
-    """Return an attribute's expression over the customer's row in `relation`, as of the day `t`."""
-    value, day = f"{relation}.{attribute.of}", f"CAST({relation}.{attribute.of} AS DATE)"
-    if attribute.how == "is_known":
-        return f"({value} IS NOT NULL)"
-    if attribute.how == "days_since":
-        return op("days_between", dialect, day, t)
-    if attribute.how == "years_since":
-        before_birthday = f"MONTH({t}) * 100 + DAY({t}) < MONTH({day}) * 100 + DAY({day})"
-        return f"CAST(YEAR({t}) - YEAR({day}) - CASE WHEN {before_birthday} THEN 1 ELSE 0 END AS BIGINT)"
-    return f"CAST({value} AS DOUBLE)" if source.column(attribute.of).type == "decimal" else value
-
-
-def _history_share(window: Window, dialect: Dialect) -> str:
-    """Tells 'too young for the window' from 'no activity in it'."""
-    span = op("days_between", dialect, f"s.start_{window}", "s.snapshot_date")
-    return f"CAST(LEAST({span}, s.tenure_days) AS DOUBLE) / {span}"
-
-
-def compared(project: Project) -> dict[ColumnName, str]:
-    """Return the expressions of ratios and trends over the measured columns."""
-    expressions: dict[ColumnName, str] = {}
-    for view in project.views.values():
-        for feature, name, (top, bottom) in view.comparisons:
-            expressions[name] = (
-                f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)"
-                if isinstance(feature, Ratio)
-                else f"{_per_day(top)} / NULLIF({_per_day(bottom)}, 0)"
-            )
-    return expressions
-
-
-def _per_day(name: ColumnName) -> str:
-    per = f" / {name.window.length}" if name.window and name.aggregate in ("count", "sum") else ""
-    return f"(CAST({name} AS DOUBLE){per})"

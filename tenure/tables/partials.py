@@ -36,7 +36,7 @@ _IDEMPOTENT = ("min", "max", "first", "last", "newest", "oldest")
 
 
 #: Kinds that are whole numbers: of any rows, or of rows whose values are.
-_WHOLE = ("count", "newest", "oldest", "days")
+_WHOLE = ("count", "newest", "oldest", "days", "first", "last")
 _WHOLE_OF_VALUES = ("sum", "squares", "min", "max")
 
 
@@ -64,10 +64,23 @@ class Partial:
         return f"{self.values.label}__{self.kind}"
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is a whole number, such as cents or days as bits: exact in whichever order it is summed up."""
+    def fits_arrays(self) -> bool:
+        """Whether whole numbers are all it takes, such as cents, days as bits or the order of rows.
+
+        They are exact in whichever order they are summed up.
+        """
         exact = self.values.type in ("integer", "decimal")
         return self.kind in _WHOLE or (self.kind in _WHOLE_OF_VALUES and exact)
+
+    @property
+    def is_one_rows(self) -> bool:
+        """Whether it is the value of one row, the first or the last."""
+        return self.kind in ("first", "last")
+
+    @property
+    def is_added(self) -> bool:
+        """Whether that of two spans is the sum of both."""
+        return self.kind in ("count", "sum", "squares")
 
     def stored_type(self, dialect: Dialect) -> str:
         """Return the engine's type that sums are kept in."""
@@ -171,6 +184,16 @@ class Readings:
         if how == "std" and values.type == "float":
             return [Partial(values, "list")]
         return [Partial(values, kind) for kind in _NEEDS[how]]
+
+    def counts(self, values: Values) -> str:
+        """Return the SQL of whether a row counts, '' where every row does."""
+        tests = []
+        if values.where:
+            names = readable_columns(self.source)
+            tests.append(f"({condition(values.where, names, self.dialect, relation='r', asked_by=values.asked_by)})")
+        if values.of:
+            tests.append(f"r.{values.of} IS NOT NULL")
+        return " AND ".join(tests)
 
     def row_value(self, partial: Partial, day_bit: str = "1") -> str:
         """Return the SQL of a row's value for a partial, null where the row does not count; `day_bit` is its day's."""

@@ -19,7 +19,8 @@ from tenure.define.project import Project
 from tenure.define.window import ColumnName
 from tenure.sql import Dialect, Select, column_list, op, with_ctes
 from tenure.tables.at_instants import ANSWERS, ASKED, POINTS, AtInstants, window_start
-from tenure.tables.features import FeatureSteps, reading
+from tenure.tables.columns import reading
+from tenure.tables.features import FeatureSteps
 from tenure.tables.visible import days_before, qualified, same
 
 

@@ -14,71 +14,144 @@ Tiles are kept, parted by the period in which their rows began to count, so a ne
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from tenure.define.source import Source
-from tenure.sql import Dialect, column_list, date_literal, midnight_literal, with_ctes
+from tenure.sql import Dialect, column_list, date_literal, indented, midnight_literal, with_ctes
 from tenure.tables.grid import Grid
 from tenure.tables.partials import Partial, Readings
 from tenure.tables.visible import first_counted, qualified, same
 
 
-def tiles(
-    source: Source,
-    keys: Sequence[str],
-    readings: Readings,
-    partials: Sequence[Partial],
-    grid: Grid,
-    dialect: Dialect,
-    *,
-    periods: Sequence[date] = (),
-    rows: str = "",
-) -> str:
-    """Return one row per customer, interval and span of days: keys, interval_start, bounds, partials and period_end.
+@dataclass(frozen=True)
+class Tiles:
+    """A source's tiles: one row per customer, interval and span of days that may see it.
 
-    Given `periods`, only of those, told by their ends. `rows` is a condition on the source's rows as `r`, such as a
-    range of keys, which bounds the memory.
+    The columns are keys, interval_start, seen_from, seen_to, partials and period_end. Asked for some `periods`, told
+    by their ends, a SELECT gives only those.
     """
-    names = ", ".join(partial.name for partial in partials)
-    sums = _sums(readings, partials, dialect)
-    listed = ", ".join(map(date_literal, periods))
-    only, only_late = ([f"{day}.period_end IN ({listed})"] if periods else [] for day in ("i", "k"))
-    begin = grid.period_start(min(periods)) if periods else None
-    if begin:
-        # Said of the rows themselves, so that older ones never come to the joins.
-        only.append(f"r.event_time >= {midnight_literal(begin)}")
-        only_late.append(f"(r.event_time >= {midnight_literal(begin)} OR r.known_time >= {midnight_literal(begin)})")
-    more = f"\n    AND {rows}" if rows else ""
-    on_time = (
-        f"SELECT\n{column_list([qualified(keys, 'r'), 'i.interval_start', *sums])}\n"
-        f"FROM {source.name} AS r\nJOIN grid_days AS i\n  ON i.day_start = {_day('r.event_time', grid)}\n"
-        f"WHERE {' AND '.join([*only, 'r.known_until IS NULL', 'r.known_time < i.seen_at'])}{more}\n"
-        f"GROUP BY {qualified(keys, 'r')}, i.interval_start"
-    )
-    seen_to = "CAST(r.known_until AS DATE)"
-    bounds = ["i.interval_start", "k.seen_by AS seen_from", f"{seen_to} AS seen_to", "k.period_end"]
-    # A row known on the day of its event is never late: said first, it saves joining nearly all of them.
-    maybe_late = "(r.known_until IS NOT NULL OR CAST(r.known_time AS DATE) > CAST(r.event_time AS DATE))"
-    late = (
-        f"SELECT\n{column_list([qualified(keys, 'r'), *bounds, *sums])}\n"
-        f"FROM {source.name} AS r\nJOIN grid_days AS i\n  ON i.day_start = {_day('r.event_time', grid)}\n"
-        f"JOIN grid_days AS k\n  ON k.day_start = {_day(first_counted('r'), grid)}\n"
-        f"WHERE {' AND '.join([*only_late, maybe_late, '(r.known_until IS NOT NULL OR r.known_time >= i.seen_at)'])}\n"
-        f"    AND (r.known_until IS NULL OR {seen_to} >= k.seen_by){more}\n"
-        f"GROUP BY {qualified(keys, 'r')}, i.interval_start, k.seen_by, {seen_to}, k.period_end"
-    )
-    no_date = "CAST(NULL AS DATE)"
-    final = (
-        f"SELECT {qualified(keys, 'o')}, o.interval_start, {no_date} AS seen_from, {no_date} AS seen_to,\n"
-        f"    {names}, i.period_end\nFROM on_time AS o\nJOIN intervals AS i\n"
-        "  ON i.interval_start = o.interval_start\n"
-        f"UNION ALL\nSELECT {', '.join(keys)}, interval_start, seen_from, seen_to, {names}, period_end\nFROM late"
-    )
-    ctes = [
-        ("on_time", f"{source.name} known before the first snapshot after them, never corrected", on_time),
-        ("late", f"{source.name} known later, or corrected", late),
-    ]
-    return with_ctes(ctes, final)
+
+    source: Source
+    keys: tuple[str, ...]
+    readings: Readings
+    partials: tuple[Partial, ...]
+    grid: Grid
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the SELECTs."""
+        return self.readings.dialect
+
+    @property
+    def fit_arrays(self) -> bool:
+        """Whether arrays can sum up all that they hold."""
+        return all(partial.fits_arrays for partial in self.partials)
+
+    def select(self) -> str:
+        """Return all of them."""
+        ctes = [self._on_time(_grouped(self, self.partials, self.rows_in_time())), self._late(())]
+        return with_ctes(ctes, f"{self._of_on_time}\nUNION ALL\n{self._of_late}")
+
+    def in_time(self, periods: Sequence[date], summed: str = "") -> str:
+        """Return those of rows known before the first snapshot after them and never corrected.
+
+        `summed` is a SELECT of what arrays have summed up already of those rows.
+        """
+        rows = self.rows_in_time(periods)
+        body = self._completed(summed, rows) if summed else _grouped(self, self.partials, rows)
+        return with_ctes([self._on_time(body)], self._of_on_time)
+
+    def late(self, periods: Sequence[date]) -> str:
+        """Return those of rows known later, or corrected."""
+        return with_ctes([self._late(periods)], self._of_late)
+
+    def rows_in_time(self, periods: Sequence[date] = (), joins: str = "") -> str:
+        """Return the FROM and WHERE of the rows known in time, as `r`; `i` is the grid's day of their event."""
+        begin = self._begin(periods)
+        only = self._within(periods, "i")
+        # Said of the rows themselves, so that others never come to the joins.
+        only += [f"r.event_time >= {begin}"] if begin else []
+        # One comparison, not two: beside `known_until IS NULL` DuckDB 2.0 skips no row groups by event_time.
+        only.append("r.known_time < CASE WHEN r.known_until IS NULL THEN i.seen_at END")
+        return (
+            f"FROM {self.source.name} AS r\nJOIN grid_days AS i\n  ON i.day_start = {_day('r.event_time', self.grid)}\n"
+            f"{joins}WHERE {' AND '.join(only)}"
+        )
+
+    def _within(self, periods: Sequence[date], day: str) -> list[str]:
+        if not periods:
+            return []
+        listed = ", ".join(map(date_literal, periods))
+        return [f"{day}.period_end IN ({listed})", f"r.event_time < {midnight_literal(max(periods))}"]
+
+    def _begin(self, periods: Sequence[date]) -> str:
+        begin = self.grid.period_start(min(periods)) if periods else None
+        return midnight_literal(begin) if begin else ""
+
+    def _on_time(self, body: str) -> tuple[str, str, str]:
+        return "on_time", f"{self.source.name} known before the first snapshot after them, never corrected", body
+
+    @property
+    def _of_on_time(self) -> str:
+        no_date = "CAST(NULL AS DATE)"
+        return (
+            f"SELECT {qualified(self.keys, 'o')}, o.interval_start, {no_date} AS seen_from, {no_date} AS seen_to,\n"
+            f"    {self._names}, i.period_end\nFROM on_time AS o\nJOIN intervals AS i\n"
+            "  ON i.interval_start = o.interval_start"
+        )
+
+    def _late(self, periods: Sequence[date]) -> tuple[str, str, str]:
+        begin = self._begin(periods)
+        only = self._within(periods, "k")
+        only += [f"(r.event_time >= {begin} OR r.known_time >= {begin})"] if begin else []
+        # A row known on the day of its event is never late: said first, it saves joining nearly all of them.
+        only += ["(r.known_until IS NOT NULL OR CAST(r.known_time AS DATE) > CAST(r.event_time AS DATE))"]
+        only += ["(r.known_until IS NOT NULL OR r.known_time >= i.seen_at)"]
+        seen_to = "CAST(r.known_until AS DATE)"
+        bounds = ["i.interval_start", "k.seen_by AS seen_from", f"{seen_to} AS seen_to", "k.period_end"]
+        columns = column_list([qualified(self.keys, "r"), *bounds, *_sums(self, self.partials)])
+        body = (
+            f"SELECT\n{columns}\n"
+            f"FROM {self.source.name} AS r\n"
+            f"JOIN grid_days AS i\n  ON i.day_start = {_day('r.event_time', self.grid)}\n"
+            f"JOIN grid_days AS k\n  ON k.day_start = {_day(first_counted('r'), self.grid)}\n"
+            f"WHERE {' AND '.join(only)}\n    AND (r.known_until IS NULL OR {seen_to} >= k.seen_by)\n"
+            f"GROUP BY {qualified(self.keys, 'r')}, i.interval_start, k.seen_by, {seen_to}, k.period_end"
+        )
+        return "late", f"{self.source.name} known later, or corrected", body
+
+    @property
+    def _of_late(self) -> str:
+        listed = ", ".join(self.keys)
+        return f"SELECT {listed}, interval_start, seen_from, seen_to, {self._names}, period_end\nFROM late"
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(partial.name for partial in self.partials)
+
+    def _completed(self, summed: str, in_time: str) -> str:
+        """What arrays have summed up, and beside it what they can't."""
+        others = [p for p in self.partials if not p.fits_arrays]
+        if not others:
+            return summed
+        columns = [f"{'w' if p.fits_arrays else 'o'}.{p.name}" for p in self.partials]
+        return (
+            f"SELECT\n{column_list([qualified(self.keys, 'w'), 'w.interval_start', *columns])}\n"
+            f"FROM (\n{indented([summed])}\n) AS w\nJOIN (\n{indented([_grouped(self, others, in_time)])}\n) AS o\n"
+            f"  ON {same((*self.keys, 'interval_start'), 'o', 'w')}"
+        )
+
+
+def _grouped(tiles: Tiles, partials: Sequence[Partial], in_time: str) -> str:
+    by = f"{qualified(tiles.keys, 'r')}, i.interval_start"
+    columns = column_list([qualified(tiles.keys, "r"), "i.interval_start", *_sums(tiles, partials)])
+    return f"SELECT\n{columns}\n{in_time}\nGROUP BY {by}"
+
+
+def _sums(tiles: Tiles, partials: Sequence[Partial]) -> list[str]:
+    readings = tiles.readings
+    return [f"{p.of_rows(readings.row_value(p, 'i.day_bit'), tiles.dialect)} AS {p.name}" for p in partials]
 
 
 def numbered_tiles(
@@ -102,10 +175,6 @@ def numbered_tiles(
         f"SELECT\n{column_list(columns)}\nFROM {relation} AS t\nJOIN {numbers} AS n\n  ON {same(keys, 'n', 't')}\n"
         f"{late}WHERE t.period_end > {date_literal(grid.first_start)}\nORDER BY n.customer_no, t.interval_start"
     )
-
-
-def _sums(readings: Readings, partials: Sequence[Partial], dialect: Dialect) -> list[str]:
-    return [f"{p.of_rows(readings.row_value(p, 'i.day_bit'), dialect)} AS {p.name}" for p in partials]
 
 
 def _day(instant: str, grid: Grid) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from tenure.define.source import Csv, Parquet
 from tenure.engines import open_engine
-from tenure.engines.base import EngineSettings
+from tenure.engines.base import ArrayEngine, EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import EngineError, InvalidConfig, UnreadableFile
 from tenure.store.lake import Lake
@@ -218,6 +218,39 @@ def test_statement_that_cannot_run_is_an_engine_error_with_a_reason(engine, sele
         with pytest.raises(EngineError, match=r"can't run the statement: \S") as caught:
             action(select)
         assert caught.value.hint == "See it with 'tenure sql'."
+
+
+def test_rows_stream_in_order_and_tables_are_lent_without_copies(tmp_path):
+    engine = DuckDBEngine(EngineSettings())
+    lent = pa.table({"n": range(300_000), "amount": pa.array([Decimal("1.25")] * 300_000, pa.decimal64(18, 2))})
+    engine.lend("numbers", lent)
+    for joins_as_written in (False, True):
+        with engine.stream("SELECT n, amount FROM numbers", joins_as_written=joins_as_written) as batches:
+            rows = pa.Table.from_batches(list(batches))
+        assert rows.schema.field("amount").type == pa.decimal64(18, 2)
+        assert rows["n"].equals(lent["n"])
+        settings = ("arrow_output_version", "disabled_optimizers")
+        told = engine.run(f"SELECT {', '.join(f'current_setting({name!r}) AS {name}' for name in settings)}")
+        assert told.to_pylist() == [{"arrow_output_version": "1.0", "disabled_optimizers": ""}], "as before"
+    assert isinstance(engine, ArrayEngine)
+    for _ in range(2):  # taking back what is not lent is nothing
+        engine.take_back("numbers")
+    with pytest.raises(EngineError, match="numbers"):
+        engine.run("SELECT n FROM numbers")
+
+
+def test_a_stream_that_can_not_run_is_an_engine_error_and_leaves_the_settings():
+    engine = DuckDBEngine(EngineSettings())
+    with pytest.raises(EngineError, match="nowhere"), engine.stream("SELECT * FROM nowhere", joins_as_written=True):
+        pass
+    assert engine.run("SELECT current_setting('disabled_optimizers') AS off")["off"].to_pylist() == [""]
+
+
+@pytest.mark.spark
+def test_spark_is_no_engine_for_arrays(spark_session):
+    from tenure.engines.spark import SparkEngine
+
+    assert not isinstance(SparkEngine(EngineSettings(name="spark"), spark_session), ArrayEngine)
 
 
 def test_version_names_the_engine(engine):

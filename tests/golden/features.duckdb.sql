@@ -66,7 +66,7 @@ on_time AS (
     FROM payments AS r
     JOIN grid_days AS i
       ON i.day_start = CASE WHEN CAST(r.event_time AS DATE) < DATE '2023-11-01' THEN DATE '2023-11-01' ELSE CAST(r.event_time AS DATE) END
-    WHERE r.known_until IS NULL AND r.known_time < i.seen_at
+    WHERE r.known_time < CASE WHEN r.known_until IS NULL THEN i.seen_at END
     GROUP BY r.customer_id, i.interval_start
 ),
 -- payments known later, or corrected

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -242,3 +243,34 @@ def test_lock_is_let_go_after_an_error(lake):
         raise RuntimeError
     with lake.locked():
         pass
+
+
+def test_parts_of_a_partition_are_invisible_until_they_are_committed(lake):
+    rows = pa.table(
+        {
+            "customer_id": [1, 2],
+            "paid": pa.array([Decimal("1.25"), None], pa.decimal64(18, 2)),
+            "paid_at": pa.array([datetime(2024, 1, 1), None], pa.timestamp("us")),
+        }
+    )
+    files = [lake.write_part("tiles/paid", "period_end", day, rows) for day in ("2024-01-31", "2024-02-29")]
+    assert lake.find("tiles/paid") is None
+    schema = pa.schema(
+        [
+            ("customer_id", pa.int64()),
+            ("paid", pa.decimal128(18, 2)),
+            ("paid_at", pa.timestamp("us", tz="UTC")),
+            ("period_end", pa.date32()),
+        ]
+    )
+    version = lake.commit("tiles/paid", files, schema, partition_by=("period_end",))
+    assert version.rows == 4
+    told = lake.read("tiles/paid").sort_by([("period_end", "ascending"), ("customer_id", "ascending")])
+    assert told.slice(0, 1).to_pylist() == [
+        {
+            "customer_id": 1,
+            "paid": Decimal("1.25"),
+            "paid_at": datetime(2024, 1, 1, tzinfo=UTC),
+            "period_end": date(2024, 1, 31),
+        }
+    ]

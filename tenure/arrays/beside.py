@@ -1,0 +1,94 @@
+"""Beside: tiles that only some snapshots see, laid beside each that does, by snapshot, band and customer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tenure.arrays.edges import Edges
+from tenure.arrays.numbers import Places, Whole, changes
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Numbers of a few customers for each snapshot and band."""
+
+    customers: Whole
+    numbers: Whole
+    edges: list[int]
+    bands: int
+
+    def at(self, snapshot: int, band: int) -> tuple[Whole, Whole]:
+        """Return the customers that have one there, each once, and their numbers."""
+        number = snapshot * self.bands + band
+        found = slice(self.edges[number], self.edges[number + 1])
+        return self.customers[found], self.numbers[found]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Each tile once for every snapshot that sees it: its row, the snapshot and band as one number, its place."""
+
+    tiles: Places
+    cells: Whole
+    places: Whole
+    customers: int
+    cells_in_all: int
+    bands: int
+
+    @classmethod
+    def of(cls, places: Whole, first: Whole, last: Whole, edges: Edges, customers: int) -> Beside:
+        """Lay tiles at these places (interval × customers + customer) beside the snapshots from `first` to `last`."""
+        bands = len(edges.bands[0])
+        times = np.maximum(last - first, 0)
+        tiles = np.repeat(np.arange(len(places)), times)
+        behind = np.cumsum(times) - times
+        snapshot = first[tiles] + np.arange(len(tiles)) - behind[tiles]
+        lows = np.array([[low for _, low in row] for row in edges.bands]).reshape(-1, bands)
+        interval = places[tiles] // max(customers, 1)
+        band = (interval[:, None] < lows[snapshot]).sum(axis=1)
+        seen = (band < bands) & (interval < np.array(edges.high)[snapshot])
+        tiles, cells = tiles[seen], (snapshot * bands + band)[seen]
+        at = places[tiles]
+        order = np.lexsort((at, at % max(customers, 1), cells))
+        return cls(tiles[order], cells[order], at[order], customers, len(edges.dates) * bands, bands)
+
+    def merged(self, numbers: Whole, how: np.ufunc) -> Merged:
+        """Bring the tiles' numbers together, per snapshot, band and customer."""
+        return self._groups.merged(numbers[self.tiles], how)
+
+    def days(self, masks: Whole) -> Merged:
+        """Count the days in the tiles' masks, those of one interval once."""
+        starts = changes(self.cells, self.places)
+        days = _reduced(masks[self.tiles], starts, np.bitwise_or)
+        return self._grouped(starts).merged(np.bitwise_count(days).astype(np.int64), np.add)
+
+    @cached_property
+    def _groups(self) -> _Groups:
+        return self._grouped(np.arange(len(self.cells)))
+
+    def _grouped(self, chosen: Places) -> _Groups:
+        cells, who = self.cells[chosen], self.places[chosen] % max(self.customers, 1)
+        starts = changes(cells, who)
+        edges = np.searchsorted(cells[starts], np.arange(self.cells_in_all + 1))
+        return _Groups(starts, who[starts], edges.tolist(), self.bands)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Where each customer of a cell begins."""
+
+    starts: Places
+    customers: Whole
+    edges: list[int]
+    bands: int
+
+    def merged(self, numbers: Whole, how: np.ufunc) -> Merged:
+        return Merged(self.customers, _reduced(numbers, self.starts, how), self.edges, self.bands)
+
+
+def _reduced(numbers: Whole, starts: Places, how: np.ufunc) -> Whole:
+    reduced: Whole = how.reduceat(numbers, starts) if len(starts) else numbers
+    return reduced

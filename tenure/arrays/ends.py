@@ -1,0 +1,89 @@
+"""Ends: the value of the first or the last row, told by its instant, and by its key where two rows share that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tenure.arrays.numbers import Flags, Places, Whole, places, plain, structs, valid, whole
+from tenure.tables.partials import Partial
+from tenure.tables.rows_to_sum import RowsToSum
+
+
+def taken(batch: pa.RecordBatch, sums: RowsToSum, value: str, rows: Places) -> pa.RecordBatch:
+    """Return of some rows what tells the first from the last, and their value: at, k0 …, v."""
+    names = ["at", *(f"k{n}" for n in range(len(sums.order) - 1)), "v"]
+    columns = [plain(batch.column(name)).take(places(rows)) for name in (*sums.order, value)]
+    return pa.record_batch(columns, names)
+
+
+def ends_of_tiles(
+    partial: Partial, batches: Sequence[tuple[pa.RecordBatch, Places, int]], tile_of_run: Places, tiles: int
+) -> pa.Array:
+    """Return one struct a tile, {at, k0 …, v}, the first or last of its rows; null where none counts.
+
+    Each batch has its rows, their runs, and how many runs it has in all.
+    """
+    if not batches:
+        return pa.nulls(tiles)
+    rows = pa.Table.from_batches([found for found, _, _ in batches]).combine_chunks()
+    before = np.cumsum([0, *(count for _, _, count in batches)])
+    tile = tile_of_run[np.concatenate([runs + start for (_, runs, _), start in zip(batches, before[:-1], strict=True)])]
+    chosen = np.zeros(tiles, np.int64)
+    chosen[tile] = np.arange(len(tile))
+    several = np.flatnonzero(np.bincount(tile, minlength=tiles)[tile] > 1)
+    if len(several):
+        some = rows.take(places(several))
+        order = np.lexsort((*_ranks(some), tile[several]))
+        order = order if partial.kind == "last" else order[::-1]
+        chosen[tile[several[order]]] = several[order]  # of several, the one written last stays
+    filled = np.zeros(tiles, np.bool_)
+    filled[tile] = True
+    if not len(tile):
+        return structs([pa.nulls(tiles, field.type) for field in rows.schema], rows.column_names, filled)
+    columns = [each.combine_chunks().take(places(chosen)) for each in rows.columns]
+    return structs(columns, rows.column_names, filled)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The first or last rows of tiles as numbers that compare like them; `values_of` gives their values back."""
+
+    numbers: Whole
+    values: pa.Array
+
+    @classmethod
+    def of(cls, tables: Sequence[pa.ChunkedArray], nothing: int) -> Ranked:
+        """Rank the structs of several tables' tiles together; a null is `nothing`."""
+        column = pa.chunked_array([chunk for each in tables for chunk in each.chunks], tables[0].type).combine_chunks()
+        if isinstance(column, pa.ChunkedArray):  # of no chunk
+            column = pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])
+        names = [field.name for field in column.type]
+        rows = pa.table([plain(column.field(name)) for name in names], names)
+        order = np.lexsort(_ranks(rows))
+        numbers = np.empty(len(order), np.int64)
+        numbers[order] = np.arange(len(order))
+        filled = valid(column)
+        kept = numbers if filled is None else np.where(filled, numbers, nothing)
+        return cls(kept, rows["v"].combine_chunks().take(places(order)))
+
+    def values_of(self, numbers: Whole, filled: Flags) -> pa.Array:
+        """Return the structs {v} of these numbers, null where not filled."""
+        if not filled.any():
+            return structs([pa.nulls(len(numbers), self.values.type)], ["v"], filled)
+        return structs([self.values.take(places(np.where(filled, numbers, 0)))], ["v"], filled)
+
+
+def _ranks(rows: pa.Table) -> list[Whole]:
+    """What numpy's lexsort wants to sort rows by instant, then by key: the last column first."""
+    return [_comparable(rows[name]) for name in reversed(rows.column_names) if name != "v"]
+
+
+def _comparable(column: pa.ChunkedArray) -> Whole:
+    """Numbers that compare like the values; texts compare byte by byte in every engine."""
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return whole(pc.rank(column, tiebreaker="dense") if is_text else column)

@@ -1,0 +1,46 @@
+"""Columns: the expressions of single feature columns over what was measured of a customer at a snapshot."""
+
+from __future__ import annotations
+
+from tenure.define.feature import Attribute, Ratio
+from tenure.define.project import Project
+from tenure.define.source import Source
+from tenure.define.window import ColumnName, Window
+from tenure.sql import Dialect, op
+
+
+def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect, t: str = "s.snapshot_date") -> str:
+    """Return an attribute's expression over the customer's row in `relation`, as of the day `t`."""
+    value, day = f"{relation}.{attribute.of}", f"CAST({relation}.{attribute.of} AS DATE)"
+    if attribute.how == "is_known":
+        return f"({value} IS NOT NULL)"
+    if attribute.how == "days_since":
+        return op("days_between", dialect, day, t)
+    if attribute.how == "years_since":
+        before_birthday = f"MONTH({t}) * 100 + DAY({t}) < MONTH({day}) * 100 + DAY({day})"
+        return f"CAST(YEAR({t}) - YEAR({day}) - CASE WHEN {before_birthday} THEN 1 ELSE 0 END AS BIGINT)"
+    return f"CAST({value} AS DOUBLE)" if source.column(attribute.of).type == "decimal" else value
+
+
+def history_share(window: Window, dialect: Dialect) -> str:
+    """Tells 'too young for the window' from 'no activity in it'."""
+    span = op("days_between", dialect, f"s.start_{window}", "s.snapshot_date")
+    return f"CAST(LEAST({span}, s.tenure_days) AS DOUBLE) / {span}"
+
+
+def compared(project: Project) -> dict[ColumnName, str]:
+    """Return the expressions of ratios and trends over the measured columns."""
+    expressions: dict[ColumnName, str] = {}
+    for view in project.views.values():
+        for feature, name, (top, bottom) in view.comparisons:
+            expressions[name] = (
+                f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)"
+                if isinstance(feature, Ratio)
+                else f"{_per_day(top)} / NULLIF({_per_day(bottom)}, 0)"
+            )
+    return expressions
+
+
+def _per_day(name: ColumnName) -> str:
+    per = f" / {name.window.length}" if name.window and name.aggregate in ("count", "sum") else ""
+    return f"(CAST({name} AS DOUBLE){per})"
