@@ -22,6 +22,7 @@ import tenure
 from tenure.define.naming import check_name
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import ColumnName
+from tenure.engines.base import ArrayEngine
 from tenure.errors import (
     EngineError,
     InvalidSpine,
@@ -96,8 +97,9 @@ class HistoricalFeatures:
             raise _not_installed("polars") from error
         return pl.from_arrow(self._answer)
 
-    def to_file(self, file: Path) -> None:
+    def to_file(self, file: str | Path) -> None:
         """Write the rows as Parquet or CSV, by the file's ending; raise InvalidSpine for another ending."""
+        file = Path(file)
         if file.suffix == ".parquet":
             # Dictionaries pay for text alone: a column of numbers would be hashed for nothing.
             text = [field.name for field in self._answer.schema if pa.types.is_string(field.type)]
@@ -273,8 +275,13 @@ def _not_installed(package: str) -> MissingDependency:
 
 
 def _hand_over(work: Work, relation: str, rows: pa.Table, folder: Path) -> None:
-    """Make Arrow rows a relation of the engine, by way of a file that both engines read."""
+    """Make Arrow rows a relation of the engine: lent where they lie, or by way of a file where it is elsewhere."""
+    engine = work.engine
+    if isinstance(engine, ArrayEngine):
+        naive = [f.with_type(pa.timestamp("us")) if pa.types.is_timestamp(f.type) else f for f in rows.schema]
+        engine.lend(relation, rows.cast(pa.schema(naive)))
+        return
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{relation}.parquet"
     pq.write_table(rows, file)
-    work.engine.scan(relation, [file], rows.schema, ())
+    engine.scan(relation, [file], rows.schema, ())
