@@ -396,7 +396,7 @@ def test_an_answer_may_be_written_as_parquet_or_csv(twelve, tmp_path):
     job = twelve.get_historical_features(asked(("window_edge", datetime(2024, 3, 31))), "payments_count_90d")
     job.to_file(tmp_path / "out.parquet")
     assert pq.read_table(tmp_path / "out.parquet").equals(job.to_arrow())
-    job.to_file(tmp_path / "out.csv")
+    job.to_file(str(tmp_path / "out.csv"))
     assert (tmp_path / "out.csv").read_text().splitlines()[1].endswith(",3")
     with pytest.raises(InvalidSpine, match=r"can't be written as '\.xlsx'; allowed: \.parquet, \.csv"):
         job.to_file(tmp_path / "out.xlsx")
