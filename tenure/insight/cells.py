@@ -49,7 +49,7 @@ class Wording:
         self.kind = kind_of(column)
         self.unit = unit
         present = column[column.notna()]
-        self._whole = self.kind == "number" and _fits_arrays(present, unit)
+        self._whole = self.kind == "number" and _is_whole(present, unit)
         self.typical = self.value_text(self._middle(present)) if len(present) else ""
 
     def value_text(self, cell: object) -> str:
@@ -72,7 +72,7 @@ class Wording:
         return middle >= 0.5 if self.kind == "boolean" else middle
 
 
-def _fits_arrays(present: pd.Series, unit: str) -> bool:
+def _is_whole(present: pd.Series, unit: str) -> bool:
     """Return whether to print without decimals; a currency keeps its cents unless stored as integers."""
     if pd.api.types.is_integer_dtype(present.dtype):
         return True
