@@ -306,6 +306,32 @@ def test_customers_told_by_text_come_to_the_same_features(bank, monkeypatch, tmp
     assert numbered.sort_by(KEYS).equals(features(whole))
 
 
+def test_a_snapshot_is_one_file_whatever_else_its_rows_are_joined_with(bank):
+    file = bank / "features" / "paid.py"
+    windowless = 'Aggregate("ever", of="amount", how="sum", unit="USD", doc="Ever paid"),\n        Ratio('
+    file.write_text(file.read_text().replace("Ratio(", windowless, 1))
+    done(bank)
+    assert len(Lake(bank / "lake").require("features").files) == len(PLANNED)
+
+
+def test_numbers_of_rows_that_do_not_count_need_not_fit(bank):
+    """A spread is of hundredths, and 10^17 has none that fit: the row is left out before."""
+    sources, file = bank / "sources.py", bank / "features" / "paid.py"
+    text = sources.read_text()
+    amount = 'Column("amount", type="decimal"'
+    pieces = f'Column("pieces", type="integer", role="measure"),\n        {amount}'
+    sources.write_text(text.replace(amount, pieces))
+    spread = 'Aggregate("pieces", of="pieces", how="std", windows=days(90), where="amount > 20", doc="Pieces"),'
+    file.write_text(file.read_text().replace("Ratio(", f"{spread}\n        Ratio(", 1))
+    raw = bank / "data" / "payments.csv"
+    header, *lines = raw.read_text().splitlines()
+    numbers = [10**17 if float(line.split(",")[-1]) <= 20 else n % 7 for n, line in enumerate(lines)]
+    told = [f"{line},{number}" for line, number in zip(lines, numbers, strict=True)]
+    raw.write_text("\n".join([f"{header},pieces", *told]))
+    done(bank)
+    assert max(filter(None, features(bank)["pieces_std_90d"].to_pylist())) < 7
+
+
 def test_amounts_too_large_for_arrays_are_summed_up_by_sql(bank, monkeypatch):
     lent = []
     monkeypatch.setattr(DuckDBEngine, "lend", lambda _, relation, table: lent.append(relation))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tenure.arrays.ends import taken
-from tenure.arrays.merges import MERGES, NOTHING
+from tenure.arrays.merges import LARGEST, MERGES, NOTHING
 from tenure.arrays.numbers import LOW_BITS, Flags, Places, Room, TooLarge, Whole, changes, flags, whole
 from tenure.tables.partials import Partial
 from tenure.tables.rows_to_sum import RowPart, RowsToSum
@@ -77,6 +77,8 @@ class _Batch:
         values, largest = self._value(reading.value)
         if partial.is_added and largest > _LARGEST:
             raise TooLarge
+        if partial.kind in ("min", "max") and largest >= LARGEST:
+            raise TooLarge  # it could not be told from nothing
         if partial.kind == "sum" and reading.code >= 0 and largest * self._batch.num_rows < _EXACT:
             return [self._coded(reading.counts, reading.value)[reading.code]]
         counts = self._counted(reading)

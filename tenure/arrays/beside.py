@@ -42,12 +42,17 @@ class Beside:
     def of(cls, places: Whole, first: Whole, last: Whole, edges: Edges, customers: int) -> Beside:
         """Lay tiles at these places (interval × customers + customer) beside the snapshots from `first` to `last`."""
         bands = len(edges.bands[0])
+        interval = places // max(customers, 1)
+        # Snapshots before the interval ends, and those whose windows have left it, do not see it: not laid beside them.
+        first = np.maximum(first, np.searchsorted(np.array(edges.high), interval, side="right"))
+        longest = np.array([row[-1][1] for row in edges.bands])
+        last = np.minimum(last, np.searchsorted(longest, interval, side="right"))
         times = np.maximum(last - first, 0)
         tiles = np.repeat(np.arange(len(places)), times)
         behind = np.cumsum(times) - times
         snapshot = first[tiles] + np.arange(len(tiles)) - behind[tiles]
         lows = np.array([[low for _, low in row] for row in edges.bands]).reshape(-1, bands)
-        interval = places[tiles] // max(customers, 1)
+        interval = interval[tiles]
         band = (interval[:, None] < lows[snapshot]).sum(axis=1)
         seen = (band < bands) & (interval < np.array(edges.high)[snapshot])
         tiles, cells = tiles[seen], (snapshot * bands + band)[seen]

@@ -85,5 +85,8 @@ def _ranks(rows: pa.Table) -> list[Whole]:
 
 def _comparable(column: pa.ChunkedArray) -> Whole:
     """Numbers that compare like the values; texts compare byte by byte in every engine."""
-    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    return whole(pc.rank(column, tiebreaker="dense") if is_text else column)
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return whole(column.cast(pa.int16()))
+    is_ranked = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_floating(kind)
+    return whole(pc.rank(column, tiebreaker="dense") if is_ranked else column)

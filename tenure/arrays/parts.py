@@ -20,17 +20,27 @@ def by_period(tiles: pa.Table, periods: Whole) -> list[pa.Table]:
 
 
 def by_day(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[tuple[date, pa.Table]]:
-    """Yield each run of rows of one day, a date column's; a day whose rows lie apart comes several times."""
-    gathered: list[pa.RecordBatch] = []
-    day = None
+    """Yield the rows of each day, of a date column: as soon as the next one begins, if rows lie by day.
+
+    Once a day comes again, all that is left is gathered: no day comes more than twice.
+    """
+    gathered: dict[int, list[pa.RecordBatch]] = {}
+    told: set[int] = set()
+    lie_by_day = True
     for batch in batches:
         days = whole(batch.column(column))
         starts = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist()] if len(days) else []
         for start, stop in pairwise([*starts, len(days)]):
-            if gathered and days[start] != day:
-                yield EPOCH + timedelta(days=int(day or 0)), pa.Table.from_batches(gathered)
-                gathered = []
-            day = days[start]
-            gathered.append(batch.slice(start, stop - start))
-    if gathered:
-        yield EPOCH + timedelta(days=int(day or 0)), pa.Table.from_batches(gathered)
+            day = int(days[start])
+            lie_by_day = lie_by_day and day not in told
+            if lie_by_day and gathered and day not in gathered:
+                told.update(gathered)
+                yield from _tables(gathered)
+                gathered = {}
+            gathered.setdefault(day, []).append(batch.slice(start, stop - start))
+    yield from _tables(gathered)
+
+
+def _tables(gathered: dict[int, list[pa.RecordBatch]]) -> Iterator[tuple[date, pa.Table]]:
+    for day, rows in gathered.items():
+        yield EPOCH + timedelta(days=day), pa.Table.from_batches(rows)

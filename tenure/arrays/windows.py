@@ -24,7 +24,7 @@ from tenure.arrays.beside import Beside, Merged
 from tenure.arrays.edges import Edges
 from tenure.arrays.ends import Ranked
 from tenure.arrays.merges import MERGES, NOTHING
-from tenure.arrays.numbers import Room, Whole, arrow, require_within, squares, valid, whole
+from tenure.arrays.numbers import Room, TooLarge, Whole, arrow, require_within, squares, valid, whole
 from tenure.define.window import Window
 from tenure.tables.array_windows import Asked, window_column
 from tenure.tables.grid import Grid
@@ -217,5 +217,7 @@ class SourceWindows:
 
 
 def _filled(column: pa.ChunkedArray, nothing: int) -> Whole:
-    filled = valid(column)
-    return whole(column) if filled is None else np.where(filled, whole(column), nothing)
+    numbers, filled = whole(column), valid(column)
+    if nothing and np.any(numbers == nothing if filled is None else (numbers == nothing) & filled):
+        raise TooLarge  # it could not be told from nothing
+    return numbers if filled is None else np.where(filled, numbers, nothing)

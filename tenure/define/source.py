@@ -205,5 +205,5 @@ RESERVED_TABLES = frozenset(
     "segment report models evaluations curves campaign_value scores shap_values reasons importances segments "
     "segment_profiles segment_parameters attrition_list runs landing dates raw_rows typed_rows clean_rows claims "
     "versions customers_then measured active_before outcome eligible answered labelled drawn trained in_both "
-    "checked intervals grid_days customer_numbers numbered".split()
+    "checked intervals grid_days customer_numbers numbered spine_windows".split()
 )

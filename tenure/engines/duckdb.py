@@ -108,17 +108,34 @@ class DuckDBEngine:
         if joins_as_written:
             settings["disabled_optimizers"] = "join_order,build_side_probe_side"
         with self._translated():
+            before = {name: str(self._setting(name)) for name in settings}
             for name, value in settings.items():
-                self._connection.execute(f"SET {name} = '{value}'")
+                self._set(name, value)
             try:
                 yield self._connection.sql(select).to_arrow_reader(_BATCH)
+            except OSError as error:
+                if error.errno is not None:
+                    raise
+                # Arrow's word for what DuckDB says while the rows stream.
+                raise EngineError(
+                    f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'."
+                ) from error
             finally:
-                for name in settings:
-                    self._connection.execute(f"RESET {name}")
+                for name, value in before.items():
+                    self._set(name, value)
+
+    def _setting(self, name: str) -> object:
+        (found,) = self._connection.execute(f"SELECT current_setting('{name}')").fetchone() or ("",)
+        return found
+
+    def _set(self, name: str, value: str) -> None:
+        self._connection.execute(f"SET {name} = {literal(value, 'duckdb')}")
 
     def lend(self, relation: str, table: pa.Table) -> None:
         """Make a table in memory a relation."""
-        self._connection.register(relation, table)
+        self._execute(f"DROP VIEW IF EXISTS {relation}")
+        with self._translated():
+            self._connection.register(relation, table)
 
     def take_back(self, relation: str) -> None:
         """Let go of a table that was lent, if it was."""

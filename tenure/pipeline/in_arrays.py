@@ -20,6 +20,7 @@ from tenure.arrays.numbers import TooLarge, Whole, days_of, plain
 from tenure.arrays.parts import by_day, by_period
 from tenure.arrays.rows import sum_rows
 from tenure.arrays.windows import SourceWindows, Spine, with_older
+from tenure.define.source import Source
 from tenure.engines.base import ArrayEngine
 from tenure.pipeline.work import Work
 from tenure.sql import literal
@@ -59,8 +60,10 @@ def write_tiles_in_time(
     else:
         lent = f"{tiles.source.name}_summed"
         engine.lend(lent, summed)
-        files = engine.write(tiles.in_time(periods, summed_tiles(tiles, lent)), folder, by, schema)
-        engine.take_back(lent)
+        try:
+            files = engine.write(tiles.in_time(periods, summed_tiles(tiles, lent)), folder, by, schema)
+        finally:
+            engine.take_back(lent)
     return lambda: files
 
 
@@ -85,11 +88,13 @@ def write_range(work: Work, final: str, schema: pa.Schema) -> list[Path]:
     def written(part: tuple[date, pa.Table]) -> Path:
         return work.lake.write_part("features", by[0], str(part[0]), part[1].drop_columns(by[0]), repeating=repeating)
 
-    with engine.stream(final) as batches, writers(work) as pool:
-        writing = [pool.submit(written, part) for part in by_day(batches, by[0])]
-        files = [each.result() for each in writing]
-    engine.take_back(WINDOWS)
-    return files
+    try:
+        # As written the spine comes first, and lies by snapshot.
+        with engine.stream(final, joins_as_written=True) as batches, writers(work) as pool:
+            writing = [pool.submit(written, part) for part in by_day(batches, by[0])]
+            return [each.result() for each in writing]
+    finally:
+        engine.take_back(WINDOWS)
 
 
 def _summed(engine: ArrayEngine, tiles: Tiles, periods: Sequence[date], threads: int) -> pa.Table | None:
@@ -139,12 +144,12 @@ def _hold_with_windows(engine: ArrayEngine, steps: FeatureSteps, customers: str,
     for select in steps.ranged(customers):
         engine.hold(select.table, select.text)
     spine = Spine.of(_read(engine, steps.spine_rows()), len(steps.grid.dates))
-    columns = spine.columns()
+    columns, entity = spine.columns(), steps.project.sources[steps.project.entity.source]
     for name in steps.tiled:
         asked = steps.windows_asked(name)
         if asked:
             tiles = steps.tiles(name)
-            within = _within(engine, tiles) if customers and spine.customers else ""
+            within = _within(engine, tiles, entity) if customers and spine.customers else ""
             in_time = _read(engine, tiles_to_merge(tiles, tiled(name), asked, NUMBERS, within))
             older = older_tiles_to_merge(tiles, tiled(name), asked, NUMBERS, within)
             in_time = with_older(in_time, _read(engine, older), asked) if older else in_time
@@ -156,11 +161,11 @@ def _hold_with_windows(engine: ArrayEngine, steps: FeatureSteps, customers: str,
     return steps.final().text
 
 
-def _within(engine: ArrayEngine, tiles: Tiles) -> str:
+def _within(engine: ArrayEngine, tiles: Tiles, entity: Source) -> str:
     """The condition that the keys of the range's customers meet, where the first key is a number or text."""
     key = tiles.keys[0]
     kind = tiles.source.column(key).type
-    if kind not in ("integer", "string"):
+    if kind not in ("integer", "string") or kind != entity.column(key).type:
         return ""
     (found,) = engine.run(f"SELECT MIN({key}) AS first, MAX({key}) AS last FROM {NUMBERS}").to_pylist()
     first, last = (literal(end, tiles.dialect) if kind == "string" else end for end in found.values())

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import tenure.arrays
+import tenure
 from tenure.define.feature import ALL_HISTORY
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
@@ -216,8 +216,10 @@ def _arrays(work: Work) -> str:
     """The code that sums up in place of the SQL, where any does."""
     if work.dialect != "duckdb":
         return ""
-    folder = Path(tenure.arrays.__file__).parent
-    return fingerprint(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py")))
+    house = Path(tenure.__file__).parent
+    rooms = ("arrays/*.py", "tables/rows_to_sum.py", "tables/array_windows.py", "pipeline/in_arrays.py")
+    files = [file for pattern in rooms for file in sorted(house.glob(pattern))]
+    return fingerprint(file.read_text(encoding="utf-8") for file in files)
 
 
 def _running(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -65,7 +65,8 @@ def rows_to_sum(tiles: Tiles, periods: Sequence[date] = ()) -> RowsToSum:
     codes: dict[str, int] = {}
     parts: dict[Partial, RowPart] = {}
     for partial in partials:
-        text, values = _value(partial, dialect), partial.values
+        values = partial.values
+        text = _value(partial, readings.counts(values), dialect)
         value = named(text, "value") if text else ""
         group = coded.get(values)
         if group:
@@ -144,7 +145,7 @@ def summed_tiles(tiles: Tiles, relation: str) -> str:
     return f"SELECT\n{column_list([keys, 'o.interval_start', *names])}\nFROM {relation} AS o{join}"
 
 
-def _value(partial: Partial, dialect: Dialect) -> str:
+def _value(partial: Partial, counts: str, dialect: Dialect) -> str:
     if partial.kind in ("newest", "oldest"):
         return op("micros", dialect, "r.event_time")
     if partial.kind == "days":
@@ -152,5 +153,6 @@ def _value(partial: Partial, dialect: Dialect) -> str:
     if partial.is_one_rows:
         return f"r.{partial.values.of}"
     if partial.kind == "squares" and partial.values.type == "integer":
-        return f"COALESCE(CAST(r.{partial.values.of} AS DECIMAL(18, 2)), 0)"
+        # Of rows that count alone: others may hold what does not fit.
+        return f"COALESCE(CAST(CASE WHEN {counts} THEN r.{partial.values.of} END AS DECIMAL(18, 2)), 0)"
     return "" if partial.kind == "count" else f"COALESCE(r.{partial.values.of}, 0)"

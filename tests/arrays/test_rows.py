@@ -140,3 +140,36 @@ def test_long_batches_are_summed_up_in_pieces(monkeypatch):
 def test_larger_amounts_are_left_to_sql(cents):
     with pytest.raises(TooLarge):
         sum_rows([batch([(1, date(2024, 1, 1), cents, True, 0, 0)])], SUMS, PERIODS, 1)
+
+
+@pytest.mark.parametrize(("kind", "n"), [("min", 2**63 - 1), ("max", -(2**63))])
+def test_a_number_that_stands_for_nothing_is_left_to_sql(kind, n):
+    values = Values("n", "", "n", "integer", "a test")
+    rows = pa.record_batch(
+        {
+            "key_no": pa.array([1], pa.int64()),
+            "interval_start": pa.array([date(2024, 1, 1)], pa.date32()),
+            "n": pa.array([n], pa.int64()),
+        }
+    )
+    with pytest.raises(TooLarge):
+        sum_rows([rows], RowsToSum("", {Partial(values, kind): RowPart("", "n")}, {}, ()), PERIODS, 1)
+
+
+@pytest.mark.parametrize(
+    "keys", [pa.array([False, True, True]), pa.array([0.5, 1.5, 1.25]), pa.array(["a", "c", "b"]), pa.array([1, 3, 2])]
+)
+def test_rows_of_one_instant_are_told_apart_by_keys_of_any_type(keys):
+    values = Values("v", "", "v", "string", "a test")
+    rows = pa.record_batch(
+        {
+            "key_no": pa.array([1, 1, 1], pa.int64()),
+            "interval_start": pa.array([date(2024, 1, 1)] * 3, pa.date32()),
+            "at": pa.array([7, 7, 7], pa.int64()),
+            "k": keys,
+            "v": pa.array(["first", "last", "last"]),
+        }
+    )
+    parts = {Partial(values, kind): RowPart("", "v") for kind in ("first", "last")}
+    made = sum_rows([rows], RowsToSum("", parts, {}, ("at", "k")), PERIODS, 1).to_pylist()[0]
+    assert [made["v__first"]["v"], made["v__last"]["v"]] == ["first", "last"]

@@ -246,6 +246,21 @@ def test_a_stream_that_can_not_run_is_an_engine_error_and_leaves_the_settings():
     assert engine.run("SELECT current_setting('disabled_optimizers') AS off")["off"].to_pylist() == [""]
 
 
+def test_a_row_that_fails_while_rows_stream_is_an_engine_error():
+    engine = DuckDBEngine(EngineSettings(threads=1))
+    late = "SELECT CAST(CASE WHEN i = 2900000 THEN 'odd' ELSE '1' END AS INTEGER) AS n FROM range(3000000) AS t(i)"
+    with pytest.raises(EngineError, match="odd"), engine.stream(late) as batches:
+        for _ in batches:
+            pass
+
+
+def test_streams_leave_the_banks_own_options_as_they_were():
+    engine = DuckDBEngine(EngineSettings(options={"disabled_optimizers": "join_order"}))
+    with engine.stream("SELECT 1 AS n", joins_as_written=True) as batches:
+        batches.read_all()
+    assert engine.run("SELECT current_setting('disabled_optimizers') AS off")["off"].to_pylist() == ["join_order"]
+
+
 @pytest.mark.spark
 def test_spark_is_no_engine_for_arrays(spark_session):
     from tenure.engines.spark import SparkEngine
