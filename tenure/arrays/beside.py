@@ -52,11 +52,8 @@ class Beside:
         behind = np.cumsum(times) - times
         snapshot = first[tiles] + np.arange(len(tiles)) - behind[tiles]
         lows = np.array([[low for _, low in row] for row in edges.bands]).reshape(-1, bands)
-        interval = interval[tiles]
-        band = (interval[:, None] < lows[snapshot]).sum(axis=1)
-        seen = (band < bands) & (interval < np.array(edges.high)[snapshot])
-        tiles, cells = tiles[seen], (snapshot * bands + band)[seen]
-        at = places[tiles]
+        band = (interval[tiles, None] < lows[snapshot]).sum(axis=1)
+        cells, at = snapshot * bands + band, places[tiles]
         order = np.lexsort((at, at % max(customers, 1), cells))
         return cls(tiles[order], cells[order], at[order], customers, len(edges.dates) * bands, bands)
 

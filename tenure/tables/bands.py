@@ -86,7 +86,7 @@ def families(source: str, aggregates: Sequence[Aggregate], readings: Readings, *
             for f, p in needed
             if p.kind in ("list", "first", "last")
         ]
-        yield Family(source, windows, _once(plain), _once(streaks), _once(sets), tuple(reaches))
+        yield Family(source, windows, once(plain), once(streaks), once(sets), tuple(reaches))
 
 
 def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
@@ -180,5 +180,6 @@ def _settled(family: Family, masks: Sequence[str]) -> tuple[str, str, str]:
     return "settled", "days of intervals with late or corrected rows, as each snapshot sees them", body
 
 
-def _once(those: Sequence[T]) -> tuple[T, ...]:
+def once(those: Sequence[T]) -> tuple[T, ...]:
+    """Return each of those once, in their order."""
     return tuple(dict.fromkeys(those))

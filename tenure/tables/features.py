@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TypeVar
 
 from tenure.define.feature import ALL_HISTORY, Aggregate, FeatureView
 from tenure.define.project import Project
@@ -24,15 +23,13 @@ from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, Select, column_list, indented, op, with_ctes
 from tenure.tables.array_windows import WINDOWS, Asked, window_column, windows_asked
-from tenure.tables.bands import Family, bands, cover, distinct, distinct_name, families, months_of
+from tenure.tables.bands import Family, bands, cover, distinct, distinct_name, families, months_of, once
 from tenure.tables.columns import compared, history_share, reading
 from tenure.tables.grid import Grid
 from tenure.tables.partials import Partial, Readings
 from tenure.tables.support import require_supported
 from tenure.tables.tiles import Tiles, numbered_tiles
 from tenure.tables.visible import days_before, qualified, same, visible_at
-
-T = TypeVar("T")
 
 #: The relation that numbers the customers; ranges of numbers bound the memory of a step.
 NUMBERS = "customer_numbers"
@@ -268,7 +265,7 @@ class FeatureSteps:
         """Each window out of its bands."""
         readings, dialect = self._readings[family.source], self.dialect
         ctes = tuple(distinct(family, values, self.grid, dialect) for values in family.sets)
-        read = ", ".join(_once([*(p.name for p in family.partials), *(months_of(p).name for p in family.streaks)]))
+        read = ", ".join(once([*(p.name for p in family.partials), *(months_of(p).name for p in family.streaks)]))
         count = len(family.windows)
         number = op("whole_division", dialect, "band_key", str(count))
         relations = [(name, name) for name, _, _ in ctes]
@@ -379,7 +376,3 @@ class FeatureSteps:
 def tiled(source: str) -> str:
     """Return the name of the relation that holds a source's tiles as they are kept."""
     return f"{source}_tiled"
-
-
-def _once(those: Sequence[T]) -> tuple[T, ...]:
-    return tuple(dict.fromkeys(those))
