@@ -33,6 +33,11 @@ class DataSection(_Section):
     """[data]"""
 
     path: str = Field("data", description="Folder of the raw files, relative to the project; --data overrides it.")
+    trust_times: bool = Field(
+        default=True,
+        description="Whether a raw file is taken to be unchanged, and not read to compare its SHA-256, while its size, "
+        "times (mtime and ctime) and inode are what they were; false reads all files in each run.",
+    )
     end: date | None = Field(
         None,
         description="First day that the data do not cover whole. Left out: the day of the newest event of the source "
@@ -250,7 +255,13 @@ def _allowed(schema: dict[str, Any]) -> str:
         return f"a list of {_allowed(schema['items'])}"
     if "pattern" in schema:
         return f"text like `{schema['pattern'].replace('|', chr(92) + '|')}`"
-    names = {"string": "text", "integer": "whole number", "number": "number", "object": "a table of texts"}
+    names = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "`true`, `false`",
+        "object": "a table of texts",
+    }
     name = "date" if schema.get("format") == "date" else names[schema["type"]]
     limits = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
     return " ".join([name, *(f"{word} {schema[limit]:g}" for limit, word in limits.items() if limit in schema)])

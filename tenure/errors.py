@@ -23,6 +23,7 @@ TenureError
 │   └── MissingDependency     an optional package or Java is not installed
 ├── StoreError              the lake
 │   ├── MissingTable          a stage's input is not built yet
+│   ├── DamagedLake           a file of the lake is not as it was written
 │   ├── UnknownSnapshot       a snapshot date that is not built
 │   ├── NotReproducible       a manifest whose definitions or table versions are no longer there
 │   └── LakeBusy              another run holds the lake
@@ -134,6 +135,10 @@ class StoreError(TenureError):
 
 class MissingTable(StoreError):
     """A table that a stage reads is not built yet."""
+
+
+class DamagedLake(StoreError):
+    """A file of the lake is gone, or is not as it was written."""
 
 
 class UnknownSnapshot(StoreError):

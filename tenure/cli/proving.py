@@ -44,6 +44,9 @@ def verify(
     ] = False,
     backfill: Annotated[bool, typer.Option("--backfill", help="Only: everybody, one snapshot at a time.")] = False,
     leaks: Annotated[bool, typer.Option("--leaks", help="Only: rows and features that know too much.")] = False,
+    integrity: Annotated[
+        bool, typer.Option("--integrity", help="Only: every file of the lake against its SHA-256.")
+    ] = False,
     customers: Annotated[int, typer.Option(min=0, help="Customers of the oracle; 0: as [verify] says.")] = 0,
     snapshots: Annotated[int, typer.Option(min=0, help="Snapshots at most; 0: all of the oracle's, else 3.")] = 0,
     engines: Annotated[str, typer.Option(help="Compare these two engines instead, such as duckdb,spark.")] = "",
@@ -59,12 +62,40 @@ def verify(
         return
     flags = {"rows": rows, "oracle": oracle, "time travel": time_travel, "backfill": backfill}
     with open_project(project, data, engine) as work:
+        if integrity:
+            _require_whole(stage.verify_integrity(work), as_json)
+            return
         chosen = [name for name, asked in flags.items() if asked]
         if chosen or not leaks:
             for proof in stage.verify(work, chosen, customers=customers, most=snapshots):
                 _print_proof(proof, as_json)
         if leaks or not chosen:
             _require_no_leak(every_sign(work), as_json)
+
+
+def _require_whole(survey: Any, as_json: bool) -> None:
+    """Print each damaged file and each that Tenure did not write; raise CheckFailed if any is damaged."""
+    for damage in survey.damages:
+        where = ", ".join(filter(None, [f"version {damage.version}" if damage.version else "", damage.partition]))
+        place = f"table '{damage.table}'{f', {where}' if where else ''}"
+        typer.echo(json.dumps(vars(damage)) if as_json else f"DAMAGED  {place}: {damage.file} {damage.problem}")
+    for file in survey.strangers:
+        note = (
+            {"stranger": file}
+            if as_json
+            else f"note  {file}: Tenure did not write it, or an old lake left it; it stays"
+        )
+        typer.echo(json.dumps(note) if as_json else note)
+    if survey.damages:
+        number = len(survey.damages)
+        raise errors.CheckFailed(
+            f"{number} {'file' if number == 1 else 'files'} of {survey.files} in the lake "
+            f"{'is' if number == 1 else 'are'} damaged, the first: {survey.damages[0].file}.",
+            hint="Restore them from a backup, or move the tables' folders away and run 'tenure run', which builds them "
+            "again.",
+        )
+    if not as_json:
+        typer.echo(f"ok  integrity: {survey.files} files are as they were written")
 
 
 def _print_proof(proof: Any, as_json: bool) -> None:

@@ -142,12 +142,18 @@ class DuckDBEngine:
         self._connection.unregister(relation)
 
     def write(
-        self, select: str, folder: Path, partition_by: Sequence[str], schema: pa.Schema | None = None
+        self,
+        select: str,
+        folder: Path,
+        partition_by: Sequence[str],
+        schema: pa.Schema | None = None,
+        *,
+        token: str = "",
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
         columns = ", ".join(_aware(field) for field in schema or self.schema(select))
         folder.mkdir(parents=True, exist_ok=True)
-        token = uuid.uuid4().hex[:12]
+        token = token or uuid.uuid4().hex
         if not partition_by:
             file = folder / f"part-{token}.parquet"
             self._execute(

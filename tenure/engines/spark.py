@@ -146,9 +146,12 @@ class SparkEngine:
         folder: Path,
         partition_by: Sequence[str],
         schema: pa.Schema | None = None,  # noqa: ARG002  (Spark plans once anyway)
+        *,
+        token: str = "",
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
-        incoming = folder / f"_incoming-{uuid.uuid4().hex[:12]}"
+        token = token or uuid.uuid4().hex
+        incoming = folder / f"_incoming-{token}"
         frame = self._checked(lambda: self._session.sql(select))
         # One file a partition, its rows in the SELECT's order: what the embedded engine writes.
         frame = (
@@ -157,8 +160,8 @@ class SparkEngine:
         writer = frame.write.partitionBy(*partition_by) if partition_by else frame.write
         self._checked(lambda: writer.parquet(str(incoming)))
         moved: list[Path] = []
-        for file in sorted(incoming.rglob("part-*.parquet")):
-            target = folder / file.relative_to(incoming)
+        for number, file in enumerate(sorted(incoming.rglob("part-*.parquet"))):
+            target = folder / file.relative_to(incoming).with_name(f"part-{token}-{number}.parquet")
             target.parent.mkdir(parents=True, exist_ok=True)
             moved.append(file.rename(target))
         shutil.rmtree(incoming)

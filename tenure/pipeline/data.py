@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,7 +87,7 @@ def staging(work: Work) -> Outcome:
 
 
 def restaged(work: Work) -> list[str]:
-    """Return the sources that staging would read again: their definition or their files' sizes or times changed."""
+    """Return the sources that staging would read again: their definition or their files' contents changed."""
     facts, found = _intake(work), []
     for source in work.project.sources.values():
         if not any(isinstance(raw, Postgres) for raw in source.raws.values()):
@@ -256,20 +254,13 @@ def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
 
 
 def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
-    stats = [
-        # A landed query is a new file each time: only its content tells whether anything changed.
-        _content(f)
-        if isinstance(source.raws[name], Postgres)
-        else (os.path.relpath(f, work.data), f.stat().st_size, f.stat().st_mtime_ns)
-        for name, paths in files.items()
-        for f in paths
-    ]
-    return fingerprint([work.dialect, _definition(work, source), stats])
+    contents = [(_name_in(work.data, file), work.raw_digests.of(file)) for paths in files.values() for file in paths]
+    return fingerprint([work.dialect, _definition(work, source), contents])
 
 
-def _content(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _name_in(data: Path, file: Path) -> str:
+    """A raw file's name below the data folder; its bare name elsewhere, so that no folder of a machine counts."""
+    return file.relative_to(data).as_posix() if file.is_relative_to(data) else file.name
 
 
 def _intake(work: Work) -> dict[str, dict[str, object]]:

@@ -25,6 +25,7 @@ from tenure.errors import CheckFailed
 from tenure.pipeline.stages import MADE_BY
 from tenure.quality.checks import require_passed, run_checks
 from tenure.sql import Dialect, Select
+from tenure.store.digests import FileDigests
 from tenure.store.lake import Lake, MadeOf, TableVersion
 
 
@@ -84,6 +85,7 @@ class Work:
     ) -> None:
         if self._engine is not None:
             self._engine.close()
+        self.lake.digests.save()
 
     @property
     def engine(self) -> Engine:
@@ -110,6 +112,13 @@ class Work:
     def engine_version(self) -> str:
         """The engine's name and version if it was started, else ''."""
         return self._engine.version if self._engine else ""
+
+    @cached_property
+    def raw_digests(self) -> FileDigests:
+        """The digests of the bank's raw files, remembered from run to run unless [data] trust_times is false."""
+        if self.config.data.trust_times:
+            return self.lake.digests
+        return FileDigests(self.lake.folder / "_raw.json", trusting=False)
 
     @cached_property
     def definitions(self) -> str:
@@ -159,7 +168,8 @@ class Work:
         """Write a SELECT's rows as a table of the lake, checked against its contract first."""
         self.lake.sweep(table)
         schema = self.engine.schema(select.text)
-        files = self.engine.write(select.text, self.lake.path(table), self.partition_by(select.table))
+        token = self.lake.begin_write(table)
+        files = self.engine.write(select.text, self.lake.path(table), self.partition_by(select.table), token=token)
         return self.commit(select.table, table, files, schema, made_of)
 
     def partition_by(self, name: str) -> tuple[str, ...]:
