@@ -10,6 +10,7 @@ from functools import partial
 from tenure.errors import InvalidConfig, TenureError
 from tenure.pipeline import data, deliver, learn
 from tenure.pipeline.inspect import compile_all
+from tenure.pipeline.stages import MADE_BY
 from tenure.pipeline.work import Outcome, Work
 from tenure.store.runs import StageRun
 
@@ -63,6 +64,7 @@ def _run_stage(work: Work, stage: str, do: Callable[[Work], Outcome]) -> StageRu
     record = StageRun(run_id=work.run_id, stage=stage)
     begun = time.perf_counter()
     try:
+        _require_whole(work, stage)
         outcome = do(work)
     except Exception as error:
         record.status = "failed"
@@ -77,6 +79,14 @@ def _run_stage(work: Work, stage: str, do: Callable[[Work], Outcome]) -> StageRu
     record.seconds = time.perf_counter() - begun
     record.record(work.lake)
     return record
+
+
+def _require_whole(work: Work, stage: str) -> None:
+    """Raise DamagedLake if a table of the stage is damaged: it would be taken for current without being read."""
+    for table in work.lake.tables():
+        folder, _, _ = table.partition("/")
+        if {"tiles": "features", "quarantine": "staging"}.get(folder, MADE_BY.get(folder, folder)) == stage:
+            work.lake.find(table)
 
 
 def stages_between(first: str, last: str) -> Sequence[str]:
