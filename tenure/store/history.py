@@ -15,6 +15,7 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
 from tenure.errors import StoreError
+from tenure.paths import delta_path
 from tenure.store.lake import Lake, TableVersion
 
 
@@ -39,7 +40,7 @@ def tables(lake: Lake) -> list[str]:
 def history(lake: Lake, table: str, most: int | None = None) -> Iterator[Commit]:
     """Yield a table's versions, the newest first; raise MissingTable if it was never committed."""
     lake.require(table)
-    for commit in DeltaTable(str(lake.path(table))).history(most):
+    for commit in DeltaTable(delta_path(lake.path(table))).history(most):
         number = int(commit["version"])
         try:
             found = lake.find(table, number)
@@ -67,7 +68,7 @@ def restore(lake: Lake, table: str, version: int) -> TableVersion:
     newest, old = lake.require(table), _whole(lake, table, version)
     if old.version == newest.version:
         return newest
-    delta = DeltaTable(str(lake.path(table)))
+    delta = DeltaTable(delta_path(lake.path(table)))
     commit = next(c for c in delta.history() if c["version"] == version)
     # All that Tenure wrote about the old version holds for the new one too: its rows are the same.
     kept = {key: str(value) for key, value in commit.items() if key.startswith("tenure.")}
@@ -83,7 +84,7 @@ def _whole(lake: Lake, table: str, version: int) -> TableVersion:
         raise _no_such(lake, table, version) from error
     if found is None:
         raise _no_such(lake, table, version)
-    stream = DeltaTable(str(lake.path(table)), version=version).get_add_actions(flatten=True)
+    stream = DeltaTable(delta_path(lake.path(table)), version=version).get_add_actions(flatten=True)
     adds = pa.RecordBatchReader.from_stream(stream).read_all()
     sizes = zip(found.files, adds.column("size_bytes").to_pylist(), strict=True)
     lost = [file for file, size in sizes if not file.is_file() or file.stat().st_size != size]
