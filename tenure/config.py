@@ -49,7 +49,16 @@ class DataSection(_Section):
 class LakeSection(_Section):
     """[lake]"""
 
-    path: str = Field("lake", description="Folder of the feature store, relative to the project.")
+    path: str = Field(
+        "lake",
+        description="Folder of the feature store, relative to the project; it holds nothing else. Like every path here "
+        "it is a local folder, and a leading `~` is the home folder.",
+    )
+    mode: Literal["owner", "group"] = Field(
+        "owner",
+        description="Who may read what a run writes, lake and output: the owner alone (0600, 0700), or the group too "
+        "(0640, 0750); whatever the umask.",
+    )
 
 
 class EngineSection(_Section):
@@ -58,6 +67,12 @@ class EngineSection(_Section):
     name: Literal["duckdb", "spark"] = Field("duckdb", description="Where tables are computed.")
     memory: str = Field("4GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory limit, such as '4GB'.")
     threads: int = Field(0, ge=0, description="Threads; 0 takes all cores.")
+    spill: str = Field(
+        "100GB",
+        pattern=r"^[1-9]\d*(MB|GB)$",
+        description="Most room on disk for rows that memory has no room for, in `spill/` of the lake while a run "
+        "lasts (DuckDB).",
+    )
     options: dict[str, str] = Field(
         default_factory=dict, description="Further options, passed to the engine as they are."
     )

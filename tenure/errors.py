@@ -26,7 +26,9 @@ TenureError
 │   ├── DamagedLake           a file of the lake is not as it was written
 │   ├── UnknownSnapshot       a snapshot date that is not built
 │   ├── NotReproducible       a manifest whose definitions or table versions are no longer there
-│   └── LakeBusy              another run holds the lake
+│   ├── LakeBusy              another run holds the lake
+│   ├── LakeFormat            the lake was made by an older or a newer Tenure
+│   └── LakeOfAnotherProject  the lake holds another project's rows
 ├── CheckFailed             a table broke its contract or a proof; nothing of it was committed
 │   └── UnprovenCondition     a where= that plain Python can't evaluate for sure, so that its columns are not proved
 └── ModelError              training, scoring, explaining
@@ -151,6 +153,14 @@ class NotReproducible(StoreError):
 
 class LakeBusy(StoreError):
     """Another run holds the lake's lock."""
+
+
+class LakeFormat(StoreError):
+    """The lake has the format of an older or a newer Tenure."""
+
+
+class LakeOfAnotherProject(StoreError):
+    """The lake belongs to another project."""
 
 
 class CheckFailed(TenureError):

@@ -10,7 +10,7 @@ import typer
 
 import tenure
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, app
-from tenure.cli.printing import open_project, print_entries, print_record, print_stage
+from tenure.cli.printing import open_lake, open_project, print_entries, print_record, print_stage
 from tenure.cli.running import stage_command
 
 
@@ -25,7 +25,7 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
     """Tell what each stage last did, from the run ledger."""
     from tenure.pipeline.inspect import state
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         records = state(work)
     if not records and not as_json:
         typer.echo("Nothing was run yet. Run 'tenure run'.")
@@ -78,7 +78,7 @@ def history(
     """Tell a table's versions: when, how many rows, made of what, by which run and stage."""
     from tenure.pipeline.versions import newest_versions, versions
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         for one in versions(work, table, limit) if table else newest_versions(work):
             if as_json:
                 typer.echo(json.dumps(vars(one)))
@@ -101,7 +101,7 @@ def restore(
     from tenure.pipeline.versions import next_stage
     from tenure.pipeline.versions import restore as restored
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         done = restored(work, table, version)
         print_record(done, as_json)
         after = next((next_stage(name) for name in done.versions), "")
@@ -122,7 +122,7 @@ def show(
     """Show some rows of a table, of today or of an old version."""
     from tenure.pipeline.versions import shown
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         found = shown(work, table, version=version, most=limit, where=where, columns=column or ())
     for number, row in enumerate(found.to_pylist()):
         if as_json:

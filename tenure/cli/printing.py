@@ -18,6 +18,13 @@ def open_project(project: Path, data: Path | None, engine: str) -> Any:
     return Work.open(project, data=data, engine=engine)
 
 
+def open_lake(project: Path) -> Any:
+    """Return the project to look at its lake, its definitions not run; use it as a context manager."""
+    from tenure.pipeline.work import Work
+
+    return Work.look(project)
+
+
 def print_record(record: Any, as_json: bool) -> None:
     """Print what a stage did."""
     told = {k: v for k, v in vars(record).items() if k != "checks"} | {"checks": len(record.checks)}

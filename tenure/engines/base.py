@@ -20,12 +20,18 @@ EngineName: TypeAlias = Literal["duckdb", "spark"]
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """Which engine, with how much memory ('4GB') and how many threads (0: all cores), and further options."""
+    """Which engine, with how much memory ('4GB') and how many threads (0: all cores), and further options.
+
+    What memory has no room for goes into the folder `spill`, of at most `most_spill` where the engine can bound it;
+    without a folder the engine does not spill, or where its options say.
+    """
 
     name: EngineName = "duckdb"
     memory: str = "4GB"
     threads: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
+    spill: Path | None = None
+    most_spill: str = "100GB"
 
 
 class Engine(Protocol):

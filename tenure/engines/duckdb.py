@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import check_structure, csv_header
+from tenure.engines.files import check_structure, csv_header, has_hive_folders
 from tenure.errors import EngineError, UnreadableFile
+from tenure.paths import duckdb_path
 from tenure.sql import Dialect, literal, quoted
 
 #: Rows of a batch that streams: few enough to stay in the processor's cache.
@@ -34,6 +35,11 @@ class DuckDBEngine:
         options: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory,
             "autoinstall_known_extensions": "false",
+            # Else rows would lie in '.tmp' of the working folder, and stay there after a kill.
+            "temp_directory": str(settings.spill or ""),
+            # A name in a SELECT is a table's, never a variable's of some Python frame.
+            "python_enable_replacements": "false",
+            **({"max_temp_directory_size": settings.most_spill} if settings.spill else {}),
             **settings.options,
         }
         if settings.threads:
@@ -47,7 +53,7 @@ class DuckDBEngine:
 
     def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
         """Make raw files a relation; CSV values stay text."""
-        listed = "[" + ", ".join(literal(str(f), "duckdb") for f in files) + "]"
+        listed = _listed(files)
         if isinstance(raw, Csv):
             header = csv_header(files, raw)
             self._raw_files[relation] = (raw, files)
@@ -55,14 +61,17 @@ class DuckDBEngine:
             reader = (
                 f"read_csv({listed}, columns = {{{columns}}}, auto_detect = false, header = true, strict_mode = true, "
                 f"delim = {literal(raw.delimiter, 'duckdb')}, quote = '\"', escape = '\"', nullstr = '', "
-                f"encoding = {literal(raw.encoding, 'duckdb')})"
+                f"encoding = {literal(raw.encoding, 'duckdb')}, hive_partitioning = false)"
             )
             self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {reader}")
             return dict.fromkeys(header, "text")
         self._raw_files.pop(relation, None)
         try:
+            # Left to itself DuckDB makes columns of folders above the data too.
+            hive = "" if has_hive_folders(raw, files) else ", hive_partitioning = false"
             self._execute(
-                f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM read_parquet({listed}, union_by_name = true)"
+                f"CREATE OR REPLACE TEMP VIEW {relation} AS "
+                f"SELECT * FROM read_parquet({listed}, union_by_name = true{hive})"
             )
         except EngineError as error:
             raise UnreadableFile(f"the files of '{raw.path}' are not readable Parquet: {error.message}") from error
@@ -78,10 +87,9 @@ class DuckDBEngine:
             self._connection.register(f"{relation}_empty", schema.empty_table())
             source = f"{relation}_empty"
         else:
-            listed = "[" + ", ".join(literal(str(f), "duckdb") for f in files) + "]"
             hive = ", ".join(f"'{name}': DATE" for name in partition_by)
             partitioned = f"hive_partitioning = true, hive_types = {{{hive}}}" if hive else "hive_partitioning = false"
-            source = f"read_parquet({listed}, {partitioned})"
+            source = f"read_parquet({_listed(files)}, {partitioned})"
         self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT {columns} FROM {source}")
 
     def hold(self, relation: str, select: str) -> None:
@@ -193,6 +201,11 @@ class DuckDBEngine:
                     f"a CSV file can't be read: {str(error).splitlines()[0]}",
                     hint="Lines that end in different ways, \\n and \\r\\n, in one file are a common cause.",
                 ) from error
+            if isinstance(error, duckdb.OutOfMemoryException) and "max_temp_directory_size" in str(error):
+                raise EngineError(
+                    f"DuckDB needs more room on disk than the {self._settings.most_spill} that it may spill.",
+                    hint="Raise [engine] spill or [engine] memory in tenure.toml.",
+                ) from error
             if isinstance(error, duckdb.OutOfMemoryException):
                 raise EngineError(
                     f"DuckDB needs more memory than the {self._settings.memory} that it may take.",
@@ -203,6 +216,10 @@ class DuckDBEngine:
             if "interrupted" in str(error):  # DuckDB's own word for the keyboard's Ctrl-C
                 raise KeyboardInterrupt from error
             raise
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return "[" + ", ".join(literal(duckdb_path(file), "duckdb") for file in files) + "]"
 
 
 def _kind(type_: pa.DataType) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tenure.define.source import Csv, Parquet
 from tenure.errors import MissingColumn, MissingFile, UnreadableFile, choices
+from tenure.paths import literal_part, local_path
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Place:
 
 def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Path]:
     """Return the files that a raw table's path matches, sorted; raise MissingFile if none does."""
-    path = Path(raw.path)
+    path = local_path(raw.path, asked_by=f"the path of {asked_by}")
     base, pattern = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, raw.path)
     files = sorted(file for file in base.glob(pattern) if file.is_file())
     if not files:
@@ -35,6 +36,29 @@ def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Pat
             hint="Give the data folder with --data DIR or [data] path, or mend the source's path.",
         )
     return files
+
+
+def has_hive_folders(raw: Parquet, files: Sequence[Path]) -> bool:
+    """Return whether a folder that the raw table's own path names, such as 'month=2024-01', tells a column's value.
+
+    Folders above the data do not count. Raises UnreadableFile where both look alike, since engines would read both.
+    """
+    fixed, wild = literal_part(raw.path)
+    depth = len(fixed.parts) + len(wild)
+    own, above = False, ""
+    for file in files:
+        folders = file.parts[:-1]
+        # With '**' no part of a file's path is for sure above the data.
+        first = 0 if "**" in wild else max(0, len(file.parts) - depth)
+        own |= any("=" in part for part in folders[first:])
+        above = above or next((part for part in folders[:first] if "=" in part), "")
+    if own and above:
+        raise UnreadableFile(
+            f"the files of '{raw.path}' lie in folders that tell a column's value, and above the data lies '{above}', "
+            "which looks like one more.",
+            hint="Move the data to a folder without '=' in its path.",
+        )
+    return own
 
 
 def csv_header(files: Sequence[Path], raw: Csv) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 import uuid
 import warnings
@@ -15,6 +16,7 @@ from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
 from tenure.errors import EngineError, MissingDependency, UnreadableFile
+from tenure.paths import spark_path
 from tenure.sql import Dialect
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class SparkEngine:
 
     def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
         """Make raw files a relation; CSV values stay text."""
-        paths = [str(f) for f in files]
+        paths = [spark_path(file) for file in files]
         if isinstance(raw, Parquet):
             self._raw_files.pop(relation, None)
             reader = self._session.read.option("mergeSchema", "true")
@@ -108,7 +110,7 @@ class SparkEngine:
             if partition_by:
                 root = files[0].parents[len(partition_by)]
                 reader = reader.option("basePath", str(root))
-            frame = reader.parquet(*(str(f) for f in files))
+            frame = reader.parquet(*(spark_path(file) for file in files))
         frame.select(*schema.names).createOrReplaceTempView(relation)
 
     def hold(self, relation: str, select: str) -> None:
@@ -163,6 +165,7 @@ class SparkEngine:
         for number, file in enumerate(sorted(incoming.rglob("part-*.parquet"))):
             target = folder / file.relative_to(incoming).with_name(f"part-{token}-{number}.parquet")
             target.parent.mkdir(parents=True, exist_ok=True)
+            file.chmod(_made_like(target.parent))
             moved.append(file.rename(target))
         shutil.rmtree(incoming)
         return moved
@@ -192,6 +195,15 @@ class SparkEngine:
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
 
 
+def _made_like(folder: Path) -> int:
+    """The rights of a new file of this process: Java's own files know nothing of its umask."""
+    probe = folder / f".rights-{uuid.uuid4().hex[:12]}"
+    probe.touch()
+    rights = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    return rights
+
+
 def _local_session(settings: EngineSettings) -> SparkSession:
     try:
         from pyspark.errors import PySparkRuntimeError
@@ -211,7 +223,8 @@ def _local_session(settings: EngineSettings) -> SparkSession:
     threads = settings.threads or "*"
     builder = SparkSession.builder.master(f"local[{threads}]").appName("tenure")
     memory = settings.memory.upper().replace("GB", "g").replace("MB", "m")
-    for name, value in {**_LOCAL_OPTIONS, "spark.driver.memory": memory, **settings.options}.items():
+    spill = {"spark.local.dir": str(settings.spill)} if settings.spill else {}
+    for name, value in {**_LOCAL_OPTIONS, "spark.driver.memory": memory, **spill, **settings.options}.items():
         builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()

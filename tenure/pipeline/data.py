@@ -16,7 +16,7 @@ from tenure.define.churn import BalanceDecline, Inactivity
 from tenure.define.feature import Aggregate
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Csv, Parquet, Postgres, Source
-from tenure.engines.files import locate, matching_files
+from tenure.engines.files import locate
 from tenure.engines.warehouse import land
 from tenure.errors import (
     BadValue,
@@ -247,9 +247,9 @@ def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for name, raw in source.raws.items():
         if isinstance(raw, Postgres):
-            found[name] = [land(raw, work.lake.folder / "landing" / f"{source.name}-{name}", asked_by=asked_by)]
+            found[name] = [land(raw, work.lake.path(f"landing/{source.name}-{name}"), asked_by=asked_by)]
         else:
-            found[name] = matching_files(raw, work.data, asked_by=asked_by)
+            found[name] = work.raw_files(raw, asked_by=asked_by)
     return found
 
 

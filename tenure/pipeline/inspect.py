@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tenure.define.source import Parquet, Postgres, Source
-from tenure.engines.files import matching_files
 from tenure.engines.warehouse import land
 from tenure.errors import InvalidDefinition
 from tenure.pipeline.data import calendar, planned_types
@@ -129,7 +128,7 @@ def _staging(work: Work, source: Source, folder: Path) -> list[Select]:
             empty = replace(raw, query=f"SELECT * FROM ({raw.query.strip().rstrip(';')}) AS planned LIMIT 0")
             engine.read(name, Parquet("landed"), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
         else:
-            engine.read(name, raw, matching_files(raw, work.data, asked_by=asked_by))
+            engine.read(name, raw, work.raw_files(raw, asked_by=asked_by))
     raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
     typed = staging.typed_rows(work.project, source, engine.dialect, raw_types)
     engine.schema(typed.text)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tenure.define.source import Parquet, Postgres, Raw, Source
-from tenure.engines.files import matching_files
 from tenure.engines.warehouse import land
 from tenure.errors import MissingTable
 from tenure.pipeline.catalog import entries
@@ -253,8 +252,8 @@ def _files(work: Work, source: Source, name: str, raw: Raw) -> list[Path]:
     """The raw table's files: of a query, what staging landed of it."""
     asked_by = f"source '{source.name}'"
     if not isinstance(raw, Postgres):
-        return matching_files(raw, work.data, asked_by=asked_by)
-    folder = work.lake.folder / "landing" / f"{source.name}-{name}"
+        return work.raw_files(raw, asked_by=asked_by)
+    folder = work.lake.path(f"landing/{source.name}-{name}")
     landed = sorted(folder.glob("rows.parquet"))
     return landed or [land(raw, folder, asked_by=asked_by)]
 

@@ -19,14 +19,21 @@ import tenure
 from tenure.config import Config, load_config
 from tenure.define.contract import CheckResult, Contract, contracts
 from tenure.define.project import Project, load_project
+from tenure.define.source import Csv, Parquet
 from tenure.engines import open_engine
-from tenure.engines.base import Engine, EngineSettings
+from tenure.engines.base import Engine, EngineName, EngineSettings
+from tenure.engines.files import matching_files
 from tenure.errors import CheckFailed
+from tenure.paths import local_path
+from tenure.pipeline.folders import folders_of, require_outside, require_unread
 from tenure.pipeline.stages import MADE_BY
 from tenure.quality.checks import require_passed, run_checks
 from tenure.sql import Dialect, Select
 from tenure.store.digests import FileDigests
+from tenure.store.identity import Owner
 from tenure.store.lake import Lake, MadeOf, TableVersion
+from tenure.store.private import private_files
+from tenure.store.spill import Spill
 
 
 @dataclass(kw_only=True)
@@ -52,14 +59,22 @@ class Outcome:
 class Work:
     """A project at work. Use it as a context manager: it closes the engine."""
 
-    def __init__(self, folder: Path, config: Config, project: Project, data: Path | None = None) -> None:
-        self.folder, self.config, self.project = folder, config, project
-        self.data = data or folder / config.data.path
-        self.lake = Lake(folder / config.lake.path)
-        self.output = folder / config.output.path
+    def __init__(self, folder: Path, config: Config, project: Project | None = None, data: Path | None = None) -> None:
+        """Know where the project's files lie; its definitions run when they are first asked for.
+
+        Raises InvalidConfig if its folders overlap or are no local ones, LakeFormat or LakeOfAnotherProject if the
+        lake is another's. Writes nothing.
+        """
+        self.folder, self.config = folder, config
+        self.folders = folders_of(folder, config, data)
+        self.data, self.output = self.folders.data, self.folders.output
+        self.lake = Lake(self.folders.lake, Owner(config.project.name, folder), config.lake.mode)
+        self.lake.require_owner()
         self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
-        self.contracts: dict[str, Contract] = contracts(project)
         self._engine: Engine | None = None
+        self._spill: Spill | None = None
+        if project is not None:
+            self.project = project
 
     @classmethod
     def open(
@@ -70,12 +85,41 @@ class Work:
         engine: str = "",
         overrides: dict[str, dict[str, object]] | None = None,
     ) -> Work:
-        """Return the project in `folder`, ready to work; `data` and `engine` go before tenure.toml."""
+        """Return the project in `folder`, ready to work; `data` and `engine` override tenure.toml.
+
+        The definitions are run and validated at once.
+        """
+        work = cls.look(folder, data=data, engine=engine, overrides=overrides)
+        work.project  # noqa: B018  (loaded, and refused, before anything else)
+        return work
+
+    @classmethod
+    def look(
+        cls,
+        folder: Path,
+        *,
+        data: Path | None = None,
+        engine: str = "",
+        overrides: dict[str, dict[str, object]] | None = None,
+    ) -> Work:
+        """Return the project in `folder` to look at its lake: none of its definitions is run unless asked for."""
+        folder = local_path(folder, asked_by="--project")
         put_over = {section: dict(keys) for section, keys in (overrides or {}).items()}
         if engine:
             put_over.setdefault("engine", {})["name"] = engine
-        config = load_config(folder, put_over)
-        return cls(folder, config, load_project(folder, config.project.name), data)
+        return cls(folder, load_config(folder, put_over), data=data)
+
+    @cached_property
+    def project(self) -> Project:
+        """The bank's definitions, run and validated when they are first asked for."""
+        project = load_project(self.folder, self.config.project.name)
+        require_unread(self.folders, project)
+        return project
+
+    @cached_property
+    def contracts(self) -> dict[str, Contract]:
+        """The contract of each table that has one."""
+        return contracts(self.project)
 
     def __enter__(self) -> Self:
         return self
@@ -85,19 +129,32 @@ class Work:
     ) -> None:
         if self._engine is not None:
             self._engine.close()
-        self.lake.digests.save()
+        if self._spill is not None:
+            self._spill.close()
+            self._spill = None
+        with private_files(self.lake.mode):
+            self.lake.digests.save()
 
     @property
     def engine(self) -> Engine:
         """The engine, started when it is first needed."""
         if self._engine is None:
-            section = self.config.engine
-            self._engine = open_engine(
-                EngineSettings(
-                    name=section.name, memory=section.memory, threads=section.threads, options=section.options
-                )
-            )
+            self._engine = open_engine(self.engine_settings(self.config.engine.name))
         return self._engine
+
+    def engine_settings(self, name: EngineName) -> EngineSettings:
+        """Return the settings of [engine] for an engine of that name, which spills into this run's own folder."""
+        if self._spill is None:
+            self._spill = Spill(self.lake.folder, self.run_id)
+        section = self.config.engine
+        return EngineSettings(
+            name=name,
+            memory=section.memory,
+            threads=section.threads,
+            options=section.options if name == section.name else {},
+            spill=self._spill.folder,
+            most_spill=section.spill,
+        )
 
     def use_engine(self, engine: Engine) -> None:
         """Compute with a running engine: Glue's session, or one that several runs share."""
@@ -133,6 +190,12 @@ class Work:
         """Return a table's newest version, or raise MissingTable naming the stage to run."""
         stage = "staging" if relation in self.project.sources else MADE_BY.get(relation, relation)
         return self.lake.require(self.stored(relation), run=stage)
+
+    def raw_files(self, raw: Csv | Parquet, *, asked_by: str) -> list[Path]:
+        """Return the files that a raw table's path matches; raise MissingFile if none does, InvalidConfig for ours."""
+        files = matching_files(raw, self.data, asked_by=asked_by)
+        require_outside(files, self.folders, asked_by=asked_by)
+        return files
 
     def scan(self, relations: Iterable[str]) -> None:
         """Make tables of the lake known to the engine."""

@@ -3,6 +3,7 @@
 lake/
 ├── staging/<source>/      ├── quarantine/<source>/      ├── tiles/<source>/period_end=…/
 ├── snapshots/             ├── features/snapshot_date=…/
+├── _lake.json             whose lake this is, in which format
 └── <table>/
     ├── _delta_log/           what each commit did; a file that no commit names is invisible
     ├── _log_digests.json     the SHA-256 of each file of the log
@@ -15,12 +16,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -31,12 +33,19 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
+from tenure.paths import delta_path
 from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
+from tenure.store.identity import Owner, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
 from tenure.store.log_digests import DIGESTS, TableLog
+from tenure.store.private import Mode, open_own, private_files
+from tenure.store.spill import remove_left
 
 _FINGERPRINT = "tenure.fingerprint"
 _PARTITIONS = "tenure.partitions"
+
+#: A part of a table's name; neither '..' nor the log of another table.
+_TABLE_PART = re.compile(r"(?!_delta_log$)\w[\w.=-]*")
 
 #: Rows of a row group in a partition's file: whoever reads a range of customers, by whom they lie, skips most others.
 _GROUP = 16_384
@@ -70,28 +79,56 @@ class TableVersion:
 class Lake:
     """Delta tables under one folder. One run writes at a time; readers are never blocked."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, owner: Owner | None = None, mode: Mode = "owner") -> None:
+        """Know a folder as a lake; nothing is read or written. With an `owner` it is written for that project alone."""
+        self.folder, self.owner, self.mode = folder, owner, mode
         self.digests = FileDigests(folder / "_verified.json")
+
+    def require_owner(self) -> None:
+        """Raise LakeFormat or LakeOfAnotherProject unless the folder is the owner's lake, or none yet; write nothing."""
+        if self.owner is not None:
+            require_owner(self.folder, self.owner)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lake for writing; raise LakeBusy if another process does. A killed process lets go."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("a+") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                handle.seek(0)
-                raise LakeBusy(
-                    f"another run (process {handle.read() or 'unknown'}) is writing to '{self.folder}'.",
-                    hint="Wait for it to end, or stop it, then run again.",
-                ) from error
-            handle.truncate(0)
-            handle.write(str(os.getpid()))
-            handle.flush()
+        """Hold the lake for writing; raise LakeBusy if another process does. A killed process lets go.
+
+        What is written meanwhile is for the owner, or the group, alone. The first time makes the folder a lake of its
+        owner; raises LakeFormat or LakeOfAnotherProject if it is another's.
+        """
+        with self.held():
+            if self.owner is not None:
+                claim(self.folder, self.owner)
+            remove_left(self.folder)
             self._seal_what_a_kill_left()
             yield
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lake's lock alone, whoever owns it."""
+        with private_files(self.mode):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(open_own(self.folder / ".lock"), "r+b") as handle:
+                self._take_lock(handle)
+                yield
+
+    def _take_lock(self, handle: BinaryIO) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LakeBusy(
+                f"another run (process {_process(handle) or 'unknown'}) is writing to '{self.folder}'.",
+                hint="Wait for it to end, or stop it, then run again.",
+            ) from error
+        if _process(handle) is None:
+            raise StoreError(
+                f"'{self.folder / '.lock'}' holds something that Tenure did not write, so it is not overwritten.",
+                hint="Move the file away, then run again.",
+            )
+        handle.seek(0)
+        handle.truncate()
+        handle.write(str(os.getpid()).encode())
+        handle.flush()
 
     def tables(self) -> list[str]:
         """Return every table that was ever committed, sorted, such as 'snapshots' or 'staging/customers'."""
@@ -104,8 +141,26 @@ class Lake:
             self.log(table).seal_what_a_kill_left()
 
     def path(self, table: str) -> Path:
-        """Return the folder of a table, such as 'snapshots' or 'staging/customers'."""
-        return self.folder / table
+        """Return the folder of a table, such as 'snapshots' or 'staging/customers'.
+
+        Raises StoreError for what is no table's name, such as '/etc' or '../x', and for a link out of the lake.
+        """
+        parts = table.split("/")
+        if not all(_TABLE_PART.fullmatch(part) for part in parts):
+            raise StoreError(
+                f"'{table}' is no name of a table: tables lie in the lake '{self.folder}', and are named such as "
+                "'features' or 'staging/customers'.",
+                hint="See them with 'tenure history'.",
+            )
+        found = self.folder
+        for part in parts:
+            found /= part
+            if found.is_symlink() and not found.resolve().is_relative_to(self.folder.resolve()):
+                raise StoreError(
+                    f"'{found}' is a link out of the lake, to '{found.resolve()}'; a lake's tables lie in its folder.",
+                    hint="Move the folder itself back, or link the whole lake: [lake] path in tenure.toml.",
+                )
+        return found
 
     def log(self, table: str) -> TableLog:
         """Return a table's Delta log with the digests of its files."""
@@ -123,7 +178,7 @@ class Lake:
         if damage:
             raise damaged(self, table, f"'{damage.file.name}' of its log {damage.problem}")
         try:
-            return DeltaTable(str(self.path(table)), version=version)
+            return DeltaTable(delta_path(self.path(table)), version=version)
         except TableNotFoundError as error:
             raise damaged(self, table, "its log holds no commit") from error
 
@@ -226,7 +281,7 @@ class Lake:
         actions = [_add_action(self.path(table), file, partition_by) for file in files]
         told = {_FINGERPRINT: fingerprint, **({_PARTITIONS: json.dumps(partitions)} if partitions else {})}
         properties = CommitProperties(custom_metadata=told)
-        uri, arrow_schema = str(self.path(table)), _delta_schema(schema)
+        uri, arrow_schema = delta_path(self.path(table)), _delta_schema(schema)
         by = list(partition_by) or None
         delta, log = self.open_delta(table), self.log(table)
         if delta is not None:
@@ -439,6 +494,13 @@ def added_files(log: Path) -> Iterator[Path]:
         except (ValueError, KeyError, TypeError):
             continue
         yield log.parents[1] / unquote(str(path))
+
+
+def _process(handle: BinaryIO) -> str | None:
+    """The number of the process that wrote the lock's file, '' if none did, None if it holds something else."""
+    handle.seek(0)
+    told = handle.read(32).strip()
+    return told.decode() if told.isdigit() or not told else None
 
 
 def _add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:
