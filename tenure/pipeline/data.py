@@ -17,7 +17,7 @@ import tenure
 from tenure.define.churn import BalanceDecline, Inactivity
 from tenure.define.feature import Aggregate
 from tenure.define.snapshot import SnapshotPlan
-from tenure.define.source import Csv, Parquet, Postgres, Source
+from tenure.define.source import Csv, Source, files_of, query_of
 from tenure.engines.files import locate, matching_files
 from tenure.engines.warehouse import land
 from tenure.errors import (
@@ -92,7 +92,7 @@ def restaged(work: Work) -> list[str]:
     """Return the sources that staging would read again: their definition or their files' sizes or times changed."""
     facts, found = _intake(work), []
     for source in work.project.sources.values():
-        if not any(isinstance(raw, Postgres) for raw in source.raws.values()):
+        if not any(query_of(raw) for raw in source.raws.values()):
             made_of = _made_of(work, source, _raw_files(work, source))
             current = work.lake.find(f"staging/{source.name}")
             if not current or {current.fingerprint, facts.get(source.name, {}).get("fingerprint")} != {made_of}:
@@ -129,7 +129,7 @@ def _stage(
 ) -> dict[str, object]:
     engine = work.engine
     for name, raw in source.raws.items():
-        engine.read(name, Parquet("landed") if isinstance(raw, Postgres) else raw, files[name])
+        engine.read(name, files_of(raw), files[name])
     raw_rows = staging_table.raw_rows(source, engine.dialect)
     raw_types = planned_types(work, source, raw_rows)
     engine.hold(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
@@ -236,7 +236,7 @@ def _place(source: Source, files: dict[str, list[Path]], value: str, column: str
 
 def _named(source: Source, files: dict[str, list[Path]]) -> str:
     """The files that a source read, or 'its query' where it read none."""
-    told = ["its query" if isinstance(raw, Postgres) else _and_more(files[name]) for name, raw in source.raws.items()]
+    told = ["its query" if query_of(raw) else _and_more(files[name]) for name, raw in source.raws.items()]
     return ", ".join(dict.fromkeys(told))
 
 
@@ -248,10 +248,11 @@ def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
     asked_by = f"source '{source.name}'"
     found: dict[str, list[Path]] = {}
     for name, raw in source.raws.items():
-        if isinstance(raw, Postgres):
-            found[name] = [land(raw, work.lake.folder / "landing" / f"{source.name}-{name}", asked_by=asked_by)]
+        query = query_of(raw)
+        if query:
+            found[name] = [land(query, work.lake.folder / "landing" / f"{source.name}-{name}", asked_by=asked_by)]
         else:
-            found[name] = matching_files(raw, work.data, asked_by=asked_by)
+            found[name] = matching_files(files_of(raw), work.data, asked_by=asked_by)
     return found
 
 
@@ -259,7 +260,7 @@ def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
     stats = [
         # A landed query is a new file each time: only its content tells whether anything changed.
         _content(f)
-        if isinstance(source.raws[name], Postgres)
+        if query_of(source.raws[name])
         else (os.path.relpath(f, work.data), f.stat().st_size, f.stat().st_mtime_ns)
         for name, paths in files.items()
         for f in paths

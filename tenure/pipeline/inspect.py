@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from tenure.define.source import Parquet, Postgres, Source
+from tenure.define.source import Source, files_of, query_of
 from tenure.engines.files import matching_files
 from tenure.engines.warehouse import land
 from tenure.errors import InvalidDefinition
@@ -125,11 +125,12 @@ def _staging(work: Work, source: Source, folder: Path) -> list[Select]:
     """Plan a source's staging over the real raw columns, reading no rows."""
     engine, asked_by = work.engine, f"source '{source.name}'"
     for name, raw in source.raws.items():
-        if isinstance(raw, Postgres):
-            empty = replace(raw, query=f"SELECT * FROM ({raw.query.strip().rstrip(';')}) AS planned LIMIT 0")
-            engine.read(name, Parquet("landed"), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
+        query = query_of(raw)
+        if query:
+            empty = replace(query, query=f"SELECT * FROM ({query.query.strip().rstrip(';')}) AS planned LIMIT 0")
+            engine.read(name, files_of(raw), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
         else:
-            engine.read(name, raw, matching_files(raw, work.data, asked_by=asked_by))
+            engine.read(name, files_of(raw), matching_files(files_of(raw), work.data, asked_by=asked_by))
     raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
     typed = staging.typed_rows(work.project, source, engine.dialect, raw_types)
     engine.schema(typed.text)

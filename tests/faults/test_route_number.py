@@ -176,4 +176,3 @@ def test_a_comment_in_the_code_of_the_route_makes_nothing_stale(bank, monkeypatc
         planned = plan_backfill(work, calendar(work).plan)
     assert planned.due == ()
     assert [file for file in read if file.suffix == ".py"] == []
-
