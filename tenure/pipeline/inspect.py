@@ -11,8 +11,9 @@ from pathlib import Path
 from tenure.define.source import Source, files_of, query_of
 from tenure.engines.files import matching_files
 from tenure.engines.warehouse import land
-from tenure.errors import InvalidDefinition
+from tenure.errors import InvalidDefinition, MissingTable
 from tenure.pipeline.data import calendar, planned_types
+from tenure.pipeline.data_end import require_end
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
 from tenure.sql import DIALECTS, Dialect, Select
@@ -67,7 +68,18 @@ def check(work: Work) -> list[Finding]:
             found.append(
                 Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
             )
+    found.append(Finding("end of the data", _end_of_data(work)))
     return [*found, *(Finding(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
+
+
+def _end_of_data(work: Work) -> str:
+    """The dates of the run; raises what the calendar refuses, and tells where nothing could be looked at."""
+    try:
+        days = calendar(work)
+    except MissingTable as error:
+        return f"could not look: {error.message} Run 'tenure staging', then 'tenure check' again."
+    dates = days.dates
+    return f"{days.data_end} is the first day not covered; {len(dates)} snapshots, {dates[0]} to {dates[-1]}"
 
 
 def _compiles(work: Work, dialect: Dialect) -> str:
@@ -82,6 +94,7 @@ def _compiles(work: Work, dialect: Dialect) -> str:
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
+    require_end(work.config.data.end, work.project.churn.bounds)
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
     end = sample[-1] + timedelta(days=work.project.churn.gap + work.project.churn.horizon)
     return [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
