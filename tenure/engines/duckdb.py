@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header, has_hive_folders
@@ -65,6 +66,8 @@ class DuckDBEngine:
             )
             self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {reader}")
             return dict.fromkeys(header, "text")
+        if not isinstance(raw, Parquet):
+            refuse("reader of raw files", raw)
         self._raw_files.pop(relation, None)
         try:
             # Left to itself DuckDB makes columns of folders above the data too.

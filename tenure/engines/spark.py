@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
@@ -79,6 +80,8 @@ class SparkEngine:
                 f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString()
                 for f in frame.schema
             }
+        if not isinstance(raw, Csv):
+            refuse("reader of raw files", raw)
         header = csv_header(files, raw)
         self._raw_files[relation] = (raw, files)
         frame = (

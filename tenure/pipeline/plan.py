@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import tenure
 from tenure.define.feature import ALL_HISTORY
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.errors import InvalidConfig, MissingTable
+from tenure.pipeline import in_arrays
 from tenure.pipeline.work import Work, fingerprint
 from tenure.store.lake import MadeOf, TableVersion
 from tenure.tables.features import FeatureSteps
@@ -165,7 +164,7 @@ def _tiles(
     stored, grid = work.lake.find(f"tiles/{name}"), steps.grid
     common = {
         "definition": fingerprint([work.project.sources[name], work.project.entity]),
-        "sums": fingerprint([work.dialect, _arrays(work), sample.tiles(name).select()]),
+        "sums": fingerprint([work.dialect, _route(work), sample.tiles(name).select()]),
         "grid": fingerprint([plan.rule, *map(str, grid.windows), grid.floor]),
     }
     spans = list(pairwise([None, *grid.periods]))
@@ -209,17 +208,12 @@ def _definition(project: Project) -> str:
 
 def _code(sample: FeatureSteps, work: Work) -> str:
     texts = [s.text for s in (*sample.held, *sample.ranged(), sample.final())]
-    return fingerprint([work.dialect, _arrays(work), *texts])
+    return fingerprint([work.dialect, _route(work), *texts])
 
 
-def _arrays(work: Work) -> str:
-    """The code that sums up in place of the SQL, where any does."""
-    if work.dialect != "duckdb":
-        return ""
-    house = Path(tenure.__file__).parent
-    rooms = ("arrays/*.py", "tables/rows_to_sum.py", "tables/array_windows.py", "pipeline/in_arrays.py")
-    files = [file for pattern in rooms for file in sorted(house.glob(pattern))]
-    return fingerprint(file.read_text(encoding="utf-8") for file in files)
+def _route(work: Work) -> str:
+    """What computes beside the SQL that is compared as text: the arrays, by the number that their code declares."""
+    return f"arrays {in_arrays.CELLS}" if work.dialect == "duckdb" else ""
 
 
 def _running(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[int]:
