@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tenure.pipeline.data import calendar
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.store.runs import ledger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +131,7 @@ def _latencies(work: Work) -> pd.DataFrame:
     """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
     import pandas as pd
 
-    ledger = work.lake.read("runs").sort_by("started_at").to_pylist() if work.lake.find("runs") else []
-    newest = {row["stage"]: row for row in ledger if row["status"] == "built"}
+    newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
     told = [
         {"stage": stage, "doc": doc, **{name: newest[stage][name] for name in ("rows", "seconds", "engine")}}
         for stage, doc in STAGE_DOCS.items()
