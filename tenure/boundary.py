@@ -114,7 +114,7 @@ def boundary(
     except BaseException as error:
         # BaseException: a panic of deltalake's Rust is none of Exception.
         found = translated(error, doing, places or {})
-        if found is None and internal:
+        if found is None and internal and isinstance(error, Exception):
             found = _internal(error, doing)
         if found is None:
             raise

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tenure.errors import InvalidConfig, MissingFile, choices
+from tenure.text_files import read_text
 
 FILE_NAME = "tenure.toml"
 
@@ -170,8 +171,8 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
             hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
         )
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(read_text(file, refused=InvalidConfig))
+    except tomllib.TOMLDecodeError as error:
         raise InvalidConfig(f"{file.name}: {error}.", hint="See docs/config.md for every key.") from error
     for section, keys in (overrides or {}).items():
         written = values.get(section, {})

@@ -1,6 +1,6 @@
 """Text files as editors and shells write them: UTF-8 with or without a byte order mark, UTF-16, UTF-32.
 
-b'\\xff\\xfe[\\0p\\0…' ──► '[project]\\n…'
+bytes FF FE 5B 00 70 00 … ──► '[project] …'
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def encoding_of(start: bytes) -> str:
 
 
 def read_text(file: Path, *, refused: type[TenureError]) -> str:
-    """Return a file's text, its lines ended by '\\n'; raise `refused`, with the line, for bytes that are no text."""
+    """Return a file's text, its lines ended by newlines; raise `refused`, with the line, for bytes that are no text."""
     content = file.read_bytes()
     encoding = encoding_of(content[:4])
     try:

@@ -85,9 +85,7 @@ def history(
             else:
                 told = f"{one.stage or '-':13} {one.run_id:22} {one.note}".rstrip()
                 name = "" if table else f"{one.table:28} "
-                say(
-                    f"{name}{one.version:>4}  {one.committed_at}  {one.rows:>12,} rows  {one.fingerprint:16}  {told}"
-                )
+                say(f"{name}{one.version:>4}  {one.committed_at}  {one.rows:>12,} rows  {one.fingerprint:16}  {told}")
 
 
 @app.command()

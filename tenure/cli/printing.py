@@ -36,9 +36,7 @@ def print_record(record: Any, as_json: bool) -> None:
 def print_stage(record: dict[str, Any]) -> None:
     """Print a stage's line: its status, rows, seconds and message."""
     note = f"  {record['message']}" if record["message"] else ""
-    say(
-        f"{record['stage']:13} {record['status']:8} {record['rows']:>12,} rows {record['seconds']:>8.2f} s{note}"
-    )
+    say(f"{record['stage']:13} {record['status']:8} {record['rows']:>12,} rows {record['seconds']:>8.2f} s{note}")
 
 
 @contextmanager

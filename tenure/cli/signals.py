@@ -43,7 +43,7 @@ def line(doing: str) -> str:
     )
 
 
-def _first(number: int, frame: FrameType | None) -> None:
+def _first(number: int, _frame: FrameType | None) -> None:
     global _received  # noqa: PLW0603
     _received = number
     for one in _NAMES:
@@ -51,7 +51,7 @@ def _first(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _second(number: int, frame: FrameType | None) -> None:
+def _second(_number: int, _frame: FrameType | None) -> None:
     # A killed process leaves nothing visible, so leaving at once harms nothing; Python's way out would.
     _leave()
 

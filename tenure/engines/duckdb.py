@@ -23,6 +23,9 @@ _OF_STATEMENTS = (duckdb.BinderException, duckdb.CatalogException, duckdb.Parser
 #: Errors of values, which their text quotes.
 _OF_VALUES = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.TypeMismatchException)
 
+#: How the same errors begin where Arrow hands them on while rows stream.
+_VALUE_TEXTS = ("Conversion Error", "Invalid Error: Conversion Error", "Out of Range Error")
+
 #: Rows of a batch that streams: few enough to stay in the processor's cache.
 _BATCH = 122_880
 
@@ -212,7 +215,6 @@ class DuckDBEngine:
                 raise KeyboardInterrupt from error
             raise
 
-
     def _error(self, error: Exception) -> TenureError:
         """What DuckDB's error means: of a statement, in its words; while rows are read, without them."""
         if isinstance(error, _OF_STATEMENTS):
@@ -221,7 +223,7 @@ class DuckDBEngine:
         if meant is not None and type(meant) in (DiskFull, FileAccessError):
             meant.original = error
             return meant
-        if isinstance(error, _OF_VALUES):
+        if isinstance(error, _OF_VALUES) or str(error).startswith(_VALUE_TEXTS):
             return EngineError(
                 "a value can't be converted, or leaves the range of its column's type.",
                 hint="Find the statement with 'tenure sql', and check the types of the columns that it reads.",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from contextlib import ExitStack, suppress
+from datetime import date
 from functools import partial
 
 from tenure.errors import InvalidConfig, TenureError

@@ -83,7 +83,7 @@ class Work:
         return self
 
     def boundary(self, doing: str, *, internal: bool = False) -> AbstractContextManager[None]:
-        """Turn what libraries and the machine raise inside into Tenure's errors; the originals go to the lake's logs."""
+        """Turn what libraries and the machine raise inside into Tenure's errors; the lake's logs keep the originals."""
         places = {"the lake": self.lake.folder, "the raw data": self.data, "the output": self.output}
         log = ErrorLog(self.lake.folder, self.run_id)
         return boundary(doing, log=log, places=places, internal=internal)
