@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tenure.define.snapshot import FIRST_DAY, LAST_DAY
 from tenure.errors import InvalidConfig, MissingFile, choices
+from tenure.text_files import read_text
 
 FILE_NAME = "tenure.toml"
 
@@ -222,8 +223,8 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
             hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
         )
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(read_text(file, refused=InvalidConfig))
+    except tomllib.TOMLDecodeError as error:
         raise InvalidConfig(f"{file.name}: {error}.", hint="See docs/config.md for every key.") from error
     for section, keys in (overrides or {}).items():
         written = values.get(section, {})

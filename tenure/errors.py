@@ -28,13 +28,16 @@ TenureError
 │   ├── NotReproducible       a manifest whose definitions or table versions are no longer there
 │   ├── LakeBusy              another run holds the lake
 │   ├── LakeFormat            the lake was made by an older or a newer Tenure
-│   └── LakeOfAnotherProject  the lake holds another project's rows
+│   ├── LakeOfAnotherProject  the lake holds another project's rows
+│   ├── DiskFull              the disk, a quota or the limit of a file's size is reached
+│   └── FileAccessError       the machine refuses a file or folder: its rights, a read-only disk, too many open files
 ├── CheckFailed             a table broke its contract or a proof; nothing of it was committed
 │   └── UnprovenCondition     a where= that plain Python can't evaluate for sure, so that its columns are not proved
-└── ModelError              training, scoring, explaining
-    ├── MissingFeature        a model wants a column that the frame lacks
-    ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
-    └── AdditivityError       SHAP values that do not add up to the prediction
+├── ModelError              training, scoring, explaining
+│   ├── MissingFeature        a model wants a column that the frame lacks
+│   ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
+│   └── AdditivityError       SHAP values that do not add up to the prediction
+└── InternalError           a bug in Tenure
 """
 
 from __future__ import annotations
@@ -43,12 +46,16 @@ from collections.abc import Iterable
 
 
 class TenureError(Exception):
-    """A mistake that the user can mend: what happened, and in `hint` what to do or run next."""
+    """A mistake that the user can mend: what happened, and in `hint` what to do or run next.
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    `original` is a library's error that this one stands for, until the boundary has kept it in a log.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", original: BaseException | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.original = original
 
 
 class ProjectError(TenureError):
@@ -163,6 +170,14 @@ class LakeOfAnotherProject(StoreError):
     """The lake belongs to another project."""
 
 
+class DiskFull(StoreError):
+    """The disk, a quota or the limit of a file's size is reached; nothing half-written is visible."""
+
+
+class FileAccessError(StoreError):
+    """The machine refuses to read or write a file or folder."""
+
+
 class CheckFailed(TenureError):
     """A table broke its contract or a proof; nothing of it was committed."""
 
@@ -185,6 +200,10 @@ class UnsafeModelFile(ModelError):
 
 class AdditivityError(ModelError):
     """SHAP values and the base value do not add up to the model's margin."""
+
+
+class InternalError(TenureError):
+    """A bug in Tenure, found by an exception that nothing expects."""
 
 
 def choices(names: Iterable[str], most: int = 12) -> str:

@@ -424,7 +424,10 @@ def test_a_file_where_the_lake_should_be_is_no_traceback(bank):
     (bank / "lake").write_text("not a folder")
     done = command("run", "--project", bank)
     assert done.returncode == 7
-    assert "FileExistsError: File exists: " in done.stderr
+    assert (
+        f"FileAccessError: the start of the run: '{bank / 'lake'}' in the lake can't be read or written" in done.stderr
+    )
+    assert "No log could be kept" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -12,6 +12,7 @@ import typer
 from tenure import errors
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, app
 from tenure.cli.printing import open_project, print_comparisons
+from tenure.cli.terminal import say
 
 
 @app.command()
@@ -27,7 +28,7 @@ def check(
 
     with open_project(project, data, engine) as work:
         for finding in findings(work):
-            typer.echo(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
+            say(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
         _require_no_leak(data_signs(work), as_json)
 
 
@@ -100,13 +101,13 @@ def _require_whole(survey: Any, as_json: bool) -> None:
 
 def _print_proof(proof: Any, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(vars(proof)))
+        say(json.dumps(vars(proof)))
         return
     found = "equal" if proof.holds else f"{proof.different_cells:,} differ, {proof.example}"
     status = "proved" if proof.holds else "FAILED"
-    typer.echo(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.told}")
+    say(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.told}")
     for column, reason in proof.unproven.items():
-        typer.echo(f"{'':13} not proved {column}: {reason}")
+        say(f"{'':13} not proved {column}: {reason}")
 
 
 def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
@@ -116,9 +117,9 @@ def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
         leaks += [sign] if sign.alarm else []
         notes += not sign.alarm
         mark = "LEAK" if sign.alarm else "note"
-        typer.echo(json.dumps(vars(sign)) if as_json else f"{mark}  {sign.subject}: {sign.detection}: {sign.told}")
+        say(json.dumps(vars(sign)) if as_json else f"{mark}  {sign.subject}: {sign.detection}: {sign.told}")
     if leaks:
         number = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks, the first"
         raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].told}", hint=leaks[0].hint)
     if not as_json:
-        typer.echo(f"ok  leaks: none found{', but for the notes above' if notes else ''}")
+        say(f"ok  leaks: none found{', but for the notes above' if notes else ''}")

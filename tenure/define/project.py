@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from tenure.define.shape import NAME, ByKind, check_shape, either, list_of, name
 from tenure.define.source import Column, Source
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
+from tenure.text_files import encoding_of, read_text
 
 T = TypeVar("T")
 
@@ -359,8 +361,19 @@ def _keyed_source(project: Project, name: str, asked_by: str) -> Source:
     return source
 
 
+class _Definitions(SourceFileLoader):
+    """Reads a definition file in whatever encoding its byte order mark tells; Python alone takes UTF-8."""
+
+    def get_data(self, path: str) -> bytes:
+        content = super().get_data(path)
+        if encoding_of(content[:4]).startswith("utf-8"):
+            return content  # a line such as '# coding: latin-1' keeps its meaning
+        return read_text(Path(path), refused=InvalidDefinition).encode()
+
+
 def _run_file(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tenure_project_{file.stem}", file)
+    name = f"tenure_project_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Definitions(name, str(file)))
     if spec is None or spec.loader is None:
         raise InvalidDefinition(f"'{file}' can't be loaded as Python.")
     module = importlib.util.module_from_spec(spec)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tenure.pipeline.data import calendar
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.publish.csv_files import write_csv
+from tenure.store.runs import ledger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,10 +50,12 @@ def report(work: Work) -> Outcome:
     rows = _attrition_list(work)
     page = _page(work, rows)
     listed = _typed(rows)
-    for file, content in zip(written, (_csv(listed), _parquet(listed), page.encode()), strict=True):
+    listed_csv, note = _csv(listed, work.project.entity.keys)
+    for file, content in zip(written, (listed_csv, _parquet(listed), page.encode()), strict=True):
         _replace(file, content)
     work.keep("attrition_list", listed, made_of, outcome)
     outcome.message = f"{len(rows):,} customers listed; {REPORT} is {len(page.encode()) / 1e6:.1f} MB"
+    outcome.message += f"; {note}" if note else ""
     return outcome
 
 
@@ -130,8 +134,7 @@ def _latencies(work: Work) -> pd.DataFrame:
     """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
     import pandas as pd
 
-    ledger = work.lake.read("runs").sort_by("started_at").to_pylist() if work.lake.find("runs") else []
-    newest = {row["stage"]: row for row in ledger if row["status"] == "built"}
+    newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
     told = [
         {"stage": stage, "doc": doc, **{name: newest[stage][name] for name in ("rows", "seconds", "engine")}}
         for stage, doc in STAGE_DOCS.items()
@@ -146,10 +149,11 @@ def _typed(rows: pd.DataFrame) -> pa.Table:
     return table.cast(pa.schema(plain))
 
 
-def _csv(rows: pa.Table) -> bytes:
+def _csv(rows: pa.Table, keys: Sequence[str]) -> tuple[bytes, str]:
+    """The list as CSV that is safe to open in a spreadsheet, and what its reader should know."""
     sink = io.BytesIO()
-    pa_csv.write_csv(rows, sink)
-    return sink.getvalue()
+    note = write_csv(rows, sink, keys=keys)
+    return sink.getvalue(), note
 
 
 def _parquet(rows: pa.Table) -> bytes:

@@ -58,6 +58,9 @@ def verify(work: Work, proofs: Sequence[str] = (), *, customers: int = 0, most: 
         except TenureError as error:
             record.message = error.message
             raise
+        except (KeyboardInterrupt, GeneratorExit):  # stopped, or nobody reads the proofs any more
+            record.status = "interrupted"
+            raise
         finally:
             record.seconds, record.engine = time.perf_counter() - begun, work.engine_version
             record.rows = sum(proof.cells for proof in done)
