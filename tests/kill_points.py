@@ -170,7 +170,7 @@ def _serve() -> None:
     import tenure.model.value
     import tenure.pipeline.backfill
     import tenure.publish.attrition_list
-    import tenure.publish.report  # noqa: F401
+    import tenure.publish.report
 
     for line in sys.stdin:
         asked = json.loads(line)
@@ -190,7 +190,8 @@ def _serve() -> None:
         status = os.waitpid(child, 0)[1]
         killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -killed
-        print(json.dumps({"signal": killed, "exit_code": code, "points": passed}), flush=True)
+        sys.stdout.write(json.dumps({"signal": killed, "exit_code": code, "points": passed}) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
