@@ -207,7 +207,7 @@ def test_records_tell_rows_versions_checks_and_seconds(bank):
     assert record.versions == {"training_set": 0}
     assert record.fingerprint == work.lake.require("training_set").fingerprint
     assert record.engine.startswith("duckdb ")
-    assert 0 < record.seconds < 60
+    assert record.seconds > 0
     assert {"keys_are_unique", "no_row_of_labels_is_lost"} <= {check.check for check in record.checks}
     assert len({r.run_id for r in records.values()}) == 1
 

@@ -237,18 +237,20 @@ def test_missing_table_names_itself_and_the_stage_to_run(lake):
 
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from tenure.store.lake import Lake
 with Lake(Path(sys.argv[1])).locked():
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 def test_lake_is_busy_while_another_process_holds_it_and_free_once_that_is_killed(lake):
     lake.write("snapshots", ONE)
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(lake.folder)], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lake.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     with holder:
         try:
             assert holder.stdout.readline() == "held\n"
