@@ -140,8 +140,14 @@ class TrainSection(_Section):
         strict=False,
         description="Models to train and compare.",
     )
-    trials: int = Field(12, ge=1, le=MOST_COUNT, description="Parameter sets that LightGBM's search tries at most.")
-    seconds: float = Field(60.0, gt=0, le=1e7, description="Time after which the search tries no further set.")
+    trials: int = Field(12, ge=1, le=MOST_COUNT, description="Parameter sets that LightGBM's search tries.")
+    seconds: float = Field(
+        3600.0,
+        gt=0,
+        le=1e7,
+        description="A guard: a search that takes longer is cut short, the run says so and the model's version ends "
+        "with '-cut-short'. A search ends by its trials, so that no result depends on the machine's load.",
+    )
     seed: int = Field(7, ge=0, le=2**32 - 1, description="Seed of everything random.")
 
 

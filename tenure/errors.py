@@ -36,6 +36,8 @@ TenureError
 ├── ModelError              training, scoring, explaining
 │   ├── MissingFeature        a model wants a column that the frame lacks
 │   ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
+│   ├── DamagedModel          a model file is not the one that was registered
+│   ├── OutdatedModel         a model learned from other definitions, or with other libraries, than those here
 │   └── AdditivityError       SHAP values that do not add up to the prediction
 └── InternalError           a bug in Tenure
 """
@@ -196,6 +198,14 @@ class MissingFeature(ModelError):
 
 class UnsafeModelFile(ModelError):
     """A model file holds a type that is not on the trusted list."""
+
+
+class DamagedModel(ModelError):
+    """A model file is changed, cut, missing or added: it is not what the registry's digests say."""
+
+
+class OutdatedModel(ModelError):
+    """A model learned from other definitions, or was trained with other libraries, than those here."""
 
 
 class AdditivityError(ModelError):

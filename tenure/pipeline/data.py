@@ -32,7 +32,9 @@ from tenure.errors import (
 from tenure.pipeline.backfill import build_features
 from tenure.pipeline.data_end import EventSpan, event_span, require_end
 from tenure.pipeline.data_end import data_end as end_of_data
+from tenure.pipeline.meaning import without_words
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.sql import Dialect, Select
 from tenure.tables import arrivals as arrivals_table
 from tenure.tables import labels as labels_table
 from tenure.tables import snapshots as snapshots_table
@@ -371,7 +373,7 @@ def _dated_sources(project: Project) -> Sequence[str]:
 
 
 def _definition(work: Work, source: Source) -> str:
-    return fingerprint([repr(source), work.project.entity, tenure.__version__])
+    return fingerprint([repr(without_words(source)), work.project.entity, tenure.__version__])
 
 
 def _day(instant: object) -> date:
@@ -383,8 +385,13 @@ def _day(instant: object) -> date:
 def snapshots(work: Work) -> Outcome:
     """Build the snapshots table."""
     outcome = Outcome()
-    work.build(snapshots_table.snapshots(work.project, work.dialect, calendar(work).dates), outcome)
+    work.build(snapshots_select(work, calendar(work), work.dialect), outcome)
     return outcome
+
+
+def snapshots_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the snapshots table."""
+    return snapshots_table.snapshots(work.project, dialect, days.dates)
 
 
 def features(work: Work, first: date | None = None, last: date | None = None) -> Outcome:
@@ -394,7 +401,7 @@ def features(work: Work, first: date | None = None, last: date | None = None) ->
     be committed without rows, and count as current.
     """
     outcome, days = Outcome(), calendar(work)
-    spine = work.made_of(snapshots_table.snapshots(work.project, work.dialect, days.dates))
+    spine = work.made_of(snapshots_select(work, days, work.dialect))
     if work.require("snapshots").fingerprint != spine:
         raise MissingTable("table 'snapshots' was built of other rows or dates.", hint="Run 'tenure snapshots'.")
     build_features(work, days.plan, outcome, first=first, last=last)
@@ -410,7 +417,7 @@ def newest_features(work: Work) -> Outcome:
 def labels(work: Work) -> Outcome:
     """Build the labels table."""
     outcome, days = Outcome(), calendar(work)
-    work.build(labels_table.generate_churn_label(work.project, work.dialect, days.dates, days.data_end), outcome)
+    work.build(labels_select(work, days, work.dialect), outcome)
     if not outcome.rows:
         churn = work.project.churn
         raise LabelError(
@@ -421,20 +428,30 @@ def labels(work: Work) -> Outcome:
     return outcome
 
 
-def splits(work: Work) -> Outcome:
-    """Build the splits table and its proof."""
-    outcome, days = Outcome(), calendar(work)
+def labels_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the labels table."""
+    return labels_table.generate_churn_label(work.project, dialect, days.dates, days.data_end)
+
+
+def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the splits table."""
     spans = labels_table.label_dates(work.project.churn, days.dates, days.data_end)
     section = work.config.splits
     plan = splits_table.SplitPlan(test_snapshots=section.test_snapshots, validation_share=section.validation_share)
-    work.build(splits_table.splits(work.project, work.dialect, spans, plan), outcome)
+    return splits_table.splits(work.project, dialect, spans, plan)
+
+
+def splits(work: Work) -> Outcome:
+    """Build the splits table and its proof."""
+    outcome = Outcome()
+    work.build(splits_select(work, calendar(work), work.dialect), outcome)
     rows = outcome.rows
     work.build(splits_table.split_proof(work.project), outcome)
     outcome.rows = rows
     return outcome
 
 
-def _labelled(work: Work) -> list[date]:
+def labelled_dates(work: Work) -> list[date]:
     """The snapshots that have a label, in order."""
     return sorted(set(work.read("labels", columns=["snapshot_date"])["snapshot_date"].to_pylist()))
 
@@ -442,7 +459,7 @@ def _labelled(work: Work) -> list[date]:
 def training_set(work: Work) -> Outcome:
     """Build the training set; raise MissingTable if a labelled snapshot has no features yet."""
     outcome = Outcome()
-    labelled, built = _labelled(work), work.require("features").partitions
+    labelled, built = labelled_dates(work), work.require("features").partitions
     lacking = [str(day) for day in labelled if str(day) not in built]
     if lacking:
         raise MissingTable(

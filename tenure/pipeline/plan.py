@@ -19,6 +19,7 @@ from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.errors import InvalidConfig, MissingTable
 from tenure.pipeline import in_arrays
+from tenure.pipeline.meaning import meanings
 from tenure.pipeline.work import Work, fingerprint
 from tenure.store.lake import MadeOf, TableVersion
 from tenure.tables.features import FeatureSteps
@@ -201,9 +202,21 @@ def _first_seen(project: Project, source: str, t: date) -> date | None:
     return min((w.start(t) for a in aggregates for w in a.windows), default=t)
 
 
+def outdated_features(work: Work, dates: Sequence[date]) -> list[date]:
+    """Return those of the snapshots whose features are not stored, or were made of other rows or definitions.
+
+    Which engine made them has no say, and neither has the code of Tenure.
+    """
+    stored, arrivals = work.require("features").partitions, stored_arrivals(work)
+    common = {"definition": _definition(work.project)}
+    wanted = {t: common | _seen(work.project, arrivals, t) for t in dates}
+    return [t for t, made_of in wanted.items() if not made_of.items() <= stored.get(str(t), {}).items()]
+
+
 def _definition(project: Project) -> str:
-    read = {project.entity.source, *(view.source for view in project.views.values())}
-    return fingerprint([project.entity, project.views, *(project.sources[name] for name in sorted(read))])
+    """The columns in their order and what each one means; a changed `doc` or `unit` makes nothing stale."""
+    meant = meanings(project)
+    return fingerprint([project.entity.keys, *((name, meant[str(name)]) for name in project.columns)])
 
 
 def _code(sample: FeatureSteps, work: Work) -> str:

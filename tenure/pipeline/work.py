@@ -239,10 +239,13 @@ class Work:
             outcome.add(version, built=True, checks=checks)
             return version
 
-    def made_of(self, select: Select) -> str:
-        """Return the fingerprint that a table has if it was built of its SELECT and the rows that are stored now."""
+    def made_of(self, select: Select, dialect: Dialect | None = None) -> str:
+        """Return the fingerprint that a table has if it was built of its SELECT and the rows that are stored now.
+
+        `dialect` is the SELECT's, by default that of the configured engine.
+        """
         inputs = [self.require(relation) for relation in select.reads]
-        return fingerprint([self.dialect, select.text, *(i.fingerprint for i in inputs)])
+        return fingerprint([dialect or self.dialect, select.text, *(i.fingerprint for i in inputs)])
 
     def write(self, select: Select, table: str, made_of: str) -> tuple[TableVersion, list[CheckResult]]:
         """Write a SELECT's rows as a table of the lake, checked against its contract first."""
