@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-import tenure
 from tenure.errors import LakeFormat, LakeOfAnotherProject, StoreError
 from tenure.store.private import replace_own
+from tenure.version import __version__
 
 #: The format of the lakes that this Tenure writes; 0 is that of lakes without the file.
 FORMAT = 1
@@ -91,9 +91,7 @@ def claim(lake: Path, owner: Owner) -> Identity:
     found = require_owner(lake, owner)
     folder = _relative(owner.folder, lake)
     if found is None:
-        found = Identity(
-            format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=tenure.__version__
-        )
+        found = Identity(format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=__version__)
     elif found.folder == folder:
         return found
     now = replace(found, folder=folder)
@@ -172,7 +170,7 @@ def _newer(lake: Path, number: int, version: str) -> LakeFormat:
     made_by = f" ({version})" if version else ""
     return LakeFormat(
         f"the lake '{lake}' has format {number}: it was made by a newer Tenure{made_by}; this one "
-        f"({tenure.__version__}) reads format {FORMAT}.",
+        f"({__version__}) reads format {FORMAT}.",
         hint="Use that Tenure, or set [lake] path in tenure.toml to another folder.",
     )
 

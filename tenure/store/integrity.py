@@ -14,6 +14,7 @@ from tenure.errors import TenureError
 from tenure.store.digests import FileDigests, read_own
 from tenure.store.lake import STEPS, Lake, added_files, file_problem
 from tenure.store.log_digests import TableLog
+from tenure.store.model_files import damaged_model_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ def survey(lake: Lake) -> Survey:
         damages += [*in_log, *_damaged_files(lake, table, named, digests), *_damaged_steps(lake, table, digests)]
         files += len(named) + len(list((lake.path(table) / "_delta_log").glob("*")))
         strangers += [] if in_log else [_named(lake, file) for file in lake.strangers(table)]
+    damages += _damaged_models(lake)
+    files += len([file for file in lake.path("models").glob("files/*/*") if file.is_file()])
     return Survey(files=files, damages=tuple(damages), strangers=tuple(strangers))
 
 
@@ -69,6 +72,17 @@ def _damaged_files(lake: Lake, table: str, named: Mapping[Path, int], digests: F
             yield Damage(
                 table=table, version=str(version), partition=partition, file=_named(lake, file), problem=problem
             )
+
+
+def _damaged_models(lake: Lake) -> list[Damage]:
+    try:
+        found = list(damaged_model_files(lake))
+    except TenureError:
+        return []  # the registry itself is damaged, and named for it
+    return [
+        Damage(table="models", version=d.model_version, partition="", file=_named(lake, d.path), problem=d.problem)
+        for d in found
+    ]
 
 
 def _damaged_steps(lake: Lake, table: str, digests: FileDigests) -> Iterator[Damage]:

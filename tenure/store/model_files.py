@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tenure.errors import DamagedModel
 from tenure.store.lake import Lake
@@ -56,10 +57,9 @@ def write_model_files(lake: Lake, model_version: str, files: Mapping[str, bytes]
             file.flush()
             os.fsync(file.fileno())
     _sync(partial)
-    if folder.is_dir() and not folder.is_symlink():
-        shutil.rmtree(folder)
-    else:
-        folder.unlink(missing_ok=True)
+    if os.path.lexists(folder):
+        # What lies there is damaged, or not Tenure's: it is moved out of the way, and stays.
+        folder.rename(folder.with_name(f".{model_version}.replaced-{uuid4().hex[:8]}"))
     partial.rename(folder)
     _sync(folder.parent)
 
