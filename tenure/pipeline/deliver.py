@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from tenure.pipeline.data import calendar
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.store.private import replace_own
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,6 +162,4 @@ def _parquet(rows: pa.Table) -> bytes:
 def _replace(file: Path, content: bytes) -> None:
     """Put the whole file in place of the old one at once, so that no reader meets half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(file)
+    replace_own(file, content)

@@ -25,12 +25,14 @@ from tenure.define.window import ColumnName
 from tenure.engines.base import ArrayEngine
 from tenure.errors import (
     EngineError,
+    InvalidConfig,
     InvalidSpine,
     MissingDependency,
     UnknownSnapshot,
     UnknownSource,
     choices,
 )
+from tenure.paths import local_path
 from tenure.pipeline.data import require_staged
 from tenure.pipeline.manifest import (
     MANIFESTS,
@@ -43,6 +45,7 @@ from tenure.pipeline.spine import Spine, spine_of, table_of
 from tenure.pipeline.work import Work
 from tenure.sql import Select, relations
 from tenure.store.lake import TableVersion
+from tenure.store.private import private_files
 from tenure.tables.at_instants import ANSWERS, ASKED
 from tenure.tables.point_in_time import PointInTime
 
@@ -98,8 +101,20 @@ class HistoricalFeatures:
         return pl.from_arrow(self._answer)
 
     def to_file(self, file: str | Path) -> None:
-        """Write the rows as Parquet or CSV, by the file's ending; raise InvalidSpine for another ending."""
-        file = Path(file)
+        """Write the rows as Parquet or CSV, by the file's ending; a new file is readable as [lake] mode says.
+
+        Raises InvalidSpine for another ending, InvalidConfig for a URL or a file in the lake.
+        """
+        file = local_path(file, asked_by="the file to write")
+        if file.resolve().is_relative_to(self._work.lake.folder.resolve()):
+            raise InvalidConfig(
+                f"'{file}' lies in the lake '{self._work.lake.folder}', which holds nothing but Tenure's tables.",
+                hint="Give a file in another folder.",
+            )
+        with private_files(self._work.lake.mode):
+            self._write(file)
+
+    def _write(self, file: Path) -> None:
         if file.suffix == ".parquet":
             # Dictionaries pay for text alone: a column of numbers would be hashed for nothing.
             text = [field.name for field in self._answer.schema if pa.types.is_string(field.type)]

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from tenure.define.project import Project
 from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, UnreadableFile, choices
+from tenure.paths import local_path
 
 #: The columns that are taken as the time where none is named.
 TIME_COLUMNS = ("snapshot_date", "event_timestamp")
@@ -91,7 +92,7 @@ def table_of(frame: Any, project: Project) -> pa.Table:
     if isinstance(frame, pa.RecordBatch):
         return pa.Table.from_batches([frame])
     if isinstance(frame, Path):
-        return _file(frame, key_types(project))
+        return _file(local_path(frame, asked_by="the spine"), key_types(project))
     if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
         return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     if hasattr(frame, "__arrow_c_stream__"):

@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-import tenure
 from tenure.errors import LakeFormat, LakeOfAnotherProject, StoreError
 from tenure.store.private import replace_own
 
@@ -32,15 +31,19 @@ _PROJECT_FILE = "tenure.toml"
 
 @dataclass(frozen=True)
 class Owner:
-    """A project as a lake knows it: its name and its folder."""
+    """A project as a lake knows it: its name and its folder, and the version of Tenure that works on it."""
 
     project: str
     folder: Path
+    tenure: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """A lake's own facts. `folder` is that of its project, relative to the lake; `tenure` is the version that made it."""
+    """A lake's own facts.
+
+    `folder` is that of its project, relative to the lake; `tenure` is the version of Tenure that made it.
+    """
 
     format: int
     lake: str
@@ -91,9 +94,7 @@ def claim(lake: Path, owner: Owner) -> Identity:
     found = require_owner(lake, owner)
     folder = _relative(owner.folder, lake)
     if found is None:
-        found = Identity(
-            format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=tenure.__version__
-        )
+        found = Identity(format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=owner.tenure)
     elif found.folder == folder:
         return found
     now = replace(found, folder=folder)
@@ -171,8 +172,7 @@ def _older(lake: Path) -> LakeFormat:
 def _newer(lake: Path, number: int, version: str) -> LakeFormat:
     made_by = f" ({version})" if version else ""
     return LakeFormat(
-        f"the lake '{lake}' has format {number}: it was made by a newer Tenure{made_by}; this one "
-        f"({tenure.__version__}) reads format {FORMAT}.",
+        f"the lake '{lake}' has format {number}: it was made by a newer Tenure{made_by}; this one reads {FORMAT}.",
         hint="Use that Tenure, or set [lake] path in tenure.toml to another folder.",
     )
 
