@@ -23,10 +23,11 @@ from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Column, Csv, Parquet, Postgres, Source
 from tenure.define.window import days, months
 from tenure.errors import TenureError
-from tenure.version import __version__
 
 if TYPE_CHECKING:
     from tenure.pipeline.feature_store import FeatureStore
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Activity",
@@ -50,7 +51,6 @@ __all__ = [
     "Source",
     "TenureError",
     "Trend",
-    "__version__",
     "all_of",
     "any_of",
     "days",

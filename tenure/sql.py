@@ -6,6 +6,7 @@ silently wrong (DuckDB's `log` is base 10, Spark's is natural).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -238,16 +239,55 @@ def _refuse_more_than_a_row(tree: exp.Condition, where: str, asked_by: str) -> N
 
 
 def relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[str]:
-    """Return the tables that the bank's own SELECT reads; raise InvalidDefinition if it is not one SELECT."""
+    """Return the tables that the bank's own SELECT reads.
+
+    Raises InvalidDefinition if it is not one SELECT, or reads anything but tables by their plain names: a table
+    function such as read_parquet(…), a file such as '/home/x.csv', a table of another schema.
+    """
     try:
-        tree = sqlglot.parse_one(select, read=dialect)
+        trees = sqlglot.parse(select, read=dialect)
     except SqlglotError as error:
         reason = str(error).splitlines()[0]
         raise InvalidDefinition(f"{asked_by} has a select that is not SQL: {reason}") from error
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None:
+        raise InvalidDefinition(f"{asked_by} has a select of {len(trees)} statements; allowed: one SELECT.")
     if not isinstance(tree, exp.Query):
         raise InvalidDefinition(f"{asked_by} has a select that is a {tree.key.upper()}; allowed: one SELECT.")
+    for table in tree.find_all(exp.Table):
+        _refuse_foreign(table, dialect, asked_by)
+    for called in tree.find_all(exp.Anonymous):
+        if called.name.lower() in _JAVA_CALLS:
+            raise InvalidDefinition(f"{asked_by} calls {called.name.upper()} in its select, which runs code of Java.")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    strange = next((name for name in own if not _PLAIN_NAME.fullmatch(name)), "")
+    if strange:
+        # DuckDB would read a file of that name where the CTE is not in sight.
+        raise InvalidDefinition(f"{asked_by} has a CTE named '{strange}' in its select; allowed: a plain name.")
     return frozenset(t.name for t in tree.find_all(exp.Table)) - own
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*")
+
+#: Spark's functions that call whatever stands on the class path.
+_JAVA_CALLS = frozenset({"reflect", "java_method", "try_reflect"})
+
+
+def _refuse_foreign(table: exp.Table, dialect: Dialect, asked_by: str) -> None:
+    """Refuse what is no table by its plain name: it would be read from outside of the tables that Tenure hands over."""
+    allowed = "allowed: tables by their plain names"
+    if not isinstance(table.this, exp.Identifier):
+        function = table.this
+        called = function.name if isinstance(function, exp.Anonymous) else getattr(function, "sql_name", lambda: "")()
+        raise InvalidDefinition(
+            f"{asked_by} selects from the table function {called.upper() or table.sql(dialect=dialect)}; {allowed}.",
+            hint="Read files by read= of a source: Csv(…) or Parquet(…).",
+        )
+    if table.db or table.catalog or not _PLAIN_NAME.fullmatch(table.name):
+        raise InvalidDefinition(
+            f"{asked_by} selects from {table.sql(dialect=dialect)}, which is no table by its plain name; {allowed}.",
+            hint="Read files by read= of a source: Csv(…) or Parquet(…).",
+        )
 
 
 def names_read(where: str, dialect: Dialect) -> tuple[str, ...]:

@@ -139,6 +139,18 @@ def _days(first: datetime | None, last: datetime | None) -> tuple[date | None, d
     return start, end
 
 
+@app.command()
+def adopt(
+    name: Annotated[str, typer.Argument(help="The name of the project that the lake belongs to now.")],
+    project: ProjectOption = Path(),
+) -> None:
+    """Give the lake to this project: the same bank under a new name, or in another folder."""
+    from tenure.pipeline.work import adopt as adopted
+
+    lake, owner = adopted(project, name)
+    typer.echo(f"The lake '{lake}' belongs to project '{owner.project}' now. Run 'tenure run'.")
+
+
 @app.command("historical-features")
 def historical_features(
     spine: Annotated[Path, typer.Option("--spine", help="Parquet or CSV file with the key's columns and a time.")],
@@ -154,8 +166,10 @@ def historical_features(
     ] = False,
 ) -> None:
     """Add features to the rows of a file, each as it was known at the row's own time."""
+    from tenure.paths import local_path
     from tenure.pipeline.feature_store import FeatureStore
 
+    spine, out = local_path(spine, asked_by="--spine"), local_path(out, asked_by="--out")
     with open_project(project, None, engine) as work, FeatureStore(work) as store:
         names = [name.strip() for name in features.split(",") if name.strip()]
         job = store.get_historical_features(spine, names, timestamp=timestamp)

@@ -18,6 +18,7 @@ from tenure.pipeline.models import newest_training, versions_of
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.publish.csv_files import write_csv
+from tenure.store.private import replace_own
 from tenure.store.runs import ledger
 
 if TYPE_CHECKING:
@@ -161,6 +162,4 @@ def _parquet(rows: pa.Table) -> bytes:
 def _replace(file: Path, content: bytes) -> None:
     """Put the whole file in place of the old one at once, so that no reader meets half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(file)
+    replace_own(file, content)

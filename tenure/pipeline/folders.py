@@ -8,7 +8,6 @@ bank/                  definitions: never in a lake
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -135,7 +134,7 @@ def _with_parents(folder: Path) -> Iterator[Path]:
 
 def _same(one: Path, other: Path) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return one.samefile(other)
     except OSError:  # One is not there yet.
         return one.resolve() == other.resolve()
 

@@ -26,12 +26,14 @@ from tenure.define.window import ColumnName
 from tenure.engines.base import ArrayEngine
 from tenure.errors import (
     EngineError,
+    InvalidConfig,
     InvalidSpine,
     MissingDependency,
     UnknownSnapshot,
     UnknownSource,
     choices,
 )
+from tenure.paths import local_path
 from tenure.pipeline.data import require_staged
 from tenure.pipeline.manifest import (
     MANIFESTS,
@@ -45,6 +47,7 @@ from tenure.pipeline.work import Work
 from tenure.publish.csv_files import write_csv
 from tenure.sql import Select, relations
 from tenure.store.lake import TableVersion
+from tenure.store.private import private_files
 from tenure.tables.at_instants import ANSWERS, ASKED
 from tenure.tables.point_in_time import PointInTime
 
@@ -109,10 +112,16 @@ class HistoricalFeatures:
     def to_file(self, file: str | Path, *, safe_csv: bool = False) -> str:
         """Write the rows as Parquet or CSV, by the file's ending, whole or not at all; return a note, '' if none is due.
 
-        With `safe_csv`, texts of a CSV that a spreadsheet would run as a formula get a ' before them, but keys.
-        Raises InvalidSpine for another ending or a column that CSV can't hold, BadValue for bytes that are no text.
+        A new file is readable as [lake] mode says. With `safe_csv`, texts of a CSV that a spreadsheet would run as a
+        formula get a ' before them, but keys. Raises InvalidSpine for another ending or a column that CSV can't hold,
+        BadValue for bytes that are no text, InvalidConfig for a URL or a file in the lake.
         """
-        file = Path(file)
+        file = local_path(file, asked_by="the file to write")
+        if file.resolve().is_relative_to(self._work.lake.folder.resolve()):
+            raise InvalidConfig(
+                f"'{file}' lies in the lake '{self._work.lake.folder}', which holds nothing but Tenure's tables.",
+                hint="Give a file in another folder.",
+            )
         if file.suffix not in (".parquet", ".csv"):
             raise InvalidSpine(
                 f"'{file.name}' can't be written as '{file.suffix}'; allowed: .parquet, .csv.",
@@ -120,7 +129,8 @@ class HistoricalFeatures:
             )
         with self._boundary():
             rows = self._answer
-        with self._work.boundary(f"writing '{file}'"), _whole(file) as partial:
+        private = private_files(self._work.lake.mode)
+        with self._work.boundary(f"writing '{file}'"), private, _whole(file) as partial:
             if file.suffix == ".csv":
                 return write_csv(rows, partial, keys=self._work.project.entity.keys, safe=safe_csv)
             # Dictionaries pay for text alone: a column of numbers would be hashed for nothing.

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from tenure.define.project import Project
 from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, UnreadableFile, choices
+from tenure.paths import local_path
 from tenure.text_files import encoding_of
 
 #: The columns that are taken as the time where none is named.
@@ -94,7 +95,7 @@ def table_of(frame: Any, project: Project) -> pa.Table:
     if isinstance(frame, pa.RecordBatch):
         return pa.Table.from_batches([frame])
     if isinstance(frame, Path):
-        return _file(frame, key_types(project))
+        return _file(local_path(frame, asked_by="the spine"), key_types(project))
     if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
         return _from_pandas(frame)
     if hasattr(frame, "__arrow_c_stream__"):

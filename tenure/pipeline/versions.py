@@ -98,7 +98,8 @@ def shown(
 ) -> pa.Table:
     """Return some rows of a table's newest or given version, sorted by its columns from the first to the last.
 
-    No definition of the bank is run. `where` is a condition on one row. Raises MissingTable, StoreError if there is no such version, UnknownColumn.
+    No definition of the bank is run. `where` is a condition on one row.
+    Raises MissingTable, StoreError if there is no such version, UnknownColumn.
     """
     name = _stored(work, table)
     found = work.lake.require(name) if version is None else work.lake.find(name, version)

@@ -33,6 +33,7 @@ from tenure.quality.checks import require_passed, run_checks
 from tenure.sql import Dialect, Select
 from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner
+from tenure.store.identity import adopt as adopt_lake
 from tenure.store.lake import Lake, MadeOf, TableVersion
 from tenure.store.private import private_files
 from tenure.store.spill import Spill
@@ -70,7 +71,7 @@ class Work:
         self.folder, self.config = folder, config
         self.folders = folders_of(folder, config, data)
         self.data, self.output = self.folders.data, self.folders.output
-        self.lake = Lake(self.folders.lake, Owner(config.project.name, folder), config.lake.mode)
+        self.lake = Lake(self.folders.lake, Owner(config.project.name, folder, tenure.__version__), config.lake.mode)
         self.lake.require_owner()
         self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
         self._engine: Engine | None = None
@@ -324,6 +325,25 @@ class Work:
             outcome.add(version, built=False)
         outcome.rows = found[0].rows
         return True
+
+
+def adopt(folder: Path, present: str) -> tuple[Path, Owner]:
+    """Give the lake of the project in `folder` to this project; `present` is the name of the one that it belongs to.
+
+    Returns the lake's folder and its owner now.
+
+    Raises StoreError if the lake is none, or belongs to a project of another name; LakeBusy if a run is writing to it.
+    """
+    folder = local_path(folder, asked_by="--project")
+    config = load_config(folder)
+    owner = Owner(config.project.name, folder, tenure.__version__)
+    lake = Lake(folders_of(folder, config, None).lake, owner, config.lake.mode)
+    if lake.folder.is_dir():
+        with lake.held():
+            adopt_lake(lake.folder, owner, present)
+    else:
+        adopt_lake(lake.folder, owner, present)
+    return lake.folder, owner
 
 
 def fingerprint(parts: Iterable[object]) -> str:

@@ -19,7 +19,6 @@ from uuid import uuid4
 
 from tenure.errors import LakeFormat, LakeOfAnotherProject, StoreError
 from tenure.store.private import replace_own
-from tenure.version import __version__
 
 #: The format of the lakes that this Tenure writes; 0 is that of lakes without the file.
 FORMAT = 1
@@ -32,15 +31,19 @@ _PROJECT_FILE = "tenure.toml"
 
 @dataclass(frozen=True)
 class Owner:
-    """A project as a lake knows it: its name and its folder."""
+    """A project as a lake knows it: its name and its folder, and the version of Tenure that works on it."""
 
     project: str
     folder: Path
+    tenure: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """A lake's own facts. `folder` is that of its project, relative to the lake; `tenure` is the version that made it."""
+    """A lake's own facts.
+
+    `folder` is that of its project, relative to the lake; `tenure` is the version of Tenure that made it.
+    """
 
     format: int
     lake: str
@@ -91,7 +94,7 @@ def claim(lake: Path, owner: Owner) -> Identity:
     found = require_owner(lake, owner)
     folder = _relative(owner.folder, lake)
     if found is None:
-        found = Identity(format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=__version__)
+        found = Identity(format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=owner.tenure)
     elif found.folder == folder:
         return found
     now = replace(found, folder=folder)
@@ -169,8 +172,7 @@ def _older(lake: Path) -> LakeFormat:
 def _newer(lake: Path, number: int, version: str) -> LakeFormat:
     made_by = f" ({version})" if version else ""
     return LakeFormat(
-        f"the lake '{lake}' has format {number}: it was made by a newer Tenure{made_by}; this one "
-        f"({__version__}) reads format {FORMAT}.",
+        f"the lake '{lake}' has format {number}: it was made by a newer Tenure{made_by}; this one reads {FORMAT}.",
         hint="Use that Tenure, or set [lake] path in tenure.toml to another folder.",
     )
 

@@ -85,7 +85,7 @@ class Lake:
         self.digests = FileDigests(folder / "_verified.json")
 
     def require_owner(self) -> None:
-        """Raise LakeFormat or LakeOfAnotherProject unless the folder is the owner's lake, or none yet; write nothing."""
+        """Raise LakeFormat or LakeOfAnotherProject unless the folder is the owner's lake or none yet."""
         if self.owner is not None:
             require_owner(self.folder, self.owner)
 

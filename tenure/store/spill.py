@@ -17,7 +17,7 @@ from pathlib import Path
 FOLDER = "spill"
 
 #: A run's name, as pipeline/work.py makes it.
-_RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
+RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
 #: What the engines call what they put here.
 _OURS = re.compile(r"duckdb_temp_.+|(blockmgr|spark|temp_shuffle|artifacts)-.+")
@@ -27,7 +27,7 @@ class Spill:
     """A run's spill folder, made when it is opened and removed when it is closed."""
 
     def __init__(self, lake: Path, run_id: str) -> None:
-        """Make the folder in the lake; where there is no lake yet, or it can't be written, in the system's own place."""
+        """Make the folder in the lake; where there is none yet, or it can't be written, in the system's own place."""
         self.folder = _make(lake, run_id)
         self._lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -46,7 +46,7 @@ def remove_left(lake: Path) -> None:
     if room.is_symlink() or not room.is_dir():
         return
     for folder in room.iterdir():
-        if _RUN.fullmatch(folder.name) and not folder.is_symlink() and folder.is_dir() and not _is_alive(folder):
+        if RUN_ID.fullmatch(folder.name) and not folder.is_symlink() and folder.is_dir() and not _is_alive(folder):
             _remove(folder)
     with suppress(OSError):
         room.rmdir()
