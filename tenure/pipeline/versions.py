@@ -112,7 +112,8 @@ def shown(
         if column not in found.schema.names:
             raise UnknownColumn(f"table '{name}' has no column '{column}'; columns: {choices(found.schema.names, 30)}.")
     asked_by = f"'tenure show {name}'"
-    test = condition(where, found.schema.names, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
+    types = {field.name: "boolean" if pa.types.is_boolean(field.type) else str(field.type) for field in found.schema}
+    test = condition(where, types, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
     contract = work.contracts.get(name.removeprefix("staging/"))
     order = [f"r.{key}" for key in contract.keys] if contract else []
     engine = open_engine(_duckdb(work))
