@@ -27,7 +27,7 @@ MOST_COUNT, MOST_CUSTOMERS, MOST_MONEY = 10_000, 1_000_000, 1e15
 def _no_instant(value: object) -> object:
     """TOML's dates with a time of day are refused, not cut."""
     if isinstance(value, datetime):
-        raise ValueError("input should be a date without a time of day")
+        raise ValueError("input should be a date without a time of day")  # noqa: TRY004  (pydantic wants it)
     return value
 
 
@@ -57,8 +57,8 @@ class DataSection(_Section):
         None,
         description="First day that the data do not cover whole. Left out: the day of the newest event of the source "
         "that ends first, of those that labels read, since a last day is seldom whole. Labels whose horizon ends "
-        "after it are censored. Refused if after tomorrow, or if a source that bounds labels ends before it by more than "
-        "one period and more than the longest gap of its last year.",
+        "after it are censored. Refused if after tomorrow, or if a source that bounds labels ends before it by more "
+        "than one period and more than the longest gap of its last year.",
     )
 
 
@@ -104,8 +104,8 @@ class SnapshotsSection(_Section):
         None,
         ge=FIRST_DAY,
         le=LAST_DAY,
-        description="First day to look for snapshots, 1900-01-01 to 2199-12-31. Left out: the first event that labels can "
-        "read (without a few strays more than a year before the others) plus the longest window.",
+        description="First day to look for snapshots, 1900-01-01 to 2199-12-31. Left out: the first event that labels "
+        "can read (without a few strays more than a year before the others) plus the longest window.",
     )
     last: Day | None = Field(
         None,

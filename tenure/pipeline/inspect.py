@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from tenure.define.feature import Aggregate
 from tenure.define.source import Source, files_of, query_of
 from tenure.engines.warehouse import land
 from tenure.errors import InvalidDefinition, MissingTable
@@ -15,11 +16,12 @@ from tenure.pipeline.data import calendar, planned_types
 from tenure.pipeline.data_end import require_end
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
-from tenure.sql import DIALECTS, Dialect, Select
+from tenure.sql import DIALECTS, Dialect, Select, condition
 from tenure.store.runs import last_runs
 from tenure.tables import labels, snapshots, splits, staging, training_set
 from tenure.tables.features import FeatureSteps
 from tenure.tables.support import require_supported
+from tenure.tables.visible import readable_columns
 
 #: Stages that SQL makes; the others train, score and explain in Python.
 SQL_STAGES = ("staging", "snapshots", "features", "labels", "splits", "training_set")
@@ -94,9 +96,20 @@ def _compiles(work: Work, dialect: Dialect) -> str:
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
     require_end(work.config.data.end, work.project.churn.bounds)
+    _check_conditions(work, dialect)
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
     end = sample[-1] + timedelta(days=work.project.churn.gap + work.project.churn.horizon)
     return [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
+
+
+def _check_conditions(work: Work, dialect: Dialect) -> None:
+    """Refuse a where= that is no condition on its own: by= joins it to another, of which it might pass for a part."""
+    for view in work.project.views.values():
+        for feature in view.features:
+            if isinstance(feature, Aggregate) and feature.where:
+                asked_by = f"feature '{feature.name}' ({feature.where_defined})"
+                columns = readable_columns(work.project.sources[view.source])
+                condition(feature.where, columns, dialect, relation="r", asked_by=asked_by)
 
 
 def state(work: Work) -> list[dict[str, object]]:

@@ -112,7 +112,8 @@ def shown(
         if column not in found.schema.names:
             raise UnknownColumn(f"table '{name}' has no column '{column}'; columns: {choices(found.schema.names, 30)}.")
     asked_by = f"'tenure show {name}'"
-    test = condition(where, found.schema.names, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
+    types = {field.name: "boolean" if pa.types.is_boolean(field.type) else str(field.type) for field in found.schema}
+    test = condition(where, types, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
     order = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in found.schema.names)
     engine = open_engine(work.engine_settings("duckdb"))
     try:
