@@ -26,6 +26,7 @@ EngineFactory = Callable[[], Engine]
 Build = Callable[..., Work]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares a fixture in one worker: all tests of Spark, whose session they share, and the rest by file."""
     for item in items:
