@@ -3,7 +3,6 @@
 import errno
 import os
 import resource
-import stat
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from faults.command import edit, rows_of_ledger, tenure
 from tiny_bank import write_tiny_bank
 
 from tenure import FeatureStore
-from tenure.errors import DiskFull, TenureError
+from tenure.errors import DiskFull
 from tenure.pipeline.run import run
 from tenure.pipeline.work import Work
 
@@ -62,7 +61,7 @@ def require_sentence(done, code=7):
 def test_a_disk_without_a_byte_left_is_told_and_in_the_ledger_once_there_is_room(bank, disk):
     assert tenure("run", "--project", bank, "--to", "snapshots").returncode == 0
     ballast = fill(disk)
-    done = tenure("run", "--project", bank, "--to", "features")
+    done = tenure("features", "--project", bank)
     require_sentence(done)
     assert "stage 'features'" in done.stderr
     assert "No log could be kept in" in done.stderr
@@ -131,23 +130,3 @@ def test_output_that_can_not_be_written_is_told(tmp_path):
         done = tenure("history", "--project", bank, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     assert done.returncode == 7
     assert done.stderr.startswith(f"DiskFull: the output can't be written: {os.strerror(errno.ENOSPC)}.")
-
-
-def test_the_log_is_the_owners_alone_and_holds_the_original(bank, disk):
-    assert tenure("run", "--project", bank, "--to", "snapshots").returncode == 0
-    # Room for a log, and not for the features.
-    fill(disk, free=40_960)
-    done = tenure("run", "--project", bank, "--to", "features")
-    require_sentence(done)
-    (log,) = (disk / "lake" / "logs").iterdir()
-    assert f"The original error is kept in '{log}'." in done.stderr
-    assert stat.S_IMODE(log.stat().st_mode) == 0o600
-    assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
-    text = log.read_text()
-    assert "stage 'features'" in text
-    assert "type:  " in text
-    assert "trace: (without values of variables)" in text
-
-
-def test_every_kind_of_failure_is_a_tenure_error():
-    assert issubclass(DiskFull, TenureError)
