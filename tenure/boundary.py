@@ -76,7 +76,7 @@ _HINTS = {
     errno.EIO: "Check the disk, then run again.",
     errno.ENAMETOOLONG: "Use shorter names of folders.",
 }
-_PATH = re.compile(r"['\"](/[^'\"]+)['\"]")
+_PATH = re.compile(r"['\"](/[^'\"\\]+)\\?['\"]")
 
 
 class Interrupted(KeyboardInterrupt):

@@ -100,9 +100,13 @@ def _run_command() -> int:
                 app()
             except SystemExit as leaving:  # typer's way to end, when all went well too
                 terminal.finish()
-                return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+                if leaving.code != 130:
+                    return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+                raise
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else 1
+        code = leaving.code if isinstance(leaving.code, int) else 1
+        # typer ends so where Ctrl-C comes before or after the verb itself.
+        return _interrupted(doing) if code == 130 else code
     except _Stopped as stopped:
         cause = stopped.__cause__
         return _interrupted(cause.doing if isinstance(cause, Interrupted) else doing)

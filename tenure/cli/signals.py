@@ -6,13 +6,21 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 #: The signal that came first; 0 while none came.
 _received = 0
+
+
+def handle_early() -> None:
+    """Handle both signals before the command begins and after it ends, if this process is the command."""
+    # '-m' is what stands there while `python -m tenure.cli` looks for its module.
+    if os.path.basename(sys.argv[0]) in ("-m", "tenure", "tenure.exe"):  # noqa: PTH119  (no import before its time)
+        for number in _NAMES:
+            signal.signal(number, _early)
 
 
 @contextmanager
@@ -27,7 +35,8 @@ def handled() -> Iterator[None]:
     finally:
         sys.unraisablehook = unraisable
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # Told already: Python's way out ends soon, and would end by the signal instead of with the exit code.
+            signal.signal(number, signal.SIG_IGN if _received and handler is _early else handler)
 
 
 def exit_code() -> int:
@@ -51,18 +60,25 @@ def _first(number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _early(number: int, _frame: FrameType | None) -> None:
+    global _received  # noqa: PLW0603
+    _received = number
+    _leave("nothing ran yet, or all had ended")
+
+
 def _second(_number: int, _frame: FrameType | None) -> None:
     # A killed process leaves nothing visible, so leaving at once harms nothing; Python's way out would.
-    _leave()
+    _leave("stopped at once")
 
 
 def _unraisable(found: sys.UnraisableHookArgs) -> None:
     """Python swallows what is raised while it cleans up: Ctrl-C then would do nothing but print a traceback."""
     if issubclass(found.exc_type, KeyboardInterrupt):
-        _leave()
+        _leave("stopped at once")
     sys.__unraisablehook__(found)
 
 
-def _leave() -> None:
-    os.write(2, (line("stopped at once") + "\n").encode("ascii", "replace"))
+def _leave(doing: str) -> None:
+    with suppress(OSError):
+        os.write(2, (line(doing) + "\n").encode("ascii", "replace"))
     os._exit(exit_code())

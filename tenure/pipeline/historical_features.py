@@ -110,7 +110,7 @@ class HistoricalFeatures:
             return pl.from_arrow(self._answer)
 
     def to_file(self, file: str | Path, *, safe_csv: bool = False) -> str:
-        """Write the rows as Parquet or CSV, by the file's ending, whole or not at all; return a note, '' if none is due.
+        """Write the rows as Parquet or CSV, by the file's ending, whole or not at all; return a note, or nothing.
 
         A new file is readable as [lake] mode says. With `safe_csv`, texts of a CSV that a spreadsheet would run as a
         formula get a ' before them, but keys. Raises InvalidSpine for another ending or a column that CSV can't hold,

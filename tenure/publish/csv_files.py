@@ -136,7 +136,8 @@ def _first_no_text(column: pa.ChunkedArray) -> int | None:
 
 
 def _is_text(type_: pa.DataType) -> bool:
-    return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_)
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_kind(type_) for is_kind in kinds)
 
 
 def _is_bytes(type_: pa.DataType) -> bool:
