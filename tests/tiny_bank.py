@@ -113,3 +113,20 @@ def write_raw_files(data: Path, *, last_day: date = LAST_DAY, customers: int = C
 def _write(file: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     with file.open("w", newline="") as lines:
         csv.writer(lines, lineterminator="\n").writerows([header, *rows])
+
+
+def write_leavers(data: Path, customers: int = 240, last_day: date = LAST_DAY) -> None:
+    """Write the tiny bank's raw files for more customers, every third of whom stops paying at some time."""
+    with (data / "customers.csv").open("w", newline="") as lines:
+        rows = [(n, ("north", "south")[n % 2], FIRST_DAY, "") for n in range(customers)]
+        csv.writer(lines).writerows([("customer_id", "region", "opened_on", "closed_on"), *rows])
+    stops = {n: FIRST_DAY + timedelta(days=200 + n * 7 % 160) if n % 3 == 0 else last_day for n in range(customers)}
+    paid = [
+        (n, FIRST_DAY + timedelta(days=step), 10 + n % 90)
+        for n in range(customers)
+        for step in range(3 + n % 9, (last_day - FIRST_DAY).days + 1, 9)
+        if FIRST_DAY + timedelta(days=step) <= stops[n]
+    ]
+    with (data / "payments.csv").open("w", newline="") as lines:
+        rows = [(number, *row) for number, row in enumerate(paid)]
+        csv.writer(lines).writerows([("payment_id", "customer_id", "paid_on", "amount"), *rows])

@@ -35,7 +35,7 @@ def kind_of(column: pd.Series) -> Kind:
 
 
 def numbers(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
-    """Return the columns as floats, shape (rows, names); true becomes 1; NaN is what is null or no number (`within_range`)."""
+    """Return the columns as floats, shape (rows, names); true becomes 1, null and what is no number NaN."""
     matrix = np.empty((len(frame), len(names)))
     for at, name in enumerate(names):
         matrix[:, at] = frame[name].astype("object").where(frame[name].notna(), np.nan).astype(float)

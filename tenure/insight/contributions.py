@@ -45,7 +45,8 @@ class Contributions:
         gap = np.abs(self.base + self.values.sum(axis=1) - self.margin)
         size = np.abs(self.base) + np.abs(self.values).sum(axis=1)
         allowed = np.maximum(LEAST_TOLERANCE, RELATIVE_TOLERANCE * size)
-        wrong = ~(gap <= allowed)
+        # A part that is infinite would allow anything.
+        wrong = ~(np.isfinite(gap) & (gap <= allowed))
         if not wrong.any():
             return
         worst = int(np.argmax(np.where(wrong, np.nan_to_num(gap, nan=np.inf), -1.0)))

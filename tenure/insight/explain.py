@@ -65,7 +65,8 @@ class SHAPExplainabilityService:
         """Return the explanation of `features` (keys, snapshot_date, the model's columns), a row a row.
 
         Values are exact: base_value + the row's values = the model's log-odds, up to rounding
-        (`Contributions.check`), checked on every row, or AdditivityError. Raises MissingFeature if a column is lacking, ModelError without rows.
+        (`Contributions.check`), checked on every row, or AdditivityError. Raises MissingFeature if a column is
+        lacking, ModelError without rows.
         """
         identity = self._identity(features)
         features = features.reset_index(drop=True)

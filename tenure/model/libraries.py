@@ -23,7 +23,7 @@ READERS: Mapping[str, Mapping[str, int]] = {
     # LightGBM's own exchange format, which every version of a major number reads.
     "lightgbm": {"lightgbm": 1},
 }
-"""Of each kind of model, the packages that read its files, and how many leading numbers of the version must be equal."""
+"""Of each kind of model, the packages that read its files, and how many numbers of the version must be equal."""
 
 
 def versions_here() -> dict[str, str]:
