@@ -20,7 +20,7 @@ from tenure.pipeline.stages import STAGE_DOCS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(DOCS.glob("*.md"))]
 COMMAND = typer.main.get_command(app)
 #: Where a stage's word is a verb, its first table has a name of its own.
 TABLES = {
