@@ -175,7 +175,7 @@ class SegmentSection(_Section):
     """[segment]"""
 
     method: Literal["pca", "umap"] = Field(
-        "pca", description="Projection before clustering; 'umap' needs pip install 'tenure[segments]'."
+        "pca", description="Projection before clustering; 'umap' needs the extra 'segments' (umap-learn)."
     )
     min_share: float = Field(0.02, gt=0, le=0.5, description="Smallest segment, as a share of the customers.")
 

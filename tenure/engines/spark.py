@@ -16,7 +16,7 @@ from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
-from tenure.errors import EngineError, MissingDependency, UnreadableFile
+from tenure.errors import EngineError, MissingDependency, UnreadableFile, install_hint
 from tenure.paths import spark_path
 from tenure.sql import Dialect
 
@@ -213,7 +213,7 @@ def _local_session(settings: EngineSettings) -> SparkSession:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise MissingDependency(
-            "the Spark engine needs pyspark, which is not installed.", hint="Run pip install 'tenure[spark]'."
+            "the Spark engine needs pyspark, which is not installed.", hint=install_hint("spark")
         ) from error
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise MissingDependency(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.define.source import Postgres
-from tenure.errors import EmptyTable, MissingDependency, WarehouseError
+from tenure.errors import EmptyTable, MissingDependency, WarehouseError, install_hint
 
 #: A password in a connection string: //user:password@host, or password=… among pairs or options.
 _PASSWORD = re.compile(r"//[^/]*?:(.*)@|password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)")
@@ -66,7 +66,7 @@ def _reader(raw: Postgres, asked_by: str) -> Iterator[Any]:
         import adbc_driver_postgresql.dbapi as adbc
     except ImportError as error:
         raise MissingDependency(
-            f"{asked_by} reads PostgreSQL, which needs ADBC.", hint="Run pip install 'tenure[warehouse]'."
+            f"{asked_by} reads PostgreSQL, which needs ADBC.", hint=install_hint("warehouse")
         ) from error
     try:
         with adbc.connect(dsn) as connection, connection.cursor() as cursor:
