@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_bank import write_tiny_bank
 
+from tenure.cli import application
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
@@ -76,6 +77,22 @@ def test_a_url_as_an_option_is_refused_though_a_path_swallows_a_slash(bank, url)
         Work.look(Path(url))
     with pytest.raises(InvalidConfig, match="source 'a'"):
         matching_files(Csv(url), bank / "data", asked_by="source 'a'")
+
+
+def test_no_command_makes_a_folder_for_a_url(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments in (
+        ["init", "s3://bucket/bank"],
+        ["demo", "--dir", "gs://bucket/bank", "--customers", "10"],
+        ["run", "-p", "s3://bucket/bank"],
+        ["historical-features", "--spine", "s3://b/s.csv", "--features", "x", "--out", "o.csv"],
+        ["historical-features", "--spine", "s.csv", "--features", "x", "--out", "hdfs://b/o.csv"],
+    ):
+        monkeypatch.setattr("sys.argv", ["tenure", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            application.main()
+        assert ended.value.code == 3, arguments
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_url_in_a_source_is_refused_when_the_definitions_load(bank):
