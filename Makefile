@@ -1,5 +1,6 @@
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -11,8 +12,8 @@ help: ## Show this list
 demo: .venv/.ready ## Generate a bank of 2,000 customers and run everything; the report lands in build/demo
 	$(BIN)/tenure demo --customers 2k --dir build/demo
 
-test: .venv/.ready system ## Run the tests; ARGS="-k labels" or ARGS="-m 'not slow'" narrows them
-	$(BIN)/pytest $(ARGS)
+test: .venv/.ready system ## Run the tests, two files at a time; ARGS="-k labels" or ARGS="-m 'not slow'" narrows them
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/ruff check .
@@ -39,7 +40,7 @@ venv: .venv/.ready
 	$(PYTHON) -m venv .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r .venv/uv.txt
-	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock \
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock \
 		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tenure.engines.base import Engine, EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
@@ -17,8 +18,20 @@ from tenure.pipeline.work import Work
 
 DATA = Path(os.environ.get("TENURE_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 
+# What else the machine does must not fail a property: no example has a deadline, and none is drawn too slowly.
+settings.register_profile("any_load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_load")
+
 EngineFactory = Callable[[], Engine]
 Build = Callable[..., Work]
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a fixture in one worker: all tests of Spark, whose session they share, and the rest by file."""
+    for item in items:
+        of_spark = item.get_closest_marker("spark") is not None
+        item.add_marker(pytest.mark.xdist_group("spark" if of_spark else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")

@@ -82,30 +82,30 @@ paid = FeatureView(
 """
 
 
-def write_tiny_bank(folder: Path) -> Path:
+def write_tiny_bank(folder: Path, *, customers: int = CUSTOMERS) -> Path:
     """Write the project and its raw files into `folder` and return it."""
     (folder / "features").mkdir(parents=True)
     (folder / "data").mkdir()
     for name, text in {"tenure.toml": TOML, "sources.py": SOURCES, "churn.py": CHURN}.items():
         (folder / name).write_text(text)
     (folder / "features" / "paid.py").write_text(FEATURES)
-    write_raw_files(folder / "data")
+    write_raw_files(folder / "data", customers=customers)
     return folder
 
 
-def write_raw_files(data: Path, *, last_day: date = LAST_DAY) -> None:
+def write_raw_files(data: Path, *, last_day: date = LAST_DAY, customers: int = CUSTOMERS) -> None:
     """Write customers.csv and payments.csv with payments up to `last_day`."""
-    customers = [
-        (n, ("north", "south", "east")[n % 3], FIRST_DAY + timedelta(days=n), "2024-05-15" if n % 10 == 1 else "")
-        for n in range(CUSTOMERS)
+    people = [
+        (n, ("north", "south", "east")[n % 3], FIRST_DAY + timedelta(days=n % 180), "2024-05-15" if n % 10 == 1 else "")
+        for n in range(customers)
     ]
     payments = [
         (n, paid_on, f"{10 + (n * 37 + number * 11) % 90}.{number % 100:02d}")
-        for n, _, opened_on, _ in customers
+        for n, _, opened_on, _ in people
         for number, paid_on in enumerate(opened_on + timedelta(days=step) for step in range(3, 400, 9))
         if paid_on <= min(last_day, date(2024, 4, 1) if n % 10 == 0 else LAST_DAY)
     ]
-    _write(data / "customers.csv", ("customer_id", "region", "opened_on", "closed_on"), customers)
+    _write(data / "customers.csv", ("customer_id", "region", "opened_on", "closed_on"), people)
     rows = [(number, *row) for number, row in enumerate(payments)]
     _write(data / "payments.csv", ("payment_id", "customer_id", "paid_on", "amount"), rows)
 
@@ -113,3 +113,20 @@ def write_raw_files(data: Path, *, last_day: date = LAST_DAY) -> None:
 def _write(file: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     with file.open("w", newline="") as lines:
         csv.writer(lines, lineterminator="\n").writerows([header, *rows])
+
+
+def write_leavers(data: Path, customers: int = 240, last_day: date = LAST_DAY) -> None:
+    """Write the tiny bank's raw files for more customers, every third of whom stops paying at some time."""
+    with (data / "customers.csv").open("w", newline="") as lines:
+        rows = [(n, ("north", "south")[n % 2], FIRST_DAY, "") for n in range(customers)]
+        csv.writer(lines).writerows([("customer_id", "region", "opened_on", "closed_on"), *rows])
+    stops = {n: FIRST_DAY + timedelta(days=200 + n * 7 % 160) if n % 3 == 0 else last_day for n in range(customers)}
+    paid = [
+        (n, FIRST_DAY + timedelta(days=step), 10 + n % 90)
+        for n in range(customers)
+        for step in range(3 + n % 9, (last_day - FIRST_DAY).days + 1, 9)
+        if FIRST_DAY + timedelta(days=step) <= stops[n]
+    ]
+    with (data / "payments.csv").open("w", newline="") as lines:
+        rows = [(number, *row) for number, row in enumerate(paid)]
+        csv.writer(lines).writerows([("payment_id", "customer_id", "paid_on", "amount"), *rows])

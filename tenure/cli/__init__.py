@@ -6,6 +6,10 @@ Exit codes: 0 done · 1 a bug in Tenure · 2 wrong usage · 3 the project's file
 
 from __future__ import annotations
 
+from tenure.cli import signals
+
+signals.handle_early()  # the imports below take longer than an impatient user waits
+
 from tenure.cli import proving
 from tenure.cli.application import EXIT_CODES, app, main
 from tenure.cli.looking import add_features_commands

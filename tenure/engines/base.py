@@ -56,9 +56,18 @@ class Engine(Protocol):
         """Return a SELECT's rows."""
 
     def write(
-        self, select: str, folder: Path, partition_by: Sequence[str], schema: pa.Schema | None = None
+        self,
+        select: str,
+        folder: Path,
+        partition_by: Sequence[str],
+        schema: pa.Schema | None = None,
+        *,
+        token: str = "",
     ) -> list[Path]:
-        """Write a SELECT's rows as Parquet files into `folder`; return the files. A known `schema` saves time."""
+        """Write a SELECT's rows as Parquet files into `folder`; return the files. A known `schema` saves time.
+
+        The files are named `part-<token>…`; without one, with a token that no journal knows.
+        """
 
     def apart(self) -> Engine:
         """Return an engine that shares this one's memory and threads, and none of its relations. Close it after use."""

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tenure.define.source import Csv, Parquet
 from tenure.errors import MissingColumn, MissingFile, UnreadableFile, choices
 from tenure.paths import literal_part, local_path
@@ -128,6 +131,44 @@ def locate(value: str, files: Sequence[Path], raw: Csv, column: str = "") -> Pla
             if any(field.strip() == value for field in fields):
                 return place
     return None
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A Parquet file that can't be read, and which part of it."""
+
+    file: Path
+    what: str
+
+
+def damaged_parquet(files: Sequence[Path]) -> Damage | None:
+    """Return the first Parquet file that can't be read whole, None if all can; slow, for after a failure."""
+    for file in files:
+        what = _damage(file)
+        if what:
+            return Damage(file, what)
+    return None
+
+
+def _damage(file: Path) -> str:
+    """What of a Parquet file can't be read, '' if all can."""
+    if not file.is_file():
+        return "it is gone"
+    if file.stat().st_size == 0:
+        return "it is empty"
+    try:
+        opened = pq.ParquetFile(file)
+    except (OSError, pa.ArrowException):
+        return "its footer can't be read; it may be cut off, or be no Parquet"
+    with opened:
+        for group in range(opened.num_row_groups):
+            for position in range(opened.metadata.num_columns):
+                path = opened.metadata.schema.column(position).path
+                try:
+                    opened.read_row_group(group, columns=[path])
+                except (OSError, pa.ArrowException):
+                    return f"column '{path}' of row group {group} (counted from 0) can't be read"
+    return ""
 
 
 def _rows(file: Path, raw: Csv) -> Iterator[tuple[Place, list[str]]]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
@@ -79,6 +80,8 @@ class SparkEngine:
                 f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString()
                 for f in frame.schema
             }
+        if not isinstance(raw, Csv):
+            refuse("reader of raw files", raw)
         header = csv_header(files, raw)
         self._raw_files[relation] = (raw, files)
         frame = (
@@ -148,9 +151,12 @@ class SparkEngine:
         folder: Path,
         partition_by: Sequence[str],
         schema: pa.Schema | None = None,  # noqa: ARG002  (Spark plans once anyway)
+        *,
+        token: str = "",
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
-        incoming = folder / f"_incoming-{uuid.uuid4().hex[:12]}"
+        token = token or uuid.uuid4().hex
+        incoming = folder / f"_incoming-{token}"
         frame = self._checked(lambda: self._session.sql(select))
         # One file a partition, its rows in the SELECT's order: what the embedded engine writes.
         frame = (
@@ -159,8 +165,8 @@ class SparkEngine:
         writer = frame.write.partitionBy(*partition_by) if partition_by else frame.write
         self._checked(lambda: writer.parquet(str(incoming)))
         moved: list[Path] = []
-        for file in sorted(incoming.rglob("part-*.parquet")):
-            target = folder / file.relative_to(incoming)
+        for number, file in enumerate(sorted(incoming.rglob("part-*.parquet"))):
+            target = folder / file.relative_to(incoming).with_name(f"part-{token}-{number}.parquet")
             target.parent.mkdir(parents=True, exist_ok=True)
             # Java's files know nothing of the process's umask; the folder that was just made does.
             file.chmod(stat.S_IMODE(target.parent.stat().st_mode) & 0o666)

@@ -11,6 +11,8 @@ from typing import Any
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
 from tenure.errors import UnknownColumn, choices
+from tenure.pipeline.meaning import LABEL
+from tenure.pipeline.models import newest_training
 from tenure.pipeline.origins import Origin, Origins
 from tenure.pipeline.work import Work
 
@@ -121,18 +123,15 @@ def _features(ways: Origins, names: Sequence[ColumnName]) -> Iterator[Reader]:
 
 
 def _models(work: Work) -> Mapping[str, tuple[str, list[str]]]:
-    """The newest training's models by version, the champion first, with the columns that each one's card names."""
+    """The newest training's models by version, the champion first, with the columns that each one reads."""
     if work.lake.find("models") is None:
         return {}
-    rows = work.lake.read("models").to_pylist()
-    newest = max(row["created_at"] for row in rows)
     found: dict[str, tuple[str, list[str]]] = {}
-    for row in sorted((r for r in rows if r["created_at"] == newest), key=lambda r: not r["champion"]):
-        card = work.lake.path("models") / "files" / row["model_version"] / "model.json"
-        if card.is_file():
-            read = json.loads(card.read_text())["columns"]
-            told = row["kind"] + (", champion" if row["champion"] else "")
-            found[row["model_version"]] = told, [*read["numeric"], *read["categorical"]]
+    for row in newest_training(work):
+        told = row["kind"] + (", champion" if row["champion"] else "")
+        # A registry of an older Tenure does not say what a model reads.
+        read = [name for name in json.loads(row.get("definitions") or "{}") if name != LABEL]
+        found[row["model_version"]] = told, read
     return found
 
 

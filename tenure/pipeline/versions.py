@@ -15,7 +15,7 @@ from tenure.pipeline.stages import MADE_BY, STAGE_DOCS
 from tenure.pipeline.work import Work
 from tenure.sql import condition, quoted
 from tenure.store import history
-from tenure.store.runs import StageRun
+from tenure.store.runs import StageRun, ledger
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ def shown(
         if column not in found.schema.names:
             raise UnknownColumn(f"table '{name}' has no column '{column}'; columns: {choices(found.schema.names, 30)}.")
     asked_by = f"'tenure show {name}'"
-    test = condition(where, found.schema.names, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
+    types = {field.name: "boolean" if pa.types.is_boolean(field.type) else str(field.type) for field in found.schema}
+    test = condition(where, types, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
     order = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in found.schema.names)
     engine = open_engine(work.engine_settings("duckdb"))
     try:
@@ -140,12 +141,11 @@ def _makers(work: Work, table: str) -> dict[int, tuple[str, str]]:
     """The stage and run that first told of each version of a table."""
     if work.lake.find("runs") is None:
         return {}
-    ledger = work.lake.read("runs", columns=["started_at", "stage", "run_id", "status", "versions"])
     found: dict[int, tuple[str, str]] = {}
-    for row in ledger.sort_by("started_at").to_pylist():
-        version = json.loads(row["versions"]).get(table)
+    for row in ledger(work.lake):
+        version = json.loads(str(row["versions"])).get(table)
         if version is not None and row["status"] == "built":
-            found.setdefault(version, (row["stage"], row["run_id"]))
+            found.setdefault(version, (str(row["stage"]), str(row["run_id"])))
     return found
 
 

@@ -150,8 +150,18 @@ class TestEveryModel:
         features, models = world
         found = explain(models[kind], features)
         values = found.shap_values[list(models[kind].columns.names)]
+        typical = {
+            MONEY_OUT: f"{features[MONEY_OUT].median():,.2f}",
+            LOGINS: f"{features[LOGINS].median():.0f}",
+            "region": features["region"].value_counts().index[0],
+        }
         for row in range(len(features)):
-            pushes = [(name, value) for name, value in values.iloc[row].items() if value > 1e-9]
+            own = {
+                MONEY_OUT: f"{features[MONEY_OUT][row]:,.2f}",
+                LOGINS: str(features[LOGINS][row]),
+                "region": features["region"][row],
+            }
+            pushes = [(n, value) for n, value in values.iloc[row].items() if value > 1e-9 and own[n] != typical[n]]
             pushes.sort(key=lambda push: -push[1])
             reasons = found.reasons.iloc[row]
             told = [reasons[f"reason_{n}_feature"] for n in range(1, 5)]
@@ -319,21 +329,33 @@ class TestReasonText:
 
 
 class TestRefusals:
-    def test_values_that_do_not_add_up_name_the_worst_row(self):
+    def test_values_that_do_not_add_up_name_the_worst_row_and_its_largest_part(self):
         identity = pd.DataFrame({"customer_id": [7, 8, 9], "snapshot_date": [date(2024, 1, 31)] * 3})
         values = np.array([[0.1, 0.2], [0.3, 0.4], [0.0, 0.0]])
         wrong = Contributions(values, np.full(3, 1.0), np.array([1.3, 1.8, 1.00001]))
-        with pytest.raises(AdditivityError, match=r"customer_id=8, snapshot_date=2024-01-31 miss .* by 0\.1 .*2 of 3"):
-            wrong.check(identity)
+        features = pd.DataFrame({"age": [1, 2, 3], "debt": [10.0, 1000.5, 30.0]})
+        told = r"customer_id=8, snapshot_date=2024-01-31 miss .* by 0\.1 .*'debt', whose value is 1000.*; 2 of 3"
+        with pytest.raises(AdditivityError, match=told):
+            wrong.check(identity, features, ["age", "debt"])
 
-    def test_a_value_that_is_no_number_never_adds_up(self):
+    @pytest.mark.parametrize("nothing", [np.nan, np.inf])
+    def test_a_value_that_is_no_number_never_adds_up(self, nothing):
         identity = pd.DataFrame({"customer_id": [7, 8]})
-        wrong = Contributions(np.array([[0.0], [np.nan]]), np.zeros(2), np.zeros(2))
+        wrong = Contributions(np.array([[0.0], [nothing]]), np.zeros(2), np.zeros(2))
         with pytest.raises(AdditivityError, match="customer_id=8"):
-            wrong.check(identity)
+            wrong.check(identity, pd.DataFrame({"age": [1, 2]}), ["age"])
 
-    def test_rounding_is_no_violation(self):
-        Contributions(np.array([[0.1, 0.2]]), np.zeros(1), np.array([0.3 + 9e-7])).check(pd.DataFrame({"k": [1]}))
+    @pytest.mark.parametrize(("size", "gap", "fits"), [
+        (0.1, 9e-9, True), (0.1, 2e-8, False), (1e14, 900.0, True), (1e14, 2000.0, False), (1e95, 1e83, True),
+    ])  # fmt: skip
+    def test_rounding_of_the_parts_is_no_violation_and_more_is_one(self, size, gap, fits):
+        parts = Contributions(np.array([[size, 0.0]]), np.zeros(1), np.array([size + gap]))
+        row = (pd.DataFrame({"k": [1]}), pd.DataFrame({"x": [1], "y": [1]}), ["x", "y"])
+        if fits:
+            parts.check(*row)
+        else:
+            with pytest.raises(AdditivityError):
+                parts.check(*row)
 
     def test_a_missing_key_column_is_named(self, world):
         features, models = world

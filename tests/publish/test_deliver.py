@@ -2,11 +2,10 @@
 
 import csv
 import shutil
-from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
-from tiny_bank import FIRST_DAY, LAST_DAY, write_tiny_bank
+from tiny_bank import write_leavers, write_tiny_bank
 
 from tenure.errors import MissingTable, ModelError
 from tenure.pipeline import deliver
@@ -14,23 +13,6 @@ from tenure.pipeline.run import STAGES, run
 from tenure.pipeline.work import Work
 
 FILES = ["attrition_list.csv", "attrition_list.parquet", "report.html"]
-
-
-def write_leavers(data, customers=240):
-    """Write the tiny bank's raw files for more customers, every third of whom stops paying at some time."""
-    with (data / "customers.csv").open("w", newline="") as lines:
-        rows = [(n, ("north", "south")[n % 2], FIRST_DAY, "") for n in range(customers)]
-        csv.writer(lines).writerows([("customer_id", "region", "opened_on", "closed_on"), *rows])
-    stops = {n: FIRST_DAY + timedelta(days=200 + n * 7 % 160) if n % 3 == 0 else LAST_DAY for n in range(customers)}
-    paid = [
-        (n, FIRST_DAY + timedelta(days=step), 10 + n % 90)
-        for n in range(customers)
-        for step in range(3 + n % 9, 366, 9)
-        if FIRST_DAY + timedelta(days=step) <= stops[n]
-    ]
-    with (data / "payments.csv").open("w", newline="") as lines:
-        rows = [(number, *row) for number, row in enumerate(paid)]
-        csv.writer(lines).writerows([("payment_id", "customer_id", "paid_on", "amount"), *rows])
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +87,12 @@ def test_a_file_that_is_gone_is_made_again_to_the_same_bytes(project, name):
     assert (project / "out" / name).read_bytes() == before
 
 
-def test_new_costs_make_a_new_report(project):
+def test_new_costs_make_a_new_report_once_the_campaign_is_evaluated_with_them(project):
     with Work.open(project, overrides={"train": {"trials": 1}, "value": {"currency": "CHF"}}) as work:
-        assert reported(work).status == "built"
+        with pytest.raises(MissingTable, match="'evaluations' was made of other inputs") as caught:
+            reported(work)
+        assert caught.value.hint == "Run 'tenure evaluate'."
+        assert [record.status for record in run(work, ["evaluate", "report"])] == ["built", "built"]
     assert "CHF" in (project / "out" / "report.html").read_text()
 
 
@@ -124,7 +109,8 @@ def test_a_missing_table_names_itself_and_the_stage_to_run(project, table, stage
 def test_a_failure_leaves_the_old_files_as_they_were(project):
     before = {name: (project / "out" / name).read_bytes() for name in FILES}
     with worked(project) as work:
-        work.lake.write("reasons", work.lake.read("reasons").slice(1), fingerprint="a customer short")
+        made_of = work.lake.require("reasons").fingerprint
+        work.lake.write("reasons", work.lake.read("reasons").slice(1), fingerprint=f"{made_of} a customer short")
         with pytest.raises(ModelError, match="have reasons"):
             deliver.report(work)
     assert {name: (project / "out" / name).read_bytes() for name in FILES} == before

@@ -1,0 +1,142 @@
+"""Ctrl-C and SIGTERM: one line, exit 130 or 143, the ledger says 'interrupted', and the same command goes on."""
+
+import random
+import shutil
+import signal
+import time
+
+import pytest
+from faults.command import edit, rows_of_ledger, started, tenure, wait_for_stage
+from tiny_bank import write_tiny_bank
+
+from tenure.demo import generate_bank
+from tenure.pipeline.start import write_project
+
+#: Joins that no machine ends within a test.
+ENDLESS = """
+    select=\"\"\"SELECT p.* FROM payments_raw AS p
+        JOIN payments_raw AS a ON a.amount >= p.amount
+        JOIN payments_raw AS b ON b.amount >= a.amount
+        JOIN payments_raw AS c ON c.amount >= b.amount\"\"\",
+"""
+
+
+@pytest.fixture
+def bank(tmp_path):
+    return write_tiny_bank(tmp_path / "bank")
+
+
+@pytest.fixture
+def endless(bank):
+    """A bank whose payments are staged by SQL without an end."""
+    edit(bank / "sources.py", 'read=Csv("payments.csv"),', 'read={"payments_raw": Csv("payments.csv")},' + ENDLESS)
+    return bank
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A bank ready to be trained, for longer than a test waits."""
+    folder = tmp_path_factory.mktemp("interrupts") / "bank"
+    write_project(folder)
+    generate_bank(folder, customers=300)
+    edit(folder / "tenure.toml", "# first = 2024-01-31", "first = 2024-09-30")
+    edit(folder / "tenure.toml", '["rule", "logistic", "lightgbm"]', '["rule", "lightgbm"]')
+    edit(folder / "tenure.toml", "trials = 12", "trials = 500")
+    edit(folder / "tenure.toml", "seconds = 60", "seconds = 600")
+    done = tenure("run", "--project", folder, "--to", "training_set")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def stopped(running, number, stage):
+    """Send a signal; return stderr after making sure that it is the one line."""
+    running.send_signal(number)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 128 + number, err
+    name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}[number]
+    assert err == (
+        f"Interrupted by {name}: stage '{stage}'. Nothing half-done is visible; run the same command again, and it "
+        "goes on from the last table that was finished.\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_duckdb_computes_is_told_in_one_line(endless, number):
+    with started("run", "--project", endless) as running:
+        wait_for_stage(running, endless / "lake", "staging")
+        time.sleep(1.5)
+        stopped(running, number, "staging")
+    assert rows_of_ledger(endless / "lake") == [("staging", "interrupted")]
+    line = tenure("status", "--project", endless).stdout
+    assert line.split()[:2] == ["staging", "interrupted"]
+    assert "stopped by Ctrl-C or SIGTERM" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_lightgbm_trains_is_told_in_one_line(trained, number):
+    with started("train", "--project", trained) as running:
+        wait_for_stage(running, trained / "lake", "train")
+        time.sleep(6)
+        stopped(running, number, "train")
+    assert rows_of_ledger(trained / "lake")[-1] == ("train", "interrupted")
+    assert not (trained / "lake" / "models" / "_delta_log").exists()
+
+
+def test_the_same_command_goes_on_after_an_interrupt(bank):
+    with started("run", "--project", bank, "--to", "labels") as running:
+        wait_for_stage(running, bank / "lake", "features")
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=60)
+    assert running.returncode == 143
+    again = tenure("run", "--project", bank, "--to", "labels")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert [line.split()[:2] for line in again.stdout.splitlines()] == [
+        ["staging", "current"],
+        ["snapshots", "current"],
+        ["features", "built"],
+        ["labels", "built"],
+    ]
+
+
+def test_signals_one_after_the_other_at_any_moment_give_no_traceback(endless):
+    chance = random.Random(5)  # noqa: S311  (moments, not secrets)
+    for _ in range(6):
+        with started("run", "--project", endless) as running:
+            wait_for_stage(running, endless / "lake", "staging")
+            time.sleep(chance.uniform(0, 1))
+            for _ in range(4):
+                running.send_signal(chance.choice([signal.SIGINT, signal.SIGTERM]))
+                time.sleep(chance.uniform(0, 0.05))
+            out, err = running.communicate(timeout=60)
+        assert running.returncode in (130, 143), err
+        assert "Traceback" not in out + err
+        assert "Exception ignored" not in err
+        assert err.startswith("Interrupted by "), err
+        assert len(err.splitlines()) <= 2  # the first signal's line, and the second's that ended the process at once
+    last = tenure("staging", "--project", endless, "--data", endless / "nowhere")
+    assert last.returncode == 4
+    assert {status for _, status in rows_of_ledger(endless / "lake")[:-1]} == {"interrupted"}
+
+
+@pytest.mark.parametrize("verb", ["check", "plan", "verify", "history"])
+def test_verbs_that_only_look_are_interrupted_without_a_traceback(bank, verb):
+    if verb != "check":
+        shutil.rmtree(bank / "lake", ignore_errors=True)
+        assert tenure("run", "--project", bank, "--to", "features").returncode == 0
+    with started(verb, "--project", bank) as running:
+        time.sleep(1.2)
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert (running.returncode, err[:12]) in ((130, "Interrupted "), (0, ""), (-2, ""))  # -2: all had ended
+
+
+def test_a_killed_run_is_told_by_the_next_one(endless):
+    with started("run", "--project", endless) as running:
+        wait_for_stage(running, endless / "lake", "staging")
+        running.kill()
+        running.communicate(timeout=60)
+    assert rows_of_ledger(endless / "lake") == []
+    assert tenure("staging", "--project", endless, "--data", endless / "nowhere").returncode == 4
+    assert rows_of_ledger(endless / "lake") == [("staging", "interrupted"), ("staging", "failed")]
