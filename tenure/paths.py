@@ -31,13 +31,15 @@ def local_path(written: str | Path, *, asked_by: str, folder: Path | None = None
     """
     require_local(str(written), asked_by=asked_by)
     path = Path(written)
+    # A Path has lost the './' of './~'; a folder that is really called so is meant then.
+    is_home = str(written).startswith("~") and not (isinstance(written, Path) and path.exists())
     try:
-        path = path.expanduser()
+        path = path.expanduser() if is_home else path
     except RuntimeError as error:
         raise InvalidConfig(
             f"{asked_by} is '{written}', and there is no such home folder.", hint="Write the folder's whole path."
         ) from error
-    return folder / path if folder is not None else path
+    return path if folder is None else folder / path
 
 
 def require_local(written: str, *, asked_by: str) -> None:

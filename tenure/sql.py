@@ -331,13 +331,10 @@ def raw_relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[
 
 def _query(select: str, dialect: Dialect, asked_by: str) -> exp.Query:
     try:
-        trees = sqlglot.parse(select, read=dialect)
+        tree = sqlglot.parse_one(select, read=dialect)
     except SqlglotError as error:
         reason = str(error).splitlines()[0]
         raise InvalidDefinition(f"{asked_by} has a select that is not SQL: {reason}") from error
-    tree = trees[0] if len(trees) == 1 else None
-    if tree is None:
-        raise InvalidDefinition(f"{asked_by} has a select of {len(trees)} statements; allowed: one SELECT.")
     if not isinstance(tree, exp.Query):
         raise InvalidDefinition(f"{asked_by} has a select that is a {tree.key.upper()}; allowed: one SELECT.")
     return tree

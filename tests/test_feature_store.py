@@ -491,7 +491,7 @@ def test_rows_that_cannot_be_answered_are_refused_at_once(twelve, spine, feature
             UnknownSource,
             "reads 'accounts', which the lake does not have; it has balances, customers",
         ),
-        ("SELECT * FROM 'data/customers.csv'", UnknownSource, "which the lake does not have"),
+        ("SELECT * FROM 'data/customers.csv'", InvalidDefinition, "which is no table by its plain name"),
         ("DROP TABLE customers", InvalidDefinition, "allowed: one SELECT"),
         ("SELEC", InvalidDefinition, "not SQL|allowed: one SELECT"),
         ("SELECT 1; SELECT 2", InvalidDefinition, "that is a BLOCK; allowed: one SELECT"),

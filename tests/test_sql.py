@@ -256,7 +256,7 @@ def test_java_pattern_refuses_directives_it_lacks(format_):
 
 
 def test_relations_of_the_banks_own_select():
-    select = "WITH own AS (SELECT * FROM accounts) SELECT * FROM own JOIN db.customers USING (id), (SELECT 1 FROM x) y"
+    select = "WITH own AS (SELECT * FROM accounts) SELECT * FROM own JOIN customers USING (id), (SELECT 1 FROM x) y"
     assert relations(select, "duckdb", asked_by="source 'a'") == {"accounts", "customers", "x"}
 
 

@@ -34,9 +34,10 @@ def demo(
 ) -> None:
     """Generate a realistic bank, run every stage on it and write its report."""
     from tenure.demo import generate_bank, parse_customers
+    from tenure.paths import local_path
     from tenure.pipeline.start import write_project
 
-    number = parse_customers(customers)
+    number, folder = parse_customers(customers), local_path(folder, asked_by="--dir")
     if not (folder / "tenure.toml").exists():
         write_project(folder)
     with told("generate", as_json) as summarize:

@@ -52,13 +52,17 @@ class DuckDBEngine:
             "temp_directory": str(settings.spill or ""),
             # A name in a SELECT is a table's, never a variable's of some Python frame.
             "python_enable_replacements": "false",
-            **({"max_temp_directory_size": settings.most_spill} if settings.spill else {}),
             **settings.options,
         }
         if settings.threads:
             options["threads"] = settings.threads
         try:
             self._connection = connection or duckdb.connect(config=options)
+            if connection is None and settings.spill:
+                # Given on connecting, DuckDB 2.0 takes the limit and does not keep to it.
+                self._set(
+                    "max_temp_directory_size", settings.options.get("max_temp_directory_size", settings.most_spill)
+                )
         except duckdb.Error as error:
             raise EngineError(f"DuckDB refuses its settings: {error}", hint="See [engine] in tenure.toml.") from error
         self._connection.execute("SET TimeZone = 'UTC'")

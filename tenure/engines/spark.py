@@ -168,7 +168,8 @@ class SparkEngine:
         for number, file in enumerate(sorted(incoming.rglob("part-*.parquet"))):
             target = folder / file.relative_to(incoming).with_name(f"part-{token}-{number}.parquet")
             target.parent.mkdir(parents=True, exist_ok=True)
-            file.chmod(_made_like(target.parent))
+            # Java's files know nothing of the process's umask; the folder that was just made does.
+            file.chmod(stat.S_IMODE(target.parent.stat().st_mode) & 0o666)
             moved.append(file.rename(target))
         shutil.rmtree(incoming)
         return moved
@@ -196,15 +197,6 @@ class SparkEngine:
             told = str(error.java_exception if isinstance(error, Py4JJavaError) else error)
             reason = next((line for line in told.splitlines() if line.strip()), type(error).__name__)
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
-
-
-def _made_like(folder: Path) -> int:
-    """The rights of a new file of this process: Java's own files know nothing of its umask."""
-    probe = folder / f".rights-{uuid.uuid4().hex[:12]}"
-    probe.touch()
-    rights = stat.S_IMODE(probe.stat().st_mode)
-    probe.unlink()
-    return rights
 
 
 def _local_session(settings: EngineSettings) -> SparkSession:

@@ -63,7 +63,9 @@ def read_identity(lake: Path) -> Identity | None:
     try:
         content = file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        if _has_tables(lake):
+        if _has(lake, "_log_digests.json"):
+            raise _damaged(file, "is gone") from None
+        if _has(lake, "_delta_log"):
             raise _older(lake) from None
         return None
     try:
@@ -140,8 +142,9 @@ def _relative(folder: Path, lake: Path) -> str:
     return os.path.relpath(folder.resolve(), lake.resolve())
 
 
-def _has_tables(lake: Path) -> bool:
-    return any(next(lake.glob(pattern), None) is not None for pattern in ("*/_delta_log", "*/*/_delta_log"))
+def _has(lake: Path, name: str) -> bool:
+    """Whether a table of the lake holds such a file or folder; lakes of format 0 know no digests."""
+    return any(next(lake.glob(f"{tables}/{name}"), None) is not None for tables in ("*", "*/*"))
 
 
 def _adopt(found: Identity, owner: Owner) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tenure.store.digests import replace_file
+from tenure.store.private import open_own
 
 JOURNAL = "_writes"
 
@@ -24,7 +25,7 @@ def begin_write(folder: Path) -> str:
     """Note a new token in a table's journal and return it; files named with it may then be written."""
     folder.mkdir(parents=True, exist_ok=True)
     token = uuid4().hex
-    with (folder / JOURNAL).open("ab") as journal:
+    with os.fdopen(open_own(folder / JOURNAL), "ab") as journal:
         journal.write(f"{token}\n".encode())
         journal.flush()
         os.fsync(journal.fileno())
