@@ -147,6 +147,7 @@ def _stage(
             f"source '{source.name}' has no rows ({_named(source, files)}).",
             hint="Check the files or the query.",
         )
+    _require_years(work, source, files)
     reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
     losers = sum(int(row["claims"]) - 1 for row in rivals)
@@ -160,12 +161,32 @@ def _stage(
     return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
 
 
+def _require_years(work: Work, source: Source, files: dict[str, list[Path]]) -> None:
+    """Raise BadValue if a time lies outside the years 1 to 9999: Python's dates end there, and so do most engines'."""
+    times = [column.name for column in source.columns if column.type in ("date", "timestamp")]
+    if not times:
+        return
+    outside = "{0} < TIMESTAMP '0001-01-01 00:00:00' OR {0} > TIMESTAMP '9999-12-31 23:59:59.999999'"
+    counts = ", ".join(f"COUNT(CASE WHEN {outside.format(name)} THEN 1 END) AS {name}" for name in times)
+    found = work.engine.run(f"SELECT {counts} FROM {staging_table.TYPED} WHERE quarantine_reason IS NULL").to_pylist()[
+        0
+    ]
+    wrong = {name: rows for name, rows in found.items() if rows}
+    if wrong:
+        name, rows = next(iter(wrong.items()))
+        raise BadValue(
+            f"source '{source.name}', column '{name}': {rows:,} {'time lies' if rows == 1 else 'times lie'} outside "
+            f"the years 1 to 9999 ({_named(source, files)}).",
+            hint="Correct the values; for an open end use null or 9999-12-31.",
+        )
+
+
 def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
     """Return the columns of a source's untyped rows: 'text' or another type; a select that fails names its source."""
     try:
         planned = work.engine.schema(raw_rows)
     except EngineError as error:
-        if not source.select:
+        if not source.select or error.original is not None:
             raise
         raise InvalidDefinition(
             f"the select of source '{source.name}' ({source.where_defined}) can't be run: {error.message}",
