@@ -276,6 +276,7 @@ def test_target_that_nobody_meets_is_refused_with_its_rate(bank, duckdb_engine):
     (bank / "churn.py").write_text(
         "from tenure import ChurnDefinition, Closure\nchurn = ChurnDefinition('closed', event=Closure(), horizon=30)\n"
     )
+    edit(bank / "tenure.toml", "[snapshots]\n", "[data]\nend = 2024-06-30\n\n[snapshots]\n")
     error = refused(OneClassTarget, bank, duckdb_engine, unwritten=MODELS, last="train")
     assert "nobody churns; the churn rate is 0.0% (0 of" in error.message
 

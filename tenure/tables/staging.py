@@ -25,6 +25,8 @@ _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
 
+_END_OF_TIME = "TIMESTAMP '9999-12-31 23:59:59.999999'"
+
 #: The relation that holds a source's typed rows while it is staged.
 TYPED = "typed_rows"
 
@@ -113,13 +115,16 @@ def _claims(source: Source) -> list[tuple[str, str, str]]:
     """The CTEs that end in `claims`: clean rows, numbered within the key (and version) that they claim."""
     names = ", ".join(c.name for c in source.columns)
     known = source.known_time or source.event_time
-    delay = f" + INTERVAL '{source.arrival_delay}' DAY" if source.arrival_delay else ""
+    known_time = f"CAST({known} AS TIMESTAMP)"
+    if source.arrival_delay:
+        # An open end, 9999-12-31, stays one: no engine's dates are read beyond it.
+        known_time = f"LEAST({known_time} + INTERVAL '{source.arrival_delay}' DAY, {_END_OF_TIME})"
     once = ", ".join([*source.keys, *(["known_time"] if source.known_time else [])])
     # Engines put nulls at different ends unless told.
     order = ", ".join(f"{c.name} ASC NULLS LAST" for c in source.columns)
     clean = (
         f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
-        f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
+        f"    {known_time} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
     )
     claims = (
         f"SELECT {names}, event_time, known_time,\n"
