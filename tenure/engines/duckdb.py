@@ -15,6 +15,7 @@ from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
 from tenure.errors import EngineError, UnreadableFile
+from tenure.redact import redacted
 from tenure.sql import Dialect, literal, quoted
 
 #: Rows of a batch that streams: few enough to stay in the processor's cache.
@@ -184,7 +185,7 @@ class DuckDBEngine:
                 for raw, files in self._raw_files.values():
                     check_structure(files, raw)
                 raise UnreadableFile(
-                    f"a CSV file can't be read: {str(error).splitlines()[0]}",
+                    f"a CSV file can't be read: {redacted(str(error).splitlines()[0])}",
                     hint="Lines that end in different ways, \\n and \\r\\n, in one file are a common cause.",
                 ) from error
             if isinstance(error, duckdb.OutOfMemoryException):

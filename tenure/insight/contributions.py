@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from tenure.model.base import KINDS, Model
 from tenure.model.boosted import LightGBMModel
 from tenure.model.logistic import LogisticModel
 from tenure.model.rule import RuleModel
+from tenure.redact import shown_row
 
 TOLERANCE = 1e-6
 CHUNK_ROWS = 20_000
@@ -33,13 +34,16 @@ class Contributions:
     base: Floats
     margin: Floats
 
-    def check(self, identity: pd.DataFrame) -> None:
-        """Raise AdditivityError, with the key of the worst row, unless every row adds up within 1e-6."""
+    def check(self, identity: pd.DataFrame, personal: Collection[str] = ()) -> None:
+        """Raise AdditivityError, with the key of the worst row, unless every row adds up within 1e-6.
+
+        Columns of the key named in `personal` are shown by their shape.
+        """
         gap = np.abs(self.base + self.values.sum(axis=1) - self.margin)
         wrong = ~(gap < TOLERANCE)
         if wrong.any():
             worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-            row = ", ".join(f"{name}={cell}" for name, cell in identity.iloc[worst].items())
+            row = shown_row([(str(name), cell) for name, cell in identity.iloc[worst].items()], personal)
             raise AdditivityError(
                 f"SHAP values of {row} miss the model's margin by {gap[worst]:.3g} log-odds; "
                 f"allowed: less than {TOLERANCE:g}; {int(wrong.sum())} of {len(gap)} rows are off. "

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 import tenure
 from tenure.define.churn import BalanceDecline, Inactivity
 from tenure.define.feature import Aggregate
+from tenure.define.personal import personal_columns
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Csv, Parquet, Postgres, Source
-from tenure.engines.files import locate, matching_files
+from tenure.engines.files import files_in_words, locate, matching_files
 from tenure.engines.warehouse import land
 from tenure.errors import (
     BadValue,
@@ -33,6 +34,7 @@ from tenure.errors import (
 )
 from tenure.pipeline.backfill import build_features
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.redact import shown, shown_row
 from tenure.tables import arrivals as arrivals_table
 from tenure.tables import labels as labels_table
 from tenure.tables import snapshots as snapshots_table
@@ -203,21 +205,22 @@ def _refusal(
     rivals: list[dict[str, object]],
     rows_read: int,
 ) -> InputError:
-    bad = reasons.total()
+    bad, personal = reasons.total(), personal_columns(source)
     allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
     hint = f"Mend the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …)."
     if reasons:
         first = min(reasons)
         column, _, problem = first.partition(": ")
-        value = problem.partition(": ")[2]
+        problem, colon, value = problem.partition(": ")
         place = _place(source, files, value, source.column(column).raw_name)
+        problem += colon + (shown(value, personal=column in personal) if colon else "")
         return BadValue(
             f"source '{source.name}', column '{column}': {problem}{place}; "
             f"{bad:,} bad {'row' if bad == 1 else 'rows'} in all, {allowed}.",
             hint=hint,
         )
-    key = {k: v for k, v in rivals[0].items() if k != "claims"}
-    told = ", ".join(f"{name}={value}" for name, value in key.items())
+    key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
+    told = shown_row(key, personal)
     place = _place(source, files, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
     return DuplicateKey(
         f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {told}{place}; "
@@ -236,12 +239,11 @@ def _place(source: Source, files: dict[str, list[Path]], value: str, column: str
 
 def _named(source: Source, files: dict[str, list[Path]]) -> str:
     """The files that a source read, or 'its query' where it read none."""
-    told = ["its query" if isinstance(raw, Postgres) else _and_more(files[name]) for name, raw in source.raws.items()]
+    told = [
+        "its query" if isinstance(raw, Postgres) else files_in_words(files[name], raw)
+        for name, raw in source.raws.items()
+    ]
     return ", ".join(dict.fromkeys(told))
-
-
-def _and_more(paths: list[Path]) -> str:
-    return paths[0].name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:

@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from tenure.define.personal import personal_keys
 from tenure.pipeline.data import calendar
+from tenure.pipeline.personal import made_of_personal
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Outcome, Work, fingerprint
 
@@ -93,7 +95,8 @@ def _page(work: Work, rows: pd.DataFrame) -> str:
             churn=project.churn,
             longest_window=max((w.most_days for w in project.windows), default=0),
             descriptions={str(name): text.text for name, text in project.columns.items()},
-            personal=_personal(work),
+            personal=made_of_personal(project, work.dialect),
+            personal_keys=personal_keys(project),
             costs=Costs(**work.config.value.model_dump()),
             attrition_list=rows,
             population=_population(work, max(rows["snapshot_date"])),
@@ -101,11 +104,6 @@ def _page(work: Work, rows: pd.DataFrame) -> str:
             **frames,
         )
     )
-
-
-def _personal(work: Work) -> tuple[str, ...]:
-    sources = work.project.sources.values()
-    return tuple(f"{source.name}.{c.name}" for source in sources for c in source.columns if c.role == "pii")
 
 
 def _population(work: Work, last: date) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tenure.define.personal import personal_keys
 from tenure.errors import LabelError, MissingTable, OneClassTarget, StoreError
 from tenure.pipeline.data import calendar
 from tenure.pipeline.work import Outcome, Work, fingerprint
@@ -228,6 +229,7 @@ def explain(work: Work) -> Outcome:
         {str(name): text for name, text in work.project.columns.items()},
         datetime.now(UTC),
         background=background[background["split"] == "train"],
+        personal=personal_keys(work.project),
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from tenure.define.project import Project
 from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, UnreadableFile, choices
+from tenure.redact import redacted
 
 #: The columns that are taken as the time where none is named.
 TIME_COLUMNS = ("snapshot_date", "event_timestamp")
@@ -129,9 +130,8 @@ def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
         with pq.ParquetFile(file) as opened:
             return opened.read()
     except pa.ArrowInvalid as error:
-        raise UnreadableFile(
-            f"'{file}' can't be read as {'CSV' if file.suffix == '.csv' else 'Parquet'}: {str(error).splitlines()[0]}"
-        ) from error
+        kind = "CSV" if file.suffix == ".csv" else "Parquet"
+        raise UnreadableFile(f"'{file}' can't be read as {kind}: {redacted(str(error).splitlines()[0])}") from error
 
 
 def _numbers(count: int) -> pa.Array:
@@ -190,7 +190,7 @@ def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
         return values.cast(type_).cast(wanted)
     except pa.ArrowInvalid as error:
         raise BadValue(
-            f"column '{name}' of the rows can't be read as a {kind}: {str(error).splitlines()[0]}",
+            f"column '{name}' of the rows can't be read as a {kind}: {redacted(str(error).splitlines()[0])}",
             hint="Mend the values, or drop the rows.",
         ) from error
 
