@@ -49,6 +49,9 @@ _ROW = re.compile(
 #: A frame of a traceback: the code's file and line, which hold no row.
 _FRAME = re.compile(r'^(\s*File )"([^"\n]+\.py)", line (\d+)(, in [\w<>.]+)?$')
 
+#: What stands between the tracebacks of errors that led to one another.
+_BETWEEN_TRACEBACKS = ("Traceback (", "During handling of the above", "The above exception was")
+
 #: An unquoted value of any length: "Integer value 17 not in range", "Float value 1.5 was truncated".
 _NAMED_VALUE = re.compile(r"\b(values? )([+-]?\d\S*)", re.IGNORECASE)
 
@@ -96,7 +99,8 @@ def redacted(text: str, names: Collection[str] = ()) -> str:
 
     Connection strings and passwords go to the end of their line; quoted text, numbers of four and more digits,
     addresses and paths are replaced by their shape; of what can't be told apart, `LEFT_OUT` says that it was there.
-    `names` are words that may stay in quotes, such as the names of columns. Files and lines of a traceback stay.
+    `names` are words that may stay in quotes, such as the names of columns. Of a message of several lines the first
+    is kept. Files and lines of a traceback stay.
     """
     kept: list[str] = []
     block: list[str] = []
@@ -117,7 +121,23 @@ def _block(lines: list[str], names: Collection[str]) -> list[str]:
     text = _SECRET.sub(rf"\1 {LEFT_OUT}", text)
     text = _ROW.sub(rf"\1 {LEFT_OUT}", text)
     text = _KEY.sub(lambda key: f")=({shape(key[1]) if key[1] is not None else LEFT_OUT})", text)
-    return ["".join(_without_values(text, frozenset(names)))]
+    return list(_first_lines("".join(_without_values(text, frozenset(names))).split("\n")))
+
+
+def _first_lines(lines: list[str]) -> Iterator[str]:
+    """The code of a frame, and of a message its first line: further ones may quote what was read, as it was."""
+    told, left_out = False, False
+    for line in lines:
+        if not line.strip() or line.startswith(_BETWEEN_TRACEBACKS):
+            told, left_out = False, False
+            yield line
+        elif not told:
+            # A frame's code is indented; a message begins where the indent ends.
+            told = not line.startswith("    ")
+            yield line
+        elif not left_out:
+            left_out = True
+            yield LEFT_OUT
 
 
 def _frame(found: re.Match[str]) -> str:

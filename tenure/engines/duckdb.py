@@ -18,6 +18,9 @@ from tenure.errors import EngineError, UnreadableFile
 from tenure.redact import redacted
 from tenure.sql import Dialect, literal, quoted
 
+#: Errors of a statement, which quote its own words and no row.
+_OF_STATEMENTS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+
 #: Rows of a batch that streams: few enough to stay in the processor's cache.
 _BATCH = 122_880
 
@@ -118,9 +121,7 @@ class DuckDBEngine:
                 if error.errno is not None:
                     raise
                 # Arrow's word for what DuckDB says while the rows stream.
-                raise EngineError(
-                    f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'."
-                ) from error
+                raise _error(error) from error
             finally:
                 for name, value in before.items():
                     self._set(name, value)
@@ -193,11 +194,17 @@ class DuckDBEngine:
                     f"DuckDB needs more memory than the {self._settings.memory} that it may take.",
                     hint="Raise [engine] memory in tenure.toml (hundreds of columns want 1GB), or lower threads.",
                 ) from error
-            raise EngineError(f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'.") from error
+            raise _error(error) from error
         except RuntimeError as error:
             if "interrupted" in str(error):  # DuckDB's own word for the keyboard's Ctrl-C
                 raise KeyboardInterrupt from error
             raise
+
+
+def _error(error: Exception) -> EngineError:
+    """DuckDB's error in its words; of one that came while rows were read, what may be a row's value is redacted."""
+    told = str(error) if isinstance(error, _OF_STATEMENTS) else redacted(str(error).splitlines()[0])
+    return EngineError(f"DuckDB can't run the statement: {told}", hint="See it with 'tenure sql'.")
 
 
 def _kind(type_: pa.DataType) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from tenure.errors import (
 )
 from tenure.pipeline.backfill import build_features
 from tenure.pipeline.work import Outcome, Work, fingerprint
-from tenure.redact import shown, shown_row
+from tenure.redact import redacted, shown, shown_row
 from tenure.tables import arrivals as arrivals_table
 from tenure.tables import labels as labels_table
 from tenure.tables import snapshots as snapshots_table
@@ -164,8 +165,11 @@ def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
     except EngineError as error:
         if not source.select:
             raise
+        # An engine proposes other columns of the raw tables: of a file without a header these are its first row.
+        names = {*re.findall(r"\w+", source.select), *(column.raw_name for column in source.columns)}
         raise InvalidDefinition(
-            f"the select of source '{source.name}' ({source.where_defined}) can't be run: {error.message}",
+            f"the select of source '{source.name}' ({source.where_defined}) can't be run: "
+            f"{redacted(error.message, names)}",
             hint="Mend the SELECT, then run 'tenure check'.",
         ) from error
     return {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
