@@ -8,15 +8,30 @@ from __future__ import annotations
 
 import json
 import tomllib
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from tenure.define.snapshot import FIRST_DAY, LAST_DAY
 from tenure.errors import InvalidConfig, MissingFile, choices
+from tenure.text_files import read_text
 
 FILE_NAME = "tenure.toml"
+
+#: Counts beyond these are slips of the keyboard, and would run for ever or out of memory.
+MOST_COUNT, MOST_CUSTOMERS, MOST_MONEY = 10_000, 1_000_000, 1e15
+
+
+def _no_instant(value: object) -> object:
+    """TOML's dates with a time of day are refused, not cut."""
+    if isinstance(value, datetime):
+        raise ValueError("input should be a date without a time of day")  # noqa: TRY004  (pydantic wants it)
+    return value
+
+
+Day: TypeAlias = Annotated[date, BeforeValidator(_no_instant)]
 
 
 class _Section(BaseModel):
@@ -33,26 +48,47 @@ class DataSection(_Section):
     """[data]"""
 
     path: str = Field("data", description="Folder of the raw files, relative to the project; --data overrides it.")
-    end: date | None = Field(
+    trust_times: bool = Field(
+        default=True,
+        description="Whether a raw file is taken to be unchanged, and not read to compare its SHA-256, while its size, "
+        "times (mtime and ctime) and inode are what they were; false reads all files in each run.",
+    )
+    end: Day | None = Field(
         None,
         description="First day that the data do not cover whole. Left out: the day of the newest event of the source "
         "that ends first, of those that labels read, since a last day is seldom whole. Labels whose horizon ends "
-        "after it are censored.",
+        "after it are censored. Refused if after tomorrow, or if a source that bounds labels ends before it by more "
+        "than one period and more than the longest gap of its last year.",
     )
 
 
 class LakeSection(_Section):
     """[lake]"""
 
-    path: str = Field("lake", description="Folder of the feature store, relative to the project.")
+    path: str = Field(
+        "lake",
+        description="Folder of the feature store, relative to the project; it holds nothing else. Like every path here "
+        "it is a local folder, and a leading `~` is the home folder.",
+    )
+    mode: Literal["owner", "group"] = Field(
+        "owner",
+        description="Who may read what a run writes, lake and output: the owner alone (0600, 0700), or the group too "
+        "(0640, 0750); whatever the umask.",
+    )
 
 
 class EngineSection(_Section):
     """[engine]"""
 
     name: Literal["duckdb", "spark"] = Field("duckdb", description="Where tables are computed.")
-    memory: str = Field("4GB", pattern=r"^[1-9]\d*(MB|GB)$", description="Memory limit, such as '4GB'.")
-    threads: int = Field(0, ge=0, description="Threads; 0 takes all cores.")
+    memory: str = Field("4GB", pattern=r"^[1-9][0-9]{0,5}(MB|GB)$", description="Memory limit, such as '4GB'.")
+    threads: int = Field(0, ge=0, le=4096, description="Threads; 0 takes all cores.")
+    spill: str = Field(
+        "100GB",
+        pattern=r"^[1-9][0-9]{0,5}(MB|GB)$",
+        description="Most room on disk for rows that memory has no room for, in `spill/` of the lake while a run "
+        "lasts (DuckDB).",
+    )
     options: dict[str, str] = Field(
         default_factory=dict, description="Further options, passed to the engine as they are."
     )
@@ -64,18 +100,32 @@ class SnapshotsSection(_Section):
     every: Literal["month-end", "month-start", "quarter-end", "week", "day"] = Field(
         "month-end", description="On which days the bank looks at all its customers."
     )
-    first: date | None = Field(
+    first: Day | None = Field(
         None,
-        description="First day to look for snapshots. Left out: the first event that labels can read plus the longest "
-        "window.",
+        ge=FIRST_DAY,
+        le=LAST_DAY,
+        description="First day to look for snapshots, 1900-01-01 to 2199-12-31. Left out: the first event that labels "
+        "can read (without a few strays more than a year before the others) plus the longest window.",
     )
-    last: date | None = Field(None, description="Last day to look for snapshots. Left out: the end of the data.")
+    last: Day | None = Field(
+        None,
+        ge=FIRST_DAY,
+        description="Last day to look for snapshots. Left out, or after the end of the data: that end.",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SnapshotsSection:
+        if self.first and self.last and self.first > self.last:
+            raise ValueError(f"first ({self.first}) must not be after last ({self.last})")
+        return self
 
 
 class SplitsSection(_Section):
     """[splits]"""
 
-    test_snapshots: int = Field(3, ge=1, description="How many of the last labelled snapshots are the test.")
+    test_snapshots: int = Field(
+        3, ge=1, le=MOST_COUNT, description="How many of the last labelled snapshots are the test."
+    )
     validation_share: float = Field(
         0.2, gt=0, lt=0.9, description="Share of customers held out of training to choose parameters."
     )
@@ -90,18 +140,24 @@ class TrainSection(_Section):
         strict=False,
         description="Models to train and compare.",
     )
-    trials: int = Field(12, ge=1, description="Parameter sets that LightGBM's search tries at most.")
-    seconds: float = Field(60.0, gt=0, description="Time after which the search tries no further set.")
-    seed: int = Field(7, ge=0, description="Seed of everything random.")
+    trials: int = Field(12, ge=1, le=MOST_COUNT, description="Parameter sets that LightGBM's search tries.")
+    seconds: float = Field(
+        3600.0,
+        gt=0,
+        le=1e7,
+        description="A guard: a search that takes longer is cut short, the run says so and the model's version ends "
+        "with '-cut-short'. A search ends by its trials, so that no result depends on the machine's load.",
+    )
+    seed: int = Field(7, ge=0, le=2**32 - 1, description="Seed of everything random.")
 
 
 class ValueSection(_Section):
     """[value]"""
 
-    contact_cost: float = Field(5.0, ge=0, description="Cost of reaching one customer.")
-    offer_cost: float = Field(40.0, ge=0, description="Cost of the offer if a customer takes it.")
+    contact_cost: float = Field(5.0, ge=0, le=MOST_MONEY, description="Cost of reaching one customer.")
+    offer_cost: float = Field(40.0, ge=0, le=MOST_MONEY, description="Cost of the offer if a customer takes it.")
     save_rate: float = Field(0.3, ge=0, le=1, description="Share of leavers whom the offer keeps.")
-    customer_value: float = Field(600.0, ge=0, description="What a kept customer is worth.")
+    customer_value: float = Field(600.0, ge=0, le=MOST_MONEY, description="What a kept customer is worth.")
     currency: str = Field("USD", description="Unit of the amounts.")
 
     @model_validator(mode="after")
@@ -130,10 +186,13 @@ class VerifySection(_Section):
     customers: int = Field(
         100,
         ge=0,
+        le=MOST_CUSTOMERS,
         description="Customers whose features are proved before they are committed: recomputed in plain Python, and "
         "with the future destroyed. 0 commits unproved.",
     )
-    snapshots: int = Field(3, ge=1, description="Snapshots at which they are proved, from the oldest to the newest.")
+    snapshots: int = Field(
+        3, ge=1, le=MOST_COUNT, description="Snapshots at which they are proved, from the oldest to the newest."
+    )
 
 
 class OutputSection(_Section):
@@ -170,8 +229,8 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
             hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
         )
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(read_text(file, refused=InvalidConfig))
+    except tomllib.TOMLDecodeError as error:
         raise InvalidConfig(f"{file.name}: {error}.", hint="See docs/config.md for every key.") from error
     for section, keys in (overrides or {}).items():
         written = values.get(section, {})
@@ -250,7 +309,17 @@ def _allowed(schema: dict[str, Any]) -> str:
         return f"a list of {_allowed(schema['items'])}"
     if "pattern" in schema:
         return f"text like `{schema['pattern'].replace('|', chr(92) + '|')}`"
-    names = {"string": "text", "integer": "whole number", "number": "number", "object": "a table of texts"}
+    names = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "`true`, `false`",
+        "object": "a table of texts",
+    }
     name = "date" if schema.get("format") == "date" else names[schema["type"]]
     limits = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    return " ".join([name, *(f"{word} {schema[limit]:g}" for limit, word in limits.items() if limit in schema)])
+    return " ".join([name, *(f"{word} {_number(schema[limit])}" for limit, word in limits.items() if limit in schema)])
+
+
+def _number(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"

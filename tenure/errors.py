@@ -23,15 +23,23 @@ TenureError
 │   └── MissingDependency     an optional package or Java is not installed
 ├── StoreError              the lake
 │   ├── MissingTable          a stage's input is not built yet
+│   ├── DamagedLake           a file of the lake is not as it was written
 │   ├── UnknownSnapshot       a snapshot date that is not built
 │   ├── NotReproducible       a manifest whose definitions or table versions are no longer there
-│   └── LakeBusy              another run holds the lake
+│   ├── LakeBusy              another run holds the lake
+│   ├── LakeFormat            the lake was made by an older or a newer Tenure
+│   ├── LakeOfAnotherProject  the lake holds another project's rows
+│   ├── DiskFull              the disk, a quota or the limit of a file's size is reached
+│   └── FileAccessError       the machine refuses a file or folder: its rights, a read-only disk, too many open files
 ├── CheckFailed             a table broke its contract or a proof; nothing of it was committed
 │   └── UnprovenCondition     a where= that plain Python can't evaluate for sure, so that its columns are not proved
-└── ModelError              training, scoring, explaining
-    ├── MissingFeature        a model wants a column that the frame lacks
-    ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
-    └── AdditivityError       SHAP values that do not add up to the prediction
+├── ModelError              training, scoring, explaining
+│   ├── MissingFeature        a model wants a column that the frame lacks
+│   ├── UnsafeModelFile       a model file holds a type that is not on the trusted list
+│   ├── DamagedModel          a model file is not the one that was registered
+│   ├── OutdatedModel         a model learned from other definitions, or with other libraries, than those here
+│   └── AdditivityError       SHAP values that do not add up to the prediction
+└── InternalError           a bug in Tenure
 """
 
 from __future__ import annotations
@@ -40,12 +48,16 @@ from collections.abc import Iterable
 
 
 class TenureError(Exception):
-    """A mistake that the user can mend: what happened, and in `hint` what to do or run next."""
+    """A mistake that the user can mend: what happened, and in `hint` what to do or run next.
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    `original` is a library's error that this one stands for, until the boundary has kept it in a log.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", original: BaseException | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.original = original
 
 
 class ProjectError(TenureError):
@@ -136,6 +148,10 @@ class MissingTable(StoreError):
     """A table that a stage reads is not built yet."""
 
 
+class DamagedLake(StoreError):
+    """A file of the lake is gone, or is not as it was written."""
+
+
 class UnknownSnapshot(StoreError):
     """Rows are asked of a snapshot date that is not built."""
 
@@ -146,6 +162,22 @@ class NotReproducible(StoreError):
 
 class LakeBusy(StoreError):
     """Another run holds the lake's lock."""
+
+
+class LakeFormat(StoreError):
+    """The lake has the format of an older or a newer Tenure."""
+
+
+class LakeOfAnotherProject(StoreError):
+    """The lake belongs to another project."""
+
+
+class DiskFull(StoreError):
+    """The disk, a quota or the limit of a file's size is reached; nothing half-written is visible."""
+
+
+class FileAccessError(StoreError):
+    """The machine refuses to read or write a file or folder."""
 
 
 class CheckFailed(TenureError):
@@ -168,8 +200,20 @@ class UnsafeModelFile(ModelError):
     """A model file holds a type that is not on the trusted list."""
 
 
+class DamagedModel(ModelError):
+    """A model file is changed, cut, missing or added: it is not what the registry's digests say."""
+
+
+class OutdatedModel(ModelError):
+    """A model learned from other definitions, or was trained with other libraries, than those here."""
+
+
 class AdditivityError(ModelError):
     """SHAP values and the base value do not add up to the model's margin."""
+
+
+class InternalError(TenureError):
+    """A bug in Tenure, found by an exception that nothing expects."""
 
 
 def choices(names: Iterable[str], most: int = 12) -> str:

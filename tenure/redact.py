@@ -24,6 +24,9 @@ _SEPARATORS = frozenset(" -./:,+@_")
 #: Signs of a value that its shape shows.
 _MOST_SIGNS = 40
 
+#: Endings that tell what a file is, and of whom nothing.
+_ENDINGS = frozenset("asc bz2 csv dat gz orc parquet pq tsv txt xls xlsx zip zst".split())
+
 #: Quotes and what closes them; servers and libraries of other languages have their own.
 _CLOSES = {"'": "'", '"': '"', "`": "`", "»": "«", "«": "»", "„": "“", "“": "”", "\u2018": "\u2019"}
 
@@ -92,6 +95,15 @@ def shown(value: object, *, personal: bool) -> str:
 def shown_row(row: Collection[tuple[str, object]], personal: Collection[str]) -> str:
     """Return columns and values for a message, such as a key; those named in `personal` by their shape."""
     return ", ".join(f"{name}={shown(value, personal=name in personal)}" for name, value in row)
+
+
+def file_shape(name: str) -> str:
+    """Return what a file's name looks like, for a message: its shape, with an ending that tells what it is."""
+    stem, dot, ending = name.rpartition(".")
+    if not dot or ending.lower() not in _ENDINGS:
+        return shape(name)
+    drawn, opens, _ = shape(stem).partition(" (")
+    return f"{drawn if opens else '…'}.{ending}"
 
 
 def redacted(text: str, names: Collection[str] = ()) -> str:

@@ -6,7 +6,8 @@ silently wrong (DuckDB's `log` is base 10, Spark's is natural).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -180,23 +181,25 @@ def java_pattern(format_: str, *, asked_by: str) -> str:
     return "".join(parts)
 
 
-def condition(where: str, columns: Iterable[str], dialect: Dialect, *, relation: str, asked_by: str) -> str:
+def condition(
+    where: str, columns: Iterable[str] | Mapping[str, str], dialect: Dialect, *, relation: str, asked_by: str
+) -> str:
     """Return the bank's own condition with every column qualified by `relation`.
 
-    Raises InvalidDefinition if it does not parse or is more than a condition on one row (a sub-query, an
-    aggregate, the clock), UnknownColumn if it reads a column that is not in `columns`.
+    `columns` are those that it may read, with their types where they are known. Raises InvalidDefinition if it does not
+    parse, is no condition (a number, `amount + 1`), or is more than a condition on one row (a sub-query, an aggregate,
+    the clock), UnknownColumn if it reads a column that is not in `columns`.
     """
-    return _condition(where, frozenset(columns), dialect, relation, asked_by)
+    types = tuple(columns.items()) if isinstance(columns, Mapping) else tuple((name, "") for name in columns)
+    return _condition(where, types, dialect, relation, asked_by)
 
 
 @cache
-def _condition(where: str, known: frozenset[str], dialect: Dialect, relation: str, asked_by: str) -> str:
-    try:
-        tree = sqlglot.parse_one(where, read=dialect, into=exp.Condition)
-    except SqlglotError as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidDefinition(f"{asked_by} has a where that is not SQL: {where!r}: {reason}") from error
+def _condition(where: str, columns: tuple[tuple[str, str], ...], dialect: Dialect, relation: str, asked_by: str) -> str:
+    known = dict(columns)
+    tree = _parsed(where, dialect, asked_by)
     _refuse_more_than_a_row(tree, where, asked_by)
+    _refuse_no_condition(tree, where, known, asked_by)
     for column in tree.find_all(exp.Column):
         if column.name not in known or column.table:
             raise UnknownColumn(
@@ -205,6 +208,74 @@ def _condition(where: str, known: frozenset[str], dialect: Dialect, relation: st
             )
         column.set("table", exp.to_identifier(relation))
     return tree.sql(dialect=dialect)
+
+
+def _parsed(where: str, dialect: Dialect, asked_by: str) -> exp.Condition:
+    try:
+        return sqlglot.parse_one(where, read=dialect, into=exp.Condition)
+    except SqlglotError as error:
+        reason = str(error).splitlines()[0]
+        if reason.startswith("No expression was parsed"):
+            raise InvalidDefinition(
+                f"{asked_by} has where={where!r}, which holds no condition; allowed: {_A_CONDITION}.",
+                hint="Leave where= out if every row counts.",
+            ) from error
+        raise InvalidDefinition(f"{asked_by} has a where that is not SQL: {where!r}: {reason}") from error
+
+
+_A_CONDITION = "what is true or false of one row, such as amount > 0"
+
+#: What can stand in place of a condition, as a message calls it.
+_NO_CONDITIONS: dict[type[exp.Expr], str] = {
+    exp.Literal: "a single value",
+    exp.Neg: "a single value",
+    exp.Null: "a single value",
+    exp.Column: "a column that is neither true nor false",
+    exp.Binary: "a calculation",
+}
+
+
+def _refuse_no_condition(tree: exp.Expr, where: str, types: Mapping[str, str], asked_by: str) -> None:
+    """Refuse what is a value, not true or false: engines would take 5 for TRUE."""
+    found = exp.Null() if isinstance(tree, exp.Null) else _not_boolean(tree, types)
+    if found is None or (isinstance(found, exp.Column) and found.name not in types):
+        return  # an unknown column has a message of its own
+    what = next((words for kind, words in _NO_CONDITIONS.items() if isinstance(found, kind)), "a value")
+    raise InvalidDefinition(
+        f"{asked_by} has where={where!r}, but '{found.sql()}' is {what}; allowed: {_A_CONDITION}.",
+        hint="Compare it with something, or leave where= out if every row counts.",
+    )
+
+
+def _not_boolean(tree: exp.Expr, types: Mapping[str, str]) -> exp.Expr | None:
+    """Return the part of a condition that is neither true nor false though it has to be, None if there is none."""
+    if isinstance(tree, exp.Column):
+        return None if types.get(tree.name) in ("boolean", "") else tree
+    if isinstance(tree, exp.Boolean | exp.Null | exp.Predicate | exp.StartsWith | exp.Escape):
+        return None
+    if isinstance(tree, exp.Cast):
+        return None if tree.to.this == exp.DataType.Type.BOOLEAN else tree
+    parts = _boolean_parts(tree)
+    if parts is None:
+        return tree
+    return next((found for part in parts if (found := _not_boolean(part, types)) is not None), None)
+
+
+def _boolean_parts(tree: exp.Expr) -> list[exp.Expr] | None:
+    """Return the parts of an expression that make it true or false, None of one that is a value."""
+    if isinstance(tree, exp.Connector):
+        return [tree.this, tree.expression]
+    if isinstance(tree, exp.Not | exp.Paren):
+        return [tree.this]
+    if isinstance(tree, exp.Case):
+        otherwise = tree.args.get("default")
+        return [*(branch.args["true"] for branch in tree.args["ifs"]), *([otherwise] if otherwise else [])]
+    if isinstance(tree, exp.If):
+        otherwise = tree.args.get("false")
+        return [tree.args["true"], *([otherwise] if otherwise else [])]
+    if isinstance(tree, exp.Coalesce | exp.Greatest | exp.Least):
+        return [tree.this, *tree.expressions]
+    return [tree.this] if isinstance(tree, exp.Nullif) else None
 
 
 #: Functions that a condition may call: of the row alone, and the same in both engines.
@@ -238,16 +309,92 @@ def _refuse_more_than_a_row(tree: exp.Condition, where: str, asked_by: str) -> N
 
 
 def relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[str]:
-    """Return the tables that the bank's own SELECT reads; raise InvalidDefinition if it is not one SELECT."""
+    """Return the tables that a SELECT over the lake reads.
+
+    Raises InvalidDefinition if it is not one SELECT, or reads anything but tables by their plain names: a table
+    function such as read_parquet(…), a file such as '/home/x.csv', a table of another schema.
+    """
+    tree = _query(select, dialect, asked_by)
+    _refuse_outside(tree, asked_by, _LAKE_TABLES)
+    return _relations(tree)
+
+
+def raw_relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[str]:
+    """Return the raw tables that a source's SELECT reads.
+
+    Raises InvalidDefinition if it is not one SELECT, or reads anything else: table functions, files, catalogs.
+    """
+    tree = _query(select, dialect, asked_by)
+    _refuse_outside(tree, asked_by, _RAW_TABLES)
+    return _relations(tree) - {""}
+
+
+def _query(select: str, dialect: Dialect, asked_by: str) -> exp.Query:
     try:
-        tree = sqlglot.parse_one(select, read=dialect)
+        trees = sqlglot.parse(select, read=dialect)
     except SqlglotError as error:
         reason = str(error).splitlines()[0]
         raise InvalidDefinition(f"{asked_by} has a select that is not SQL: {reason}") from error
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None:
+        raise InvalidDefinition(f"{asked_by} has a select of {len(trees)} statements; allowed: one SELECT.")
     if not isinstance(tree, exp.Query):
         raise InvalidDefinition(f"{asked_by} has a select that is a {tree.key.upper()}; allowed: one SELECT.")
+    return tree
+
+
+def _relations(tree: exp.Query) -> frozenset[str]:
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
-    return frozenset(t.name for t in tree.find_all(exp.Table)) - own
+    return frozenset(table.name for table in tree.find_all(exp.Table)) - own
+
+
+#: Functions of one row that reach outside the tables that a source reads: settings, the environment, other SQL.
+_REACHING = frozenset("getenv current_setting getvariable query query_table java_method reflect try_reflect".split())
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+#: What each kind of SELECT may read, and what to do instead.
+_RAW_TABLES = (
+    "the raw tables of its read=, and what is made of them",
+    "Give the file or query a name in read={…: Csv(…), Parquet(…) or Postgres(…)} and select from that name.",
+)
+_LAKE_TABLES = (
+    "tables of the lake by their plain names, and what is made of them",
+    "Read files by read= of a source: Csv(…), Parquet(…) or Postgres(…).",
+)
+
+
+def _refuse_outside(tree: exp.Expr, asked_by: str, allowed: tuple[str, str]) -> None:
+    """Refuse what reads anything but tables that Tenure hands over: table functions, files, catalogs, settings.
+
+    What a source reads stands in its read=, where it is fingerprinted, checked and landed; a file named in a SELECT
+    would be none of these. Definitions are code all the same: this is no wall against whoever writes them.
+    """
+    for table in tree.find_all(exp.Table, exp.Lateral):
+        called = table.this
+        if isinstance(called, exp.Func) and not isinstance(called, exp.Explode | exp.Posexplode | exp.Inline):
+            raise _reaches(asked_by, allowed, f"the table function {_called(called)}")
+        if isinstance(table, exp.Table) and not isinstance(called, exp.Func):
+            if not _NAME.match(table.name):
+                raise _reaches(asked_by, allowed, f"the file or name '{table.name}'")
+            if table.db or table.catalog:
+                raise _reaches(asked_by, allowed, f"'{table.db}.{table.name}', a table of the engine's own")
+    for cte in tree.find_all(exp.CTE):
+        # DuckDB would read a file of that name where the CTE is not in sight.
+        if not _NAME.match(cte.alias):
+            raise _reaches(asked_by, allowed, f"a CTE named '{cte.alias}'")
+    for function in tree.find_all(exp.Func):
+        if _called(function).lower() in _REACHING:
+            raise _reaches(asked_by, allowed, f"the function {_called(function)}")
+
+
+def _called(function: exp.Func) -> str:
+    return function.name if isinstance(function, exp.Anonymous) else function.sql("duckdb").partition("(")[0].lower()
+
+
+def _reaches(asked_by: str, allowed: tuple[str, str], what: str) -> InvalidDefinition:
+    tables, hint = allowed
+    return InvalidDefinition(f"{asked_by} reads {what} in its SELECT; allowed: {tables}.", hint=hint)
 
 
 def names_read(where: str, dialect: Dialect) -> tuple[str, ...]:

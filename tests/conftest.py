@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tenure.engines.base import Engine, EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
@@ -16,6 +17,10 @@ from tenure.pipeline.run import run, stages_between
 from tenure.pipeline.work import Work
 
 DATA = Path(os.environ.get("TENURE_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+
+# What else the machine does must not fail a property: no example has a deadline, and none is drawn too slowly.
+settings.register_profile("any_load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_load")
 
 EngineFactory = Callable[[], Engine]
 Build = Callable[..., Work]

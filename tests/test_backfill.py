@@ -20,7 +20,7 @@ from tenure.cli import app
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig, MissingTable
 from tenure.pipeline.data import calendar
-from tenure.pipeline.in_arrays import write_tiles_in_time
+from tenure.pipeline.in_arrays import CELLS, write_tiles_in_time
 from tenure.pipeline.plan import plan_backfill
 from tenure.pipeline.run import backfill, materialize, run, stages_between
 from tenure.pipeline.work import Work
@@ -183,9 +183,9 @@ def test_changed_sql_makes_every_snapshot_stale(bank, monkeypatch):
     assert due(bank) == dict.fromkeys(PLANNED, "the code of Tenure changed")
 
 
-def test_changed_arrays_make_every_snapshot_stale(bank, monkeypatch):
+def test_a_raised_number_of_the_arrays_makes_every_snapshot_stale(bank, monkeypatch):
     done(bank)
-    monkeypatch.setattr("tenure.pipeline.plan._arrays", lambda work: "other code")
+    monkeypatch.setattr("tenure.pipeline.in_arrays.CELLS", CELLS + 1)
     assert due(bank) == dict.fromkeys(PLANNED, "the code of Tenure changed")
     told = CliRunner().invoke(app, ["plan", "--project", str(bank)], catch_exceptions=False).output
     assert "tiles/payments           2024-05-31 stale    what is summed up changed" in told

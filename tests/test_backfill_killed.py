@@ -1,76 +1,32 @@
-"""Fifty backfills killed at random points: readers see the old version or the new, and the next run ends as ever."""
+"""Fifty backfills killed at points spread over all that they change: readers see the old version or the new, and the
+next run ends as ever."""
 
 from __future__ import annotations
 
-import os
-import random
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from kill_points import Runs
 from tiny_bank import write_tiny_bank
 
 from tenure.store.lake import Lake
 
+pytestmark = pytest.mark.slow
+
 KILLS = 50
+#: Below the sizes of the ledger's files, of the tiles' and of the features'.
+FILE_SIZES = (300, 1_500, 3_000, 4_500, 6_000)
 TABLES = ("features", "tiles/payments", "snapshots", "arrivals")
-
-#: Loads everything once, then forks a backfill a line: 'FOLDER SECONDS' kills it so many seconds after it began to run,
-#: 'FOLDER -' lets it end. Ranges of few customers, and of periods, so that there are steps to be killed between.
-DRIVER = """
-import os, signal, sys, time
-from pathlib import Path
-import duckdb, deltalake, pyarrow.dataset, pyarrow.parquet
-import tenure.engines.duckdb, tenure.pipeline.backfill
-from tenure.pipeline.run import backfill
-from tenure.pipeline.work import Work
-
-tenure.pipeline.backfill._SHARE_OF_MEMORY = 3e-6
-tenure.pipeline.backfill._MOST_ROWS = 100
-for line in sys.stdin:
-    folder, delay = line.split()
-    begun = time.perf_counter()
-    child = os.fork()
-    if not child:
-        with Work.open(Path(folder)) as work:
-            list(backfill(work))
-        os._exit(0)
-    if delay != "-":
-        time.sleep(float(delay))
-        os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
-    print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), time.perf_counter() - begun,
-        flush=True)
-"""
-
-
-class Runner:
-    """The driver, asked for one backfill at a time."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-
-    def __call__(self, folder: Path, delay: float | None = None) -> tuple[int, float]:
-        """Return how it ended (the signal, or the exit code) and its seconds."""
-        print(folder, "-" if delay is None else delay, file=self.process.stdin, flush=True)
-        status, seconds = self.process.stdout.readline().split()
-        return int(status), float(seconds)
 
 
 @pytest.fixture(scope="module")
-def runner():
-    running = Runner()
-    with running.process:
+def runs():
+    with Runs() as running:
         yield running
-        running.process.stdin.close()
 
 
 def rows(lake: Lake, table: str) -> pa.Table:
@@ -79,48 +35,70 @@ def rows(lake: Lake, table: str) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory, runner) -> Path:
+def before(tmp_path_factory, runs) -> Path:
     """A bank whose features are built, and whose definitions then changed."""
     folder = write_tiny_bank(tmp_path_factory.mktemp("killed") / "before")
     toml = (folder / "tenure.toml").read_text()
     (folder / "tenure.toml").write_text(toml.replace("first = 2024-01-31", "first = 2024-01-31\nlast = 2024-05-31"))
-    assert runner(folder)[0] == 0
+    assert runs(folder, "backfill").exit_code == 0
     file = folder / "features" / "paid.py"
     file.write_text(file.read_text().replace("amount > 50", "amount > 40"))
     return folder
 
 
 @pytest.fixture(scope="module")
-def clean(before, runner) -> tuple[Path, float]:
-    """The same after an undisturbed backfill, and its seconds."""
+def clean(before, runs) -> tuple[Path, int]:
+    """The same after an undisturbed backfill, and the points that its features passed."""
     folder = shutil.copytree(before, before.with_name("clean"))
-    status, seconds = runner(folder)
-    assert status == 0
-    return folder, seconds
+    ended = runs(folder, "backfill")
+    assert ended.exit_code == 0
+    assert not rows(Lake(before / "lake"), "features").equals(rows(Lake(folder / "lake"), "features"))
+    assert len(Lake(folder / "lake").require("features").files) >= 4 * 5, "several steps"
+    return folder, ended.points["features"]
 
 
-@pytest.mark.slow
-def test_fifty_killed_backfills_end_as_an_undisturbed_one(before, clean, runner, tmp_path):
-    done, seconds = clean
-    chance = random.Random(11)  # noqa: S311  (delays, not secrets)
-    old, new = (rows(Lake(folder / "lake"), "features") for folder in (before, done))
-    assert not old.equals(new)
-    assert len(Lake(done / "lake").require("features").files) >= 4 * 5, "several steps"
-    ends: Counter[str] = Counter()
+def require_whole(folder: Path, before: Path, done: Path) -> str:
+    """Readers of a killed backfill see the old version or the new one; return which."""
+    seen, old, new = (rows(Lake(place / "lake"), "features") for place in (folder, before, done))
+    assert seen.equals(old) or seen.equals(new), "a version between two"
+    return "old" if seen.equals(old) else "new"
+
+
+def require_same(folder: Path, done: Path) -> None:
+    """The next backfill ended as an undisturbed one, and left nothing over."""
+    lake = Lake(folder / "lake")
+    for table in TABLES:
+        assert rows(lake, table).equals(rows(Lake(done / "lake"), table)), table
+        assert lake.sweep(table) == 0, f"{table} has files that no commit names"
+    assert lake.require("features").fingerprint == Lake(done / "lake").require("features").fingerprint
+    assert not list((folder / "lake").rglob("_steps*")), "nothing of the steps is left"
+
+
+def test_fifty_killed_backfills_end_as_an_undisturbed_one(before, clean, runs, tmp_path):
+    done, points = clean
+    assert points >= KILLS
+    seen: Counter[str] = Counter()
     for number in range(KILLS):
         folder = shutil.copytree(before, tmp_path / str(number))
-        lake = Lake(folder / "lake")
-        status, _ = runner(folder, chance.uniform(0.02, 1.0) * seconds)
-        seen = rows(lake, "features")
-        assert seen.equals(old) or seen.equals(new), "a version between two"
-        ends["killed" if status == signal.SIGKILL else "ended"] += 1
-        ends["steps kept"] += (folder / "lake" / "features" / "_steps.json").exists()
-        assert runner(folder)[0] == 0
-        for table in TABLES:
-            assert rows(lake, table).equals(rows(Lake(done / "lake"), table)), table
-            assert lake.sweep(table) == 0, f"{table} has files that no commit names"
-        assert lake.require("features").fingerprint == Lake(done / "lake").require("features").fingerprint
-        assert not list((folder / "lake").rglob("_steps*")), "nothing of the steps is left"
+        point = 1 + number * (points - 1) // (KILLS - 1)
+        assert runs(folder, "backfill", stage="features", point=point).signal == signal.SIGKILL
+        seen[require_whole(folder, before, done)] += 1
+        seen["steps kept"] += (folder / "lake" / "features" / "_steps.json").exists()
+        assert runs(folder, "backfill").exit_code == 0
+        require_same(folder, done)
         shutil.rmtree(folder)
-    assert ends["killed"] >= KILLS * 0.8, ends
-    assert ends["steps kept"] >= 3, ends
+    assert seen["steps kept"] >= KILLS // 4, seen
+    assert seen["old"] >= 2, seen
+    assert seen["new"] >= 2, seen
+
+
+@pytest.mark.parametrize("size", FILE_SIZES)
+def test_a_backfill_killed_in_the_middle_of_a_file_ends_as_an_undisturbed_one(size, before, clean, runs, tmp_path):
+    done, _ = clean
+    folder = shutil.copytree(before, tmp_path / "bank")
+    assert runs(folder, "backfill", file_size=size).signal == signal.SIGXFSZ
+    cut = [file for file in folder.rglob("*") if file.is_file() and file.stat().st_size == size]
+    assert cut, "a file that was cut short"
+    assert require_whole(folder, before, done) == "old"
+    assert runs(folder, "backfill").exit_code == 0
+    require_same(folder, done)

@@ -3,17 +3,18 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from kill_points import Runs
 
 from tenure.demo import generate_bank
 from tenure.pipeline.run import STAGES
@@ -32,36 +33,15 @@ QUICKER = {
     "test_snapshots = 3": "test_snapshots = 2",
     '["rule", "logistic", "lightgbm"]': '["rule", "lightgbm"]',
     "trials = 12": "trials = 1",
-    "seconds = 60": "seconds = 300",
 }
+#: The search ends by its trials: a limit by the clock would let the load choose the model.
+LIMIT = re.compile(r"^seconds = \d+", re.MULTILINE)
 
-#: Loads all libraries once, then runs the project in a forked child for each line of stdin: a child dies right
-#: before it commits the table that the line names. Prints the number of the signal that ended it, or 0.
-KILLED_AT_COMMIT = """
-import os, signal, sys
-from pathlib import Path
-import lightgbm, optuna, sklearn.linear_model
-import tenure.engines.duckdb, tenure.insight.explain, tenure.insight.segment, tenure.model.evaluate
-import tenure.model.registry, tenure.model.score, tenure.model.train, tenure.model.value
-import tenure.publish.attrition_list, tenure.publish.report
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
-from tenure.store.lake import Lake
 
-commit = Lake.commit
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        def dying(lake, table, *rest, **named):
-            if table == line.strip():
-                os.kill(os.getpid(), signal.SIGKILL)
-            return commit(lake, table, *rest, **named)
-        Lake.commit = dying
-        with Work.open(Path(sys.argv[1])) as work:
-            list(run(work))
-        os._exit(0)
-    print(os.WTERMSIG(os.waitpid(child, 0)[1]), flush=True)
-"""
+@pytest.fixture(scope="module")
+def runs():
+    with Runs() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +54,18 @@ def bank(tmp_path_factory) -> Path:
     for old, new in QUICKER.items():
         assert old in text
         text = text.replace(old, new)
-    (folder / "tenure.toml").write_text(text)
+    (folder / "tenure.toml").write_text(LIMIT.sub("seconds = 3600", text))
     return folder
 
 
 @pytest.fixture(scope="module")
-def clean(bank) -> tuple[Path, dict[str, float]]:
-    """A run from the first stage to the last, and the seconds of each stage."""
-    folder = bank.with_name("clean")
-    shutil.copytree(bank, folder)
-    with started(folder) as running:
-        records = [json.loads(line) for line in running.stdout]
-    assert running.returncode == 0
-    assert [r["stage"] for r in records] == list(STAGES)
-    return folder, {r["stage"]: r["seconds"] for r in records}
+def clean(bank, runs) -> tuple[Path, dict[str, int]]:
+    """A run from the first stage to the last, and the points that each stage passed."""
+    folder = shutil.copytree(bank, bank.with_name("clean"))
+    ended = runs(folder)
+    assert ended.exit_code == 0
+    assert list(ended.points) == list(STAGES)
+    return folder, ended.points
 
 
 @pytest.fixture
@@ -95,29 +73,6 @@ def copy(bank, tmp_path) -> Path:
     folder = tmp_path / "bank"
     shutil.copytree(bank, folder)
     return folder
-
-
-def started(folder: Path, last: str = "report") -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tenure.cli", "run", "--project", str(folder), "--to", last, "--json"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
-
-
-def run_killed_in(folder: Path, stage: str, delay: float) -> list[str]:
-    """Kill a run `delay` seconds after `stage` began; return the stages that had ended."""
-    before = list(STAGES)[: list(STAGES).index(stage)]
-    with started(folder) as running:
-        for wanted in before:
-            assert json.loads(running.stdout.readline())["stage"] == wanted
-        if not before:  # the first stage begins when it takes the lock
-            lock = folder / "lake" / ".lock"
-            while not (lock.exists() and lock.read_text() == str(running.pid)):
-                assert running.poll() is None
-                time.sleep(0.005)
-        time.sleep(delay)
-        running.send_signal(signal.SIGKILL)
-        ended = [json.loads(line)["stage"] for line in running.stdout if line.endswith("\n")]
-    assert running.returncode == -signal.SIGKILL
-    return before + ended
 
 
 def tables(folder: Path) -> Iterator[str]:
@@ -157,45 +112,39 @@ def require_same(folder: Path, clean: Path) -> None:
 
 
 def finished(folder: Path, last: str = "report") -> list[str]:
-    """Run to the end; return the stages that were built."""
-    with started(folder, last) as running:
-        records = [json.loads(line) for line in running.stdout]
-    assert running.returncode == 0
+    """Run the command to the end; return the stages that were built."""
+    command = [sys.executable, "-m", "tenure.cli", "run", "--project", str(folder), "--to", last, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=ENVIRONMENT)
+    records = [json.loads(line) for line in done.stdout.splitlines()]
     assert records[-1]["stage"] == last
     return [r["stage"] for r in records if r["status"] == "built"]
 
 
-def test_run_killed_once_in_every_stage_ends_as_a_clean_run(copy, clean):
-    chance = random.Random()  # noqa: S311  (delays, not secrets)
-    folder, seconds = clean
-    in_time = 0
+def test_run_killed_twice_in_every_stage_ends_as_a_clean_run(copy, clean, runs):
+    folder, points = clean
+    chance = random.Random(11)  # noqa: S311  (places, not secrets)
     for stage in STAGES:
-        ended = run_killed_in(copy, stage, chance.uniform(0.05, 0.6) * seconds[stage])
-        in_time += stage not in ended
-    assert in_time >= len(STAGES) // 2, "most kills must land in the stage they are meant for"
+        assert points[stage] > 1, f"{stage} changes nothing"
+        for point in sorted(chance.choices(range(1, points[stage] + 1), k=2)):
+            assert runs(copy, stage=stage, point=point).signal == signal.SIGKILL, (stage, point)
     finished(copy)
     require_same(copy, folder)
 
 
-def test_run_killed_right_before_each_commit_ends_as_a_clean_run(copy, clean):
+def test_run_killed_right_before_each_commit_ends_as_a_clean_run(copy, clean, runs):
     folder, _ = clean
     in_order = sorted(tables(folder), key=lambda table: (folder / "lake" / table / "_delta_log").stat().st_mtime_ns)
-    script = [sys.executable, "-c", KILLED_AT_COMMIT, str(copy)]
     lake = Lake(copy / "lake")
-    with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as driver:
-        for table in in_order:
-            before = lake.find(table)
-            print(table, file=driver.stdin, flush=True)
-            assert driver.stdout.readline().strip() == str(int(signal.SIGKILL)), table
-            assert lake.find(table) == before, f"{table} changed, though its commit never came"
-            assert before is None or table == "intake", "intake is written after each source"
-        driver.stdin.close()
-    assert driver.returncode == 0
+    for table in in_order:
+        before = lake.find(table)
+        assert runs(copy, before_commit=table).signal == signal.SIGKILL, table
+        assert lake.find(table) == before, f"{table} changed, though its commit never came"
+        assert before is None or table == "intake", "intake is written after each source"
     finished(copy)
     require_same(copy, folder)
 
 
-def test_killed_rebuild_leaves_the_version_before_whole(copy, clean):
+def test_killed_rebuild_leaves_the_version_before_whole(copy, clean, runs):
     """The successor's file already lies beside it, and nobody reads that."""
     folder, _ = clean
     shutil.rmtree(copy)
@@ -205,9 +154,7 @@ def test_killed_rebuild_leaves_the_version_before_whole(copy, clean):
     churn = (copy / "churn.py").read_text()
     assert "min_tenure=90" in churn
     (copy / "churn.py").write_text(churn.replace("min_tenure=90", "min_tenure=120"))
-    script = [sys.executable, "-c", KILLED_AT_COMMIT, str(copy)]
-    done = subprocess.run(script, input="labels\n", capture_output=True, text=True, check=True, env=ENVIRONMENT)
-    assert done.stdout.strip() == str(int(signal.SIGKILL))
+    assert runs(copy, before_commit="labels").signal == signal.SIGKILL
     stray = set((copy / "lake" / "labels").glob("*.parquet")) - set(before[0].files)
     assert len(stray) == 1
     assert pq.read_metadata(stray.pop()).num_rows > 0

@@ -128,14 +128,12 @@ def test_changed_raw_data_rebuild_staging_and_everything_after(bank):
     assert work.lake.read("staging/payments")["paid_on"].to_pylist()[-1] <= date(2024, 6, 20)
 
 
-def test_touched_but_equal_raw_data_end_in_equal_tables(bank):
-    _, before = ran(bank)
-    kept = {table: rows(before, table) for table in TABLES}
+def test_touched_but_equal_raw_data_are_current(bank):
+    ran(bank)
     for file in (bank / "data").iterdir():
         os.utime(file, (1, 1))
-    statuses, after = ran(bank)
-    assert statuses["staging"] == "built"
-    assert all(rows(after, table).equals(kept[table]) for table in TABLES)
+    statuses, _ = ran(bank)
+    assert built(statuses) == []
 
 
 def test_changed_horizon_rebuilds_labels_and_not_features(bank):
@@ -209,7 +207,7 @@ def test_records_tell_rows_versions_checks_and_seconds(bank):
     assert record.versions == {"training_set": 0}
     assert record.fingerprint == work.lake.require("training_set").fingerprint
     assert record.engine.startswith("duckdb ")
-    assert 0 < record.seconds < 60
+    assert record.seconds > 0
     assert {"keys_are_unique", "no_row_of_labels_is_lost"} <= {check.check for check in record.checks}
     assert len({r.run_id for r in records.values()}) == 1
 

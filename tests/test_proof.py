@@ -77,11 +77,11 @@ def of_rows(kind, text):
 
 
 def in_arrays(kind, merge):
-    """A fault: the partial of this kind is made otherwise by arrays, whose code is then other code."""
+    """A fault: the partial of this kind is made otherwise by arrays, whose number is then another."""
 
     def fault(patch):
         patch.setitem(MERGES, kind, merge)
-        patch.setattr("tenure.pipeline.plan._arrays", lambda work: "faulty")
+        patch.setattr("tenure.pipeline.in_arrays.CELLS", 0)
 
     return fault
 

@@ -82,30 +82,30 @@ paid = FeatureView(
 """
 
 
-def write_tiny_bank(folder: Path) -> Path:
+def write_tiny_bank(folder: Path, *, customers: int = CUSTOMERS) -> Path:
     """Write the project and its raw files into `folder` and return it."""
     (folder / "features").mkdir(parents=True)
     (folder / "data").mkdir()
     for name, text in {"tenure.toml": TOML, "sources.py": SOURCES, "churn.py": CHURN}.items():
         (folder / name).write_text(text)
     (folder / "features" / "paid.py").write_text(FEATURES)
-    write_raw_files(folder / "data")
+    write_raw_files(folder / "data", customers=customers)
     return folder
 
 
-def write_raw_files(data: Path, *, last_day: date = LAST_DAY) -> None:
+def write_raw_files(data: Path, *, last_day: date = LAST_DAY, customers: int = CUSTOMERS) -> None:
     """Write customers.csv and payments.csv with payments up to `last_day`."""
-    customers = [
-        (n, ("north", "south", "east")[n % 3], FIRST_DAY + timedelta(days=n), "2024-05-15" if n % 10 == 1 else "")
-        for n in range(CUSTOMERS)
+    people = [
+        (n, ("north", "south", "east")[n % 3], FIRST_DAY + timedelta(days=n % 180), "2024-05-15" if n % 10 == 1 else "")
+        for n in range(customers)
     ]
     payments = [
         (n, paid_on, f"{10 + (n * 37 + number * 11) % 90}.{number % 100:02d}")
-        for n, _, opened_on, _ in customers
+        for n, _, opened_on, _ in people
         for number, paid_on in enumerate(opened_on + timedelta(days=step) for step in range(3, 400, 9))
         if paid_on <= min(last_day, date(2024, 4, 1) if n % 10 == 0 else LAST_DAY)
     ]
-    _write(data / "customers.csv", ("customer_id", "region", "opened_on", "closed_on"), customers)
+    _write(data / "customers.csv", ("customer_id", "region", "opened_on", "closed_on"), people)
     rows = [(number, *row) for number, row in enumerate(payments)]
     _write(data / "payments.csv", ("payment_id", "customer_id", "paid_on", "amount"), rows)
 

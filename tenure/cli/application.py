@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
+import tenure
 from tenure import errors
+from tenure.boundary import Interrupted, boundary
+from tenure.cli import signals, terminal
+
+_HELP = "Tenure: from a bank's raw tables to a feature store and a customer attrition model."
+
+
+class _Stopped(BaseException):
+    """Carries a KeyboardInterrupt past typer, which would end the process without a word."""
+
+
+class _Verbs(TyperGroup):
+    """The verbs; Ctrl-C in one of them comes out to `main`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _Stopped from error
+
 
 app = typer.Typer(
-    help="Tenure: from a bank's raw tables to a feature store and a customer attrition model.",
+    cls=_Verbs,
+    help=_HELP,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
 
 EXIT_CODES: dict[type[errors.TenureError], int] = {
+    errors.InternalError: 1,
     errors.ProjectError: 3,
     errors.InputError: 4,
     errors.LabelError: 5,
@@ -43,21 +67,66 @@ ToOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 
+def print_version(asked: bool) -> None:
+    """Print Tenure's version and end, if it was asked for."""
+    if asked:
+        terminal.say(tenure.__version__)
+        raise typer.Exit
+
+
+@app.callback(help=_HELP)
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print Tenure's version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the verb."""
+
+
 def main() -> None:
-    """Run the command; turn a TenureError into a message, a hint and an exit code."""
+    """Run the command; turn an error into a message, a hint and an exit code, Ctrl-C and SIGTERM into one line."""
+    terminal.prepare()
+    with signals.handled():
+        code = _run_command()
+    sys.exit(code)
+
+
+def _run_command() -> int:
+    """Run the command and return its exit code."""
+    doing = verb()
     try:
-        app()
+        with boundary(doing, internal=True):
+            try:
+                app()
+            except SystemExit as leaving:  # typer's way to end, when all went well too
+                terminal.finish()
+                return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 1
+    except _Stopped as stopped:
+        cause = stopped.__cause__
+        return _interrupted(cause.doing if isinstance(cause, Interrupted) else doing)
+    except Interrupted as error:
+        return _interrupted(error.doing)
     except errors.TenureError as error:
-        console = Console(stderr=True, soft_wrap=True, highlight=False)
-        console.print(f"{type(error).__name__}: {error.message}", style="bold red", markup=False)
-        if error.hint:
-            console.print(error.hint, markup=False)
-        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
-    except OSError as error:
-        # A folder that can't be written, a file where a folder should be, a full disk.
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"{type(error).__name__}: {error.strerror}: '{error.filename}'", style="bold red", markup=False
-        )
-        sys.exit(7)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return _failed(error)
+    return 0
+
+
+def verb() -> str:
+    """Return the command without its options, which may hold anything: 'tenure run'."""
+    named = [word for word in sys.argv[1:2] if re.fullmatch(r"[a-z][a-z_-]{1,30}", word)]
+    return f"'{' '.join(['tenure', *named])}'"
+
+
+def _interrupted(doing: str) -> int:
+    terminal.say(signals.line(doing), err=True)
+    return signals.exit_code()
+
+
+def _failed(error: errors.TenureError) -> int:
+    unkept = " No log could be kept: no project was open." if error.original is not None else ""
+    terminal.say(f"{type(error).__name__}: {error.message}{unkept}", err=True, style="1;31")
+    if error.hint:
+        terminal.say(error.hint, err=True)
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-import tenure
-from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, app
-from tenure.cli.printing import open_project, print_entries, print_record, print_stage
+from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, app, print_version
+from tenure.cli.printing import open_lake, open_project, print_entries, print_record, print_stage
 from tenure.cli.running import stage_command
+from tenure.cli.terminal import say
 
 
 @app.command()
 def version() -> None:
     """Print Tenure's version."""
-    typer.echo(tenure.__version__)
+    print_version(asked=True)
 
 
 @app.command()
@@ -25,13 +25,13 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
     """Tell what each stage last did, from the run ledger."""
     from tenure.pipeline.inspect import state
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         records = state(work)
     if not records and not as_json:
-        typer.echo("Nothing was run yet. Run 'tenure run'.")
+        say("Nothing was run yet. Run 'tenure run'.")
     for record in records:
         if as_json:
-            typer.echo(json.dumps(record, default=str))
+            say(json.dumps(record, default=str))
         else:
             print_stage(record)
 
@@ -51,7 +51,7 @@ def sql(
         raise typer.BadParameter(f"'{stage}' is not made by SQL; stages that are: {', '.join(SQL_STAGES)}")
     with open_project(project, data, engine) as work:
         for select in statements(work, name, work.dialect):
-            typer.echo(f"-- {select.table}\n{select.text};\n")
+            say(f"-- {select.table}\n{select.text};\n")
 
 
 @app.command()
@@ -65,7 +65,7 @@ def lineage(
 
     with open_project(project, None, "") as work:
         found = traced(work, column)
-        typer.echo(json.dumps(found.as_json()) if as_json else found.drawn())
+        say(json.dumps(found.as_json()) if as_json else found.drawn())
 
 
 @app.command()
@@ -78,16 +78,14 @@ def history(
     """Tell a table's versions: when, how many rows, made of what, by which run and stage."""
     from tenure.pipeline.versions import newest_versions, versions
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         for one in versions(work, table, limit) if table else newest_versions(work):
             if as_json:
-                typer.echo(json.dumps(vars(one)))
+                say(json.dumps(vars(one)))
             else:
                 told = f"{one.stage or '-':13} {one.run_id:22} {one.note}".rstrip()
                 name = "" if table else f"{one.table:28} "
-                typer.echo(
-                    f"{name}{one.version:>4}  {one.committed_at}  {one.rows:>12,} rows  {one.fingerprint:16}  {told}"
-                )
+                say(f"{name}{one.version:>4}  {one.committed_at}  {one.rows:>12,} rows  {one.fingerprint:16}  {told}")
 
 
 @app.command()
@@ -101,12 +99,12 @@ def restore(
     from tenure.pipeline.versions import next_stage
     from tenure.pipeline.versions import restore as restored
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         done = restored(work, table, version)
         print_record(done, as_json)
         after = next((next_stage(name) for name in done.versions), "")
         if after and not as_json:
-            typer.echo(f"What reads it is stale now. Run: tenure run --from {after} --project {project}")
+            say(f"What reads it is stale now. Run: tenure run --from {after} --project {project}")
 
 
 @app.command()
@@ -122,14 +120,14 @@ def show(
     """Show some rows of a table, of today or of an old version."""
     from tenure.pipeline.versions import shown
 
-    with open_project(project, None, "") as work:
+    with open_lake(project) as work:
         found = shown(work, table, version=version, most=limit, where=where, columns=column or ())
     for number, row in enumerate(found.to_pylist()):
         if as_json:
-            typer.echo(json.dumps(row, default=str))
+            say(json.dumps(row, default=str))
         else:
             lines = [f"{name:40} {'' if value is None else value}".rstrip() for name, value in row.items()]
-            typer.echo(("\n" if number else "") + "\n".join(lines))
+            say(("\n" if number else "") + "\n".join(lines))
 
 
 def add_features_commands(doc: str) -> None:
@@ -173,7 +171,7 @@ def add_features_commands(doc: str) -> None:
             found = find(work.project, " ".join(words))
         print_entries(found, as_json)
         if not found:
-            typer.echo(f"No feature column fits '{' '.join(words)}'; see all with 'tenure features list'.", err=True)
+            say(f"No feature column fits '{' '.join(words)}'; see all with 'tenure features list'.", err=True)
 
     @group.command()
     def describe(
@@ -187,8 +185,8 @@ def add_features_commands(doc: str) -> None:
         with open_project(project, None, "") as work:
             for entry in entries(work.project, [name]):
                 if as_json:
-                    typer.echo(json.dumps(vars(entry)))
+                    say(json.dumps(vars(entry)))
                 else:
-                    typer.echo("\n".join(f"{key:13} {value}" for key, value in vars(entry).items() if value))
+                    say("\n".join(f"{key:13} {value}" for key, value in vars(entry).items() if value))
 
     app.add_typer(group, name="features")

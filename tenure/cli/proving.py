@@ -12,6 +12,7 @@ import typer
 from tenure import errors
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, app
 from tenure.cli.printing import open_project, print_comparisons
+from tenure.cli.terminal import say
 
 
 @app.command()
@@ -27,7 +28,7 @@ def check(
 
     with open_project(project, data, engine) as work:
         for finding in findings(work):
-            typer.echo(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
+            say(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
         _require_no_leak(data_signs(work), as_json)
 
 
@@ -44,6 +45,9 @@ def verify(
     ] = False,
     backfill: Annotated[bool, typer.Option("--backfill", help="Only: everybody, one snapshot at a time.")] = False,
     leaks: Annotated[bool, typer.Option("--leaks", help="Only: rows and features that know too much.")] = False,
+    integrity: Annotated[
+        bool, typer.Option("--integrity", help="Only: every file of the lake against its SHA-256.")
+    ] = False,
     customers: Annotated[int, typer.Option(min=0, help="Customers of the oracle; 0: as [verify] says.")] = 0,
     snapshots: Annotated[int, typer.Option(min=0, help="Snapshots at most; 0: all of the oracle's, else 3.")] = 0,
     engines: Annotated[str, typer.Option(help="Compare these two engines instead, such as duckdb,spark.")] = "",
@@ -59,6 +63,9 @@ def verify(
         return
     flags = {"rows": rows, "oracle": oracle, "time travel": time_travel, "backfill": backfill}
     with open_project(project, data, engine) as work:
+        if integrity:
+            _require_whole(stage.verify_integrity(work), as_json)
+            return
         chosen = [name for name, asked in flags.items() if asked]
         if chosen or not leaks:
             for proof in stage.verify(work, chosen, customers=customers, most=snapshots):
@@ -67,15 +74,40 @@ def verify(
             _require_no_leak(every_sign(work), as_json)
 
 
+def _require_whole(survey: Any, as_json: bool) -> None:
+    """Print each damaged file and each that Tenure did not write; raise CheckFailed if any is damaged."""
+    for damage in survey.damages:
+        where = ", ".join(filter(None, [f"version {damage.version}" if damage.version else "", damage.partition]))
+        place = f"table '{damage.table}'{f', {where}' if where else ''}"
+        typer.echo(json.dumps(vars(damage)) if as_json else f"DAMAGED  {place}: {damage.file} {damage.problem}")
+    for file in survey.strangers:
+        note = (
+            {"stranger": file}
+            if as_json
+            else f"note  {file}: Tenure did not write it, or an old lake left it; it stays"
+        )
+        typer.echo(json.dumps(note) if as_json else note)
+    if survey.damages:
+        number = len(survey.damages)
+        raise errors.CheckFailed(
+            f"{number} {'file' if number == 1 else 'files'} of {survey.files} in the lake "
+            f"{'is' if number == 1 else 'are'} damaged, the first: {survey.damages[0].file}.",
+            hint="Restore them from a backup, or move the tables' folders away and run 'tenure run', which builds them "
+            "again.",
+        )
+    if not as_json:
+        typer.echo(f"ok  integrity: {survey.files} files are as they were written")
+
+
 def _print_proof(proof: Any, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(vars(proof)))
+        say(json.dumps(vars(proof)))
         return
     found = "equal" if proof.holds else f"{proof.different_cells:,} differ, {proof.example}"
     status = "proved" if proof.holds else "FAILED"
-    typer.echo(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.told}")
+    say(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.told}")
     for column, reason in proof.unproven.items():
-        typer.echo(f"{'':13} not proved {column}: {reason}")
+        say(f"{'':13} not proved {column}: {reason}")
 
 
 def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
@@ -85,9 +117,9 @@ def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
         leaks += [sign] if sign.alarm else []
         notes += not sign.alarm
         mark = "LEAK" if sign.alarm else "note"
-        typer.echo(json.dumps(vars(sign)) if as_json else f"{mark}  {sign.subject}: {sign.detection}: {sign.told}")
+        say(json.dumps(vars(sign)) if as_json else f"{mark}  {sign.subject}: {sign.detection}: {sign.told}")
     if leaks:
         number = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks, the first"
         raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].told}", hint=leaks[0].hint)
     if not as_json:
-        typer.echo(f"ok  leaks: none found{', but for the notes above' if notes else ''}")
+        say(f"ok  leaks: none found{', but for the notes above' if notes else ''}")

@@ -12,6 +12,7 @@ import typer
 
 from tenure.cli.application import DataOption, EngineOption, FromOption, JsonOption, ProjectOption, ToOption, app
 from tenure.cli.printing import open_project, print_plan, print_record, told
+from tenure.cli.terminal import say
 
 
 @app.command()
@@ -20,8 +21,8 @@ def init(folder: Annotated[Path, typer.Argument(help="The new project's folder."
     from tenure.pipeline.start import write_project
 
     for file in write_project(folder):
-        typer.echo(f"wrote {file}")
-    typer.echo(f"Put the raw files into {folder / 'data'}, edit sources.py, then run: tenure check --project {folder}")
+        say(f"wrote {file}")
+    say(f"Put the raw files into {folder / 'data'}, edit sources.py, then run: tenure check --project {folder}")
 
 
 @app.command()
@@ -38,9 +39,9 @@ def demo(
     number = parse_customers(customers)
     if not (folder / "tenure.toml").exists():
         write_project(folder)
-    with told("generate", as_json) as say:
+    with told("generate", as_json) as summarize:
         facts = generate_bank(folder, customers=number)
-        say(rows=facts.rows["transactions"], message=f"{number:,} customers")
+        summarize(rows=facts.rows["transactions"], message=f"{number:,} customers")
     _run_stages(folder, None, engine, as_json)
 
 
@@ -92,13 +93,13 @@ def plan(
                 print_plan(told, as_json)
     if not as_json:
         states = Counter(part.state for part in found.features)
-        typer.echo(f"features: {', '.join(f'{n} {state}' for state, n in states.items())}")
+        say(f"features: {', '.join(f'{n} {state}' for state, n in states.items())}")
         if changed:
-            typer.echo("This plans on the rows staged before: run 'tenure staging', then 'tenure plan' again.")
+            say("This plans on the rows staged before: run 'tenure staging', then 'tenure plan' again.")
         if found.due or found.retired:
             dropped = f" and drop {len(found.retired)}" if found.retired else ""
             planned = len(found.features) - len(found.retired)
-            typer.echo(f"Run 'tenure backfill' to compute {len(found.due)} of {planned} snapshots{dropped}.")
+            say(f"Run 'tenure backfill' to compute {len(found.due)} of {planned} snapshots{dropped}.")
 
 
 @app.command()
@@ -138,6 +139,18 @@ def _days(first: datetime | None, last: datetime | None) -> tuple[date | None, d
     return start, end
 
 
+@app.command()
+def adopt(
+    name: Annotated[str, typer.Argument(help="The name of the project that the lake belongs to now.")],
+    project: ProjectOption = Path(),
+) -> None:
+    """Give the lake to this project: the same bank under a new name, or in another folder."""
+    from tenure.pipeline.work import adopt as adopted
+
+    lake, owner = adopted(project, name)
+    typer.echo(f"The lake '{lake}' belongs to project '{owner.project}' now. Run 'tenure run'.")
+
+
 @app.command("historical-features")
 def historical_features(
     spine: Annotated[Path, typer.Option("--spine", help="Parquet or CSV file with the key's columns and a time.")],
@@ -148,16 +161,21 @@ def historical_features(
     timestamp: Annotated[
         str, typer.Option("--timestamp", help="The time's column; left out: snapshot_date or event_timestamp.")
     ] = "",
+    safe_csv: Annotated[
+        bool, typer.Option("--safe-csv", help="Put ' before texts that a spreadsheet would run as a formula.")
+    ] = False,
 ) -> None:
     """Add features to the rows of a file, each as it was known at the row's own time."""
+    from tenure.paths import local_path
     from tenure.pipeline.feature_store import FeatureStore
 
-    with FeatureStore(project, engine=engine) as store:
+    spine, out = local_path(spine, asked_by="--spine"), local_path(out, asked_by="--out")
+    with open_project(project, None, engine) as work, FeatureStore(work) as store:
         names = [name.strip() for name in features.split(",") if name.strip()]
         job = store.get_historical_features(spine, names, timestamp=timestamp)
-        job.to_file(out)
+        note = job.to_file(out, safe_csv=safe_csv)
         rows = job.to_arrow().num_rows
-    typer.echo(f"{rows:,} {'row' if rows == 1 else 'rows'} with {len(job.columns)} features: {out}")
+    say(f"{rows:,} {'row' if rows == 1 else 'rows'} with {len(job.columns)} features: {out}{note and f'; {note}'}")
 
 
 def _run_stages(
@@ -170,7 +188,7 @@ def _run_stages(
         for record in run_stages(work, stages or tuple(STAGES)):
             print_record(record, as_json)
         if not as_json and (not stages or "report" in stages):
-            typer.echo(f"report: {work.output / 'report.html'}\nlist:   {work.output / 'attrition_list.csv'}")
+            say(f"report: {work.output / 'report.html'}\nlist:   {work.output / 'attrition_list.csv'}")
 
 
 def stage_command(stage: str) -> Callable[..., None]:

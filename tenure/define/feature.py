@@ -20,6 +20,18 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
+from tenure.define.shape import (
+    NAME,
+    TEXT,
+    Allowed,
+    check_shape,
+    either,
+    instance_of,
+    list_of,
+    named,
+    unknown_kind,
+    whole,
+)
 from tenure.define.window import AGGREGATES, ColumnName, Window
 from tenure.errors import InvalidDefinition
 
@@ -73,6 +85,10 @@ QUANTILES: dict[str, float] = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.
 OTHER = "other"
 
 _HOWS = tuple(a for a in AGGREGATES if a not in ("ratio", "share"))
+_WINDOWS = list_of(instance_of("Window(…)", Window), "windows such as days(30, 90) or months(3)")
+_WINDOW = instance_of("one window, such as Window(30)", Window)
+_HOW = either("the name of an aggregate, or a list of them", TEXT, list_of(TEXT, least=1))
+_TEXTS = list_of(TEXT, "a list of texts")
 _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&/+-]{0,40}\Z")
 
 
@@ -102,6 +118,7 @@ class Attribute:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        _check_fields(self, {"of": (self.of, NAME), "how": (self.how, TEXT), "unit": (self.unit, TEXT)})
         _check_feature(self, self.how, READINGS)
         if ColumnName.parse(self.name) != ColumnName(self.name):
             raise InvalidDefinition(
@@ -157,6 +174,9 @@ class Aggregate:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        texts = {name: (getattr(self, name), TEXT) for name in ("of", "where", "by", "unit")}
+        lists = {"windows": (self.windows, _WINDOWS), "values": (self.values, _TEXTS)}
+        _check_fields(self, {"how": (self.how, _HOW), **texts, **lists})
         object.__setattr__(self, "how", (self.how,) if isinstance(self.how, str) else tuple(self.how))
         object.__setattr__(self, "windows", tuple(sorted(set(self.windows))))
         object.__setattr__(self, "values", tuple(self.values))
@@ -297,6 +317,8 @@ class Ratio:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        parts = {"of": (self.of, NAME), "to": (self.to, NAME)}
+        _check_fields(self, {**parts, "windows": (self.windows, _WINDOWS)})
         object.__setattr__(self, "windows", tuple(sorted(set(self.windows))))
         _check_feature(self, "ratio", ("ratio",))
 
@@ -335,6 +357,7 @@ class Trend:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        _check_fields(self, {"of": (self.of, NAME), "short": (self.short, _WINDOW), "long": (self.long, _WINDOW)})
         _check_feature(self, "trend", ("trend",))
         if self.short >= self.long or self.short.unit != self.long.unit:
             raise InvalidDefinition(
@@ -366,6 +389,13 @@ class Trend:
 
 Feature: TypeAlias = Attribute | Aggregate | Ratio | Trend
 
+FEATURES: tuple[type, ...] = (Attribute, Aggregate, Ratio, Trend)
+
+_FEATURES = list_of(instance_of("", *FEATURES), "a list of Attribute(…), Aggregate(…), Ratio(…), Trend(…)")
+
+#: The oldest version that an attribute may be read of: a hundred years.
+_TTL = whole(0, 36600)
+
 
 @dataclass(frozen=True)
 class FeatureView:
@@ -383,12 +413,14 @@ class FeatureView:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "where_defined", definition_place())
-        object.__setattr__(self, "features", tuple(self.features))
         check_name("feature view", self.name, where=self.where_defined)
-        if self.ttl < 0 or (self.ttl and not any(isinstance(f, Attribute) for f in self.features)):
+        fields = {"source": (self.source, NAME), "features": (self.features, _FEATURES), "doc": (self.doc, TEXT)}
+        check_shape(f"feature view '{self.name}'", fields)
+        object.__setattr__(self, "features", tuple(self.features))
+        if not _TTL.test(self.ttl) or (self.ttl and not any(isinstance(f, Attribute) for f in self.features)):
             raise InvalidDefinition(
-                f"feature view '{self.name}' has ttl={self.ttl} ({self.where_defined}); allowed: whole days from 1, in "
-                "a view with an Attribute; aggregates have their windows."
+                f"feature view '{self.name}' has ttl={self.ttl!r} ({self.where_defined}); allowed: whole days, 1 to "
+                "36600, in a view with an Attribute; aggregates have their windows."
             )
 
     @property
@@ -399,20 +431,28 @@ class FeatureView:
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """The view's attributes."""
-        return tuple(f for f in self.features if isinstance(f, Attribute))
+        return tuple(f for f in self._known_features if isinstance(f, Attribute))
 
     @cached_property
     def aggregates(self) -> tuple[Aggregate, ...]:
         """The view's aggregates, those made `by` a column once for each value."""
-        return tuple(part for f in self.features if isinstance(f, Aggregate) for part in f.simple)
+        return tuple(part for f in self._known_features if isinstance(f, Aggregate) for part in f.simple)
 
     @property
     def comparisons(self) -> Iterator[tuple[Ratio | Trend, ColumnName, tuple[ColumnName, ColumnName]]]:
         """Each column that compares two others, with its feature and the two."""
-        for feature in self.features:
+        for feature in self._known_features:
             if isinstance(feature, Ratio | Trend):
                 for name, parts in feature.parts.items():
                     yield feature, name, parts
+
+    @property
+    def _known_features(self) -> Sequence[Feature]:
+        """The features; one of a class that Tenure does not know is refused, where each reader would pass it over."""
+        for feature in self.features:
+            if type(feature) not in FEATURES:
+                raise unknown_kind("feature", feature, (known.__name__ for known in FEATURES))
+        return self.features
 
 
 @dataclass(frozen=True)
@@ -429,8 +469,10 @@ class FeatureService:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "where_defined", definition_place())
-        object.__setattr__(self, "features", tuple(self.features))
         check_name("feature service", self.name, where=self.where_defined)
+        names = list_of(TEXT, "a list of names of views or columns")
+        check_shape(f"feature service '{self.name}'", {"features": (self.features, names), "doc": (self.doc, TEXT)})
+        object.__setattr__(self, "features", tuple(self.features))
         if not self.features:
             raise InvalidDefinition(f"feature service '{self.name}' has no features ({self.where_defined}).")
 
@@ -446,6 +488,12 @@ def _with_window(text: str, window: Window | None) -> ColumnName:
             f"'{text}' must be <subject>_<aggregate> without a window ({definition_place()}), such as fee_amount_sum."
         )
     return ColumnName(name.subject, name.aggregate, window)
+
+
+def _check_fields(feature: Feature, fields: dict[str, tuple[object, Allowed]]) -> None:
+    """Refuse a field of a wrong type, before anything reads it."""
+    kind = type(feature).__name__.lower()
+    check_shape(named(kind, feature.name), {**fields, "doc": (feature.doc, TEXT)})
 
 
 def _check_feature(feature: Feature, how: str, allowed: Sequence[str]) -> None:

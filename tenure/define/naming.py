@@ -35,9 +35,10 @@ RESERVED_COLUMNS = frozenset(
 def check_name(kind: str, name: str, *, reserved: Iterable[str] = (), where: str = "") -> None:
     """Raise InvalidDefinition unless `name` is lower snake case and safe, unquoted, in every engine."""
     place = f" ({where})" if where else ""
-    if not _NAME.match(name):
+    if not isinstance(name, str) or not _NAME.match(name):
+        called = f"'{name}'" if isinstance(name, str) else f"of type {type(name).__name__}"
         raise InvalidDefinition(
-            f"{kind} '{name}' is not a name: use a-z, 0-9 and _, begin with a letter, at most 63 characters{place}.",
+            f"{kind} {called} is not a name: use a-z, 0-9 and _, begin with a letter, at most 63 characters{place}.",
             hint="Rename it; a raw column with another spelling is mapped with Column(name, raw='Its Spelling').",
         )
     if name in RESERVED_WORDS or name in reserved:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TypeVar, cast
 
-from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, How, Ratio
+from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, How, Ratio, Trend
 from tenure.define.project import Project
+from tenure.define.shape import refuse
 from tenure.define.window import ColumnName
 
 F = TypeVar("F", Aggregate, Ratio, FeatureView)
@@ -43,8 +44,11 @@ def _kept(feature: Feature, wanted: Collection[ColumnName]) -> Iterator[Feature]
         spans = [name.window for name in feature.columns if name in wanted]
         if spans:
             yield _placed(feature, replace(feature, windows=tuple(w for w in spans if w)))
-    elif wanted & feature.columns.keys():
-        yield feature
+    elif isinstance(feature, Attribute | Trend):
+        if wanted & feature.columns.keys():
+            yield feature
+    else:
+        refuse("feature", feature)
 
 
 def _placed(defined: F, made: F) -> F:

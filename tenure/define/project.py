@@ -9,11 +9,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure
+from tenure.define.churn import Activity, BalanceDecline, ChurnDefinition, Closure, Inactivity
 from tenure.define.feature import (
     NUMERIC,
     Aggregate,
@@ -25,9 +26,11 @@ from tenure.define.feature import (
     Trend,
 )
 from tenure.define.naming import check_name, definition_place
+from tenure.define.shape import NAME, ByKind, check_shape, either, list_of, named
 from tenure.define.source import Column, Source
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
+from tenure.text_files import encoding_of, read_text
 
 T = TypeVar("T")
 
@@ -46,6 +49,8 @@ class Entity:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "where_defined", definition_place())
+        key = either("a column's name, or a list of them", NAME, list_of(NAME, least=1))
+        check_shape(named("entity", self.name), {"key": (self.key, key), "source": (self.source, NAME)})
         object.__setattr__(self, "key", (self.key,) if isinstance(self.key, str) else tuple(self.key))
         check_name("entity", self.name, where=self.where_defined)
 
@@ -194,27 +199,47 @@ def _validate_churn(project: Project) -> None:
     churn = project.churn
     asked_by = f"churn definition '{churn.name}' ({churn.where_defined})"
     for event in (*churn.events, *((churn.active,) if churn.active else ())):
-        if isinstance(event, Closure):
-            if not project.sources[project.entity.source].ends:
-                raise InvalidDefinition(
-                    f"{asked_by} uses Closure(), but source '{project.entity.source}' has no ends= column.",
-                    hint="Give the source the column with the closing time: Source(…, ends='closed_on').",
-                )
-            continue
-        source = _keyed_source(project, event.source, asked_by)
-        if source.arrival_delay >= churn.horizon:
-            raise InvalidDefinition(
-                f"{asked_by} looks {churn.horizon} days ahead, but rows of source '{source.name}' arrive "
-                f"{source.arrival_delay} days late: nobody would be seen active.",
-                hint="Lengthen the horizon, or lower the source's arrival_delay.",
-            )
-        if isinstance(event, BalanceDecline):
-            balance = source.column(event.of)
-            if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":
-                raise InvalidDefinition(
-                    f"{asked_by} takes the mean of '{event.of}', a {balance.type} of role {balance.role}; "
-                    "allowed: integer, decimal or float, and not PII."
-                )
+        _EVENT_CHECKS.of(event)(project, event, asked_by)
+
+
+def _validate_closure(project: Project, _: Closure, asked_by: str) -> None:
+    if not project.sources[project.entity.source].ends:
+        raise InvalidDefinition(
+            f"{asked_by} uses Closure(), but source '{project.entity.source}' has no ends= column.",
+            hint="Give the source the column with the closing time: Source(…, ends='closed_on').",
+        )
+
+
+def _validate_rows(project: Project, event: Inactivity | BalanceDecline | Activity, asked_by: str) -> None:
+    source = _keyed_source(project, event.source, asked_by)
+    if source.arrival_delay >= project.churn.horizon:
+        raise InvalidDefinition(
+            f"{asked_by} looks {project.churn.horizon} days ahead, but rows of source '{source.name}' arrive "
+            f"{source.arrival_delay} days late: nobody would be seen active.",
+            hint="Lengthen the horizon, or lower the source's arrival_delay.",
+        )
+
+
+def _validate_decline(project: Project, event: BalanceDecline, asked_by: str) -> None:
+    _validate_rows(project, event, asked_by)
+    balance = project.sources[event.source].column(event.of)
+    if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":
+        raise InvalidDefinition(
+            f"{asked_by} takes the mean of '{event.of}', a {balance.type} of role {balance.role}; "
+            "allowed: integer, decimal or float, and not PII."
+        )
+
+
+#: What each kind of event wants of the definitions that it reads.
+_EVENT_CHECKS: ByKind[Callable[[Project, Any, str], None]] = ByKind(
+    "churn event",
+    {
+        Closure: _validate_closure,
+        Inactivity: _validate_rows,
+        BalanceDecline: _validate_decline,
+        Activity: _validate_rows,
+    },
+)
 
 
 def _validate_view(project: Project, view: FeatureView) -> None:
@@ -336,8 +361,19 @@ def _keyed_source(project: Project, name: str, asked_by: str) -> Source:
     return source
 
 
+class _Definitions(SourceFileLoader):
+    """Reads a definition file in whatever encoding its byte order mark tells; Python alone takes UTF-8."""
+
+    def get_data(self, path: str) -> bytes:
+        content = super().get_data(path)
+        if encoding_of(content[:4]).startswith("utf-8"):
+            return content  # a line such as '# coding: latin-1' keeps its meaning
+        return read_text(Path(path), refused=InvalidDefinition).encode()
+
+
 def _run_file(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tenure_project_{file.stem}", file)
+    name = f"tenure_project_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Definitions(name, str(file)))
     if spec is None or spec.loader is None:
         raise InvalidDefinition(f"'{file}' can't be loaded as Python.")
     module = importlib.util.module_from_spec(spec)

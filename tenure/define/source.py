@@ -5,9 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
+from tenure.define.shape import (
+    FLAG,
+    NAME,
+    TEXT,
+    Allowed,
+    ByKind,
+    check_shape,
+    either,
+    in_place,
+    instance_of,
+    list_of,
+    named,
+    share,
+    shown,
+    whole,
+)
 from tenure.errors import InvalidDefinition, UnknownColumn, choices
 
 Type: TypeAlias = Literal["string", "integer", "decimal", "float", "boolean", "date", "timestamp"]
@@ -30,9 +46,14 @@ class Csv:
     path: str
     delimiter: str = field(default=",", kw_only=True)
     encoding: Literal["utf-8", "latin-1"] = field(default="utf-8", kw_only=True)
-    null: tuple[str, ...] = field(default=(), kw_only=True)
+    null: Sequence[str] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
+        null = (self.null, list_of(TEXT, "a list of texts, such as ('?', 'n/a')"))
+        check_shape("Csv", {"path": (self.path, NAME)})
+        texts = {"delimiter": (self.delimiter, TEXT), "encoding": (self.encoding, TEXT)}
+        check_shape(f"Csv('{self.path}')", {**texts, "null": null})
+        object.__setattr__(self, "null", tuple(self.null))
         if len(self.delimiter) != 1 or self.encoding not in ENCODINGS:
             raise InvalidDefinition(
                 f"Csv('{self.path}') has delimiter={self.delimiter!r}, encoding={self.encoding!r} "
@@ -46,6 +67,9 @@ class Parquet:
 
     path: str
 
+    def __post_init__(self) -> None:
+        check_shape("Parquet", {"path": (self.path, NAME)})
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -58,6 +82,11 @@ class Postgres:
     dsn: str = field(default="TENURE_POSTGRES_DSN", kw_only=True)
 
     def __post_init__(self) -> None:
+        # Neither is shown: whoever writes the connection string itself in place of its variable's name holds a secret.
+        for name, value in (("query", self.query), ("dsn", self.dsn)):
+            if not NAME.test(value):
+                kind = type(value).__name__
+                raise InvalidDefinition(f"Postgres has a {name} of type {kind}{in_place()}; allowed: {NAME.words}.")
         # What stands here by mistake may be the connection string itself, so it is not repeated.
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.dsn):
             raise InvalidDefinition(
@@ -67,6 +96,30 @@ class Postgres:
 
 
 Raw: TypeAlias = Csv | Parquet | Postgres
+
+#: Every class of reader, and whether its rows come by a query, so that they are landed as Parquet first.
+READERS: ByKind[bool] = ByKind("reader of raw tables", {Csv: False, Parquet: False, Postgres: True})
+
+
+def query_of(raw: Raw) -> Postgres | None:
+    """Return the reader if its rows come by a query, None if they lie in files; raise InvalidDefinition for neither."""
+    return cast(Postgres, raw) if READERS.of(raw) else None
+
+
+def files_of(raw: Raw) -> Csv | Parquet:
+    """Return how the files of a raw table are read: a query's rows are landed as Parquet."""
+    return Parquet("landed") if READERS.of(raw) else cast("Csv | Parquet", raw)
+
+
+_RAW = instance_of("Csv(…), Parquet(…), Postgres(…)", Csv, Parquet, Postgres)
+
+
+def _is_named_raws(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(TEXT.test(n) and _RAW.test(r) for n, r in value.items())
+
+
+_READ = either(f"{_RAW.words}, or several by name: {{'accounts': Csv(…), …}}", _RAW, Allowed("", _is_named_raws))
+_KEY = either("a column's name, or a list of them", NAME, list_of(NAME, least=1))
 
 
 @dataclass(frozen=True)
@@ -93,6 +146,9 @@ class Column:
     def __post_init__(self) -> None:
         where = definition_place()
         check_name("column", self.name, reserved=RESERVED_COLUMNS, where=where)
+        texts = {name: (getattr(self, name), TEXT) for name in ("type", "role", "raw", "format", "unit", "doc")}
+        flags = {name: (getattr(self, name), FLAG) for name in ("required", "planned")}
+        check_shape(f"column '{self.name}'", {**texts, **flags})
         for what, got, allowed in (("type", self.type, TYPES), ("role", self.role, ROLES)):
             if got not in allowed:
                 raise InvalidDefinition(
@@ -143,12 +199,24 @@ class Source:
         place = definition_place()
         put = object.__setattr__
         put(self, "where_defined", place)
+        self._check_fields()
         put(self, "key", (self.key,) if isinstance(self.key, str) else tuple(self.key))
         put(self, "columns", tuple(self.columns))
         read = self.read if isinstance(self.read, Mapping) else {self.name: self.read}
         put(self, "read", dict(read))
         check_name("source", self.name, reserved=RESERVED_TABLES, where=place)
         self._check_shape()
+
+    def _check_fields(self) -> None:
+        columns = list_of(instance_of("Column(…)", Column), "a list of Column(…), one or more", least=1)
+        fields: dict[str, tuple[object, Allowed]] = {
+            "read": (self.read, _READ),
+            "columns": (self.columns, columns),
+            "key": (self.key, _KEY),
+            "event_time": (self.event_time, NAME),
+        }
+        texts = {name: (getattr(self, name), TEXT) for name in ("known_time", "ends", "select", "doc")}
+        check_shape(named("source", self.name), {**fields, **texts})
 
     def _check_shape(self) -> None:
         names = [c.name for c in self.columns]
@@ -169,6 +237,7 @@ class Source:
                 f"source '{self.name}' reads {len(self.raws)} tables and has no select= to join them "
                 f"({self.where_defined})."
             )
+        self._check_limits()
         if self.ends and self.arrival_delay and not self.known_time:
             raise InvalidDefinition(
                 f"source '{self.name}' has ends='{self.ends}' and an arrival_delay ({self.where_defined}): when an end "
@@ -177,10 +246,13 @@ class Source:
             )
         for name in self.raws:
             check_name("raw table", name, where=self.where_defined)
-        if not 0 <= self.quarantine < 1 or self.arrival_delay < 0:
+
+    def _check_limits(self) -> None:
+        if not (_QUARANTINE.test(self.quarantine) and _DELAY.test(self.arrival_delay)):
             raise InvalidDefinition(
-                f"source '{self.name}' has quarantine={self.quarantine}, arrival_delay={self.arrival_delay} "
-                f"({self.where_defined}); quarantine is a share in [0, 1), arrival_delay whole days, 0 or more."
+                f"source '{self.name}' has quarantine={shown(self.quarantine)}, "
+                f"arrival_delay={shown(self.arrival_delay)} ({self.where_defined}); "
+                f"quarantine is a share in [0, 1), arrival_delay whole days, {_DELAY.words.partition(', ')[2]}."
             )
 
     @property
@@ -206,6 +278,11 @@ class Source:
             hint="Mend the definition, then run 'tenure check'.",
         )
 
+
+_QUARANTINE = share("a share in [0, 1)", least_is_allowed=True)
+
+#: The longest arrival delay: ten years.
+_DELAY = whole(0, 3660)
 
 #: Relations that Tenure's tables and SELECTs name; a bank's source may not take their names.
 RESERVED_TABLES = frozenset(

@@ -13,6 +13,7 @@ from functools import total_ordering
 from typing import Literal, TypeAlias
 
 from tenure.define.naming import definition_place
+from tenure.define.shape import is_whole, shown
 from tenure.errors import InvalidDefinition
 
 WindowUnit: TypeAlias = Literal["d", "m"]
@@ -62,12 +63,12 @@ class Window:
     unit: WindowUnit = "d"
 
     def __post_init__(self) -> None:
-        if self.unit not in _UNITS:
-            raise InvalidDefinition(f"a window can't be in '{self.unit}' ({definition_place()}); allowed: d, m.")
+        if not isinstance(self.unit, str) or self.unit not in _UNITS:
+            raise InvalidDefinition(f"a window can't be in {shown(self.unit)} ({definition_place()}); allowed: d, m.")
         words, most, _ = _UNITS[self.unit]
-        if not 1 <= self.length <= most:
+        if not is_whole(self.length) or not 1 <= self.length <= most:
             raise InvalidDefinition(
-                f"a window of {self.length} {words} is not allowed ({definition_place()}); allowed: 1 to {most}."
+                f"a window of {shown(self.length)} {words} is not allowed ({definition_place()}); allowed: 1 to {most}."
             )
 
     def __str__(self) -> str:
@@ -105,13 +106,22 @@ class Window:
 
 
 def days(*lengths: int) -> tuple[Window, ...]:
-    """Return windows of so many days, shortest first."""
+    """Return windows of so many days, shortest first; raise InvalidDefinition for none."""
+    _require_some("days", lengths)
     return tuple(sorted(Window(length) for length in lengths))
 
 
 def months(*lengths: int) -> tuple[Window, ...]:
-    """Return windows of so many calendar months, shortest first."""
+    """Return windows of so many calendar months, shortest first; raise InvalidDefinition for none."""
+    _require_some("months", lengths)
     return tuple(sorted(Window(length, "m") for length in lengths))
+
+
+def _require_some(unit: str, lengths: tuple[int, ...]) -> None:
+    if not lengths:
+        raise InvalidDefinition(
+            f"{unit}() has no length ({definition_place()}); allowed: one or more, such as {unit}(1, 3)."
+        )
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,18 @@ EngineName: TypeAlias = Literal["duckdb", "spark"]
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """Which engine, with how much memory ('4GB') and how many threads (0: all cores), and further options."""
+    """Which engine, with how much memory ('4GB') and how many threads (0: all cores), and further options.
+
+    What memory has no room for goes into the folder `spill`, of at most `most_spill` where the engine can bound it;
+    without a folder the engine does not spill, or where its options say.
+    """
 
     name: EngineName = "duckdb"
     memory: str = "4GB"
     threads: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
+    spill: Path | None = None
+    most_spill: str = "100GB"
 
 
 class Engine(Protocol):
@@ -50,9 +56,18 @@ class Engine(Protocol):
         """Return a SELECT's rows."""
 
     def write(
-        self, select: str, folder: Path, partition_by: Sequence[str], schema: pa.Schema | None = None
+        self,
+        select: str,
+        folder: Path,
+        partition_by: Sequence[str],
+        schema: pa.Schema | None = None,
+        *,
+        token: str = "",
     ) -> list[Path]:
-        """Write a SELECT's rows as Parquet files into `folder`; return the files. A known `schema` saves time."""
+        """Write a SELECT's rows as Parquet files into `folder`; return the files. A known `schema` saves time.
+
+        The files are named `part-<token>…`; without one, with a token that no journal knows.
+        """
 
     def apart(self) -> Engine:
         """Return an engine that shares this one's memory and threads, and none of its relations. Close it after use."""

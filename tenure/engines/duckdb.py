@@ -11,15 +11,23 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from tenure.boundary import translated
+from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import check_structure, csv_header
-from tenure.errors import EngineError, UnreadableFile
+from tenure.engines.files import check_structure, csv_header, damaged_parquet, file_in_words, has_hive_folders
+from tenure.errors import DiskFull, EngineError, FileAccessError, StoreError, TenureError, UnreadableFile
+from tenure.paths import duckdb_path
 from tenure.redact import redacted
 from tenure.sql import Dialect, literal, quoted
 
-#: Errors of a statement, which quote its own words and no row.
+#: Errors of the statement itself: its words, and not the rows' values, are in their text.
 _OF_STATEMENTS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+#: Errors of values, which their text quotes.
+_OF_VALUES = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.TypeMismatchException)
+
+#: How the same errors begin where Arrow hands them on while rows stream.
+_VALUE_TEXTS = ("Conversion Error", "Invalid Error: Conversion Error", "Out of Range Error")
 
 #: Rows of a batch that streams: few enough to stay in the processor's cache.
 _BATCH = 122_880
@@ -34,10 +42,18 @@ class DuckDBEngine:
     def __init__(self, settings: EngineSettings, connection: duckdb.DuckDBPyConnection | None = None) -> None:
         self._settings = settings
         self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
+        #: Relation → Parquet files that it reads, the raw ones apart from the lake's.
+        self._raw_parquet: dict[str, tuple[Parquet, Sequence[Path]]] = {}
+        self._scanned: dict[str, Sequence[Path]] = {}
         self._held: set[str] = set()
         options: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory,
             "autoinstall_known_extensions": "false",
+            # Else rows would lie in '.tmp' of the working folder, and stay there after a kill.
+            "temp_directory": str(settings.spill or ""),
+            # A name in a SELECT is a table's, never a variable's of some Python frame.
+            "python_enable_replacements": "false",
+            **({"max_temp_directory_size": settings.most_spill} if settings.spill else {}),
             **settings.options,
         }
         if settings.threads:
@@ -51,25 +67,36 @@ class DuckDBEngine:
 
     def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
         """Make raw files a relation; CSV values stay text."""
-        listed = "[" + ", ".join(literal(str(f), "duckdb") for f in files) + "]"
+        listed = _listed(files)
         if isinstance(raw, Csv):
             header = csv_header(files, raw)
             self._raw_files[relation] = (raw, files)
+            self._raw_parquet.pop(relation, None)
             columns = ", ".join(f"{literal(name, 'duckdb')}: 'VARCHAR'" for name in header)
             reader = (
                 f"read_csv({listed}, columns = {{{columns}}}, auto_detect = false, header = true, strict_mode = true, "
                 f"delim = {literal(raw.delimiter, 'duckdb')}, quote = '\"', escape = '\"', nullstr = '', "
-                f"encoding = {literal(raw.encoding, 'duckdb')})"
+                f"encoding = {literal(raw.encoding, 'duckdb')}, hive_partitioning = false)"
             )
             self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {reader}")
             return dict.fromkeys(header, "text")
+        if not isinstance(raw, Parquet):
+            refuse("reader of raw files", raw)
         self._raw_files.pop(relation, None)
+        self._raw_parquet[relation] = (raw, files)
         try:
+            # Left to itself DuckDB makes columns of folders above the data too.
+            hive = "" if has_hive_folders(raw, files) else ", hive_partitioning = false"
             self._execute(
-                f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM read_parquet({listed}, union_by_name = true)"
+                f"CREATE OR REPLACE TEMP VIEW {relation} AS "
+                f"SELECT * FROM read_parquet({listed}, union_by_name = true{hive})"
             )
         except EngineError as error:
-            raise UnreadableFile(f"the files of '{raw.path}' are not readable Parquet: {error.message}") from error
+            raise UnreadableFile(
+                f"the files of '{raw.path}' can't be read together as Parquet.",
+                hint="Give files of another layout a source of their own.",
+                original=error.original,
+            ) from error
         return {field.name: _kind(field.type) for field in self.schema(f"SELECT * FROM {relation}")}
 
     def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
@@ -78,14 +105,14 @@ class DuckDBEngine:
         if relation in self._held:
             self._execute(f"DROP TABLE {relation}")
             self._held.remove(relation)
+        self._scanned[relation] = files
         if not files:
             self._connection.register(f"{relation}_empty", schema.empty_table())
             source = f"{relation}_empty"
         else:
-            listed = "[" + ", ".join(literal(str(f), "duckdb") for f in files) + "]"
             hive = ", ".join(f"'{name}': DATE" for name in partition_by)
             partitioned = f"hive_partitioning = true, hive_types = {{{hive}}}" if hive else "hive_partitioning = false"
-            source = f"read_parquet({listed}, {partitioned})"
+            source = f"read_parquet({_listed(files)}, {partitioned})"
         self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT {columns} FROM {source}")
 
     def hold(self, relation: str, select: str) -> None:
@@ -121,7 +148,7 @@ class DuckDBEngine:
                 if error.errno is not None:
                     raise
                 # Arrow's word for what DuckDB says while the rows stream.
-                raise _error(error) from error
+                raise self._error(error) from error
             finally:
                 for name, value in before.items():
                     self._set(name, value)
@@ -144,12 +171,18 @@ class DuckDBEngine:
         self._connection.unregister(relation)
 
     def write(
-        self, select: str, folder: Path, partition_by: Sequence[str], schema: pa.Schema | None = None
+        self,
+        select: str,
+        folder: Path,
+        partition_by: Sequence[str],
+        schema: pa.Schema | None = None,
+        *,
+        token: str = "",
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
         columns = ", ".join(_aware(field) for field in schema or self.schema(select))
         folder.mkdir(parents=True, exist_ok=True)
-        token = uuid.uuid4().hex[:12]
+        token = token or uuid.uuid4().hex
         if not partition_by:
             file = folder / f"part-{token}.parquet"
             self._execute(
@@ -189,16 +222,63 @@ class DuckDBEngine:
                     f"a CSV file can't be read: {redacted(str(error).splitlines()[0])}",
                     hint="Lines that end in different ways, \\n and \\r\\n, in one file are a common cause.",
                 ) from error
+            if isinstance(error, duckdb.OutOfMemoryException) and "max_temp_directory_size" in str(error):
+                raise EngineError(
+                    f"DuckDB needs more room on disk than the {self._settings.most_spill} that it may spill.",
+                    hint="Raise [engine] spill or [engine] memory in tenure.toml.",
+                ) from error
             if isinstance(error, duckdb.OutOfMemoryException):
                 raise EngineError(
                     f"DuckDB needs more memory than the {self._settings.memory} that it may take.",
                     hint="Raise [engine] memory in tenure.toml (hundreds of columns want 1GB), or lower threads.",
                 ) from error
-            raise _error(error) from error
+            raise self._error(error) from error
         except RuntimeError as error:
             if "interrupted" in str(error):  # DuckDB's own word for the keyboard's Ctrl-C
                 raise KeyboardInterrupt from error
             raise
+
+    def _error(self, error: Exception) -> TenureError:
+        """What DuckDB's error means: of a statement, in its words; while rows are read, without them."""
+        if isinstance(error, _OF_STATEMENTS):
+            return EngineError(f"DuckDB can't run the statement: {error}", hint="See it with 'tenure sql'.")
+        meant = translated(error, "DuckDB")
+        if meant is not None and type(meant) in (DiskFull, FileAccessError):
+            meant.original = error
+            return meant
+        if isinstance(error, _OF_VALUES) or str(error).startswith(_VALUE_TEXTS):
+            return EngineError(
+                "a value can't be converted, or leaves the range of its column's type.",
+                hint="Find the statement with 'tenure sql', and check the types of the columns that it reads.",
+                original=error,
+            )
+        return self._damage(error) or EngineError(
+            "DuckDB can't compute the rows.", hint="Check the data and the definitions that read them.", original=error
+        )
+
+    def _damage(self, error: Exception) -> TenureError | None:
+        """The first damaged Parquet file among those that the engine reads, named; slow, for after a failure."""
+        for raw, files in self._raw_parquet.values():
+            damaged = damaged_parquet(files)
+            if damaged:
+                return UnreadableFile(
+                    f"{file_in_words(damaged.file, files, raw)} is damaged Parquet: {damaged.what}.",
+                    hint="Fetch the file again, whole.",
+                    original=error,
+                )
+        for files in self._scanned.values():
+            damaged = damaged_parquet(files)
+            if damaged:
+                return StoreError(
+                    f"the lake's file '{damaged.file}' is damaged: {damaged.what}.",
+                    hint="Restore it from a backup, or remove its table's folder and run again.",
+                    original=error,
+                )
+        return None
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return "[" + ", ".join(literal(duckdb_path(file), "duckdb") for file in files) + "]"
 
 
 def _error(error: Exception) -> EngineError:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tenure.define.source import Csv, Parquet
 from tenure.errors import MissingColumn, MissingFile, UnreadableFile, choices
-from tenure.redact import shape
-
-#: Endings that tell what a file is, and of whom nothing.
-_ENDINGS = frozenset("asc bz2 csv dat gz orc parquet pq tsv txt xls xlsx zip zst".split())
+from tenure.paths import literal_part, local_path
+from tenure.redact import file_shape, shape
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _is_pattern(path: str) -> bool:
 
 def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Path]:
     """Return the files that a raw table's path matches, sorted; raise MissingFile if none does."""
-    path = Path(raw.path)
+    path = local_path(raw.path, asked_by=f"the path of {asked_by}")
     base, pattern = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, raw.path)
     files = sorted(file for file in base.glob(pattern) if file.is_file())
     if not files:
@@ -67,7 +68,7 @@ def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Pat
 def _names_in_words(names: Sequence[str], wanted: str) -> str:
     """Names of files: those that are nearly the wanted one as they are, the others by their shape."""
     near = {name for name in names if not _is_pattern(wanted) and _is_nearly(name, wanted)}
-    return choices(name if name in near else _file_shape(name) for name in names)
+    return choices(name if name in near else file_shape(name) for name in names)
 
 
 def _is_nearly(name: str, wanted: str) -> bool:
@@ -76,12 +77,27 @@ def _is_nearly(name: str, wanted: str) -> bool:
     return max(len(name), len(wanted)) - sum(block.size for block in blocks) <= 2
 
 
-def _file_shape(name: str) -> str:
-    stem, dot, ending = name.rpartition(".")
-    if not dot or ending.lower() not in _ENDINGS:
-        return shape(name)
-    drawn, opens, _ = shape(stem).partition(" (")
-    return f"{drawn if opens else '…'}.{ending}"
+def has_hive_folders(raw: Parquet, files: Sequence[Path]) -> bool:
+    """Return whether a folder that the raw table's own path names, such as 'month=2024-01', tells a column's value.
+
+    Folders above the data do not count. Raises UnreadableFile where both look alike, since engines would read both.
+    """
+    fixed, wild = literal_part(raw.path)
+    depth = len(fixed.parts) + len(wild)
+    own, above = False, ""
+    for file in files:
+        folders = file.parts[:-1]
+        # With '**' no part of a file's path is for sure above the data.
+        first = 0 if "**" in wild else max(0, len(file.parts) - depth)
+        own |= any("=" in part for part in folders[first:])
+        above = above or next((part for part in folders[:first] if "=" in part), "")
+    if own and above:
+        raise UnreadableFile(
+            f"the files of '{raw.path}' lie in folders that tell a column's value, and above the data lies '{above}', "
+            "which looks like one more.",
+            hint="Move the data to a folder without '=' in its path.",
+        )
+    return own
 
 
 def csv_header(files: Sequence[Path], raw: Csv) -> list[str]:
@@ -163,6 +179,44 @@ def locate(value: str, files: Sequence[Path], raw: Csv, column: str = "") -> Pla
             if any(field.strip() == value for field in fields):
                 return place
     return None
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A Parquet file that can't be read, and which part of it."""
+
+    file: Path
+    what: str
+
+
+def damaged_parquet(files: Sequence[Path]) -> Damage | None:
+    """Return the first Parquet file that can't be read whole, None if all can; slow, for after a failure."""
+    for file in files:
+        what = _damage(file)
+        if what:
+            return Damage(file, what)
+    return None
+
+
+def _damage(file: Path) -> str:
+    """What of a Parquet file can't be read, '' if all can."""
+    if not file.is_file():
+        return "it is gone"
+    if file.stat().st_size == 0:
+        return "it is empty"
+    try:
+        opened = pq.ParquetFile(file)
+    except (OSError, pa.ArrowException):
+        return "its footer can't be read; it may be cut off, or be no Parquet"
+    with opened:
+        for group in range(opened.num_row_groups):
+            for position in range(opened.metadata.num_columns):
+                path = opened.metadata.schema.column(position).path
+                try:
+                    opened.read_row_group(group, columns=[path])
+                except (OSError, pa.ArrowException):
+                    return f"column '{path}' of row group {group} (counted from 0) can't be read"
+    return ""
 
 
 def _rows(file: Path, name: str, raw: Csv) -> Iterator[tuple[Place, list[str]]]:

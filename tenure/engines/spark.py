@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 import uuid
 import warnings
@@ -11,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
 from tenure.errors import EngineError, MissingDependency, UnreadableFile
+from tenure.paths import spark_path
 from tenure.redact import redacted
 from tenure.sql import Dialect
 
@@ -65,7 +68,7 @@ class SparkEngine:
 
     def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
         """Make raw files a relation; CSV values stay text."""
-        paths = [str(f) for f in files]
+        paths = [spark_path(file) for file in files]
         if isinstance(raw, Parquet):
             self._raw_files.pop(relation, None)
             reader = self._session.read.option("mergeSchema", "true")
@@ -78,6 +81,8 @@ class SparkEngine:
                 f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString()
                 for f in frame.schema
             }
+        if not isinstance(raw, Csv):
+            refuse("reader of raw files", raw)
         header = csv_header(files, raw)
         self._raw_files[relation] = (raw, files)
         frame = (
@@ -109,7 +114,7 @@ class SparkEngine:
             if partition_by:
                 root = files[0].parents[len(partition_by)]
                 reader = reader.option("basePath", str(root))
-            frame = reader.parquet(*(str(f) for f in files))
+            frame = reader.parquet(*(spark_path(file) for file in files))
         frame.select(*schema.names).createOrReplaceTempView(relation)
 
     def hold(self, relation: str, select: str) -> None:
@@ -147,9 +152,12 @@ class SparkEngine:
         folder: Path,
         partition_by: Sequence[str],
         schema: pa.Schema | None = None,  # noqa: ARG002  (Spark plans once anyway)
+        *,
+        token: str = "",
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
-        incoming = folder / f"_incoming-{uuid.uuid4().hex[:12]}"
+        token = token or uuid.uuid4().hex
+        incoming = folder / f"_incoming-{token}"
         frame = self._checked(lambda: self._session.sql(select))
         # One file a partition, its rows in the SELECT's order: what the embedded engine writes.
         frame = (
@@ -158,9 +166,10 @@ class SparkEngine:
         writer = frame.write.partitionBy(*partition_by) if partition_by else frame.write
         self._checked(lambda: writer.parquet(str(incoming)))
         moved: list[Path] = []
-        for file in sorted(incoming.rglob("part-*.parquet")):
-            target = folder / file.relative_to(incoming)
+        for number, file in enumerate(sorted(incoming.rglob("part-*.parquet"))):
+            target = folder / file.relative_to(incoming).with_name(f"part-{token}-{number}.parquet")
             target.parent.mkdir(parents=True, exist_ok=True)
+            file.chmod(_made_like(target.parent))
             moved.append(file.rename(target))
         shutil.rmtree(incoming)
         return moved
@@ -192,6 +201,15 @@ class SparkEngine:
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
 
 
+def _made_like(folder: Path) -> int:
+    """The rights of a new file of this process: Java's own files know nothing of its umask."""
+    probe = folder / f".rights-{uuid.uuid4().hex[:12]}"
+    probe.touch()
+    rights = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    return rights
+
+
 def _local_session(settings: EngineSettings) -> SparkSession:
     try:
         from pyspark.errors import PySparkRuntimeError
@@ -211,7 +229,8 @@ def _local_session(settings: EngineSettings) -> SparkSession:
     threads = settings.threads or "*"
     builder = SparkSession.builder.master(f"local[{threads}]").appName("tenure")
     memory = settings.memory.upper().replace("GB", "g").replace("MB", "m")
-    for name, value in {**_LOCAL_OPTIONS, "spark.driver.memory": memory, **settings.options}.items():
+    spill = {"spark.local.dir": str(settings.spill)} if settings.spill else {}
+    for name, value in {**_LOCAL_OPTIONS, "spark.driver.memory": memory, **spill, **settings.options}.items():
         builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()

@@ -9,11 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tenure.model.select import within_range
+
 Floats: TypeAlias = NDArray[np.float64]
 Kind: TypeAlias = Literal["number", "boolean", "category"]
 
 MISSING = "none on record"
+TAKEN_AS_MISSING = "taken as missing"
 _CURRENCY_LETTERS = 3
+#: From here on a number is written with an exponent.
+_LONG = 1e15
 _NUMBERS = ("empty", "integer", "floating", "mixed-integer-float", "decimal")
 
 
@@ -30,12 +35,11 @@ def kind_of(column: pd.Series) -> Kind:
 
 
 def numbers(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
-    """Return the columns as floats, shape (rows, names); null and infinite become NaN, true becomes 1."""
+    """Return the columns as floats, shape (rows, names); true becomes 1; NaN is what is null or no number (`within_range`)."""
     matrix = np.empty((len(frame), len(names)))
     for at, name in enumerate(names):
         matrix[:, at] = frame[name].astype("object").where(frame[name].notna(), np.nan).astype(float)
-    matrix[~np.isfinite(matrix)] = np.nan
-    return matrix
+    return within_range(matrix)
 
 
 class Wording:
@@ -49,6 +53,8 @@ class Wording:
         self.kind = kind_of(column)
         self.unit = unit
         present = column[column.notna()]
+        if self.kind == "number":
+            present = present[~np.isnan(within_range(present.to_numpy(dtype=float)))]
         self._whole = self.kind == "number" and _is_whole(present, unit)
         self.typical = self.value_text(self._middle(present)) if len(present) else ""
 
@@ -60,7 +66,10 @@ class Wording:
             return "yes" if cell else "no"
         if self.kind == "category":
             return str(cell)
-        text = _number_text(float(cell), whole=self._whole)  # type: ignore[arg-type]
+        number = float(cell)  # type: ignore[arg-type]
+        if np.isnan(within_range(np.array(number))):
+            return f"{f'{number:.3g} {self.unit}'.strip()}, {TAKEN_AS_MISSING}"
+        text = _number_text(number, whole=self._whole)
         unit = self.unit.removesuffix("s") if text == "1" and self.unit in ("days", "years") else self.unit
         return f"{text} {unit}".strip()
 
@@ -70,6 +79,21 @@ class Wording:
             return min(counts.index[counts == counts.max()])
         middle = float(np.median(present.astype(float)))
         return middle >= 0.5 if self.kind == "boolean" else middle
+
+
+def reads_alike(one: str, other: str) -> bool:
+    """Return whether two texts of values are the same to a reader: '4 days' and '4.0 days', 'South' and 'south'."""
+    return _as_read(one) == _as_read(other)
+
+
+def _as_read(text: str) -> tuple[str, ...]:
+    words = text.casefold().split()
+    try:
+        number = float(words[0].replace(",", ""))
+    except (IndexError, ValueError):
+        return tuple(words)
+    # '1 day' and '1.0 days' have one unit.
+    return (str(number), *(word.removesuffix("s") for word in words[1:]))
 
 
 def _is_whole(present: pd.Series, unit: str) -> bool:
@@ -82,7 +106,9 @@ def _is_whole(present: pd.Series, unit: str) -> bool:
 
 
 def _number_text(value: float, *, whole: bool) -> str:
-    """Return the number with as many decimals as it needs, thousands apart; never '-0'."""
+    """Return the number with as many decimals as it needs, thousands apart; never '-0'. '1e+20' where it is long."""
+    if abs(value) >= _LONG:
+        return f"{value:.6g}"
     if whole and value == round(value):
         decimals = 0
     elif whole:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from tenure.errors import AdditivityError, ModelError
+from tenure.errors import AdditivityError, ModelError, choices
 from tenure.insight.cells import Floats
-from tenure.model.base import KINDS, Model
+from tenure.model.base import Model
 from tenure.model.boosted import LightGBMModel
-from tenure.model.logistic import LogisticModel
+from tenure.model.logistic import LogisticModel, prepared
 from tenure.model.rule import RuleModel
-from tenure.redact import shown_row
+from tenure.redact import shown, shown_row
 
-TOLERANCE = 1e-6
+#: What rounding may leave of a row's sum: a share of the size of its parts, and a floor in log-odds.
+RELATIVE_TOLERANCE = 1e-11
+LEAST_TOLERANCE = 1e-8
 CHUNK_ROWS = 20_000
 _LEAST_RATE = 1e-9
 
@@ -34,46 +37,57 @@ class Contributions:
     base: Floats
     margin: Floats
 
-    def check(self, identity: pd.DataFrame, personal: Collection[str] = ()) -> None:
-        """Raise AdditivityError, with the key of the worst row, unless every row adds up within 1e-6.
+    def check(
+        self, identity: pd.DataFrame, features: pd.DataFrame, names: Sequence[str], personal: Collection[str] = ()
+    ) -> None:
+        """Raise AdditivityError unless every row adds up; it names the worst row, and its largest part's feature.
 
-        Columns of the key named in `personal` are shown by their shape.
+        A sum can't be more exact than its parts: 1e-8 log-odds may be missing, or 1e-11 of the parts' sizes added up.
+        `identity` and `features` have the rows of `values`; `names` are the features in the order of `values`.
+        Values of the columns in `personal` are shown by their shape.
         """
         gap = np.abs(self.base + self.values.sum(axis=1) - self.margin)
-        wrong = ~(gap < TOLERANCE)
-        if wrong.any():
-            worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-            row = shown_row([(str(name), cell) for name, cell in identity.iloc[worst].items()], personal)
-            raise AdditivityError(
-                f"SHAP values of {row} miss the model's margin by {gap[worst]:.3g} log-odds; "
-                f"allowed: less than {TOLERANCE:g}; {int(wrong.sum())} of {len(gap)} rows are off. "
-                "Nothing was explained.",
-                hint="Run 'tenure train' again; if it stays so, choose another kind of model.",
-            )
+        size = np.abs(self.base) + np.abs(self.values).sum(axis=1)
+        allowed = np.maximum(LEAST_TOLERANCE, RELATIVE_TOLERANCE * size)
+        wrong = ~(gap <= allowed)
+        if not wrong.any():
+            return
+        worst = int(np.argmax(np.where(wrong, np.nan_to_num(gap, nan=np.inf), -1.0)))
+        largest = names[int(np.argmax(np.nan_to_num(np.abs(self.values[worst]), nan=np.inf)))]
+        row = shown_row([(str(name), cell) for name, cell in identity.iloc[worst].items()], personal)
+        value = shown(features[largest].iloc[worst], personal=largest in personal)
+        raise AdditivityError(
+            f"SHAP values of {row} miss the model's margin by {gap[worst]:.3g} log-odds; allowed: "
+            f"{allowed[worst]:.3g}. The largest part is that of feature '{largest}', whose value is {value}; "
+            f"{int(wrong.sum())} of {len(gap)} rows are off. Nothing was explained.",
+            hint=f"Look at the rows that '{largest}' is made of; or set another kind of model in tenure.toml, [train] "
+            "models, and run 'tenure train'.",
+        )
 
 
 def contributions(model: Model, matrix: Floats, background: Floats) -> Contributions:
     """Return the exact contributions of each row of `matrix` (rows, features), at least one row.
 
     `background` (rows, features) is what a linear or a rule model is compared with. Trees need none: theirs
-    are the path-dependent values of their own training rows.
+    are the path-dependent values of their own training rows. Raises ModelError for a kind of model that
+    nobody has said here how to take apart.
     """
-    if isinstance(model, LightGBMModel):
-        return _of_trees(model, matrix)
-    if isinstance(model, LogisticModel):
-        return _of_linear(model, matrix, background)
-    if isinstance(model, RuleModel):
-        return _of_rule(model, matrix, background)
-    raise ModelError(f"a model of kind '{model.kind}' can't be explained; allowed: {', '.join(KINDS)}.")
+    way = WAYS.get(type(model))
+    if way is None:
+        raise ModelError(
+            f"a model of kind '{model.kind}' can't be explained; allowed: {choices(known.kind for known in WAYS)}.",
+            hint="Set [train] models in tenure.toml to some of those, then run 'tenure train'.",
+        )
+    return way(model, matrix, background)
 
 
-def _of_trees(model: LightGBMModel, matrix: Floats) -> Contributions:
+def _of_trees(model: LightGBMModel, matrix: Floats, _: Floats) -> Contributions:
     """Return LightGBM's own TreeSHAP (Lundberg et al. 2020, path-dependent): exact, in chunks of rows."""
     parts, margins = [], []
     for first in range(0, len(matrix), CHUNK_ROWS):
         chunk = matrix[first : first + CHUNK_ROWS]
-        parts.append(np.asarray(model.booster.predict(chunk, pred_contrib=True, num_threads=1), dtype=float))
-        margins.append(np.asarray(model.booster.predict(chunk, raw_score=True, num_threads=1), dtype=float))
+        parts.append(model.contributions(chunk))
+        margins.append(model.margin(chunk))
     found = np.concatenate(parts)
     return Contributions(found[:, :-1], found[:, -1], np.concatenate(margins))
 
@@ -98,15 +112,14 @@ def _of_linear(model: LogisticModel, matrix: Floats, background: Floats) -> Cont
     values = np.empty_like(matrix)
     for first in range(0, len(matrix), CHUNK_ROWS):
         rows = slice(first, first + CHUNK_ROWS)
-        values[rows] = (prepare.transform(matrix[rows]) - means) @ by_feature
+        values[rows] = (prepared(prepare, matrix[rows]) - means) @ by_feature
     base = float(classifier.intercept_[0] + means @ weights)
-    margin = np.asarray(model.pipeline.decision_function(matrix), dtype=float)
-    return Contributions(values, np.full(len(matrix), base), margin)
+    return Contributions(values, np.full(len(matrix), base), model.margin(matrix))
 
 
 def _mean_in_chunks(prepare: ColumnTransformer, rows: Floats) -> Floats:
     starts = range(0, len(rows), CHUNK_ROWS)
-    totals = [prepare.transform(rows[first : first + CHUNK_ROWS]).sum(axis=0) for first in starts]
+    totals = [prepared(prepare, rows[first : first + CHUNK_ROWS]).sum(axis=0) for first in starts]
     return np.asarray(np.sum(totals, axis=0) / len(rows))
 
 
@@ -138,6 +151,14 @@ def _of_rule(model: RuleModel, matrix: Floats, background: Floats) -> Contributi
     values = np.zeros_like(matrix)
     values[:, model.columns.names.index(model.rule.feature)] = margin - base
     return Contributions(values, base, margin)
+
+
+#: How each kind of model is taken apart.
+WAYS: Mapping[type[Model], Callable[[Any, Floats, Floats], Contributions]] = {
+    RuleModel: _of_rule,
+    LogisticModel: _of_linear,
+    LightGBMModel: _of_trees,
+}
 
 
 def _log_odds(rates: Floats) -> Floats:

@@ -12,7 +12,7 @@ import pandas as pd
 from tenure.define.feature import Description
 from tenure.errors import MissingFeature, ModelError, choices
 from tenure.insight.contributions import Contributions, contributions, importance_order
-from tenure.insight.reasons import Teller, reason_columns, strongest
+from tenure.insight.reasons import Teller, reason_columns, telling
 from tenure.model.base import Model
 
 
@@ -22,7 +22,8 @@ class Explanation:
 
     `shap_values`: keys, snapshot_date, model_version, base_value, a column a feature of the model (log-odds).
     `reasons`: keys, snapshot_date, model_version, then for n in 1..4 reason_n (text), reason_n_feature and
-    reason_n_shap (log-odds), null where fewer than four features push towards attrition.
+    reason_n_shap (log-odds), null where fewer than four features push towards attrition and have a value that
+    does not read like the typical one.
     `importances`: model_version, explained_at, feature, mean_abs_shap, mean_shap, rank (1 = strongest),
     description.
     """
@@ -65,8 +66,8 @@ class SHAPExplainabilityService:
     def explain(self, features: pd.DataFrame) -> Explanation:
         """Return the explanation of `features` (keys, snapshot_date, the model's columns), a row a row.
 
-        Values are exact: base_value + the row's values = the model's log-odds within 1e-6, checked on every
-        row, or AdditivityError. Raises MissingFeature if a column is lacking, ModelError without rows.
+        Values are exact: base_value + the row's values = the model's log-odds, up to rounding
+        (`Contributions.check`), checked on every row, or AdditivityError. Raises MissingFeature if a column is lacking, ModelError without rows.
         """
         identity = self._identity(features)
         features = features.reset_index(drop=True)
@@ -75,7 +76,7 @@ class SHAPExplainabilityService:
             raise ModelError("there are no rows to explain.", hint="Run 'tenure features' for the snapshot to explain.")
         compared = matrix if self.background is None else self.model.columns.matrix(self.background)
         found = contributions(self.model, matrix, compared)
-        found.check(identity, self.personal)
+        found.check(identity, features, self.model.columns.names, self.personal)
         values = pd.DataFrame(found.values, columns=list(self.model.columns.names))
         head = identity.assign(model_version=self.model_version)
         return Explanation(
@@ -98,7 +99,7 @@ class SHAPExplainabilityService:
         names = self.model.columns.names
         population = features if self.background is None else self.background
         tellers = [Teller(name, self.descriptions.get(name), population[name]) for name in names]
-        places = strongest(found.values, names, self.subjects)
+        places = telling(features, found.values, names, self.subjects, tellers)
         return head.assign(**reason_columns(features, found.values, names, places, tellers))
 
     def _importances(self, found: Contributions) -> pd.DataFrame:

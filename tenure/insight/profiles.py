@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tenure.insight.cells import MISSING, Floats, Wording
+from tenure.insight.cells import MISSING, Floats, Wording, reads_alike
 from tenure.insight.density import Labels
 from tenure.insight.scaling import FeatureSpace
 
@@ -58,21 +58,21 @@ class _Medians:
         self._wordings = [w if w.kind == "number" else None for w in wordings] + [None] * len(space.levels)
 
     def named(self, difference: Floats, inside: np.ndarray) -> list[dict[str, Any]]:
-        """Return a row for each of the axes that differ most, strongest first, equals in their order."""
-        strongest = np.argsort(-np.abs(difference), kind="stable")[:_MOST_FEATURES]
-        told = [axis for axis in strongest if abs(difference[axis]) > 1e-9]
-        if not told:
-            return [{"position": 1}]
-        return [
-            {
-                "position": position,
-                "feature": self._axes[axis],
-                "difference": float(difference[axis]),
-                "segment_median": self._text(axis, inside),
-                "population_median": self._text(axis, np.ones(len(inside), dtype=bool)),
-            }
-            for position, axis in enumerate(told, start=1)
-        ]
+        """Return a row for each of the axes that differ most, strongest first, equals in their order.
+
+        An axis whose medians read alike says nothing, and the next takes its place.
+        """
+        everybody = np.ones(len(inside), dtype=bool)
+        found: list[dict[str, Any]] = []
+        for axis in np.argsort(-np.abs(difference), kind="stable"):
+            if len(found) == _MOST_FEATURES or abs(difference[axis]) <= 1e-9:
+                break
+            own, typical = self._text(axis, inside), self._text(axis, everybody)
+            if not reads_alike(own, typical):
+                named = {"feature": self._axes[axis], "difference": float(difference[axis])}
+                medians = {"segment_median": own, "population_median": typical}
+                found.append({"position": len(found) + 1, **named, **medians})
+        return found or [{"position": 1}]
 
     def _text(self, axis: int, rows: np.ndarray) -> str:
         values = self._raw[rows, axis]

@@ -3,6 +3,7 @@
     Money out, total over the 30 days before: 120.00 USD (typical 850.00 USD)
     └────────────── description ────────────┘ └─ own ──┘          └ median ─┘
 
+A feature whose own value reads like the typical one says nothing: the next strongest takes its place.
 At most four, as banks must state the principal reasons and find that more do not help (Regulation B, 1002.9).
 """
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from tenure.define.feature import Description
 from tenure.define.window import ColumnName
 from tenure.errors import InvalidDefinition
-from tenure.insight.cells import Floats, Wording
+from tenure.insight.cells import Floats, Wording, reads_alike
 
 MOST_REASONS = 4
 #: Contributions up to here are rounding and no reason.
@@ -35,6 +36,11 @@ class Teller:
         """Return 'description: own value (typical value)'; without a typical one where none is on record."""
         typical = f" (typical {self._wording.typical})" if self._wording.typical else ""
         return f"{self._text}: {self._wording.value_text(cell)}{typical}"
+
+    def says_nothing(self, cell: object) -> bool:
+        """Return whether the value reads like the typical one; where none is on record there is nothing to compare."""
+        typical = self._wording.typical
+        return bool(typical) and reads_alike(self._wording.value_text(cell), typical)
 
 
 def subject_of(name: str, subjects: Mapping[str, str]) -> str:
@@ -68,6 +74,45 @@ def strongest(values: Floats, names: Sequence[str], subjects: Mapping[str, str])
     chosen = np.where(pushes, np.take_along_axis(places, ranked, 1), -1)
     padding = np.full((len(values), MOST_REASONS - chosen.shape[1]), -1, dtype=chosen.dtype)
     return np.hstack([chosen, padding])
+
+
+def telling(
+    features: pd.DataFrame,
+    values: Floats,
+    names: Sequence[str],
+    subjects: Mapping[str, str],
+    tellers: Sequence[Teller],
+) -> NDArray[np.int64]:
+    """Return the places of each row's reasons as `strongest` does, without those that say nothing."""
+    places = strongest(values, names, subjects)
+    silenced, rows = values.copy(), np.arange(len(values))
+    while len(rows):
+        silent = _silent(features, places[rows], rows, names, tellers)
+        silenced[silent] = -np.inf
+        # Only rows that lost a reason are ranked again, until all that is left says something.
+        rows = np.unique(silent[0])
+        if len(rows):
+            places[rows] = strongest(silenced[rows], names, subjects)
+    return places
+
+
+def _silent(
+    features: pd.DataFrame,
+    places: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    names: Sequence[str],
+    tellers: Sequence[Teller],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row and the place of each chosen reason that says nothing; `places` are those of `rows`."""
+    found_rows, found_places = [], []
+    for place in np.unique(places[places >= 0]):
+        chosen = rows[(places == place).any(axis=1)]
+        cells = features[names[place]].iloc[chosen]
+        silent = chosen[[tellers[place].says_nothing(cell) for cell in cells]]
+        found_rows.append(silent)
+        found_places.append(np.full(len(silent), place))
+    nothing = np.empty(0, dtype=np.int64)
+    return np.concatenate([nothing, *found_rows]), np.concatenate([nothing, *found_places])
 
 
 def reason_columns(

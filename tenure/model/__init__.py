@@ -4,3 +4,6 @@ train ─► champion ─► score
   │         │
   └─► evaluate · curves · campaign_value ─► registry
 """
+
+CUT_SHORT = "-cut-short"
+"""How the version of a model ends whose search the guard of [train] seconds ended."""

@@ -25,23 +25,26 @@ class TrainSettings:
 
     kinds         which models to train, of KINDS
     trials        LightGBM settings to try, the hand-set start included
-    seconds       the longest that one kind's search may take; the first candidate is always finished
-    seed          of every random draw. Same data, seed and library versions give the same models,
-                  unless the limit of seconds cuts a search short; parameters then say seconds_limit_hit
+    seconds       a guard: the longest that one kind's search may take. A search ends by its trials; where the guard
+                  ends it, the model is `cut_short`. The first candidate is always finished
+    seed          of every random draw. Same data, seed and library versions give the same models, whatever the
+                  number of threads, unless a search is cut short
     min_churners  the fewest churners in train worth learning from
+    threads       that LightGBM computes with; 0 takes all cores
     """
 
     kinds: tuple[str, ...] = KINDS
     trials: int = 12
-    seconds: float = 60.0
+    seconds: float = 3600.0
     seed: int = 7
     min_churners: int = 20
+    threads: int = 0
 
     def __post_init__(self) -> None:
         unknown = set(self.kinds) - set(KINDS)
         if unknown or not self.kinds:
             raise InvalidConfig(f"[train] models: got {choices(unknown) or 'none'}; allowed: {choices(KINDS)}")
-        for name, least in (("trials", 1), ("seconds", 0), ("min_churners", 1)):
+        for name, least in (("trials", 1), ("seconds", 0), ("min_churners", 1), ("threads", 0)):
             if getattr(self, name) < least:
                 raise InvalidConfig(f"{name}: got {getattr(self, name)}; it must be at least {least}")
 
@@ -55,13 +58,22 @@ class Sample:
 
 
 class Model(ABC):
-    """A fitted model: its kind, the columns that it reads, and what its search chose (plain JSON values)."""
+    """A fitted model: its kind, the columns that it reads, and what its search chose (plain JSON values).
+
+    `threads` is how many it computes with, 0 for all cores; no bit of a result depends on it.
+    """
 
     kind: ClassVar[str]
+    threads: int = 0
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any]) -> None:
         self.columns = columns
         self.parameters = dict(parameters)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the guard of [train] seconds ended the search before its trials did."""
+        return bool(self.parameters.get("seconds_limit_hit", False))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probability of churn of each row, shape (rows,), in the frame's order.

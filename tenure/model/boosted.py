@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from tenure.errors import UnsafeModelFile
 from tenure.model.base import Model, Sample, TrainSettings
 from tenure.model.select import Columns
 
@@ -41,13 +44,15 @@ class LightGBMModel(Model):
     """Boosted trees over the matrix of `columns`.
 
     The booster is read back from its own text at once, so that the model in memory and the model on file are
-    the same to the last bit.
+    the same to the last bit. LightGBM ends the process where a text is cut, so one without its end is refused first.
     """
 
     kind: ClassVar[str] = "lightgbm"
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any], text: str) -> None:
         super().__init__(columns, parameters)
+        if not (text.startswith("tree\n") and "\nend of trees\n" in text and "\nend of parameters\n" in text):
+            raise UnsafeModelFile("model.txt is no whole text of a LightGBM model.", hint="Run 'tenure train'.")
         self.text = text
         self.booster = lightgbm.Booster(model_str=text)
 
@@ -78,7 +83,9 @@ class LightGBMModel(Model):
             "validation_log_loss": float(study.best_value),
             "seconds_limit_hit": len(finished) < settings.trials,
         }
-        return cls(columns, parameters, search.text)
+        model = cls(columns, parameters, search.text)
+        model.threads = settings.threads
+        return model
 
     @classmethod
     def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LightGBMModel:
@@ -87,11 +94,28 @@ class LightGBMModel(Model):
 
     def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sigmoid of the summed leaf values."""
-        return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+        return self._predicted(matrix)
+
+    def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the summed leaf values: the log-odds."""
+        return self._predicted(matrix, raw_score=True)
+
+    def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return LightGBM's own TreeSHAP values, shape (rows, features + 1): the last column is the base."""
+        return self._predicted(matrix, pred_contrib=True)
+
+    def _predicted(self, matrix: NDArray[np.float64], **how: Any) -> NDArray[np.float64]:
+        found = self.booster.predict(matrix, num_threads=threads_of(self.threads), **how)
+        return np.asarray(found, dtype=np.float64)
 
     def files(self) -> dict[str, bytes]:
         """Return model.json and model.txt, LightGBM's own text; the same bytes for the same model."""
         return {"model.json": self.card(), "model.txt": self.text.encode()}
+
+
+def threads_of(threads: int) -> int:
+    """Return how many threads LightGBM takes: those asked for, or for 0 one a core that this process may use."""
+    return threads or len(os.sched_getaffinity(0))
 
 
 @contextmanager
@@ -111,11 +135,12 @@ class _Search:
     def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> None:
         self.fixed = {
             "objective": "binary",
-            "metric": "binary_logloss",
+            # LightGBM's own sum of the loss depends on the number of threads in its last bits; _log_loss does not.
+            "metric": "None",
             "seed": settings.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": 1,
+            "num_threads": threads_of(settings.threads),
             "bagging_freq": 1,
             # Bins are cut once for all trials, so they must not depend on one trial's min_data_in_leaf.
             "feature_pre_filter": False,
@@ -142,12 +167,13 @@ class _Search:
             self.train,
             num_boost_round=ROUNDS,
             valid_sets=[self.validation],
+            feval=_log_loss,
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), self._stop_late(trial)],
         )
-        loss = float(booster.best_score["valid_0"]["binary_logloss"])
+        loss = float(booster.best_score["valid_0"]["log_loss"])
         if loss < self.least:
             self.least, self.trees = loss, booster.best_iteration
-            self.text = booster.model_to_string(num_iteration=booster.best_iteration)
+            self.text = _text(booster)
         return loss
 
     def _stop_late(self, trial: optuna.Trial) -> Callable[[lightgbm.callback.CallbackEnv], None]:
@@ -157,6 +183,19 @@ class _Search:
                 raise optuna.TrialPruned
 
         return stop
+
+
+def _log_loss(scores: NDArray[np.float64], data: lightgbm.Dataset) -> tuple[str, float, bool]:
+    """Return the mean log loss of the probabilities, as LightGBM asks for a metric: name, value, higher is better."""
+    bounded = np.clip(scores, 1e-15, 1 - 1e-15)
+    churned = np.asarray(data.get_label()) > 0
+    return "log_loss", float(-np.log(np.where(churned, bounded, 1 - bounded)).mean()), False
+
+
+def _text(booster: lightgbm.Booster) -> str:
+    """Return LightGBM's text of the best trees; the number of threads, which it also writes down, is left out."""
+    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    return re.sub(r"^\[num_threads: \d+\]\n", "", text, flags=re.MULTILINE)
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, float]:

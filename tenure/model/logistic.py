@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
 import time
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, ClassVar
-from zipfile import BadZipFile
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 import skops.io
@@ -24,7 +26,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # c
 
 from tenure.errors import UnsafeModelFile
 from tenure.model.base import Model, Sample, TrainSettings
-from tenure.model.select import Columns
+from tenure.model.select import LARGEST, Columns
 
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
 """Values of C tried, strongest penalty first: each fit starts from the one before and so takes few steps."""
@@ -51,8 +53,9 @@ class LogisticModel(Model):
         prepare = _preparation(columns)
         # One thread: sums then always run in one order, so that a second run gives the same bits.
         with threadpool_limits(limits=1):
-            ready = Sample(prepare.fit_transform(train.matrix), train.churned)
-            judge = Sample(prepare.transform(validation.matrix), validation.churned)
+            prepare.fit(train.matrix)
+            ready = Sample(prepared(prepare, train.matrix), train.churned)
+            judge = Sample(prepared(prepare, validation.matrix), validation.churned)
             tried = _candidates(ready, judge, settings.seconds)
         loss, penalty, best = min(tried, key=lambda candidate: candidate[:2])
         parameters = {
@@ -74,16 +77,28 @@ class LogisticModel(Model):
     def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the logistic function of the weighted features."""
         with threadpool_limits(limits=1):
-            both: NDArray[np.float64] = self.pipeline.predict_proba(matrix)
+            both: NDArray[np.float64] = self.pipeline[-1].predict_proba(prepared(self.pipeline[0], matrix))
         return both[:, 1]
 
-    def files(self) -> dict[str, bytes]:
-        """Return model.json and pipeline.skops.
+    def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weighted features plus the intercept: the log-odds, finite for every row."""
+        with threadpool_limits(limits=1):
+            found = self.pipeline[-1].decision_function(prepared(self.pipeline[0], matrix))
+        return np.asarray(found, dtype=np.float64)
 
-        Two dumps of one pipeline differ in their bytes (skops writes memory addresses and the hour); what
-        they load to does not.
-        """
-        return {"model.json": self.card(), "pipeline.skops": skops.io.dumps(self.pipeline)}
+    def files(self) -> dict[str, bytes]:
+        """Return model.json and pipeline.skops; the same bytes for the same model."""
+        return {"model.json": self.card(), "pipeline.skops": _plain_dump(self.pipeline)}
+
+
+def prepared(prepare: ColumnTransformer, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the fitted steps' columns of a matrix, each number within ±LARGEST standard deviations.
+
+    A value that is far outside of what a narrow feature showed in training would overflow, and end the run.
+    """
+    with np.errstate(over="ignore"):
+        columns = prepare.transform(matrix)
+    return np.asarray(np.clip(columns, -LARGEST, LARGEST), dtype=np.float64)
 
 
 def _preparation(columns: Columns) -> ColumnTransformer:
@@ -125,9 +140,9 @@ def _pipeline(dump: bytes) -> Pipeline:
             f"pipeline.skops holds types that are not trusted; nothing of it was run. {error}",
             hint="load only files that 'tenure train' wrote; run 'tenure train' again",
         ) from error
-    except (BadZipFile, KeyError) as error:
+    except Exception as error:  # whatever a file of another making lets skops raise
         raise UnsafeModelFile(
-            f"pipeline.skops is not a skops file: {error}", hint="run 'tenure train' again"
+            f"pipeline.skops is not a skops file: {type(error).__name__}: {error}", hint="run 'tenure train' again"
         ) from error
     steps = [type(step) for _, step in loaded.steps] if isinstance(loaded, Pipeline) else [type(loaded)]
     if steps != [ColumnTransformer, LogisticRegression]:
@@ -137,3 +152,26 @@ def _pipeline(dump: bytes) -> Pipeline:
             hint="load only files that 'tenure train' wrote; run 'tenure train' again",
         )
     return loaded
+
+
+def _plain_dump(pipeline: Pipeline) -> bytes:
+    """Return skops's dump without the memory addresses and the hour that it writes: objects are numbered in order."""
+    numbers: dict[str, int] = {}
+
+    def number(address: str) -> str:
+        return str(numbers.setdefault(address, len(numbers)))
+
+    with ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as dump:
+        schema = re.sub(
+            r'(?<="__id__": )\d+|(?<=")\d+(?=\.npy")', lambda found: number(found[0]), dump.read("schema.json").decode()
+        )
+        arrays = {
+            f"{number(name.removesuffix('.npy'))}.npy": dump.read(name)
+            for name in dump.namelist()
+            if name != "schema.json"
+        }
+    plain = io.BytesIO()
+    with ZipFile(plain, "w") as archive:
+        for name, content in sorted({**arrays, "schema.json": schema.encode()}.items()):
+            archive.writestr(ZipInfo(name), content)
+    return plain.getvalue()

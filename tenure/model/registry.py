@@ -1,4 +1,4 @@
-"""The register of model versions, and the way from files back to a model; nothing is ever unpickled."""
+"""The registry of model versions, and the way from files back to a model; nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
 
 from tenure.errors import UnsafeModelFile, choices
+from tenure.model import CUT_SHORT
 from tenure.model.base import Model
 from tenure.model.boosted import LightGBMModel
+from tenure.model.libraries import versions_here
 from tenure.model.logistic import LogisticModel
 from tenure.model.metrics import SAMPLE_METRICS
 from tenure.model.rule import RuleModel
-
-LIBRARIES = ("lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "skops")
-"""The packages whose versions decide whether a model can be trained again to the same bits."""
 
 LOADERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Mapping[str, bytes]], Model]]] = {
     "rule": ("rule.json", RuleModel.from_files),
@@ -28,10 +26,14 @@ LOADERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Mapping[str, bytes
 }
 
 
-def model_version(kind: str, parameters: Mapping[str, Any], data_fingerprint: str) -> str:
-    """Return a name such as 'lightgbm-3f9a1c2b': the same for the same kind, parameters and training data."""
-    content = json.dumps([kind, dict(parameters), data_fingerprint], sort_keys=True)
-    return f"{kind}-{sha256(content.encode()).hexdigest()[:8]}"
+def model_version(model: Model, files: Mapping[str, str], data_fingerprint: str) -> str:
+    """Return a name such as 'lightgbm-3f9a1c2b': the same for the same files (name to SHA-256) and training data.
+
+    The files hold all that a model is, its parameters too, and nothing of when, where and by how many threads it was
+    trained. A search that the guard of [train] seconds ended marks the name: 'lightgbm-3f9a1c2b-cut-short'.
+    """
+    content = json.dumps([model.kind, dict(files), data_fingerprint], sort_keys=True)
+    return f"{model.kind}-{sha256(content.encode()).hexdigest()[:8]}{CUT_SHORT if model.cut_short else ''}"
 
 
 def registry_row(
@@ -43,9 +45,15 @@ def registry_row(
     data_fingerprint: str,
     training_set: pd.DataFrame,
     evaluations: pd.DataFrame,
+    files: Mapping[str, str],
+    definitions: Mapping[str, str],
+    inputs: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return the register's row of one model; parameters, dropped, metrics and libraries are JSON text.
+    """Return the registry's row of one model; parameters, dropped, metrics, libraries, files, definitions and inputs
+    are JSON text.
 
+    `files` maps a file's name to its SHA-256, `definitions` a column that the model reads (and 'churned', what it
+    predicts) to the digest of what it means, `inputs` a table that it was trained from to its fingerprint.
     training_rows, training_churners and the snapshot dates (DATE) are those of split 'train'; metrics are the
     pooled figures of all test customers in `evaluations`, null where undefined.
     """
@@ -64,7 +72,10 @@ def registry_row(
         "first_snapshot_date": dates.min().date(),
         "last_snapshot_date": dates.max().date(),
         "metrics": json.dumps(_test_metrics(evaluations, model_version), sort_keys=True),
-        "libraries": json.dumps({name: version(name) for name in LIBRARIES}, sort_keys=True),
+        "libraries": json.dumps(versions_here(), sort_keys=True),
+        "files": json.dumps(dict(files), sort_keys=True),
+        "definitions": json.dumps(dict(definitions), sort_keys=True),
+        "inputs": json.dumps(dict(inputs), sort_keys=True),
     }
 
 

@@ -18,6 +18,13 @@ RESERVED = ("snapshot_date", "label_start", "label_end", "split", "seen_in_train
 MOST_CATEGORIES = 200
 """Text with more distinct values than this on train names things rather than sorts them, so it is dropped."""
 
+LARGEST = 1e100
+"""The largest absolute value that is a number; what lies beyond counts as missing, as infinity does.
+
+No bank has such a quantity: it is how some systems write 'missing' or an overflow. Within it squares, cubes and their
+sums over all rows stay finite, so that one customer's value ends no run.
+"""
+
 Type = Literal["numeric", "text", "empty", "other"]
 
 _TYPES: Mapping[str, Type] = {
@@ -101,7 +108,7 @@ class Columns:
     def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the features as floats, shape (rows, features), rows in the frame's order.
 
-        NaN stands for a missing value, for ±infinity and for a category that train never showed; a category
+        NaN stands for a missing value, for a number beyond ±LARGEST and for a category that train never showed; a category
         is its code. Raises MissingFeature if the frame lacks a feature, ModelError if one changed its type.
         """
         absent = [name for name in self.names if name not in frame.columns]
@@ -160,9 +167,13 @@ def _text(column: pd.Series) -> pd.Series:
     return column.astype(object)
 
 
+def within_range(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values with NaN in place of what is no number: infinity, and what lies beyond ±LARGEST."""
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)
+
+
 def _numbers(column: pd.Series) -> NDArray[np.float64]:
-    values = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(values), values, np.nan)
+    return within_range(pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _finite(column: pd.Series) -> pd.Series:

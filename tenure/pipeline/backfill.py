@@ -133,8 +133,9 @@ def _tile_steps(
     due = [p for p in partitions if p.is_due]
 
     def late() -> Writing:
-        text, folder = tiles.late([p.value for p in due]), work.lake.path(f"tiles/{tiles.source.name}")
-        files = work.engine.write(text, folder, ("period_end",), schema)
+        table = f"tiles/{tiles.source.name}"
+        text, token = tiles.late([p.value for p in due]), work.lake.begin_write(table)
+        files = work.engine.write(text, work.lake.path(table), ("period_end",), schema, token=token)
         return lambda: files
 
     in_time = {
@@ -152,8 +153,7 @@ def _run_steps(
 
     def finish() -> None:
         for step, written in under_way:
-            finished[step] = written()
-            work.lake.finish_step(table, whole, step, finished[step])
+            finished[step] = work.lake.finish_step(table, whole, step, written())
         under_way.clear()
 
     for step, begin in steps.items():
@@ -182,8 +182,8 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
             final = hold_range(work, steps, customers)
             written.schema = written.schema or engine.schema(final)
         if customers not in finished:
-            finished[customers] = write_range(work, final, written.schema)
-            work.lake.finish_step("features", whole, customers, finished[customers])
+            files = write_range(work, final, written.schema)
+            finished[customers] = work.lake.finish_step("features", whole, customers, files)
         written.files += finished[customers]
 
 

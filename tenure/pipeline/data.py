@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 import tenure
-from tenure.define.churn import BalanceDecline, Inactivity
-from tenure.define.feature import Aggregate
 from tenure.define.personal import personal_columns
-from tenure.define.snapshot import SnapshotPlan
-from tenure.define.source import Csv, Parquet, Postgres, Source
-from tenure.engines.files import files_in_words, locate, matching_files
+from tenure.define.project import Project
+from tenure.define.snapshot import FIRST_DAY, SnapshotPlan
+from tenure.define.source import Csv, Source, files_of, query_of
+from tenure.engines.files import files_in_words, locate
 from tenure.engines.warehouse import land
 from tenure.errors import (
     BadValue,
@@ -34,8 +32,12 @@ from tenure.errors import (
     MissingTable,
 )
 from tenure.pipeline.backfill import build_features
+from tenure.pipeline.data_end import EventSpan, event_span, require_end
+from tenure.pipeline.data_end import data_end as end_of_data
+from tenure.pipeline.meaning import without_words
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.redact import redacted, shown, shown_row
+from tenure.sql import Dialect, Select
 from tenure.tables import arrivals as arrivals_table
 from tenure.tables import labels as labels_table
 from tenure.tables import snapshots as snapshots_table
@@ -55,6 +57,9 @@ _INTAKE = pa.schema(
         ("reasons", pa.string()),
         ("first_event", pa.timestamp("us", tz="UTC")),
         ("last_event", pa.timestamp("us", tz="UTC")),
+        ("usual_first_day", pa.date32()),
+        ("usual_last_day", pa.date32()),
+        ("longest_gap", pa.int64()),
     ]
 )
 
@@ -92,10 +97,10 @@ def staging(work: Work) -> Outcome:
 
 
 def restaged(work: Work) -> list[str]:
-    """Return the sources that staging would read again: their definition or their files' sizes or times changed."""
+    """Return the sources that staging would read again: their definition or their files' contents changed."""
     facts, found = _intake(work), []
     for source in work.project.sources.values():
-        if not any(isinstance(raw, Postgres) for raw in source.raws.values()):
+        if not any(query_of(raw) for raw in source.raws.values()):
             made_of = _made_of(work, source, _raw_files(work, source))
             current = work.lake.find(f"staging/{source.name}")
             if not current or {current.fingerprint, facts.get(source.name, {}).get("fingerprint")} != {made_of}:
@@ -132,7 +137,7 @@ def _stage(
 ) -> dict[str, object]:
     engine = work.engine
     for name, raw in source.raws.items():
-        engine.read(name, Parquet("landed") if isinstance(raw, Postgres) else raw, files[name])
+        engine.read(name, files_of(raw), files[name])
     raw_rows = staging_table.raw_rows(source, engine.dialect)
     raw_types = planned_types(work, source, raw_rows)
     engine.hold(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
@@ -178,10 +183,8 @@ def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
 def _facts(
     work: Work, source: Source, made_of: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
 ) -> dict[str, object]:
-    work.scan([source.name])
-    span = work.engine.run(f"SELECT MIN(event_time) AS first, MAX(event_time) AS last FROM {source.name}").to_pylist()[
-        0
-    ]
+    days = _event_days(work, source)
+    span = _span_of(days)
     kinds = Counter[str]()
     for reason, rows in reasons.items():
         kinds[": ".join(reason.split(": ")[:2])] += rows
@@ -197,9 +200,40 @@ def _facts(
         "duplicates_dropped": rows_read - staged - quarantined,
         "rows_quarantined": quarantined,
         "reasons": "; ".join(f"{kind} ({rows})" for kind, rows in sorted(kinds.items())),
-        "first_event": span["first"],
-        "last_event": span["last"],
+        "first_event": days["first"][0].as_py(),
+        "last_event": days["last"][-1].as_py(),
+        "usual_first_day": span.usual_first,
+        "usual_last_day": span.usual_last,
+        "longest_gap": span.longest_gap,
     }
+
+
+def _event_days(work: Work, source: Source) -> pa.Table:
+    """The days on which a staged source has events, in order: day_start, rows, and the first and last of them."""
+    work.scan([source.name])
+    return work.engine.run(
+        "SELECT CAST(event_time AS DATE) AS day_start, COUNT(*) AS rows, MIN(event_time) AS first, "
+        f"MAX(event_time) AS last\nFROM {source.name}\nGROUP BY CAST(event_time AS DATE)\nORDER BY 1"
+    )
+
+
+def _span_of(days: pa.Table) -> EventSpan:
+    return event_span(days["day_start"].to_pylist(), days["rows"].to_pylist())
+
+
+def _spans(work: Work, names: Iterable[str]) -> dict[str, EventSpan]:
+    """When some staged sources have events."""
+    facts, found = _intake(work), {}
+    for name in names:
+        fact = facts[name]
+        if fact.get("usual_last_day") is None:  # staged by a Tenure that did not note it
+            found[name] = _span_of(_event_days(work, work.project.sources[name]))
+            continue
+        first, last = _day(fact["first_event"]), _day(fact["last_event"])
+        found[name] = EventSpan(
+            first, last, fact["usual_first_day"], fact["usual_last_day"], int(str(fact["longest_gap"]))
+        )
+    return found
 
 
 def _refusal(
@@ -244,7 +278,7 @@ def _place(source: Source, files: dict[str, list[Path]], value: str, column: str
 def _named(source: Source, files: dict[str, list[Path]]) -> str:
     """The files that a source read, or 'its query' where it read none."""
     told = [
-        "its query" if isinstance(raw, Postgres) else files_in_words(files[name], raw)
+        "its query" if query_of(raw) else files_in_words(files[name], files_of(raw))
         for name, raw in source.raws.items()
     ]
     return ", ".join(dict.fromkeys(told))
@@ -254,31 +288,25 @@ def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
     asked_by = f"source '{source.name}'"
     found: dict[str, list[Path]] = {}
     for name, raw in source.raws.items():
-        if isinstance(raw, Postgres):
-            found[name] = [land(raw, work.lake.folder / "landing" / f"{source.name}-{name}", asked_by=asked_by)]
+        query = query_of(raw)
+        if query:
+            found[name] = [land(query, work.lake.path(f"landing/{source.name}-{name}"), asked_by=asked_by)]
         else:
-            found[name] = matching_files(raw, work.data, asked_by=asked_by)
+            found[name] = work.raw_files(files_of(raw), asked_by=asked_by)
     return found
 
 
 def _made_of(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
-    stats = [
-        # A landed query is a new file each time: only its content tells whether anything changed.
-        _content(f)
-        if isinstance(source.raws[name], Postgres)
-        else (os.path.relpath(f, work.data), f.stat().st_size, f.stat().st_mtime_ns)
-        for name, paths in files.items()
-        for f in paths
-    ]
-    return fingerprint([work.dialect, _definition(work, source), stats])
+    contents = [(_name_in(work.data, file), work.raw_digests.of(file)) for paths in files.values() for file in paths]
+    return fingerprint([work.dialect, _definition(work, source), contents])
 
 
-def _content(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _name_in(data: Path, file: Path) -> str:
+    """A raw file's name below the data folder; its bare name elsewhere, so that no folder of a machine counts."""
+    return file.relative_to(data).as_posix() if file.is_relative_to(data) else file.name
 
 
-def _intake(work: Work) -> dict[str, dict[str, object]]:
+def _intake(work: Work) -> dict[str, dict[str, Any]]:
     if work.lake.find("intake") is None:
         return {}
     rows = work.lake.read("intake")
@@ -303,28 +331,21 @@ class Calendar:
 def calendar(work: Work) -> Calendar:
     """Return the run's dates: as tenure.toml says, else from the staged events.
 
-    The data span what all sources that labels read span: outside it nobody could be seen active.
-    Raises MissingTable if a source was staged with other definitions, BadValue if events lie after today.
+    The data span what all sources that bound labels span: outside it nobody could be seen active.
+    Raises MissingTable if a source was staged with other definitions, InvalidConfig or BadValue if the end of the data
+    can't be told, or can't be true.
     """
+    bounds, section = work.project.churn.bounds, work.config.snapshots
+    require_end(work.config.data.end, bounds)
     require_staged(work, list(work.project.sources))
-    facts = _intake(work)
-    read = _label_sources(work) or _event_sources(work)
+    spans = _spans(work, bounds)
+    data_end = end_of_data(work.config.data.end, spans, section.every)
     # Accounts were opened and records written long before the first booking that an extract holds.
-    first_event = max(_day(facts[name]["first_event"]) for name in read)
-    last_events = {name: _day(facts[name]["last_event"]) for name in read}
-    data_end = work.config.data.end or min(last_events.values())
-    today = datetime.now(UTC).date()
-    if data_end > today and not work.config.data.end:
-        raise BadValue(
-            f"source '{min(last_events, key=lambda name: last_events[name])}' has events up to {data_end}, after today "
-            f"({today}): the end of the data can't be told from them.",
-            hint="Mend the rows, or set [data] end in tenure.toml to the first day that the data do not cover.",
-        )
+    first_event = max(span.usual_first for span in (spans or _spans(work, _dated_sources(work.project))).values())
     longest = max((w.most_days for w in work.project.windows), default=0)
-    section = work.config.snapshots
     plan = SnapshotPlan(
         every=section.every,
-        first=section.first or first_event + timedelta(days=longest),
+        first=section.first or max(first_event + timedelta(days=longest), FIRST_DAY),
         last=min(section.last or data_end, data_end),
     )
     if plan.first > plan.last:
@@ -349,25 +370,16 @@ def require_staged(work: Work, sources: Sequence[str]) -> None:
             )
 
 
-def _event_sources(work: Work) -> Sequence[str]:
-    """Sources of dated activity: those that windows or churn events read."""
-    project = work.project
-    windowed = [
-        v.source for v in project.views.values() if any(isinstance(f, Aggregate) and f.windows for f in v.features)
-    ]
-    churn = [e.source for e in project.churn.events if isinstance(e, Inactivity | BalanceDecline)]
-    return list(dict.fromkeys([*windowed, *churn])) or list(project.sources)
-
-
-def _label_sources(work: Work) -> Sequence[str]:
-    """Sources whose rows decide labels and eligibility."""
-    churn = work.project.churn
-    read = [e.source for e in churn.events if isinstance(e, Inactivity | BalanceDecline)]
-    return list(dict.fromkeys([*read, *([churn.active.source] if churn.active else [])]))
+def _dated_sources(project: Project) -> Sequence[str]:
+    """The sources whose first events tell where snapshots begin if none bounds labels: those that windows read, else
+    the customers' own.
+    """
+    windowed = [view.source for view in project.views.values() if any(part.windows for part in view.aggregates)]
+    return list(dict.fromkeys(windowed)) or [project.entity.source]
 
 
 def _definition(work: Work, source: Source) -> str:
-    return fingerprint([repr(source), work.project.entity, tenure.__version__])
+    return fingerprint([repr(without_words(source)), work.project.entity, tenure.__version__])
 
 
 def _day(instant: object) -> date:
@@ -379,8 +391,13 @@ def _day(instant: object) -> date:
 def snapshots(work: Work) -> Outcome:
     """Build the snapshots table."""
     outcome = Outcome()
-    work.build(snapshots_table.snapshots(work.project, work.dialect, calendar(work).dates), outcome)
+    work.build(snapshots_select(work, calendar(work), work.dialect), outcome)
     return outcome
+
+
+def snapshots_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the snapshots table."""
+    return snapshots_table.snapshots(work.project, dialect, days.dates)
 
 
 def features(work: Work, first: date | None = None, last: date | None = None) -> Outcome:
@@ -390,7 +407,7 @@ def features(work: Work, first: date | None = None, last: date | None = None) ->
     be committed without rows, and count as current.
     """
     outcome, days = Outcome(), calendar(work)
-    spine = work.made_of(snapshots_table.snapshots(work.project, work.dialect, days.dates))
+    spine = work.made_of(snapshots_select(work, days, work.dialect))
     if work.require("snapshots").fingerprint != spine:
         raise MissingTable("table 'snapshots' was built of other rows or dates.", hint="Run 'tenure snapshots'.")
     build_features(work, days.plan, outcome, first=first, last=last)
@@ -406,7 +423,7 @@ def newest_features(work: Work) -> Outcome:
 def labels(work: Work) -> Outcome:
     """Build the labels table."""
     outcome, days = Outcome(), calendar(work)
-    work.build(labels_table.generate_churn_label(work.project, work.dialect, days.dates, days.data_end), outcome)
+    work.build(labels_select(work, days, work.dialect), outcome)
     if not outcome.rows:
         churn = work.project.churn
         raise LabelError(
@@ -417,20 +434,30 @@ def labels(work: Work) -> Outcome:
     return outcome
 
 
-def splits(work: Work) -> Outcome:
-    """Build the splits table and its proof."""
-    outcome, days = Outcome(), calendar(work)
+def labels_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the labels table."""
+    return labels_table.generate_churn_label(work.project, dialect, days.dates, days.data_end)
+
+
+def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the splits table."""
     spans = labels_table.label_dates(work.project.churn, days.dates, days.data_end)
     section = work.config.splits
     plan = splits_table.SplitPlan(test_snapshots=section.test_snapshots, validation_share=section.validation_share)
-    work.build(splits_table.splits(work.project, work.dialect, spans, plan), outcome)
+    return splits_table.splits(work.project, dialect, spans, plan)
+
+
+def splits(work: Work) -> Outcome:
+    """Build the splits table and its proof."""
+    outcome = Outcome()
+    work.build(splits_select(work, calendar(work), work.dialect), outcome)
     rows = outcome.rows
     work.build(splits_table.split_proof(work.project), outcome)
     outcome.rows = rows
     return outcome
 
 
-def _labelled(work: Work) -> list[date]:
+def labelled_dates(work: Work) -> list[date]:
     """The snapshots that have a label, in order."""
     return sorted(set(work.read("labels", columns=["snapshot_date"])["snapshot_date"].to_pylist()))
 
@@ -438,7 +465,7 @@ def _labelled(work: Work) -> list[date]:
 def training_set(work: Work) -> Outcome:
     """Build the training set; raise MissingTable if a labelled snapshot has no features yet."""
     outcome = Outcome()
-    labelled, built = _labelled(work), work.require("features").partitions
+    labelled, built = labelled_dates(work), work.require("features").partitions
     lacking = [str(day) for day in labelled if str(day) not in built]
     if lacking:
         raise MissingTable(

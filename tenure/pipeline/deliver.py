@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from tenure.define.personal import personal_keys
 from tenure.pipeline.data import calendar
+from tenure.pipeline.inputs import require_report_inputs
+from tenure.pipeline.models import newest_training, versions_of
 from tenure.pipeline.personal import made_of_personal
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.publish.csv_files import write_csv
+from tenure.store.private import replace_own
+from tenure.store.runs import ledger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,41 +44,37 @@ _WHOLE = (
 def report(work: Work) -> Outcome:
     """Write attrition_list.csv, attrition_list.parquet and report.html, and keep the list as a table.
 
-    Raises MissingTable, naming the stage to run, if a table is not built yet.
+    Raises MissingTable, naming the stage to run, if a table is not built yet, or was made of others than those stored
+    now.
     """
     outcome = Outcome()
     inputs = [work.require(table) for table in _READ]
+    newest = require_report_inputs(work)
     made_of = fingerprint([*(i.fingerprint for i in inputs), work.config.value, work.definitions])
     written = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
     if all(file.is_file() for file in written) and work.find_current(["attrition_list"], made_of, outcome):
         return outcome
-    rows = _attrition_list(work)
+    rows = _attrition_list(work, newest)
     page = _page(work, rows)
     listed = _typed(rows)
-    for file, content in zip(written, (_csv(listed), _parquet(listed), page.encode()), strict=True):
+    listed_csv, note = _csv(listed, work.project.entity.keys)
+    for file, content in zip(written, (listed_csv, _parquet(listed), page.encode()), strict=True):
         _replace(file, content)
     work.keep("attrition_list", listed, made_of, outcome)
     outcome.message = f"{len(rows):,} customers listed; {REPORT} is {len(page.encode()) / 1e6:.1f} MB"
+    outcome.message += f"; {note}" if note else ""
     return outcome
 
 
-def _champion(work: Work) -> str:
-    registry = work.read("models", ["model_version", "champion"]).to_pylist()
-    return next(str(row["model_version"]) for row in registry if row["champion"])
-
-
-def _attrition_list(work: Work) -> pd.DataFrame:
-    """The champion's newest snapshot as the list."""
+def _attrition_list(work: Work, newest: date) -> pd.DataFrame:
+    """The champion's scores of the newest snapshot as the list."""
     from tenure.publish.attrition_list import attrition_list
 
-    version = _champion(work)
-    scores = work.read("scores")
-    scores = scores.filter(pc.equal(scores["model_version"], version))
-    newest = pc.max(scores["snapshot_date"])
-    scores = scores.filter(pc.equal(scores["snapshot_date"], newest))
-    reasons, segments = work.read("reasons"), work.read("segments")
-    reasons = reasons.filter(
-        pc.and_(pc.equal(reasons["model_version"], version), pc.equal(reasons["snapshot_date"], newest))
+    (version,) = versions_of(newest_training(work)[:1])
+    scores, reasons, segments = (work.read(table) for table in ("scores", "reasons", "segments"))
+    scores, reasons = (
+        rows.filter(pc.and_(pc.equal(rows["model_version"], version), pc.equal(rows["snapshot_date"], newest)))
+        for rows in (scores, reasons)
     )
     segments = segments.filter(pc.equal(segments["snapshot_date"], newest))
     return attrition_list(scores.to_pandas(), reasons.to_pandas(), segments.to_pandas(), work.project.entity.keys)
@@ -82,7 +83,7 @@ def _attrition_list(work: Work) -> pd.DataFrame:
 def _page(work: Work, rows: pd.DataFrame) -> str:
     from tenure.publish.report import Costs, ReportInput, report
 
-    project, version = work.project, _champion(work)
+    project, (version,) = work.project, versions_of(newest_training(work)[:1])
     frames: dict[str, Any] = {name: work.read(name).to_pandas() for name in _WHOLE}
     frames["models"] = frames["models"][frames["models"]["model_version"].isin(frames["evaluations"]["model_version"])]
     frames["importances"] = frames["importances"][frames["importances"]["model_version"] == version]
@@ -128,8 +129,7 @@ def _latencies(work: Work) -> pd.DataFrame:
     """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
     import pandas as pd
 
-    ledger = work.lake.read("runs").sort_by("started_at").to_pylist() if work.lake.find("runs") else []
-    newest = {row["stage"]: row for row in ledger if row["status"] == "built"}
+    newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
     told = [
         {"stage": stage, "doc": doc, **{name: newest[stage][name] for name in ("rows", "seconds", "engine")}}
         for stage, doc in STAGE_DOCS.items()
@@ -144,10 +144,11 @@ def _typed(rows: pd.DataFrame) -> pa.Table:
     return table.cast(pa.schema(plain))
 
 
-def _csv(rows: pa.Table) -> bytes:
+def _csv(rows: pa.Table, keys: Sequence[str]) -> tuple[bytes, str]:
+    """The list as CSV that is safe to open in a spreadsheet, and what its reader should know."""
     sink = io.BytesIO()
-    pa_csv.write_csv(rows, sink)
-    return sink.getvalue()
+    note = write_csv(rows, sink, keys=keys)
+    return sink.getvalue(), note
 
 
 def _parquet(rows: pa.Table) -> bytes:
@@ -159,6 +160,4 @@ def _parquet(rows: pa.Table) -> bytes:
 def _replace(file: Path, content: bytes) -> None:
     """Put the whole file in place of the old one at once, so that no reader meets half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(file)
+    replace_own(file, content)

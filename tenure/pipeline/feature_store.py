@@ -84,8 +84,9 @@ class FeatureStore:
 
     def manifest(self, name: str) -> Manifest:
         """Return the newest manifest of a training set; raise NotReproducible if none was persisted by that name."""
-        found = self.work.lake.find("manifests")
-        return read_manifest(self.work.lake.read("manifests").to_pylist() if found else [], name)
+        with self.work.boundary(f"the manifest of '{name}'"):
+            found = self.work.lake.find("manifests")
+            return read_manifest(self.work.lake.read("manifests").to_pylist() if found else [], name)
 
     def rebuild(self, manifest: Manifest | str) -> pa.Table:
         """Return a persisted training set, computed again from its rows and the versions of the tables of its time.
@@ -95,6 +96,10 @@ class FeatureStore:
         Every column is equal to the bit; sums and means of `float` columns to a relative 1e-9.
         Raises NotReproducible, naming what differs, if definitions have changed or a version of a table is gone.
         """
+        with self.work.boundary("rebuilding a training set"):
+            return self._rebuilt(manifest)
+
+    def _rebuilt(self, manifest: Manifest | str) -> pa.Table:
         if isinstance(manifest, str):
             told = Manifest.parse(manifest) if manifest.lstrip().startswith("{") else self.manifest(manifest)
         else:

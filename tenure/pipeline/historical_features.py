@@ -7,7 +7,9 @@ rows ──► keys and times ──► attributes: the newest version before ts
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +17,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 import tenure
@@ -25,12 +26,14 @@ from tenure.define.window import ColumnName
 from tenure.engines.base import ArrayEngine
 from tenure.errors import (
     EngineError,
+    InvalidConfig,
     InvalidSpine,
     MissingDependency,
     UnknownSnapshot,
     UnknownSource,
     choices,
 )
+from tenure.paths import local_path
 from tenure.pipeline.data import require_staged
 from tenure.pipeline.manifest import (
     MANIFESTS,
@@ -41,8 +44,10 @@ from tenure.pipeline.manifest import (
 )
 from tenure.pipeline.spine import Spine, spine_of, table_of
 from tenure.pipeline.work import Work
+from tenure.publish.csv_files import write_csv
 from tenure.sql import Select, relations
 from tenure.store.lake import TableVersion
+from tenure.store.private import private_files
 from tenure.tables.at_instants import ANSWERS, ASKED
 from tenure.tables.point_in_time import PointInTime
 
@@ -72,14 +77,19 @@ class HistoricalFeatures:
 
     def check(self) -> None:
         """Raise what can be told of the rows without running anything."""
-        if isinstance(self._entity_df, str):
-            self._query_reads(self._entity_df)
-        elif not isinstance(self._entity_df, SnapshotPlan):
-            self._spine  # noqa: B018  (read and checked at once)
+        with self._boundary():
+            if isinstance(self._entity_df, str):
+                self._query_reads(self._entity_df)
+            elif not isinstance(self._entity_df, SnapshotPlan):
+                self._spine  # noqa: B018  (read and checked at once)
+
+    def _boundary(self) -> AbstractContextManager[None]:
+        return self._work.boundary("historical features")
 
     def to_arrow(self) -> pa.Table:
         """Return the rows in their order, their own columns as they came, then the features in the project's order."""
-        return self._answer
+        with self._boundary():
+            return self._answer
 
     def to_df(self) -> Any:
         """Return the rows as a pandas frame with a fresh index; raise MissingDependency if pandas is not installed."""
@@ -87,7 +97,8 @@ class HistoricalFeatures:
             import pandas as pd  # noqa: F401  (pyarrow makes the frame)
         except ImportError as error:
             raise _not_installed("pandas") from error
-        return self._answer.to_pandas()
+        with self._boundary():
+            return self._answer.to_pandas()
 
     def to_polars(self) -> Any:
         """Return the rows as a polars frame; raise MissingDependency if polars is not installed."""
@@ -95,22 +106,37 @@ class HistoricalFeatures:
             import polars as pl
         except ImportError as error:
             raise _not_installed("polars") from error
-        return pl.from_arrow(self._answer)
+        with self._boundary():
+            return pl.from_arrow(self._answer)
 
-    def to_file(self, file: str | Path) -> None:
-        """Write the rows as Parquet or CSV, by the file's ending; raise InvalidSpine for another ending."""
-        file = Path(file)
-        if file.suffix == ".parquet":
-            # Dictionaries pay for text alone: a column of numbers would be hashed for nothing.
-            text = [field.name for field in self._answer.schema if pa.types.is_string(field.type)]
-            pq.write_table(self._answer, file, use_dictionary=text)
-        elif file.suffix == ".csv":
-            pc_csv.write_csv(self._answer, file)
-        else:
+    def to_file(self, file: str | Path, *, safe_csv: bool = False) -> str:
+        """Write the rows as Parquet or CSV, by the file's ending, whole or not at all; return a note, '' if none is due.
+
+        A new file is readable as [lake] mode says. With `safe_csv`, texts of a CSV that a spreadsheet would run as a
+        formula get a ' before them, but keys. Raises InvalidSpine for another ending or a column that CSV can't hold,
+        BadValue for bytes that are no text, InvalidConfig for a URL or a file in the lake.
+        """
+        file = local_path(file, asked_by="the file to write")
+        if file.resolve().is_relative_to(self._work.lake.folder.resolve()):
+            raise InvalidConfig(
+                f"'{file}' lies in the lake '{self._work.lake.folder}', which holds nothing but Tenure's tables.",
+                hint="Give a file in another folder.",
+            )
+        if file.suffix not in (".parquet", ".csv"):
             raise InvalidSpine(
                 f"'{file.name}' can't be written as '{file.suffix}'; allowed: .parquet, .csv.",
                 hint="Give the file one of these endings.",
             )
+        with self._boundary():
+            rows = self._answer
+        private = private_files(self._work.lake.mode)
+        with self._work.boundary(f"writing '{file}'"), private, _whole(file) as partial:
+            if file.suffix == ".csv":
+                return write_csv(rows, partial, keys=self._work.project.entity.keys, safe=safe_csv)
+            # Dictionaries pay for text alone: a column of numbers would be hashed for nothing.
+            text = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+            pq.write_table(rows, partial, use_dictionary=text)
+        return ""
 
     def persist(self, name: str) -> Manifest:
         """Keep the rows as table `historical/<name>` of the lake, and what they were made of in table `manifests`.
@@ -119,6 +145,10 @@ class HistoricalFeatures:
         if another run is writing.
         """
         check_name("training set", name)
+        with self._boundary():
+            return self._persisted(name)
+
+    def _persisted(self, name: str) -> Manifest:
         work, rows = self._work, self._answer
         features = [str(column) for column in self.columns]
         refused = [column for column in rows.column_names if set(column) & set(" ,;{}()\n\t=")]
@@ -152,6 +182,10 @@ class HistoricalFeatures:
 
     def sql(self) -> str:
         """Return the statements in the order in which they run; the spine's own SELECT is run to know its dates."""
+        with self._boundary():
+            return self._sql()
+
+    def _sql(self) -> str:
         steps = self._steps
         first = steps.range() if steps.aggregated else None
         held = [*([steps.snapshots] if steps.snapshots else []), *steps.held, *(first.held if first else ())]
@@ -265,6 +299,17 @@ class HistoricalFeatures:
         size = max(1, -(-count // max(1, -(-cells // _CELLS))))
         for first in range(0, count, size):
             yield f"BETWEEN {first} AND {first + size - 1}"
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """Give a file to write that takes the place of `file` when it is whole, and goes if anything fails."""
+    partial = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        yield partial
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _not_installed(package: str) -> MissingDependency:

@@ -32,6 +32,11 @@ from tenure.tables.tiles import Tiles
 #: Files under way: waits for them, and tells them.
 Writing: TypeAlias = Callable[[], list[Path]]
 
+#: The number of the cells that this route computes, tiles and features. Raise it by one when any cell changes, here or
+#: in what computes for it (arrays/, tables/rows_to_sum.py, tables/array_windows.py): stored snapshots are then stale,
+#: and computed anew. tests/faults/test_route_number.py compares the cells and says when it is due.
+CELLS = 1
+
 #: Rows of the spine that one thread of the engine takes at a time.
 _CHUNK = 16_384
 
@@ -51,17 +56,19 @@ def write_tiles_in_time(
     Its keys are held (`hold_keys`). Files may still be under way in the `pool` when this returns; the result waits for
     them and tells them.
     """
-    engine, folder, by = work.engine, work.lake.path(f"tiles/{tiles.source.name}"), ("period_end",)
+    engine, by, table = work.engine, ("period_end",), f"tiles/{tiles.source.name}"
+    folder = work.lake.path(table)
     summed = _summed(engine, tiles, periods, threads_of(work)) if isinstance(engine, ArrayEngine) else None
     if summed is None or not isinstance(engine, ArrayEngine):
-        files = engine.write(tiles.in_time(periods), folder, by, schema)
+        files = engine.write(tiles.in_time(periods), folder, by, schema, token=work.lake.begin_write(table))
     elif tiles.fit_arrays:
         return _write_parts(work, tiles, _with_keys(engine, tiles, summed), pool)
     else:
         lent = f"{tiles.source.name}_summed"
         engine.lend(lent, summed)
         try:
-            files = engine.write(tiles.in_time(periods, summed_tiles(tiles, lent)), folder, by, schema)
+            token = work.lake.begin_write(table)
+            files = engine.write(tiles.in_time(periods, summed_tiles(tiles, lent)), folder, by, schema, token=token)
         finally:
             engine.take_back(lent)
     return lambda: files
@@ -81,12 +88,15 @@ def hold_range(work: Work, steps: FeatureSteps, customers: str) -> str:
 def write_range(work: Work, final: str, schema: pa.Schema) -> list[Path]:
     """Write the features of the range that is held; return the files, which no commit names yet."""
     engine, by = work.engine, work.partition_by("features")
+    token = work.lake.begin_write("features")
     if not isinstance(engine, ArrayEngine):
-        return engine.write(final, work.lake.path("features"), by, schema)
+        return engine.write(final, work.lake.path("features"), by, schema, token=token)
     repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
 
     def written(part: tuple[date, pa.Table]) -> Path:
-        return work.lake.write_part("features", by[0], str(part[0]), part[1].drop_columns(by[0]), repeating=repeating)
+        return work.lake.write_part(
+            "features", by[0], str(part[0]), part[1].drop_columns(by[0]), token=token, repeating=repeating
+        )
 
     try:
         # As written the spine comes first, and lies by snapshot.
@@ -125,10 +135,11 @@ def _with_keys(engine: ArrayEngine, tiles: Tiles, summed: pa.Table) -> pa.Table:
 def _write_parts(work: Work, tiles: Tiles, rows: pa.Table, pool: ThreadPoolExecutor) -> Writing:
     """Write each period's rows as a file of its own."""
     table = f"tiles/{tiles.source.name}"
+    token = work.lake.begin_write(table)
     repeating = [partial.name for partial in tiles.partials if partial.kind == "count"]
 
     def written(part: tuple[date, pa.Table]) -> Path:
-        return work.lake.write_part(table, "period_end", str(part[0]), part[1], repeating=repeating)
+        return work.lake.write_part(table, "period_end", str(part[0]), part[1], token=token, repeating=repeating)
 
     parts = zip(tiles.grid.periods, by_period(rows, _starts(tiles)), strict=True)
     writing = [pool.submit(written, part) for part in parts if part[1].num_rows]

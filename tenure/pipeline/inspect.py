@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from tenure.define.source import Parquet, Postgres, Source
-from tenure.engines.files import matching_files
+from tenure.define.feature import Aggregate
+from tenure.define.source import Source, files_of, query_of
 from tenure.engines.warehouse import land
-from tenure.errors import InvalidDefinition
+from tenure.errors import InvalidDefinition, MissingTable
 from tenure.pipeline.data import calendar, planned_types
+from tenure.pipeline.data_end import require_end
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Work
-from tenure.sql import DIALECTS, Dialect, Select
+from tenure.sql import DIALECTS, Dialect, Select, condition
 from tenure.store.runs import last_runs
 from tenure.tables import labels, snapshots, splits, staging, training_set
 from tenure.tables.features import FeatureSteps
 from tenure.tables.support import require_supported
+from tenure.tables.visible import readable_columns
 
 #: Stages that SQL makes; the others train, score and explain in Python.
 SQL_STAGES = ("staging", "snapshots", "features", "labels", "splits", "training_set")
@@ -67,7 +69,18 @@ def check(work: Work) -> list[Finding]:
             found.append(
                 Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
             )
+    found.append(Finding("end of the data", _end_of_data(work)))
     return [*found, *(Finding(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
+
+
+def _end_of_data(work: Work) -> str:
+    """The dates of the run; raises what the calendar refuses, and tells where nothing could be looked at."""
+    try:
+        days = calendar(work)
+    except MissingTable as error:
+        return f"could not look: {error.message} Run 'tenure staging', then 'tenure check' again."
+    dates = days.dates
+    return f"{days.data_end} is the first day not covered; {len(dates)} snapshots, {dates[0]} to {dates[-1]}"
 
 
 def _compiles(work: Work, dialect: Dialect) -> str:
@@ -82,9 +95,21 @@ def _compiles(work: Work, dialect: Dialect) -> str:
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
+    require_end(work.config.data.end, work.project.churn.bounds)
+    _check_conditions(work, dialect)
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
     end = sample[-1] + timedelta(days=work.project.churn.gap + work.project.churn.horizon)
     return [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
+
+
+def _check_conditions(work: Work, dialect: Dialect) -> None:
+    """Refuse a where= that is no condition on its own: by= joins it to another, of which it might pass for a part."""
+    for view in work.project.views.values():
+        for feature in view.features:
+            if isinstance(feature, Aggregate) and feature.where:
+                asked_by = f"feature '{feature.name}' ({feature.where_defined})"
+                columns = readable_columns(work.project.sources[view.source])
+                condition(feature.where, columns, dialect, relation="r", asked_by=asked_by)
 
 
 def state(work: Work) -> list[dict[str, object]]:
@@ -125,11 +150,12 @@ def _staging(work: Work, source: Source, folder: Path) -> list[Select]:
     """Plan a source's staging over the real raw columns, reading no rows."""
     engine, asked_by = work.engine, f"source '{source.name}'"
     for name, raw in source.raws.items():
-        if isinstance(raw, Postgres):
-            empty = replace(raw, query=f"SELECT * FROM ({raw.query.strip().rstrip(';')}) AS planned LIMIT 0")
-            engine.read(name, Parquet("landed"), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
+        query = query_of(raw)
+        if query:
+            empty = replace(query, query=f"SELECT * FROM ({query.query.strip().rstrip(';')}) AS planned LIMIT 0")
+            engine.read(name, files_of(raw), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
         else:
-            engine.read(name, raw, matching_files(raw, work.data, asked_by=asked_by))
+            engine.read(name, files_of(raw), work.raw_files(files_of(raw), asked_by=asked_by))
     raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
     typed = staging.typed_rows(work.project, source, engine.dialect, raw_types)
     engine.schema(typed.text)

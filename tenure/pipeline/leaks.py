@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tenure.define.personal import personal_cells
-from tenure.define.source import Parquet, Postgres, Raw, Source
-from tenure.engines.files import matching_files
+from tenure.define.source import Raw, Source, files_of, query_of
 from tenure.engines.warehouse import land
 from tenure.errors import MissingTable
 from tenure.pipeline.catalog import entries
@@ -157,7 +156,7 @@ def _not_current(work: Work) -> str:
         return error.message
     for source in work.project.sources.values():
         # A query would have to be asked again.
-        if any(isinstance(raw, Postgres) for raw in source.raws.values()):
+        if any(query_of(raw) for raw in source.raws.values()):
             continue
         files = {name: _files(work, source, name, raw) for name, raw in source.raws.items()}
         if work.require(source.name).fingerprint != _made_of(work, source, files):
@@ -244,9 +243,7 @@ def _unprovable(work: Work, name: str, claim: RawTime | None, header: Mapping[st
 def _read_whole(work: Work, source: Source) -> Headers:
     """Make each raw table of a source the relation `<name>_whole`; return their columns and types."""
     return {
-        name: work.engine.read(
-            f"{name}_whole", Parquet("landed") if isinstance(raw, Postgres) else raw, _files(work, source, name, raw)
-        )
+        name: work.engine.read(f"{name}_whole", files_of(raw), _files(work, source, name, raw))
         for name, raw in source.raws.items()
     }
 
@@ -254,11 +251,12 @@ def _read_whole(work: Work, source: Source) -> Headers:
 def _files(work: Work, source: Source, name: str, raw: Raw) -> list[Path]:
     """The raw table's files: of a query, what staging landed of it."""
     asked_by = f"source '{source.name}'"
-    if not isinstance(raw, Postgres):
-        return matching_files(raw, work.data, asked_by=asked_by)
-    folder = work.lake.folder / "landing" / f"{source.name}-{name}"
+    query = query_of(raw)
+    if not query:
+        return work.raw_files(files_of(raw), asked_by=asked_by)
+    folder = work.lake.path(f"landing/{source.name}-{name}")
     landed = sorted(folder.glob("rows.parquet"))
-    return landed or [land(raw, folder, asked_by=asked_by)]
+    return landed or [land(query, folder, asked_by=asked_by)]
 
 
 def _written(work: Work, source: Source) -> datetime | None:

@@ -5,20 +5,39 @@ pandas, scikit-learn and LightGBM load inside each stage, so that the command st
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tenure.define.personal import personal_keys
-from tenure.errors import LabelError, MissingTable, OneClassTarget, StoreError
-from tenure.pipeline.data import calendar
+import tenure
+from tenure.define.personal import personal_cells
+from tenure.errors import LabelError, MissingTable, ModelError, OneClassTarget, StoreError
+from tenure.model import CUT_SHORT
+from tenure.pipeline.inputs import (
+    evaluations_fingerprint,
+    explained_fingerprint,
+    newest_snapshot,
+    require_scores,
+    require_trained_on,
+    require_training_set,
+    scores_fingerprint,
+    segments_fingerprint,
+    trained_from,
+)
+from tenure.pipeline.models import (
+    definitions_of,
+    loaded_models,
+    newest_training,
+    registered,
+    usable_files,
+    versions_of,
+)
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.sql import Select
+from tenure.store.model_files import digests, write_model_files
 from tenure.tables.labels import eligible
 from tenure.tables.visible import same
 
@@ -29,24 +48,39 @@ if TYPE_CHECKING:
 
 
 def train(work: Work) -> Outcome:
-    """Train every configured kind of model, keep their files, and register them with the champion marked."""
+    """Train every configured kind of model, keep their files, and register them with the champion marked.
+
+    Where the files of the newest training are damaged, or its models may not be used here, they are trained anew,
+    though nothing else has changed.
+    """
+    outcome = Outcome()
+    require_training_set(work)
+    data, section = work.require("training_set"), work.config.train
+    made_of = fingerprint([data.fingerprint, section, tenure.__version__])
+    unusable = _unusable(work)
+    if not unusable and work.find_current(["models"], made_of, outcome):
+        outcome.message = _cut_short(work)
+        return outcome
     from tenure.model.evaluate import ModelEvaluationService
     from tenure.model.registry import model_version, registry_row
     from tenure.model.train import ModelTrainingService, TrainSettings, champion
 
-    outcome, section = Outcome(), work.config.train
-    data = work.require("training_set")
-    made_of = fingerprint([data.fingerprint, section, work.definitions])
-    if _files_are_there(work) and work.find_current(["models"], made_of, outcome):
-        return outcome
-    settings = TrainSettings(kinds=section.models, trials=section.trials, seconds=section.seconds, seed=section.seed)
+    settings = TrainSettings(
+        kinds=section.models,
+        trials=section.trials,
+        seconds=section.seconds,
+        seed=section.seed,
+        threads=work.config.engine.threads,
+    )
     frame = work.read("training_set").to_pandas()
     models = _fitted(work, ModelTrainingService(settings), frame)
-    versions = {model_version(m.kind, m.parameters, data.fingerprint): m for m in models}
     best = champion(models, frame)
+    files = {m.kind: m.files() for m in models}
+    hashes = {kind: digests(content) for kind, content in files.items()}
+    versions = {model_version(m, hashes[m.kind], data.fingerprint): m for m in models}
     evaluations = ModelEvaluationService(seed=section.seed).evaluate(versions, frame)
     for version, model in versions.items():
-        _keep_files(work, version, model)
+        write_model_files(work.lake, version, files[model.kind])
     trained_at = datetime.now(UTC)
     rows = [
         registry_row(
@@ -57,34 +91,40 @@ def train(work: Work) -> Outcome:
             data_fingerprint=data.fingerprint,
             training_set=frame,
             evaluations=evaluations,
+            files=hashes[model.kind],
+            definitions=definitions_of(work, model),
+            inputs=trained_from(work),
         )
         for version, model in versions.items()
     ]
-    work.keep("models", _registered(work, rows), made_of, outcome)
-    outcome.message = f"champion {next(v for v, m in versions.items() if m is best)}"
+    work.keep("models", registered(work, rows), made_of, outcome)
+    told = [f"champion {next(v for v, m in versions.items() if m is best)}", _cut_short(work)]
+    told += [f"trained anew: {unusable}"] if unusable else []
+    outcome.message = "; ".join(filter(None, told))
     return outcome
 
 
-def _files_of(work: Work, version: str) -> Path:
-    return work.lake.path("models") / "files" / version
-
-
-def _newest_training(work: Work) -> list[dict[str, Any]]:
-    """The registry's rows of the newest training, the champion first."""
-    registry = work.read("models").to_pylist()
-    champion = next(row for row in registry if row["champion"])
-    return sorted((r for r in registry if r["created_at"] == champion["created_at"]), key=lambda r: not r["champion"])
-
-
-def _trained(work: Work) -> tuple[str, ...]:
-    """The newest training's versions: a search that its time cut short may end elsewhere on the same inputs."""
-    return tuple(row["model_version"] for row in _newest_training(work))
-
-
-def _files_are_there(work: Work) -> bool:
+def _unusable(work: Work) -> str:
+    """Why a model of the newest training may not be used, '' if all may or none was trained yet."""
     if work.lake.find("models") is None:
-        return False
-    return all(_files_of(work, row["model_version"]).is_dir() for row in _newest_training(work))
+        return ""
+    try:
+        for row in newest_training(work):
+            usable_files(work, row)
+    except (ModelError, MissingTable) as error:
+        return error.message
+    return ""
+
+
+def _cut_short(work: Work) -> str:
+    """What to say of models whose search the guard of [train] seconds ended, '' if there are none."""
+    cut = [version for version in versions_of(newest_training(work)) if version.endswith(CUT_SHORT)]
+    if not cut:
+        return ""
+    return (
+        f"WARNING: the limit of {work.config.train.seconds:g} seconds cut the search short of {' and '.join(cut)}: "
+        "another run may end in other models; raise [train] seconds"
+    )
 
 
 def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
@@ -99,47 +139,6 @@ def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
     return trained
 
 
-def _keep_files(work: Work, version: str, model: Model) -> None:
-    """Write a model's files into a folder that appears whole or not at all."""
-    folder = _files_of(work, version)
-    partial = folder.with_name(f".{version}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, content in model.files().items():
-        (partial / name).write_bytes(content)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-
-
-def _registered(work: Work, rows: list[dict[str, Any]]) -> pa.Table:
-    """The registry with the new versions at its end; earlier ones stay, no longer champion."""
-    new = pa.Table.from_pylist(rows)
-    if work.lake.find("models") is None:
-        return new
-    old = work.lake.read("models")
-    old = old.filter(pc.invert(pc.is_in(old["model_version"], new["model_version"])))
-    place = old.column_names.index("champion")
-    old = old.set_column(place, "champion", pa.array([False] * old.num_rows, pa.bool_()))
-    return pa.concat_tables([old.select(new.column_names).cast(new.schema), new])
-
-
-def loaded_models(work: Work, *, only_champion: bool = False) -> dict[str, Model]:
-    """Return the models of the newest training by version, the champion first."""
-    from tenure.model.registry import load_model
-
-    rows = _newest_training(work)
-    loaded = {}
-    for row in rows[:1] if only_champion else rows:
-        folder = _files_of(work, row["model_version"])
-        if not folder.is_dir():
-            raise MissingTable(
-                f"the files of model '{row['model_version']}' are gone from '{folder}'.",
-                hint="Run 'tenure train'.",
-            )
-        loaded[row["model_version"]] = load_model({f.name: f.read_bytes() for f in sorted(folder.iterdir())})
-    return loaded
-
-
 def evaluate(work: Work) -> Outcome:
     """Measure each model on validation and out of time, its curves, and what a campaign with the champion earns."""
     import pandas as pd
@@ -148,21 +147,23 @@ def evaluate(work: Work) -> Outcome:
     from tenure.model.value import ValueSettings, campaign_value
 
     outcome = Outcome()
-    inputs = [work.require("training_set"), work.require("models")]
-    settings = ValueSettings(**work.config.value.model_dump())
-    made_of = fingerprint([*(i.fingerprint for i in inputs), _trained(work), settings, work.definitions])
-    tables = ["evaluations", "curves", "campaign_value"]
+    work.require("training_set")
+    rows = newest_training(work)
+    require_trained_on(work, rows)
+    models = loaded_models(work, rows)
+    tables, made_of = ["evaluations", "curves", "campaign_value"], evaluations_fingerprint(work)
     if work.find_current(tables, made_of, outcome):
         return outcome
-    models, frame = loaded_models(work), work.read("training_set").to_pandas()
+    settings = ValueSettings(**work.config.value.model_dump())
+    frame = work.read("training_set").to_pandas()
     found = ModelEvaluationService(seed=work.config.train.seed).evaluate(models, frame)
     best_version, best = next(iter(models.items()))
     last = frame[frame["split"] == "test"]
     last = last[last["snapshot_date"] == last["snapshot_date"].max()]
     value = campaign_value(best.predict(last), last["churned"].to_numpy(dtype=float), settings)
     found["snapshot_date"] = pd.to_datetime(found["snapshot_date"]).dt.date
-    for table, rows in zip(tables, (found, curves(models, frame), value), strict=True):
-        work.keep(table, _arrow(rows), made_of, outcome)
+    for table, made in zip(tables, (found, curves(models, frame), value), strict=True):
+        work.keep(table, _arrow(made), made_of, outcome)
     outcome.rows = len(found)
     pooled = found[(found["split"] == "test") & (found["population"] == "all") & found["snapshot_date"].isna()]
     auroc = pooled.set_index("model_version")["auroc"][best_version]
@@ -172,16 +173,17 @@ def evaluate(work: Work) -> Outcome:
 
 def score(work: Work) -> Outcome:
     """Score the eligible customers of the newest snapshot with the champion."""
-    from tenure.model.score import ModelInferenceService
-
     outcome = Outcome()
-    snapshot_date = calendar(work).dates[-1]
-    asked = eligible(work.project, work.dialect, snapshot_date)
-    inputs = [work.require(name) for name in ("features", "models", *asked.reads)]
-    made_of = fingerprint([*(i.fingerprint for i in inputs), _trained(work), snapshot_date, work.definitions])
+    work.require("features")
+    champion = newest_training(work)[:1]
+    usable_files(work, champion[0])
+    snapshot_date = newest_snapshot(work)
+    made_of = scores_fingerprint(work, snapshot_date)
     if work.find_current(["scores"], made_of, outcome):
         return outcome
-    ((version, model),) = loaded_models(work, only_champion=True).items()
+    from tenure.model.score import ModelInferenceService
+
+    ((version, model),) = loaded_models(work, champion).items()
     frame = todays_features(work, snapshot_date).to_pandas()
     if frame.empty:
         raise LabelError(
@@ -212,16 +214,17 @@ def todays_features(work: Work, snapshot_date: date) -> pa.Table:
 
 def explain(work: Work) -> Outcome:
     """Explain each of today's scores: SHAP values, reasons and importances, stored by model version."""
-    from tenure.insight.explain import SHAPExplainabilityService
-
     outcome = Outcome()
-    snapshot_date = calendar(work).dates[-1]
-    inputs = [work.require("features"), work.require("models"), work.require("scores")]
-    made_of = fingerprint([*(i.fingerprint for i in inputs), work.definitions])
-    tables = ["shap_values", "reasons", "importances"]
+    champion = newest_training(work)[:1]
+    usable_files(work, champion[0])
+    snapshot_date = require_scores(work)
+    words = fingerprint(f"{name}: {text}" for name, text in work.project.columns.items())
+    tables, made_of = ["shap_values", "reasons", "importances"], f"{explained_fingerprint(work)}-{words}"
     if work.find_current(tables, made_of, outcome):
         return outcome
-    ((version, model),) = loaded_models(work, only_champion=True).items()
+    from tenure.insight.explain import SHAPExplainabilityService
+
+    ((version, model),) = loaded_models(work, champion).items()
     background = work.read("training_set").to_pandas()
     service = SHAPExplainabilityService(
         model,
@@ -229,7 +232,7 @@ def explain(work: Work) -> Outcome:
         {str(name): text for name, text in work.project.columns.items()},
         datetime.now(UTC),
         background=background[background["split"] == "train"],
-        personal=personal_keys(work.project),
+        personal=personal_cells(work.project),
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):
@@ -241,19 +244,17 @@ def explain(work: Work) -> Outcome:
 
 def segment(work: Work) -> Outcome:
     """Group today's customers by density, with an automatic choice of parameters."""
-    from tenure.insight.segment import SegmentationService, SegmentSettings
-
     outcome = Outcome()
-    snapshot_date = calendar(work).dates[-1]
-    inputs = [work.require("features"), work.require("scores")]
-    section = work.config.segment
-    settings = SegmentSettings(seed=work.config.train.seed, method=section.method, min_share=section.min_share)
-    made_of = fingerprint([*(i.fingerprint for i in inputs), settings, work.definitions])
-    tables = ["segments", "segment_parameters", "segment_profiles"]
+    snapshot_date = require_scores(work)
+    tables, made_of = ["segments", "segment_parameters", "segment_profiles"], segments_fingerprint(work)
     if work.find_current(tables, made_of, outcome):
         return outcome
+    from tenure.insight.segment import SegmentationService, SegmentSettings
+
+    section = work.config.segment
+    settings = SegmentSettings(seed=work.config.train.seed, method=section.method, min_share=section.min_share)
     scores = work.read("scores").to_pandas()
-    ((version, _),) = loaded_models(work, only_champion=True).items()
+    (version,) = versions_of(newest_training(work)[:1])
     newest = scores[(scores["model_version"] == version) & (scores["snapshot_date"] == snapshot_date)]
     service = SegmentationService(settings)
     found = service.segment(todays_features(work, snapshot_date).to_pandas(), work.project.entity.keys, newest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tenure.define.naming import check_name
 from tenure.define.narrowing import narrowed
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
@@ -61,11 +62,72 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the manifest that `json` wrote."""
-        told = json.loads(text)
-        told.pop("digest", None)
-        told["tables"] = {name: (int(of[0]), str(of[1])) for name, of in told["tables"].items()}
-        return cls(**told)
+        """Return the manifest that `json` wrote; raise NotReproducible, saying what is wrong, for any other text."""
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise _damaged("it is not JSON") from error
+        if not isinstance(told, dict):
+            raise _damaged("it is not a JSON object")
+        digest = told.pop("digest", None)
+        for key, is_right in _SHAPES.items():
+            if not is_right(told.get(key)):
+                raise _damaged(f"its '{key}' is missing or of another kind")
+        unknown = sorted(set(told) - set(_SHAPES))
+        if unknown:
+            raise _damaged(f"it has the unknown key '{unknown[0]}'")
+        check_name("training set", told["name"])
+        made = cls(**{**told, "tables": {name: (of[0], of[1]) for name, of in told["tables"].items()}})
+        if digest is not None and digest != made.digest:
+            raise _damaged("its 'digest' does not fit the digests of its columns")
+        return made
+
+
+def _damaged(reason: str) -> NotReproducible:
+    return NotReproducible(
+        f"the manifest is damaged: {reason}.",
+        hint="Give what Manifest.json() wrote, or the name of a training set that was persisted.",
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_digests(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(of, list) and len(of) == 2 and _is_number(of[0]) and isinstance(of[1], str) for of in value.values()
+    )
+
+
+#: What each key of a manifest's JSON must be.
+_SHAPES: dict[str, Callable[[object], bool]] = {
+    "name": _is_text,
+    "version": _is_number,
+    "created_at": _is_text,
+    "rows": _is_number,
+    "time": _is_text,
+    "features": _is_texts,
+    "spine": _is_digests,
+    "result": _is_digests,
+    "definitions": _is_digests,
+    "project": _is_text,
+    "tables": _is_tables,
+    "tenure": _is_text,
+    "engine": _is_text,
+}
 
 
 def definitions(project: Project, columns: Collection[ColumnName], sources: Collection[str]) -> dict[str, str]:
@@ -103,7 +165,18 @@ def digest(values: pa.ChunkedArray) -> str:
 def stored_rows(version: TableVersion) -> pa.Table:
     """Return the rows of a version of a table in their order; raise NotReproducible if a file is gone."""
     require_files(version)
-    return pa.concat_tables([pq.ParquetFile(file).read() for file in version.files]).cast(version.schema)
+    parts = []
+    for file in version.files:
+        try:
+            with pq.ParquetFile(file) as opened:
+                parts.append(opened.read().cast(version.schema))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise NotReproducible(
+                f"version {version.version} of table '{version.table}' can't be read: its file '{file}' is damaged.",
+                hint="Restore the file, or persist the training set anew.",
+                original=error,
+            ) from error
+    return pa.concat_tables(parts) if parts else version.schema.empty_table()
 
 
 def require_files(version: TableVersion) -> None:
@@ -122,7 +195,11 @@ def pinned(lake: Lake, table: str, number: int, fingerprint: str = "") -> TableV
     try:
         version = lake.find(table, number)
     except Exception as error:  # deltalake raises several kinds where a log or checkpoint was removed
-        raise NotReproducible(f"version {number} of table '{table}' is gone: {error}") from error
+        raise NotReproducible(
+            f"version {number} of table '{table}' is gone: its log in '{lake.path(table)}' can't be read so far back.",
+            hint="Restore the lake's folder from a backup, or persist the training set anew.",
+            original=error,
+        ) from error
     if version is None:
         raise NotReproducible(
             f"version {number} of table '{table}' is gone: the lake '{lake.folder}' does not have it.",

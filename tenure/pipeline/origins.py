@@ -13,10 +13,11 @@ from functools import cached_property
 
 import sqlglot
 
-from tenure.define.churn import BalanceDecline, Closure, Inactivity
+from tenure.define.churn import Activity, BalanceDecline, Closure, Inactivity
 from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
-from tenure.define.source import Postgres, Raw, Source
+from tenure.define.shape import ByKind
+from tenure.define.source import Raw, Source, files_of, query_of
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, names_read, origins
 from tenure.tables.splits import split_proof
@@ -110,6 +111,7 @@ class Origins:
         ended = [Reading(customers.name, customers.ends, "when the customer left")] if customers.ends else []
         found: list[Reading] = []
         for event in (*churn.events, *((churn.active,) if churn.active else ())):
+            role = _ROLES.of(event)
             if isinstance(event, Closure):
                 continue
             source = self.project.sources[event.source]
@@ -118,12 +120,11 @@ class Origins:
             if event.where:
                 read = names_read(event.where, self.dialect)
                 found += [Reading(source.name, name, f"where {event.where}") for name in read]
-            role = "activity in the horizon" if isinstance(event, Inactivity) else "rows of its spans"
             whose = f"whose row it is ({self.project.entity.name})"
             found += [Reading(source.name, key, whose) for key in self.project.entity.keys]
             known = "when it was known: before the horizon ended"
             if event is churn.active:
-                role, known = "active before t", _known(source)
+                known = _known(source)
             found.append(Reading(source.name, source.event_time, role))
             found.append(Reading(source.name, source.known_time or source.event_time, known))
         return [*ended, *found]
@@ -202,6 +203,18 @@ class Origins:
         return "", [("splits" if column in ("split", "seen_in_train") else above[table], column)], []
 
 
+#: What a churn event reads its rows for.
+_ROLES: ByKind[str] = ByKind(
+    "churn event",
+    {
+        Closure: "",  # the customer's own row is told apart
+        Inactivity: "activity in the horizon",
+        BalanceDecline: "rows of its spans",
+        Activity: "active before t",
+    },
+)
+
+
 def _times(source: Source, column: ColumnName, *, versions_only: bool) -> list[tuple[str, str]]:
     found = [(key, "which versions are of one row") for key in source.keys]
     if not versions_only:
@@ -218,5 +231,6 @@ def _known(source: Source) -> str:
 
 
 def _raw(table: str, column: str, raw: Raw) -> Origin:
-    place = f"query on ${raw.dsn}" if isinstance(raw, Postgres) else raw.path
+    query = query_of(raw)
+    place = f"query on ${query.dsn}" if query else files_of(raw).path
     return Origin("raw column", f"{table}.{column}", place)

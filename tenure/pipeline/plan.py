@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import tenure
 from tenure.define.feature import ALL_HISTORY
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.errors import InvalidConfig, MissingTable
+from tenure.pipeline import in_arrays
+from tenure.pipeline.meaning import meanings
 from tenure.pipeline.work import Work, fingerprint
 from tenure.store.lake import MadeOf, TableVersion
 from tenure.tables.features import FeatureSteps
@@ -165,7 +165,7 @@ def _tiles(
     stored, grid = work.lake.find(f"tiles/{name}"), steps.grid
     common = {
         "definition": fingerprint([work.project.sources[name], work.project.entity]),
-        "sums": fingerprint([work.dialect, _arrays(work), sample.tiles(name).select()]),
+        "sums": fingerprint([work.dialect, _route(work), sample.tiles(name).select()]),
         "grid": fingerprint([plan.rule, *map(str, grid.windows), grid.floor]),
     }
     spans = list(pairwise([None, *grid.periods]))
@@ -202,24 +202,31 @@ def _first_seen(project: Project, source: str, t: date) -> date | None:
     return min((w.start(t) for a in aggregates for w in a.windows), default=t)
 
 
+def outdated_features(work: Work, dates: Sequence[date]) -> list[date]:
+    """Return those of the snapshots whose features are not stored, or were made of other rows or definitions.
+
+    Which engine made them has no say, and neither has the code of Tenure.
+    """
+    stored, arrivals = work.require("features").partitions, stored_arrivals(work)
+    common = {"definition": _definition(work.project)}
+    wanted = {t: common | _seen(work.project, arrivals, t) for t in dates}
+    return [t for t, made_of in wanted.items() if not made_of.items() <= stored.get(str(t), {}).items()]
+
+
 def _definition(project: Project) -> str:
-    read = {project.entity.source, *(view.source for view in project.views.values())}
-    return fingerprint([project.entity, project.views, *(project.sources[name] for name in sorted(read))])
+    """The columns in their order and what each one means; a changed `doc` or `unit` makes nothing stale."""
+    meant = meanings(project)
+    return fingerprint([project.entity.keys, *((name, meant[str(name)]) for name in project.columns)])
 
 
 def _code(sample: FeatureSteps, work: Work) -> str:
     texts = [s.text for s in (*sample.held, *sample.ranged(), sample.final())]
-    return fingerprint([work.dialect, _arrays(work), *texts])
+    return fingerprint([work.dialect, _route(work), *texts])
 
 
-def _arrays(work: Work) -> str:
-    """The code that sums up in place of the SQL, where any does."""
-    if work.dialect != "duckdb":
-        return ""
-    house = Path(tenure.__file__).parent
-    rooms = ("arrays/*.py", "tables/rows_to_sum.py", "tables/array_windows.py", "pipeline/in_arrays.py")
-    files = [file for pattern in rooms for file in sorted(house.glob(pattern))]
-    return fingerprint(file.read_text(encoding="utf-8") for file in files)
+def _route(work: Work) -> str:
+    """What computes beside the SQL that is compared as text: the arrays, by the number that their code declares."""
+    return f"arrays {in_arrays.CELLS}" if work.dialect == "duckdb" else ""
 
 
 def _running(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[int]:

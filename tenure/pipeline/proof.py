@@ -24,6 +24,7 @@ from tenure.pipeline.work import Work
 from tenure.quality.cells import Cells, compare_rows
 from tenure.quality.oracle import Oracle
 from tenure.quality.reckoning import Row, instant
+from tenure.store.spill import RUN_ID
 from tenure.tables.features import FeatureSteps
 from tenure.tables.futures import Futures
 from tenure.tables.sample import SAMPLED, rows_in_and_out, rows_of_sample, sample
@@ -231,7 +232,8 @@ def _in_futures(engine: Engine, futures: Futures, work: Work, folder: Path) -> d
 def _scratch_folder(work: Work) -> Iterator[Path]:
     """A folder in the lake, where every worker of the engine can read; what a killed proof left is removed."""
     for left in work.lake.folder.glob(".proof-*"):
-        shutil.rmtree(left, ignore_errors=True)
+        if RUN_ID.fullmatch(left.name.removeprefix(".proof-")) and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
     folder = work.lake.folder / f".proof-{work.run_id}"
     try:
         yield folder

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from datetime import date
 from functools import partial
 
 from tenure.errors import InvalidConfig, TenureError
 from tenure.pipeline import data, deliver, learn
 from tenure.pipeline.inspect import compile_all
+from tenure.pipeline.stages import MADE_BY
 from tenure.pipeline.work import Outcome, Work
 from tenure.store.runs import StageRun
 
@@ -38,11 +40,14 @@ def run(
     `instead` does a stage in another way, such as for some snapshots only.
 
     A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
-    recorded as 'failed' and its error raised; what it had begun is not visible. A definition that does not
+    recorded as 'failed', one that is stopped as 'interrupted', and its error raised; what it had begun is not
+    visible. A definition that does not
     compile is refused before the first stage.
     """
-    compile_all(work, work.dialect)
-    with work.lake.locked():
+    with ExitStack() as held:
+        with work.boundary("the start of the run"):
+            compile_all(work, work.dialect)
+            held.enter_context(work.lake.locked())
         for stage in stages:
             yield _run_stage(work, stage, (instead or {}).get(stage, STAGES[stage]))
 
@@ -62,21 +67,43 @@ def materialize(work: Work) -> Iterator[StageRun]:
 def _run_stage(work: Work, stage: str, do: Callable[[Work], Outcome]) -> StageRun:
     record = StageRun(run_id=work.run_id, stage=stage)
     begun = time.perf_counter()
+    record.begin(work.lake)
     try:
-        outcome = do(work)
-    except Exception as error:
-        record.status = "failed"
-        record.message = error.message if isinstance(error, TenureError) else f"{type(error).__name__}: {error}"
+        with work.boundary(f"stage '{stage}'"):
+            _require_whole(work, stage)
+            outcome = do(work)
+    except BaseException as error:
+        record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        record.message = _summary(error)
         record.seconds = time.perf_counter() - begun
-        record.record(work.lake)
+        with suppress(Exception):  # The stage's own error is told; its row is kept for the next run that can write.
+            record.record(work.lake)
         raise
     record.status = "built" if outcome.built else "current"
     record.rows, record.versions, record.fingerprint = outcome.rows, outcome.versions, outcome.fingerprint
     record.checks, record.message = outcome.checks, outcome.message
     record.engine = work.engine_version
     record.seconds = time.perf_counter() - begun
-    record.record(work.lake)
+    with work.boundary(f"the ledger's row of stage '{stage}'"):
+        record.record(work.lake)
     return record
+
+
+def _require_whole(work: Work, stage: str) -> None:
+    """Raise DamagedLake if a table of the stage is damaged: it would be taken for current without being read."""
+    for table in work.lake.tables():
+        folder, _, _ = table.partition("/")
+        if {"tiles": "features", "quarantine": "staging"}.get(folder, MADE_BY.get(folder, folder)) == stage:
+            work.lake.find(table)
+
+
+def _summary(error: BaseException) -> str:
+    """What the ledger says of a stage that did not end; the text of a bug's error may quote rows."""
+    if isinstance(error, TenureError):
+        return error.message
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by Ctrl-C or SIGTERM; nothing half-done is visible"
+    return f"{type(error).__name__}, a bug in Tenure"
 
 
 def stages_between(first: str, last: str) -> Sequence[str]:

@@ -7,7 +7,8 @@ customer_id  event_timestamp      label        keys and a time; any further colu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -22,7 +23,9 @@ import pyarrow.parquet as pq
 
 from tenure.define.project import Project
 from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, UnreadableFile, choices
-from tenure.redact import redacted, shape
+from tenure.paths import local_path
+from tenure.redact import shape
+from tenure.text_files import encoding_of
 
 #: The columns that are taken as the time where none is named.
 TIME_COLUMNS = ("snapshot_date", "event_timestamp")
@@ -86,18 +89,19 @@ def table_of(frame: Any, project: Project) -> pa.Table:
 
     The keys of a CSV file are read as the keys' types, its other columns as pyarrow infers them.
 
-    Raises InvalidSpine for anything else, MissingFile or UnreadableFile for the file.
+    Raises InvalidSpine for anything else, BadValue for a column of mixed types, MissingFile or UnreadableFile for the
+    file.
     """
     if isinstance(frame, pa.Table):
         return frame
     if isinstance(frame, pa.RecordBatch):
         return pa.Table.from_batches([frame])
     if isinstance(frame, Path):
-        return _file(frame, key_types(project))
+        return _file(local_path(frame, asked_by="the spine"), key_types(project))
     if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
-        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+        return _from_pandas(frame)
     if hasattr(frame, "__arrow_c_stream__"):
-        return pa.table(frame)
+        return _from_stream(frame)
     raise InvalidSpine(
         f"features can't be asked for a {type(frame).__name__}; allowed: a pyarrow Table, a pandas or polars frame, "
         "a Path of a Parquet or CSV file, a SELECT as text, a SnapshotPlan."
@@ -122,17 +126,100 @@ def whole_numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]
 def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
     if not file.is_file():
         raise MissingFile(f"there is no file '{file}'.", hint="Give a Parquet or CSV file with keys and a time.")
+    if file.suffix.lower() == ".csv":
+        return _csv_file(file, keys)
     try:
-        if file.suffix == ".csv":
-            return pc_csv.read_csv(
-                file, convert_options=pc_csv.ConvertOptions(column_types=keys, strings_can_be_null=True)
-            )
         # Not read_table: it brings pyarrow.dataset, and that all of pandas.
         with pq.ParquetFile(file) as opened:
             return opened.read()
-    except pa.ArrowInvalid as error:
-        kind = "CSV" if file.suffix == ".csv" else "Parquet"
-        raise UnreadableFile(f"'{file}' can't be read as {kind}: {redacted(str(error).splitlines()[0])}") from error
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UnreadableFile(
+            f"'{file}' can't be read as Parquet: it is damaged, cut off, or no Parquet.",
+            hint="Write it again, or give a .csv file.",
+            original=error,
+        ) from error
+
+
+def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
+    with file.open("rb") as opened:
+        encoding = encoding_of(opened.read(4))
+    convert = pc_csv.ConvertOptions(column_types=keys, strings_can_be_null=True)
+    try:
+        # One thread: Arrow then counts the rows up to the wrong one. A spine is no large file.
+        read = pc_csv.ReadOptions(encoding=encoding.removesuffix("-sig"), use_threads=False)
+        rows = pc_csv.read_csv(file, convert_options=convert, read_options=read)
+        names = rows.column_names
+    except (pa.ArrowInvalid, UnicodeError) as error:
+        raise UnreadableFile(
+            f"'{file}' can't be read as CSV: {_csv_fault(error, list(keys.items()))}.",
+            hint="Correct the file: a header, then a row a line with as many fields, as UTF-8 or UTF-16.",
+            original=error,
+        ) from error
+    no_text = [name for name, column in zip(names, rows.columns, strict=True) if pa.types.is_binary(column.type)]
+    if no_text:  # Arrow's guess where bytes are no UTF-8
+        raise UnreadableFile(
+            f"'{file}' can't be read as CSV: column '{no_text[0]}' holds bytes that are no UTF-8.",
+            hint="Save the file as UTF-8.",
+        )
+    return rows
+
+
+def _csv_fault(error: Exception, keys: list[tuple[str, pa.DataType]]) -> str:
+    """What Arrow says of a CSV file, without the values that it quotes; rows are counted from the header's, 1."""
+    text = str(error)
+    row = re.search(r"Row #(\d+)", text)
+    place = f"row {row[1]}, " if row else ""
+    width = re.search(r"Expected (\d+) columns, got (\d+)", text)
+    if width:
+        return f"{place}{width[2]} fields where the header has {width[1]}"
+    kind = re.search(r"conversion error to (\w+)", text)
+    if kind:
+        named = ", ".join(f"'{name}'" for name, type_ in keys if str(type_).startswith(kind[1]))
+        return f"{place}a value is no {kind[1]}" + (f", which key {named} is" if named else "")
+    if "Empty CSV file" in text:
+        return "it is empty; a header at least is needed"
+    return f"{place}its structure is broken, or its bytes are no text"
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        for position, name in enumerate(map(str, frame.columns)):
+            column = frame.iloc[:, position]
+            try:
+                pa.Array.from_pandas(column)
+            except (pa.ArrowException, ValueError, TypeError, OverflowError):
+                kinds = choices({type(value).__name__ for value in column if value is not None})
+                raise BadValue(
+                    f"column '{name}' of the rows can't be a column of one type: it holds {kinds}.",
+                    hint=f"Give it one type first, for example frame['{name}'].astype('string').",
+                    original=error,
+                ) from error
+        twice = [name for name in map(str, frame.columns) if list(map(str, frame.columns)).count(name) > 1]
+        if twice:
+            raise InvalidSpine(
+                f"the rows have the column '{twice[0]}' twice.", hint="Rename or drop one of them."
+            ) from error
+        raise InvalidSpine(
+            "the rows can't be read as a table.", hint="Give plain columns and no levels of names.", original=error
+        ) from error
+
+
+def _from_stream(frame: Any) -> pa.Table:
+    """A frame of another library, whose errors may be of any kind, a panic of Rust included."""
+    try:
+        return pa.table(frame)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise InvalidSpine(
+            f"the rows, a {type(frame).__name__}, can't be read as a table of typed columns.",
+            hint="Give each column one type that Arrow knows.",
+            original=error if isinstance(error, Exception) else None,
+        ) from error
 
 
 def _numbers(count: int) -> pa.Array:
@@ -193,13 +280,32 @@ def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
             f"column '{name}' of the rows is a {values.type}, but the key is a {kind}.",
             hint=f"Cast it: a key of another type would match nothing, or the wrong {name}.",
         )
+
+    def cast(part: pa.ChunkedArray) -> pa.ChunkedArray:
+        return part.cast(type_).cast(wanted)
+
     try:
-        return values.cast(type_).cast(wanted)
-    except pa.ArrowInvalid as error:
+        return cast(values)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BadValue(
-            f"column '{name}' of the rows can't be read as a {kind}: {redacted(str(error).splitlines()[0])}",
-            hint="Mend the values, or drop the rows.",
+            f"column '{name}' of the rows can't be read as a {kind}: the value in row {_first_failing(values, cast)} "
+            "(counted from 0) has a fraction, leaves the type's range, or is no text.",
+            hint="Correct the values, or drop the rows.",
+            original=error,
         ) from error
+
+
+def _first_failing(values: pa.ChunkedArray, cast: Callable[[pa.ChunkedArray], object]) -> int:
+    """The number of the first row that can't be cast, by halving."""
+    first, last = 0, len(values)  # the first `first` rows can be cast, the first `last` can't
+    while last - first > 1:
+        middle = (first + last) // 2
+        try:
+            cast(values.slice(first, middle - first))
+            first = middle
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            last = middle
+    return first
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
@@ -211,7 +317,10 @@ def _plain(type_: pa.DataType) -> pa.DataType:
 def _instants(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """The times in UTC: a date is its midnight, a time without a zone is UTC."""
     type_ = values.type
-    if not pa.types.is_date(type_) and not pa.types.is_timestamp(type_):
+    if pa.types.is_null(type_) and not len(values):
+        # A file with a header and no row tells no types.
+        return pa.chunked_array([], pa.timestamp("us", tz="UTC"))
+    if not pa.types.is_null(type_) and not pa.types.is_date(type_) and not pa.types.is_timestamp(type_):
         raise BadValue(
             f"column '{name}' of the rows is a {type_}; allowed: a DATE or a TIMESTAMP.",
             hint="Parse it first, for example with pandas.to_datetime.",
@@ -225,7 +334,19 @@ def _instants(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         )
     if pa.types.is_timestamp(type_) and type_.unit == "ns":
         values = _rounded_up(values)
-    return values.cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+
+    def cast(part: pa.ChunkedArray) -> pa.ChunkedArray:
+        return part.cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+
+    try:
+        return cast(values)
+    except pa.ArrowInvalid as error:
+        raise BadValue(
+            f"column '{name}' of the rows: the time in row {_first_failing(values, cast)} (counted from 0) is further "
+            "away than microseconds of 64 bits can tell, some 290,000 years.",
+            hint="Correct the values, or drop the rows.",
+            original=error,
+        ) from error
 
 
 def _rounded_up(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tenure.engines import open_engine
-from tenure.engines.base import EngineSettings
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
 from tenure.pipeline.data import note_arrivals
 from tenure.pipeline.stages import MADE_BY, STAGE_DOCS
 from tenure.pipeline.work import Work
-from tenure.sql import condition
+from tenure.sql import condition, quoted
 from tenure.store import history
-from tenure.store.runs import StageRun
+from tenure.store.runs import StageRun, ledger
 
 
 @dataclass(frozen=True)
@@ -97,9 +96,10 @@ def next_stage(table: str) -> str:
 def shown(
     work: Work, table: str, *, version: int | None = None, most: int = 10, where: str = "", columns: Sequence[str] = ()
 ) -> pa.Table:
-    """Return some rows of a table's newest or given version, in the order of its keys.
+    """Return some rows of a table's newest or given version, sorted by its columns from the first to the last.
 
-    `where` is a condition on one row. Raises MissingTable, StoreError if there is no such version, UnknownColumn.
+    No definition of the bank is run. `where` is a condition on one row.
+    Raises MissingTable, StoreError if there is no such version, UnknownColumn.
     """
     name = _stored(work, table)
     found = work.lake.require(name) if version is None else work.lake.find(name, version)
@@ -112,28 +112,23 @@ def shown(
         if column not in found.schema.names:
             raise UnknownColumn(f"table '{name}' has no column '{column}'; columns: {choices(found.schema.names, 30)}.")
     asked_by = f"'tenure show {name}'"
-    test = condition(where, found.schema.names, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
-    contract = work.contracts.get(name.removeprefix("staging/"))
-    order = [f"r.{key}" for key in contract.keys] if contract else []
-    engine = open_engine(_duckdb(work))
+    types = {field.name: "boolean" if pa.types.is_boolean(field.type) else str(field.type) for field in found.schema}
+    test = condition(where, types, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
+    order = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in found.schema.names)
+    engine = open_engine(work.engine_settings("duckdb"))
     try:
         engine.scan("shown", found.files, found.schema, found.partition_by)
-        names = ", ".join(f'r."{column}"' for column in columns or found.schema.names)
-        ordered = f" ORDER BY {', '.join(order)}" if order else ""
-        return engine.run(f"SELECT {names} FROM shown AS r WHERE {test}{ordered} LIMIT {most}")
+        names = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in columns or found.schema.names)
+        return engine.run(f"SELECT {names} FROM shown AS r WHERE {test} ORDER BY {order} LIMIT {most}")
     finally:
         engine.close()
 
 
-def _duckdb(work: Work) -> EngineSettings:
-    section = work.config.engine
-    return EngineSettings(name="duckdb", memory=section.memory, threads=section.threads)
-
-
 def _stored(work: Work, table: str) -> str:
-    """A table's place in the lake, of a name as users write it."""
-    name = work.stored(table)
-    if work.lake.find(name) is None:
+    """A table's place in the lake, of a name as users write it: a source's is under staging/."""
+    places = (table, f"staging/{table}")
+    name = next((place for place in places if work.lake.find(place) is not None), "")
+    if not name:
         known = history.tables(work.lake)
         raise MissingTable(
             f"table '{table}' is not built yet in '{work.lake.folder}'; tables: {choices(known, 40) or 'none'}.",
@@ -146,12 +141,11 @@ def _makers(work: Work, table: str) -> dict[int, tuple[str, str]]:
     """The stage and run that first told of each version of a table."""
     if work.lake.find("runs") is None:
         return {}
-    ledger = work.lake.read("runs", columns=["started_at", "stage", "run_id", "status", "versions"])
     found: dict[int, tuple[str, str]] = {}
-    for row in ledger.sort_by("started_at").to_pylist():
-        version = json.loads(row["versions"]).get(table)
+    for row in ledger(work.lake):
+        version = json.loads(str(row["versions"])).get(table)
         if version is not None and row["status"] == "built":
-            found.setdefault(version, (row["stage"], row["run_id"]))
+            found.setdefault(version, (str(row["stage"]), str(row["run_id"])))
     return found
 
 

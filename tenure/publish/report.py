@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tenure.define.churn import ChurnDefinition
+from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
 from tenure.publish.attrition_list import REASONS
 from tenure.publish.curves import quality_charts
@@ -146,8 +147,12 @@ class Facts:
     @cached_property
     def kind(self) -> str:
         """The champion's kind in words."""
-        kind = str(self.champion["kind"])
-        return words.KINDS.get(kind, kind)
+        return words.kind_words(str(self.champion["kind"]))
+
+    @property
+    def cut_short(self) -> list[str]:
+        """The words of the models whose search the guard of [train] seconds ended."""
+        return [name for version, name in _model_names(self._in).items() if version.endswith(CUT_SHORT)]
 
 
 def _pooled(evaluations: pd.DataFrame, version: str, population: str) -> pd.Series:
@@ -165,7 +170,7 @@ def _model_names(inputs: ReportInput) -> dict[str, str]:
     ordered = inputs.models.sort_values("champion", ascending=False, kind="stable")
     twice = ordered["kind"].duplicated(keep=False)
     return {
-        str(r.model_version): words.KINDS.get(r.kind, str(r.kind)) + (f" {r.model_version}" if same else "")
+        str(r.model_version): words.kind_words(str(r.kind)) + (f" {r.model_version}" if same else "")
         for r, same in zip(ordered.itertuples(), twice, strict=True)
     }
 

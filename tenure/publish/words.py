@@ -5,28 +5,28 @@ from __future__ import annotations
 import math
 from datetime import date
 
-from tenure.define.churn import AllOf, AnyOf, BalanceDecline, ChurnDefinition, Closure, Event, Inactivity
+from tenure.define.churn import ChurnDefinition, Event, simple_events, where_words
+from tenure.errors import ModelError, choices
 
 KINDS = {"rule": "Rule on one feature", "logistic": "Logistic regression", "lightgbm": "LightGBM"}
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _UNKNOWN = "n/a"
 
 
+def kind_words(kind: str) -> str:
+    """Return a kind of model in words; raise ModelError for one that has none."""
+    if kind not in KINDS:
+        raise ModelError(f"a model of kind '{kind}' has no words here; allowed: {choices(KINDS)}.")
+    return KINDS[kind]
+
+
 def event_words(event: Event) -> str:
-    """Return what counts as leaving, as a clause: 'no row of payments (amount > 0)'."""
-    if isinstance(event, Closure):
-        return "the customer closes"
-    if isinstance(event, Inactivity):
-        return f"there is no row of {event.source}{_where(event.where)}"
-    if isinstance(event, BalanceDecline):
-        return (
-            f"the mean {event.of} of {event.source}{_where(event.where)} falls under {event.below:.0%} of its mean in "
-            f"the {event.baseline} days before the snapshot"
-        )
-    if isinstance(event, AnyOf | AllOf):
-        joint = " or " if isinstance(event, AnyOf) else " and "
-        return joint.join(_nested(part) for part in event.events)
-    return ""
+    """Return what counts as leaving, as a clause: 'no row of payments (amount > 0)'.
+
+    Raises InvalidDefinition for an event of a class that Tenure does not know.
+    """
+    simple_events(event)
+    return event.words
 
 
 def eligibility_words(churn: ChurnDefinition) -> str:
@@ -36,7 +36,7 @@ def eligibility_words(churn: ChurnDefinition) -> str:
         parts.append(f"customers for at least {churn.min_tenure} days")
     if churn.active:
         parts.append(
-            f"active before it (a row of {churn.active.source}{_where(churn.active.where)} in the "
+            f"active before it (a row of {churn.active.source}{where_words(churn.active.where)} in the "
             f"{churn.active.within} days before)"
         )
     return ", ".join(parts)
@@ -53,14 +53,6 @@ def span_words(churn: ChurnDefinition) -> str:
     """Return when the event is looked for, as a clause."""
     gap = f"after a gap of {churn.gap} days, " if churn.gap else ""
     return f"{gap}within {churn.horizon} days of the {'gap' if churn.gap else 'snapshot'}"
-
-
-def _nested(part: Event) -> str:
-    return f"({event_words(part)})" if isinstance(part, AnyOf | AllOf) else event_words(part)
-
-
-def _where(condition: str) -> str:
-    return f" ({condition})" if condition else ""
 
 
 def count_word(number: int) -> str:

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
 from tenure.errors import StoreError
-from tenure.store.lake import Lake, TableVersion
+from tenure.store.lake import Lake, TableVersion, damaged, file_problem
 
 
 @dataclass(frozen=True)
@@ -32,17 +31,16 @@ class Commit:
 
 def tables(lake: Lake) -> list[str]:
     """Return every table that was ever committed, sorted, such as 'snapshots' or 'staging/customers'."""
-    logs = lake.folder.glob("**/_delta_log")
-    return sorted(log.parent.relative_to(lake.folder).as_posix() for log in logs)
+    return lake.tables()
 
 
 def history(lake: Lake, table: str, most: int | None = None) -> Iterator[Commit]:
     """Yield a table's versions, the newest first; raise MissingTable if it was never committed."""
     lake.require(table)
-    for commit in DeltaTable(str(lake.path(table))).history(most):
+    for commit in _delta(lake, table).history(most):
         number = int(commit["version"])
         try:
-            found = lake.find(table, number)
+            found = lake.find(table, number, verified=False)
         except DeltaError:
             continue  # Delta has dropped the logs that it would be put together from.
         if found is None:
@@ -67,32 +65,39 @@ def restore(lake: Lake, table: str, version: int) -> TableVersion:
     newest, old = lake.require(table), _whole(lake, table, version)
     if old.version == newest.version:
         return newest
-    delta = DeltaTable(str(lake.path(table)))
+    delta = _delta(lake, table)
     commit = next(c for c in delta.history() if c["version"] == version)
     # All that Tenure wrote about the old version holds for the new one too: its rows are the same.
     kept = {key: str(value) for key, value in commit.items() if key.startswith("tenure.")}
+    lake.log(table).begin_commit()
     delta.restore(version, commit_properties=CommitProperties(custom_metadata=kept))
+    lake.log(table).seal()
     return lake.require(table)
 
 
 def _whole(lake: Lake, table: str, version: int) -> TableVersion:
-    """A version whose files are all there, as long as the log says."""
+    """A version whose files are all there, as they were written."""
     try:
-        found = lake.find(table, version)
+        found = lake.find(table, version, verified=False)
     except DeltaError as error:
         raise _no_such(lake, table, version) from error
     if found is None:
         raise _no_such(lake, table, version)
-    stream = DeltaTable(str(lake.path(table)), version=version).get_add_actions(flatten=True)
-    adds = pa.RecordBatchReader.from_stream(stream).read_all()
-    sizes = zip(found.files, adds.column("size_bytes").to_pylist(), strict=True)
-    lost = [file for file, size in sizes if not file.is_file() or file.stat().st_size != size]
+    problems = {file: file_problem(file, lake.digests) for file in found.files}
+    lost = [file for file, problem in problems.items() if problem]
     if lost:
         raise StoreError(
-            f"version {version} of table '{table}' can't be restored: {len(lost)} of its {len(found.files)} files "
-            f"{'is' if len(lost) == 1 else 'are'} gone or cut short, such as '{lost[0].name}'.",
+            f"version {version} of table '{table}' can't be restored: of its {len(found.files)} files {len(lost)} "
+            f"{'is' if len(lost) == 1 else 'are'} gone or damaged; '{lost[0].name}' {problems[lost[0]]}.",
             hint=f"See which versions are whole with 'tenure history {table}'.",
         )
+    return found
+
+
+def _delta(lake: Lake, table: str) -> DeltaTable:
+    found = lake.open_delta(table)
+    if found is None:
+        raise damaged(lake, table, "its log is gone")
     return found
 
 

@@ -3,7 +3,12 @@
 lake/
 ├── staging/<source>/      ├── quarantine/<source>/      ├── tiles/<source>/period_end=…/
 ├── snapshots/             ├── features/snapshot_date=…/
-└── <table>/_delta_log/    a file that no commit names is invisible; the next write of its table sweeps it up
+├── _lake.json             whose lake this is, in which format
+└── <table>/
+    ├── _delta_log/           what each commit did; a file that no commit names is invisible
+    ├── _log_digests.json     the SHA-256 of each file of the log
+    ├── _writes               the journal: which files Tenure began, so that a sweep removes no other
+    └── part-<token>-<SHA-256>.parquet
 """
 
 from __future__ import annotations
@@ -11,12 +16,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -26,13 +32,26 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from tenure.errors import LakeBusy, MissingTable, StoreError
+from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
+from tenure.paths import delta_path
+from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
+from tenure.store.identity import Owner, claim, require_owner
+from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
+from tenure.store.log_digests import DIGESTS, TableLog
+from tenure.store.private import Mode, open_own, private_files
+from tenure.store.spill import remove_left
 
 _FINGERPRINT = "tenure.fingerprint"
 _PARTITIONS = "tenure.partitions"
 
+#: A part of a table's name; neither '..' nor the log of another table.
+_TABLE_PART = re.compile(r"(?!_delta_log$)\w[\w.=-]*")
+
 #: Rows of a row group in a partition's file: whoever reads a range of customers, by whom they lie, skips most others.
 _GROUP = 16_384
+
+#: The steps that an unfinished run had ended.
+STEPS = "_steps.json"
 
 #: What a partition was made of: each ingredient's name with its digest.
 MadeOf: TypeAlias = Mapping[str, str]
@@ -60,36 +79,116 @@ class TableVersion:
 class Lake:
     """Delta tables under one folder. One run writes at a time; readers are never blocked."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, owner: Owner | None = None, mode: Mode = "owner") -> None:
+        """Know a folder as a lake; nothing is read or written. With an `owner` it is written for that project alone."""
+        self.folder, self.owner, self.mode = folder, owner, mode
+        self.digests = FileDigests(folder / "_verified.json")
+
+    def require_owner(self) -> None:
+        """Raise LakeFormat or LakeOfAnotherProject unless the folder is the owner's lake or none yet."""
+        if self.owner is not None:
+            require_owner(self.folder, self.owner)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lake for writing; raise LakeBusy if another process does. A killed process lets go."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("a+") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                handle.seek(0)
-                raise LakeBusy(
-                    f"another run (process {handle.read() or 'unknown'}) is writing to '{self.folder}'.",
-                    hint="Wait for it to end, or stop it, then run again.",
-                ) from error
-            handle.truncate(0)
-            handle.write(str(os.getpid()))
-            handle.flush()
+        """Hold the lake for writing; raise LakeBusy if another process does. A killed process lets go.
+
+        What is written meanwhile is for the owner, or the group, alone. The first time makes the folder a lake of its
+        owner; raises LakeFormat or LakeOfAnotherProject if it is another's.
+        """
+        with self.held():
+            if self.owner is not None:
+                claim(self.folder, self.owner)
+            remove_left(self.folder)
+            self._seal_what_a_kill_left()
             yield
 
-    def path(self, table: str) -> Path:
-        """Return the folder of a table, such as 'snapshots' or 'staging/customers'."""
-        return self.folder / table
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lake's lock alone, whoever owns it."""
+        with private_files(self.mode):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(open_own(self.folder / ".lock"), "r+b") as handle:
+                self._take_lock(handle)
+                yield
 
-    def find(self, table: str, version: int | None = None) -> TableVersion | None:
-        """Return a table's newest (or the given) version, or None if it was never committed."""
+    def _take_lock(self, handle: BinaryIO) -> None:
         try:
-            delta = DeltaTable(str(self.path(table)))
-        except TableNotFoundError:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LakeBusy(
+                f"another run (process {_process(handle) or 'unknown'}) is writing to '{self.folder}'.",
+                hint="Wait for it to end, or stop it, then run again.",
+            ) from error
+        if _process(handle) is None:
+            raise StoreError(
+                f"'{self.folder / '.lock'}' holds something that Tenure did not write, so it is not overwritten.",
+                hint="Move the file away, then run again.",
+            )
+        handle.seek(0)
+        handle.truncate()
+        handle.write(str(os.getpid()).encode())
+        handle.flush()
+
+    def tables(self) -> list[str]:
+        """Return every table that was ever committed, sorted, such as 'snapshots' or 'staging/customers'."""
+        found = {path.parent for name in ("_delta_log", DIGESTS) for path in self.folder.glob(f"**/{name}")}
+        return sorted(folder.relative_to(self.folder).as_posix() for folder in found)
+
+    def _seal_what_a_kill_left(self) -> None:
+        """Note the digests that a run, killed between a commit and its note, owed."""
+        for table in self.tables():
+            self.log(table).seal_what_a_kill_left()
+
+    def path(self, table: str) -> Path:
+        """Return the folder of a table, such as 'snapshots' or 'staging/customers'.
+
+        Raises StoreError for what is no table's name, such as '/etc' or '../x', and for a link out of the lake.
+        """
+        parts = table.split("/")
+        if not all(_TABLE_PART.fullmatch(part) for part in parts):
+            raise StoreError(
+                f"'{table}' is no name of a table: tables lie in the lake '{self.folder}', and are named such as "
+                "'features' or 'staging/customers'.",
+                hint="See them with 'tenure history'.",
+            )
+        found = self.folder
+        for part in parts:
+            found /= part
+            if found.is_symlink() and not found.resolve().is_relative_to(self.folder.resolve()):
+                raise StoreError(
+                    f"'{found}' is a link out of the lake, to '{found.resolve()}'; a lake's tables lie in its folder.",
+                    hint="Move the folder itself back, or link the whole lake: [lake] path in tenure.toml.",
+                )
+        return found
+
+    def log(self, table: str) -> TableLog:
+        """Return a table's Delta log with the digests of its files."""
+        return TableLog(self.path(table), self.digests)
+
+    def open_delta(self, table: str, version: int | None = None) -> DeltaTable | None:
+        """Return a table's newest (or the given) version as Delta's, None if the table was never committed.
+
+        Raises DamagedLake if a file of its log is not as it was written.
+        """
+        log = self.log(table)
+        if not log.is_there():
+            return None
+        damage = log.damage()
+        if damage:
+            raise damaged(self, table, f"'{damage.file.name}' of its log {damage.problem}")
+        try:
+            return DeltaTable(delta_path(self.path(table)), version=version)
+        except TableNotFoundError as error:
+            raise damaged(self, table, "its log holds no commit") from error
+
+    def find(self, table: str, version: int | None = None, *, verified: bool = True) -> TableVersion | None:
+        """Return a table's newest (or the given) version, or None if it was never committed.
+
+        Raises DamagedLake if its log or, unless `verified` is false, one of its files is not as it was written.
+        """
+        delta = self.open_delta(table)
+        if delta is None:
             return None
         newest = delta.version()
         wanted = newest if version is None else version
@@ -101,7 +200,7 @@ class Lake:
             delta.load_as_version(wanted)
         adds = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
         files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
-        return TableVersion(
+        found = TableVersion(
             table=table,
             version=delta.version(),
             rows=sum(adds.column("num_records").to_pylist()),
@@ -111,6 +210,21 @@ class Lake:
             fingerprint=str(info.get(_FINGERPRINT, "")),
             partitions=json.loads(str(info.get(_PARTITIONS, "{}"))),
         )
+        if verified:
+            self.verify_files(found)
+        return found
+
+    def verify_files(self, version: TableVersion) -> None:
+        """Raise DamagedLake unless each file of a version is there and has the digest that its name ends with.
+
+        A file is read only if its size, times or inode are not those with which it was last found right.
+        """
+        for file in version.files:
+            problem = file_problem(file, self.digests)
+            if problem:
+                raise damaged(
+                    self, version.table, f"version {version.version}: {describe_file(version, file)} {problem}"
+                )
 
     def require(self, table: str, *, run: str = "run") -> TableVersion:
         """Return a table's newest version; raise MissingTable, naming the command that makes it, if there is none."""
@@ -140,8 +254,10 @@ class Lake:
             wanted = found.schema if columns is None else pa.schema([found.schema.field(name) for name in columns])
             parts = [pq.ParquetFile(file).read(columns=wanted.names) for file in found.files]
             return pa.concat_tables(part.select(wanted.names).cast(wanted) for part in parts)
-        dataset = DeltaTable(str(self.path(table)), version=found.version).to_pyarrow_dataset()
-        return dataset.to_table(columns=list(columns) if columns is not None else None)
+        delta = self.open_delta(table, found.version)
+        if delta is None:
+            raise damaged(self, table, "its log is gone")
+        return delta.to_pyarrow_dataset().to_table(columns=list(columns) if columns is not None else None)
 
     def commit(
         self,
@@ -161,28 +277,51 @@ class Lake:
         tells what every partition of the new version is made of. Raises StoreError if the table has other partition
         columns, or rows to append, or beside which others stay, have other columns.
         """
+        files = self.seal(files)
         actions = [_add_action(self.path(table), file, partition_by) for file in files]
         told = {_FINGERPRINT: fingerprint, **({_PARTITIONS: json.dumps(partitions)} if partitions else {})}
         properties = CommitProperties(custom_metadata=told)
-        uri, arrow_schema = str(self.path(table)), _delta_schema(schema)
+        uri, arrow_schema = delta_path(self.path(table)), _delta_schema(schema)
         by = list(partition_by) or None
-        if DeltaTable.is_deltatable(uri):
-            delta = DeltaTable(uri)
+        delta, log = self.open_delta(table), self.log(table)
+        if delta is not None:
             others_stay = mode == "append" or replaced is not None
             self._require_fitting(table, delta, schema, partition_by, others_stay=others_stay)
             only = [(partition_by[0], "in", sorted(replaced))] if replaced else None
             # Nothing to replace is nothing to take away.
             way = "append" if replaced is not None and not replaced else mode
+            log.begin_commit()
             delta.create_write_transaction(
                 [*actions], way, arrow_schema, partition_by=by, partition_filters=only, commit_properties=properties
             )
         else:
-            self.path(table).mkdir(parents=True, exist_ok=True)
+            log.begin_commit()
             create_table_with_add_actions(
                 uri, arrow_schema, actions, mode="error", partition_by=by, commit_properties=properties
             )
+        log.seal()
         self.forget_steps(table)
         return self.require(table)
+
+    def seal(self, files: Sequence[Path]) -> list[Path]:
+        """Rename files so that their names end with their SHA-256, and return them; those sealed before stay."""
+        sealed = []
+        for file in files:
+            if digest_in_name(file):
+                sealed.append(file)
+                continue
+            digest = sha256_of(file)
+            target = file.rename(name_with_digest(file, digest))
+            self.digests.note(target, digest)
+            sealed.append(target)
+        return sealed
+
+    def begin_write(self, table: str) -> str:
+        """Note in the table's journal that files are about to be written; return the token that names them.
+
+        Give it to the engine or to `write_part`: a sweep removes only files whose names bear such a token.
+        """
+        return begin_write(self.path(table))
 
     def _require_fitting(
         self, table: str, delta: DeltaTable, schema: pa.Schema, partition_by: Sequence[str], *, others_stay: bool
@@ -207,78 +346,161 @@ class Lake:
         rows = rows.cast(_utc(rows.schema))
         if mode == "overwrite":
             self.sweep(table)
-        self.path(table).mkdir(parents=True, exist_ok=True)
-        file = self.path(table) / f"part-{uuid4().hex[:12]}.parquet"
+        file = self.path(table) / f"part-{self.begin_write(table)}.parquet"
         pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
         return self.commit(table, [file], rows.schema, fingerprint=fingerprint, mode=mode)
 
-    def write_part(self, table: str, column: str, value: str, rows: pa.Table, *, repeating: Sequence[str] = ()) -> Path:
+    def write_part(
+        self, table: str, column: str, value: str, rows: pa.Table, *, token: str, repeating: Sequence[str] = ()
+    ) -> Path:
         """Write Arrow rows as a file of the partition where `column` is `value`, for a later commit.
 
-        The `repeating` columns have few different values: only theirs go into dictionaries.
+        The `token` is one that `begin_write` gave for this table. The `repeating` columns have few different values:
+        only theirs go into dictionaries.
         """
         folder = self.path(table) / f"{column}={value}"
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"part-{uuid4().hex[:12]}.parquet"
+        file = folder / f"part-{token}-{uuid4().hex[:8]}.parquet"
         rows = rows.cast(_utc(rows.schema))
         pq.write_table(rows, file, row_group_size=_GROUP, use_dictionary=list(repeating), store_decimal_as_integer=True)
         return file
 
     def finished_steps(self, table: str, made_of: str) -> dict[str, list[Path]]:
-        """Return the files of the steps that an unfinished run, made of just this, had ended; all of them are there."""
-        try:
-            journal = json.loads(self._journal(table).read_text())
-        except FileNotFoundError:
+        """Return the files of the steps that an unfinished run, made of just this, had ended; all are as written."""
+        noted = self._noted_steps(table)
+        if noted.get("inputs") != made_of:
             return {}
-        if journal["made_of"] != made_of:
-            return {}
-        steps = {step: [self.path(table) / file for file in files] for step, files in journal["steps"].items()}
-        return {step: files for step, files in steps.items() if all(file.is_file() for file in files)}
+        found = self._files_of_steps(table)
+        return {s: files for s, files in found.items() if not any(file_problem(f, self.digests) for f in files)}
 
-    def finish_step(self, table: str, made_of: str, step: str, files: Sequence[Path]) -> None:
-        """Note that a step's files are whole, so that a run after a kill goes on behind it; they stay invisible."""
-        steps = {**self.finished_steps(table, made_of), step: list(files)}
-        told = {
+    def files_of_steps(self, table: str) -> list[Path]:
+        """Return the files of all steps that an unfinished run had ended, whatever it was made of."""
+        return [file for files in self._files_of_steps(table).values() for file in files]
+
+    def _files_of_steps(self, table: str) -> dict[str, list[Path]]:
+        steps = self._noted_steps(table).get("steps")
+        noted = steps if isinstance(steps, dict) else {}
+        return {str(step): [self.path(table) / str(file) for file in files] for step, files in noted.items()}
+
+    def _noted_steps(self, table: str) -> Mapping[str, object]:
+        """The record of the steps; empty where there is none, or it is damaged: the run then begins anew."""
+        return read_own(self._steps(table)) or {}
+
+    def finish_step(self, table: str, made_of: str, step: str, files: Sequence[Path]) -> list[Path]:
+        """Seal a step's files and note that they are whole, so that a run after a kill resumes after it.
+
+        Return the sealed files; they stay invisible until a commit names them.
+        """
+        sealed = self.seal(files)
+        steps = {**self.finished_steps(table, made_of), step: sealed}
+        noted = {
             name: [file.relative_to(self.path(table)).as_posix() for file in those] for name, those in steps.items()
         }
-        journal = self._journal(table)
-        incoming = journal.with_suffix(".incoming")
-        incoming.write_text(json.dumps({"made_of": made_of, "steps": told}))
-        incoming.replace(journal)
+        write_own(self._steps(table), {"inputs": made_of, "steps": noted})
+        return sealed
 
     def forget_steps(self, table: str) -> None:
         """Let the next run begin at its first step."""
-        self._journal(table).unlink(missing_ok=True)
+        self._steps(table).unlink(missing_ok=True)
 
-    def _journal(self, table: str) -> Path:
-        return self.path(table) / "_steps.json"
+    def _steps(self, table: str) -> Path:
+        return self.path(table) / STEPS
 
     def sweep(self, table: str, *, made_of: str = "") -> int:
-        """Delete files that no commit names, left by a killed run, but of steps that `made_of` will go on behind.
+        """Delete files that a killed run left: no commit names them, and the journal proves that Tenure wrote them.
 
-        Returns how many there were.
+        Those of steps after which a run of `made_of` resumes stay. Returns how many files were deleted. Whatever else
+        lies in the table's folder is not Tenure's to delete: `strangers` names it.
         """
-        current = self.find(table)
-        going_on = self.finished_steps(table, made_of) if made_of else {}
-        if not going_on:
+        resumed = self.finished_steps(table, made_of) if made_of else {}
+        if not resumed:
             self.forget_steps(table)
-        spared = {file for files in going_on.values() for file in files}
-        # Delta drops logs that a checkpoint has replaced, so the newest version is asked too.
-        named = {*_named_files(self.path(table)), *(current.files if current else ()), *spared}
-        orphans = [f for f in self.path(table).rglob("*.parquet") if "_delta_log" not in f.parts and f not in named]
-        for orphan in orphans:
-            orphan.unlink()
+        named = {*self._named_files(table), *(file for files in resumed.values() for file in files)}
+        own = tokens(self.path(table))
+        left: set[str] = set()
+        swept = 0
+        for file in self._data_files(table):
+            token = token_of(file) or _incoming_token(file, self.path(table))
+            if token in own and file not in named:
+                file.unlink()
+                swept += 1
+            else:
+                left.add(token)
         for folder in self.path(table).glob("_incoming-*"):
-            shutil.rmtree(folder)
-        return len(orphans)
+            if token_of(folder) in own:
+                shutil.rmtree(folder)
+        if own - left:
+            keep_tokens(self.path(table), own & left)
+        return swept
+
+    def strangers(self, table: str) -> list[Path]:
+        """Return data files in a table's folder that neither a commit nor the journal knows."""
+        named, own = self._named_files(table), tokens(self.path(table))
+        found = self._data_files(table)
+        return [f for f in found if f not in named and (token_of(f) or _incoming_token(f, self.path(table))) not in own]
+
+    def _data_files(self, table: str) -> list[Path]:
+        files = self.path(table).rglob("*.parquet")
+        return sorted(f for f in files if "_delta_log" not in f.relative_to(self.path(table)).parts)
+
+    def _named_files(self, table: str) -> set[Path]:
+        """The files that a retained commit names, and those of the newest version."""
+        current = self.find(table, verified=False)
+        # Delta drops logs that a checkpoint has replaced, so the newest version is asked too.
+        logs = (self.path(table) / "_delta_log").glob("*.json")
+        return {*(file for log in logs for file in added_files(log)), *(current.files if current else ())}
 
 
-def _named_files(folder: Path) -> Iterator[Path]:
-    for log in sorted((folder / "_delta_log").glob("*.json")):
-        for line in log.read_text().splitlines():
-            action: Mapping[str, Any] = json.loads(line)
-            if "add" in action:
-                yield folder / unquote(action["add"]["path"])
+def file_problem(file: Path, digests: FileDigests) -> str:
+    """Return what is wrong with a sealed data file: it is gone, unreadable or of another digest; '' if it is right."""
+    expected = digest_in_name(file)
+    try:
+        found = digests.of(file)
+    except FileNotFoundError:
+        return "is gone"
+    except OSError as error:
+        return f"can't be read ({error.strerror})"
+    if not expected:
+        return "has no digest in its name"
+    return "" if found == expected else f"is not as it was written: its SHA-256 is {found[:12]}…, not {expected[:12]}…"
+
+
+def describe_file(version: TableVersion, file: Path) -> str:
+    """Return a file's name with its partition, such as "file 'part-….parquet' of partition snapshot_date=…"."""
+    where = f" of partition {file.parent.name}" if version.partition_by else ""
+    return f"file '{file.name}'{where}"
+
+
+def damaged(lake: Lake, table: str, problem: str) -> DamagedLake:
+    """Return the error of a table that can't be trusted, with the way to make it anew."""
+    return DamagedLake(
+        f"table '{table}' in '{lake.folder}' is damaged: {problem}. Nothing was read from it.",
+        hint=f"See all damage with 'tenure verify --integrity'. Restore the file from a backup, or move "
+        f"'{lake.path(table)}' away and run 'tenure run', which builds it again.",
+    )
+
+
+def _incoming_token(file: Path, folder: Path) -> str:
+    """The token of the folder in which a cluster wrote a file; '' if in none."""
+    return token_of(Path(file.relative_to(folder).parts[0]))
+
+
+def added_files(log: Path) -> Iterator[Path]:
+    """Yield the data files that a commit added; lines that are no action are left to the log's own digest."""
+    for line in log.read_bytes().splitlines():
+        try:
+            action: Any = json.loads(line)
+            path = action["add"]["path"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        yield log.parents[1] / unquote(str(path))
+
+
+def _process(handle: BinaryIO) -> str | None:
+    """The number of the process that wrote the lock's file, '' if none did, None if it holds something else."""
+    handle.seek(0)
+    told = handle.read(32).strip()
+    return told.decode() if told.isdigit() or not told else None
 
 
 def _add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:

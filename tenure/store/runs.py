@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -29,11 +32,21 @@ _SCHEMA = pa.schema(
 )
 
 
+#: Bytes of the file that keeps rows which the ledger could not take. They are claimed while there is room, and
+#: written in place: on a disk that is full by then there is still room for what failed.
+_RESERVED = 16_384
+_PENDING = "_pending_runs.json"
+
+#: The status of a stage's row while it runs; only a process that was killed leaves it.
+_STARTED = "started"
+_KILLED = "the process ended without a word, as a killed one does; nothing half-done is visible"
+
+
 @dataclass(kw_only=True)
 class StageRun:
     """One stage of one run, or its proof: 'verify', whose rows are the cells compared.
 
-    `status` is 'built', 'current' (nothing changed, so nothing done), 'proved' or 'failed'.
+    `status` is 'built', 'current' (nothing changed, so nothing done), 'proved', 'failed' or 'interrupted'.
     """
 
     run_id: str
@@ -48,19 +61,99 @@ class StageRun:
     engine: str = ""
     message: str = ""
 
+    def begin(self, lake: Lake) -> None:
+        """Note that the stage runs, so that the ledger can tell of it whatever becomes of the process; hold the lock.
+
+        Rows of earlier runs that the ledger could not take are added to it now, if it can.
+        """
+        rows = _pending(lake)
+        if rows:
+            with suppress(Exception):
+                _append(lake, rows)
+                rows = []
+        with suppress(OSError):
+            _keep_pending(lake, [*rows, {**self._row(), "status": _STARTED}])
+
     def record(self, lake: Lake) -> None:
-        """Append this stage to the ledger."""
-        row = {
-            **{name: getattr(self, name) for name in _SCHEMA.names if name not in ("versions", "checks")},
+        """Append this stage to the ledger; where that fails, keep its row for the next run, and raise the error."""
+        earlier = [row for row in _pending(lake) if (row["run_id"], row["stage"]) != (self.run_id, self.stage)]
+        rows = [*earlier, self._row()]
+        try:
+            _append(lake, rows)
+        except BaseException:
+            with suppress(OSError):
+                _keep_pending(lake, rows)
+            raise
+        with suppress(OSError):
+            _keep_pending(lake, [])
+
+    def _row(self) -> dict[str, Any]:
+        row = {name: getattr(self, name) for name in _SCHEMA.names}
+        return row | {
             "versions": json.dumps(self.versions),
             "checks": json.dumps([asdict(check) for check in self.checks]),
         }
-        lake.write("runs", pa.Table.from_pylist([row], schema=_SCHEMA), mode="append")
+
+
+def ledger(lake: Lake) -> list[dict[str, object]]:
+    """Return the ledger's rows in the order in which they were written, whatever the clock said; [] before any run."""
+    if lake.find("runs") is None:
+        return []
+    rows: list[dict[str, object]] = lake.read("runs").to_pylist()
+    return sorted(rows, key=_place_in_ledger)
 
 
 def last_runs(lake: Lake) -> dict[str, dict[str, object]]:
-    """Return each stage's newest row of the ledger by stage; empty if nothing was ever run."""
-    if lake.find("runs") is None:
-        return {}
-    rows = lake.read("runs").sort_by("started_at").to_pylist()
-    return {str(row["stage"]): row for row in rows}
+    """Return each stage's newest row of the ledger by stage; empty if nothing was ever run.
+
+    A row that the ledger could not take yet counts too.
+    """
+    waiting = [row for row in _pending(lake) if row["status"] != _STARTED]
+    return {str(row["stage"]): row for row in [*ledger(lake), *waiting]}
+
+
+def _place_in_ledger(row: Mapping[str, object]) -> tuple[int, datetime]:
+    """The ledger's version that brought the row; rows of older lakes do not say it, and came before."""
+    written = json.loads(str(row["versions"])).get("runs", -1)
+    return (int(written), datetime.min.replace(tzinfo=UTC)) if written >= 0 else (-1, row["started_at"])  # type: ignore[return-value]
+
+
+def _append(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows to the ledger. Each says which version of it brought the row: clocks go back, versions do not."""
+    newest = lake.find("runs")
+    version = 0 if newest is None else newest.version + 1
+    told = []
+    for row in rows:
+        versions = json.dumps({**json.loads(row["versions"]), "runs": version})
+        killed = {"status": "interrupted", "message": _KILLED} if row["status"] == _STARTED else {}
+        told.append({**row, **killed, "versions": versions})
+    lake.write("runs", pa.Table.from_pylist(told, schema=_SCHEMA), mode="append")
+
+
+def _pending(lake: Lake) -> list[dict[str, Any]]:
+    """Rows that the ledger could not take; one that still says 'started' is of a process that was killed."""
+    try:
+        rows = json.loads((lake.folder / _PENDING).read_bytes())
+        return [row | {"started_at": datetime.fromisoformat(row["started_at"])} for row in rows]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []  # none, or cut short by a kill: nothing is known then
+
+
+def _keep_pending(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows in place of those kept so far; the oldest go where there are too many."""
+    # What was checked can be long, and a message too; the place that was claimed is not.
+    kept = [{**row, "checks": "[]", "message": str(row["message"])[:1_000]} for row in rows]
+    while len(_as_json(kept)) > _RESERVED:
+        kept = kept[1:]
+    if not rows and not (lake.folder / _PENDING).exists():
+        return
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(lake.folder / _PENDING, flags, 0o600)
+    try:
+        os.pwrite(handle, _as_json(kept).ljust(_RESERVED), 0)
+    finally:
+        os.close(handle)
+
+
+def _as_json(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    return json.dumps(list(rows), default=str).encode()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tenure.define.feature import Attribute, Ratio
+from collections.abc import Callable
+
+from tenure.define.feature import Attribute, Ratio, Trend
 from tenure.define.project import Project
+from tenure.define.shape import ByKind
 from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
+from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect, op
 
 
@@ -19,6 +23,8 @@ def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialec
     if attribute.how == "years_since":
         before_birthday = f"MONTH({t}) * 100 + DAY({t}) < MONTH({day}) * 100 + DAY({day})"
         return f"CAST(YEAR({t}) - YEAR({day}) - CASE WHEN {before_birthday} THEN 1 ELSE 0 END AS BIGINT)"
+    if attribute.how != "value":
+        raise InvalidDefinition(f"attribute '{attribute.name}' has how='{attribute.how}', which nothing reads.")
     return f"CAST({value} AS DOUBLE)" if source.column(attribute.of).type == "decimal" else value
 
 
@@ -33,12 +39,17 @@ def compared(project: Project) -> dict[ColumnName, str]:
     expressions: dict[ColumnName, str] = {}
     for view in project.views.values():
         for feature, name, (top, bottom) in view.comparisons:
-            expressions[name] = (
-                f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)"
-                if isinstance(feature, Ratio)
-                else f"{_per_day(top)} / NULLIF({_per_day(bottom)}, 0)"
-            )
+            expressions[name] = _COMPARED.of(feature)(top, bottom)
     return expressions
+
+
+_COMPARED: ByKind[Callable[[ColumnName, ColumnName], str]] = ByKind(
+    "comparison",
+    {
+        Ratio: lambda top, bottom: f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)",
+        Trend: lambda short, long: f"{_per_day(short)} / NULLIF({_per_day(long)}, 0)",
+    },
+)
 
 
 def _per_day(name: ColumnName) -> str:

@@ -10,11 +10,13 @@ or the event can't be measured. After femr's labelers and RelBench's churn tasks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from typing import Any, TypeAlias
 
 from tenure.define.churn import AllOf, AnyOf, BalanceDecline, ChurnDefinition, Closure, Event, Inactivity
 from tenure.define.project import Project
+from tenure.define.shape import ByKind
 from tenure.errors import CensoredHorizon
 from tenure.sql import Dialect, Select, condition, with_ctes
 from tenure.tables.visible import (
@@ -28,6 +30,9 @@ from tenure.tables.visible import (
 )
 
 Cte = tuple[str, str, str]
+
+#: An event in SQL: the CTEs and joins that it needs, and its three-valued expression.
+Told: TypeAlias = tuple[list[Cte], list[str], str]
 
 
 def label_dates(churn: ChurnDefinition, dates: Sequence[date], data_end: date) -> list[tuple[date, date, date]]:
@@ -74,9 +79,7 @@ def generate_churn_label(project: Project, dialect: Dialect, dates: Sequence[dat
         "CAST(label_end AS DATE) AS label_end,\n    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned\n"
         f"FROM answered\nWHERE churns IS NOT NULL\nORDER BY snapshot_date, {', '.join(keys)}"
     )
-    reads = dict.fromkeys(("snapshots", project.entity.source))
-    reads |= dict.fromkeys(e.source for e in churn.events if not isinstance(e, Closure))
-    reads |= dict.fromkeys([churn.active.source] if churn.active else [])
+    reads = dict.fromkeys(("snapshots", project.entity.source, *churn.reads))
     return Select("labels", with_ctes(ctes, final), tuple(reads))
 
 
@@ -90,7 +93,7 @@ def eligible(project: Project, dialect: Dialect, snapshot_date: date) -> Select:
     ]
     final = f"SELECT {', '.join(keys)}, snapshot_date\nFROM eligible\nORDER BY {', '.join(keys)}"
     reads = dict.fromkeys(
-        ["snapshots", project.entity.source, *([project.churn.active.source] if project.churn.active else [])]
+        ["snapshots", project.entity.source, *(project.churn.active.reads if project.churn.active else ())]
     )
     return Select("eligible", with_ctes(ctes, final), tuple(reads))
 
@@ -127,25 +130,34 @@ def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
     return ctes
 
 
-def _event(project: Project, dialect: Dialect, event: Event, made: list[str]) -> tuple[list[Cte], list[str], str]:
-    """Return the CTEs and joins that an event needs, and its three-valued expression over `eligible AS e`."""
-    if isinstance(event, AnyOf | AllOf):
-        parts = [_event(project, dialect, part, made) for part in event.events]
-        glue = " OR " if isinstance(event, AnyOf) else " AND "
-        expression = "(" + glue.join(part[2] for part in parts) + ")"
-        return [c for p in parts for c in p[0]], [j for p in parts for j in p[1]], expression
-    if isinstance(event, Closure):
-        return [], [], "(e.closed IS NOT NULL AND e.closed < e.label_end)"
+def _event(project: Project, dialect: Dialect, event: Event, made: list[str]) -> Told:
+    """Return the CTEs and joins that an event needs, and its three-valued expression over `eligible AS e`.
+
+    `made` holds a mark for each event that has a CTE of its own so far, so that their names differ.
+    """
+    return _SQL_OF.of(event)(project, dialect, event, made)
+
+
+def _any_of(project: Project, dialect: Dialect, event: AnyOf, made: list[str]) -> Told:
+    return _joined(" OR ", [_event(project, dialect, part, made) for part in event.events])
+
+
+def _all_of(project: Project, dialect: Dialect, event: AllOf, made: list[str]) -> Told:
+    return _joined(" AND ", [_event(project, dialect, part, made) for part in event.events])
+
+
+def _joined(glue: str, parts: Sequence[Told]) -> Told:
+    expression = "(" + glue.join(part[2] for part in parts) + ")"
+    return [cte for part in parts for cte in part[0]], [join for part in parts for join in part[1]], expression
+
+
+def _closed(_project: Project, _dialect: Dialect, _event: Closure, _made: list[str]) -> Told:
+    return [], [], "(e.closed IS NOT NULL AND e.closed < e.label_end)"
+
+
+def _inactive(project: Project, dialect: Dialect, event: Inactivity, made: list[str]) -> Told:
     made.append("event")
-    return (
-        _inactive(project, dialect, event, len(made))
-        if isinstance(event, Inactivity)
-        else _declined(project, dialect, event, len(made))
-    )
-
-
-def _inactive(project: Project, dialect: Dialect, event: Inactivity, number: int) -> tuple[list[Cte], list[str], str]:
-    name = f"active_{number}"
+    name = f"active_{len(made)}"
     span = f"{within('d.label_start', 'd.label_end')}\n  AND {visible_at('d.label_end')}"
     body = _rows_in(project, event.source, event.where, span, dialect)
     row = (*project.entity.keys, "snapshot_date")
@@ -154,10 +166,9 @@ def _inactive(project: Project, dialect: Dialect, event: Inactivity, number: int
     return [cte], [join], f"({name}.snapshot_date IS NULL)"
 
 
-def _declined(
-    project: Project, dialect: Dialect, event: BalanceDecline, number: int
-) -> tuple[list[Cte], list[str], str]:
-    name, keys = f"balances_{number}", project.entity.keys
+def _declined(project: Project, dialect: Dialect, event: BalanceDecline, made: list[str]) -> Told:
+    made.append("event")
+    name, keys = f"balances_{len(made)}", project.entity.keys
     row = (*keys, "snapshot_date")
     before, after = days_before("d.t", event.baseline), "d.label_start"
     where = _and_where(project, event.source, event.where, dialect)
@@ -174,6 +185,13 @@ def _declined(
     fell = f"{name}.mean_after < {event.below} * {name}.mean_before"
     cte = (name, f"mean {event.of} in the {event.baseline} days before t and in the horizon", body)
     return [cte], [join], f"(CASE WHEN {name}.mean_before > 0 THEN {fell} END)"
+
+
+#: How each kind of event is told in SQL.
+_SQL_OF: ByKind[Callable[[Project, Dialect, Any, list[str]], Told]] = ByKind(
+    "churn event",
+    {AnyOf: _any_of, AllOf: _all_of, Closure: _closed, Inactivity: _inactive, BalanceDecline: _declined},
+)
 
 
 def _rows_in(project: Project, source: str, where: str, span: str, dialect: Dialect) -> str:

@@ -17,7 +17,7 @@ from tenure.sql import (
     literal,
     op,
     quoted,
-    relations,
+    raw_relations,
     with_ctes,
 )
 from tenure.tables.visible import first_counted
@@ -38,7 +38,7 @@ def raw_rows(source: Source, dialect: Dialect) -> str:
     if not source.select:
         return f"SELECT * FROM {next(iter(source.raws))}"
     asked_by = f"source '{source.name}' ({source.where_defined})"
-    unknown = relations(source.select, dialect, asked_by=asked_by) - set(source.raws)
+    unknown = raw_relations(source.select, dialect, asked_by=asked_by) - set(source.raws)
     if unknown:
         raise InvalidDefinition(
             f"{asked_by} selects from '{min(unknown)}'; its read= has: {choices(source.raws)}.",

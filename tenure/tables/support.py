@@ -6,13 +6,14 @@ definition ──► needs ──► gap? ──► refused before any row is re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from tenure.define.churn import Event
+from tenure.define.churn import Event, simple_events
 from tenure.define.feature import ALL_HISTORY, READINGS, Aggregate, Attribute, Ratio, Trend
 from tenure.define.project import Project
+from tenure.define.shape import ByKind
 from tenure.define.source import Source
 from tenure.define.window import AGGREGATES
 from tenure.errors import InvalidDefinition
@@ -153,12 +154,10 @@ def _cell(gap: Unsupported | None) -> str:
 
 
 def _of_feature(feature: Attribute | Aggregate | Ratio | Trend) -> Iterator[Capability]:
-    if isinstance(feature, Attribute):
-        yield "reading", feature.how
-        return
-    if isinstance(feature, Ratio | Trend):
-        yield "comparison", "ratio" if isinstance(feature, Ratio) else "trend"
-        return
+    yield from _CAPABILITIES_OF.of(feature)(feature)
+
+
+def _of_aggregate(feature: Aggregate) -> Iterator[Capability]:
     for how in feature.hows:
         yield "aggregate", how
         for window in feature.windows_of(how):
@@ -166,6 +165,17 @@ def _of_feature(feature: Attribute | Aggregate | Ratio | Trend) -> Iterator[Capa
                 yield "window", "all history"
             else:
                 yield "window", {"d": "days", "m": "months"}[window.unit] if window else "open"
+
+
+_CAPABILITIES_OF: ByKind[Callable[[Any], Iterable[Capability]]] = ByKind(
+    "feature",
+    {
+        Attribute: lambda feature: [("reading", feature.how)],
+        Aggregate: _of_aggregate,
+        Ratio: lambda _: [("comparison", "ratio")],
+        Trend: lambda _: [("comparison", "trend")],
+    },
+)
 
 
 def _of_source(source: Source) -> Iterator[Capability]:
@@ -176,6 +186,7 @@ def _of_source(source: Source) -> Iterator[Capability]:
 
 
 def _events(event: Event) -> Iterator[str]:
+    simple_events(event)  # refuses one that Tenure does not know
     yield type(event).__name__
     for part in getattr(event, "events", ()):
         yield from _events(part)

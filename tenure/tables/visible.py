@@ -53,6 +53,8 @@ def same(names: Sequence[str], left: str, right: str) -> str:
     return " AND ".join(f"{left}.{name} = {right}.{name}" for name in names)
 
 
-def readable_columns(source: Source) -> list[str]:
-    """Return the columns that a condition may read: not PII, nor the end time, which is written after the fact."""
-    return [c.name for c in source.columns if c.name != source.ends and c.role != "pii"]
+def readable_columns(source: Source) -> dict[str, str]:
+    """Return the columns that a condition may read, with their types: not PII, nor the end time, which is written
+    after the fact.
+    """
+    return {c.name: c.type for c in source.columns if c.name != source.ends and c.role != "pii"}

@@ -29,7 +29,7 @@ def test_a_decline_without_a_share_or_a_baseline_is_refused(settings, told):
     with pytest.raises(InvalidDefinition) as caught:
         BalanceDecline("balances", of="balance", **settings)
     (name, value), *_ = settings.items()
-    told(caught.value, HERE, f"{name}={value}", "share in (0, 1)", "1 or more")
+    told(caught.value, HERE, f"{name}={value}", "share in (0, 1)", "1 to 3660")
 
 
 @pytest.mark.parametrize("settings", [{"horizon": 0}, {"horizon": 30, "gap": -1}, {"horizon": 30, "min_tenure": -1}])
@@ -42,7 +42,7 @@ def test_a_time_out_of_range_is_refused(settings, told):
         HERE,
         "churn definition 'gone'",
         f"{name}={value}",
-        "horizon 1 to 3660, gap 0 to 3660, min_tenure 0 or more",
+        "horizon 1 to 3660, gap 0 to 3660, min_tenure 0 to 36600",
     )
 
 

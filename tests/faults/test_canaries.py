@@ -142,7 +142,7 @@ def test_no_verb_prints_or_writes_a_personal_value(tmp_path, tenure, key):
         assert tenure(bank, *verb.split())[0] == 0, verb
     for verb in ("history", "features list", "features describe age"):
         assert tenure(bank, *verb.split())[0] == 0, verb
-    toml.write_text(toml.read_text().replace("Tiny Bank", "Tiny Bank 2"))
+    toml.write_text(toml.read_text() + '\n[value]\ncurrency = "CHF"\n')
     assert tenure(bank, "report")[0] == 0
     # Tables are joined by the entity's key and the list is read by it, so that a personal one is in them, and in them
     # alone: the ledger, the registry of models, the report and all that is counted have none.

@@ -109,9 +109,11 @@ def test_a_personal_value_that_tells_the_label_is_not_named():
 def test_values_that_do_not_add_up_show_the_shape_of_a_personal_key():
     found = Contributions(np.array([[1.0]]), np.array([0.0]), np.array([5.0]))
     identity = pd.DataFrame({"card": [KEY], "snapshot_date": [date(2024, 1, 31)]})
+    features = pd.DataFrame({"age": [93]})
     with pytest.raises(AdditivityError) as caught:
-        found.check(identity, {"card"})
+        found.check(identity, features, ["age"], {"card", "age"})
     assert f"card={SHAPE}, snapshot_date=2024-01-31" in caught.value.message
+    assert "feature 'age', whose value is 2 digits" in caught.value.message
 
 
 NAMED = "The list names customers by id alone."

@@ -14,12 +14,14 @@ from tenure.model.evaluate import ModelEvaluationService
 from tenure.model.registry import load_model, model_version, registry_row
 
 
-def test_a_version_is_named_by_kind_parameters_and_data():
-    version = model_version("lightgbm", {"trees": 10, "seed": 1}, "abc")
-    assert re.fullmatch(r"lightgbm-[0-9a-f]{8}", version)
-    assert version == model_version("lightgbm", {"seed": 1, "trees": 10}, "abc")
-    others = [("logistic", {"trees": 10, "seed": 1}, "abc"), ("lightgbm", {"trees": 11, "seed": 1}, "abc")]
-    assert version not in {model_version(*other) for other in [*others, ("lightgbm", {"trees": 10, "seed": 1}, "d")]}
+def test_a_version_is_named_by_kind_files_and_data(models):
+    rule, logistic = models[:2]
+    files = {"model.json": "aa", "rule.json": "bb"}
+    version = model_version(rule, files, "abc")
+    assert re.fullmatch(r"rule-[0-9a-f]{8}", version)
+    assert version == model_version(rule, dict(reversed(files.items())), "abc")
+    others = [(logistic, files, "abc"), (rule, {**files, "rule.json": "cc"}, "abc"), (rule, files, "d")]
+    assert version not in {model_version(*other) for other in others}
 
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["rule", "logistic", "lightgbm"])
@@ -74,6 +76,9 @@ def test_the_register_says_what_was_trained_on_what(models, world):
         champion=True,
         data_fingerprint="abc",
         training_set=world,
+        files={"model.txt": "1f"},
+        definitions={"region": "2d"},
+        inputs={"labels": "3c"},
         evaluations=ModelEvaluationService().evaluate({"lightgbm-1": boosted}, world),
     )
     train = world[world["split"] == "train"]
@@ -81,6 +86,11 @@ def test_the_register_says_what_was_trained_on_what(models, world):
     assert (row["first_snapshot_date"], row["last_snapshot_date"]) == (date(2023, 1, 31), date(2023, 2, 28))
     assert (row["kind"], row["champion"], row["data_fingerprint"]) == ("lightgbm", True, "abc")
     assert json.loads(row["parameters"]) == boosted.parameters
+    assert [json.loads(row[name]) for name in ("files", "definitions", "inputs")] == [
+        {"model.txt": "1f"},
+        {"region": "2d"},
+        {"labels": "3c"},
+    ]
     assert set(json.loads(row["dropped"])) == {"never_filled", "currency", "branch_code"}
     assert json.loads(row["metrics"])["rows"] == 1200
     assert json.loads(row["metrics"])["auroc"] > 0.75
@@ -97,6 +107,9 @@ def test_an_undefined_metric_is_null_in_the_register(models, world):
         champion=False,
         data_fingerprint="abc",
         training_set=quiet,
+        files={},
+        definitions={},
+        inputs={},
         evaluations=ModelEvaluationService().evaluate({"rule-1": models[0]}, quiet),
     )
     assert json.loads(row["metrics"])["auroc"] is None

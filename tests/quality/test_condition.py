@@ -137,7 +137,8 @@ def relation(row, dialect):
 
 def statement(where, rows, dialect):
     """One row a row: what the engine says of the condition that the tables would hold."""
-    asked = condition(where, COLUMNS, dialect, relation="r", asked_by="test")
+    types = {name: kind for name, (kind, _) in COLUMNS.items()}
+    asked = condition(where, types, dialect, relation="r", asked_by="test")
     return "\nUNION ALL\n".join(
         f"SELECT {number} AS n, CAST(({asked}) AS BOOLEAN) AS met FROM {relation(row, dialect)}"
         for number, row in enumerate(rows)

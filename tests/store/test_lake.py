@@ -14,6 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tenure.errors import LakeBusy, MissingTable, StoreError
+from tenure.store.journal import JOURNAL
 from tenure.store.lake import Lake
 
 ONE = pa.table({"customer_id": [1, 2], "amount": [1.5, None]})
@@ -76,8 +77,9 @@ def test_sweep_takes_orphans_only_and_time_travel_still_reads(lake):
     kept = files_of(lake, "snapshots")
     deep = lake.path("snapshots") / "snapshot_date=2024-01-31"
     deep.mkdir()
+    token = lake.begin_write("snapshots")
     for folder in (lake.path("snapshots"), deep):
-        pq.write_table(ONE, folder / "part-killed.parquet")
+        pq.write_table(ONE, folder / f"part-{token}-0.parquet")
 
     assert lake.sweep("snapshots") == 2
     assert files_of(lake, "snapshots") == kept
@@ -87,16 +89,39 @@ def test_sweep_takes_orphans_only_and_time_travel_still_reads(lake):
     assert lake.read("snapshots").to_pydict() == TWO.to_pydict()
 
 
-def test_sweep_before_the_first_commit_takes_everything(lake):
-    lake.path("snapshots").mkdir(parents=True)
-    pq.write_table(ONE, lake.path("snapshots") / "part-killed.parquet")
+def test_sweep_before_the_first_commit_takes_what_was_begun(lake):
+    pq.write_table(ONE, lake.path("snapshots") / f"part-{lake.begin_write('snapshots')}.parquet")
     assert lake.sweep("snapshots") == 1
     assert lake.sweep("never_begun") == 0
 
 
+@pytest.mark.parametrize("name", ["part-1.parquet", f"part-{'0' * 32}.parquet", "bank.parquet", "x/part-1.parquet"])
+@pytest.mark.parametrize("committed", [True, False])
+def test_sweep_leaves_what_no_journal_proves_its_own_and_names_it(lake, name, committed):
+    if committed:
+        lake.write("snapshots", ONE)
+    stranger = lake.path("snapshots") / name
+    stranger.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(ONE, stranger)
+    assert lake.sweep("snapshots") == 0
+    assert lake.strangers("snapshots") == [stranger]
+    lake.write("snapshots", TWO)
+    assert lake.strangers("snapshots") == [stranger]
+    assert pq.read_table(stranger).equals(ONE)
+
+
+def test_a_journal_line_cut_by_a_kill_proves_nothing(lake):
+    token = lake.begin_write("snapshots")
+    journal = lake.path("snapshots") / JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-10])
+    pq.write_table(ONE, lake.path("snapshots") / f"part-{token}.parquet")
+    assert lake.sweep("snapshots") == 0
+    assert [file.name for file in lake.strangers("snapshots")] == [f"part-{token}.parquet"]
+
+
 def test_sweep_takes_what_a_killed_spark_job_left(lake):
     lake.write("snapshots", ONE)
-    left = lake.path("snapshots") / "_incoming-0123456789ab" / "_temporary" / "0"
+    left = lake.path("snapshots") / f"_incoming-{lake.begin_write('snapshots')}" / "_temporary" / "0"
     left.mkdir(parents=True)
     pq.write_table(ONE, left / "part-00000.parquet")
     (left / ".part-00000.parquet.crc").write_bytes(b"crc")
@@ -212,18 +237,20 @@ def test_missing_table_names_itself_and_the_stage_to_run(lake):
 
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from tenure.store.lake import Lake
 with Lake(Path(sys.argv[1])).locked():
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 def test_lake_is_busy_while_another_process_holds_it_and_free_once_that_is_killed(lake):
     lake.write("snapshots", ONE)
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(lake.folder)], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lake.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     with holder:
         try:
             assert holder.stdout.readline() == "held\n"
@@ -253,7 +280,9 @@ def test_parts_of_a_partition_are_invisible_until_they_are_committed(lake):
             "paid_at": pa.array([datetime(2024, 1, 1), None], pa.timestamp("us")),
         }
     )
-    files = [lake.write_part("tiles/paid", "period_end", day, rows) for day in ("2024-01-31", "2024-02-29")]
+    token = lake.begin_write("tiles/paid")
+    days = ("2024-01-31", "2024-02-29")
+    files = [lake.write_part("tiles/paid", "period_end", day, rows, token=token) for day in days]
     assert lake.find("tiles/paid") is None
     schema = pa.schema(
         [

@@ -34,7 +34,7 @@ def test_record_is_read_back_as_it_was(tmp_path):
         message="it broke",
     ).record(lake)
     row = last_runs(lake)["snapshots"]
-    assert json.loads(str(row.pop("versions"))) == {"snapshots": 3}
+    assert json.loads(str(row.pop("versions"))) == {"snapshots": 3, "runs": 0}
     assert [CheckResult(**told) for told in json.loads(str(row.pop("checks")))] == [check]
     assert row == {
         "run_id": "r",

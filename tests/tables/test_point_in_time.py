@@ -186,7 +186,9 @@ midnights = st.integers(0, 200).map(lambda n: datetime(2024, 1, 1) + timedelta(d
 keys = st.tuples(st.sampled_from([None, 1, 2, 11]), st.sampled_from([None, 1, 11, 111, 7]))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_any_rows_at_all_come_back_as_they_went_in(bank, data):
     once_is_enough(bank)

@@ -1,0 +1,161 @@
+"""Shapes: what each field of a definition may hold, and the refusal of what it may not; and kinds of definitions.
+
+A definition is Python that a person wrote: `features="amount"` or `how=None` is a mistake to be named with its line,
+never a traceback from deep inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Generic, Never, NoReturn, TypeVar
+
+from tenure.define.naming import definition_place
+from tenure.errors import InvalidDefinition, choices
+
+T = TypeVar("T")
+
+#: How much of a wrong value a message shows.
+_MOST_SHOWN = 60
+
+_PLAIN = (str, bytes, int, float, Decimal, date, timedelta, type(None))
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a field may hold, in words, and the test of it."""
+
+    words: str
+    test: Callable[[object], bool]
+
+
+def instance_of(words: str, *kinds: type) -> Allowed:
+    """Allow values of just these classes: a subclass could say what nothing reads."""
+    return Allowed(words, lambda value: type(value) in kinds)
+
+
+def list_of(item: Allowed, words: str = "", *, least: int = 0) -> Allowed:
+    """Allow a list or tuple (a text is neither) of `least` items or more, each of which `item` allows."""
+
+    def test(value: object) -> bool:
+        return isinstance(value, list | tuple) and len(value) >= least and all(item.test(one) for one in value)
+
+    return Allowed(words or f"a list of {item.words}", test)
+
+
+def either(words: str, *choices_: Allowed) -> Allowed:
+    """Allow what any of `choices_` allows."""
+    return Allowed(words, lambda value: any(choice.test(value) for choice in choices_))
+
+
+def whole(least: int, most: int, words: str = "a whole number") -> Allowed:
+    """Allow a whole number from `least` to `most`; True and False are none."""
+
+    def test(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+    return Allowed(f"{words}, {least} to {most}", test)
+
+
+def one_of(names: Iterable[str]) -> Allowed:
+    """Allow one of some texts."""
+    listed = tuple(names)
+    return Allowed(", ".join(listed), lambda value: isinstance(value, str) and value in listed)
+
+
+def days_between(first: date, last: date) -> Allowed:
+    """Allow a date from `first` to `last`; an instant is no date."""
+
+    def test(value: object) -> bool:
+        return isinstance(value, date) and not isinstance(value, datetime) and first <= value <= last
+
+    return Allowed(f"a date from {first} to {last}", test)
+
+
+def share(words: str, *, least_is_allowed: bool) -> Allowed:
+    """Allow a number below 1, and above 0 or from 0 on."""
+
+    def test(value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return 0 <= value < 1 if least_is_allowed else 0 < value < 1
+
+    return Allowed(words, test)
+
+
+TEXT = Allowed("text", lambda value: isinstance(value, str))
+NAME = Allowed("text that is not empty", lambda value: isinstance(value, str) and bool(value.strip()))
+FLAG = Allowed("True or False", lambda value: isinstance(value, bool))
+DAY = Allowed("a date", lambda value: isinstance(value, date) and not isinstance(value, datetime))
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_shape(subject: str, fields: Mapping[str, tuple[object, Allowed]]) -> None:
+    """Raise InvalidDefinition, with the line of the definition, for the first field that holds what it may not."""
+    for name, (value, allowed) in fields.items():
+        if not allowed.test(value):
+            raise InvalidDefinition(f"{subject} has {name}={shown(value)}{in_place()}; allowed: {allowed.words}.")
+
+
+def named(kind: str, name: object) -> str:
+    """Return how a message calls a definition: its kind and its name."""
+    return f"{kind} '{name}'" if isinstance(name, str) else f"{kind} {shown(name)}"
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: plain ones as Python writes them, others by their class; never long."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, list | tuple):
+        inside = ", ".join(shown(one) for one in value)
+        text = f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    else:
+        text = repr(value) if isinstance(value, _PLAIN) else f"{type(value).__name__}(…)"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
+def in_place() -> str:
+    """Return ' (file.py:line)' of the current definition, '' outside a project."""
+    place = definition_place()
+    return f" ({place})" if place else ""
+
+
+class ByKind(Generic[T]):
+    """What stands for each class of a kind of definition; a class that is not listed is refused by its name.
+
+    Classes are told apart exactly: a subclass is another kind, whose own fields nothing would read.
+    """
+
+    def __init__(self, kind: str, table: Mapping[type, T]) -> None:
+        self._kind, self._table = kind, dict(table)
+
+    @property
+    def kinds(self) -> frozenset[type]:
+        """The classes that are known."""
+        return frozenset(self._table)
+
+    def of(self, thing: object) -> T:
+        """Return what stands for the class of `thing`; raise InvalidDefinition for an unknown one."""
+        if type(thing) not in self._table:
+            raise unknown_kind(self._kind, thing, (known.__name__ for known in self._table))
+        return self._table[type(thing)]
+
+
+def unknown_kind(kind: str, thing: object, known: Iterable[str] = ()) -> InvalidDefinition:
+    """Return the refusal of a thing whose class is none that Tenure knows."""
+    listed = choices(known)
+    return InvalidDefinition(
+        f"'{type(thing).__name__}' is no {kind} that Tenure knows" + (f"; known: {listed}." if listed else "."),
+        hint="Use one of those that docs/definitions.md lists.",
+    )
+
+
+def refuse(kind: str, thing: Never) -> NoReturn:
+    """End a ladder over all classes of a kind: the type checker proves that nothing gets here, and nothing passes."""
+    raise unknown_kind(kind, thing)

@@ -1,0 +1,122 @@
+"""The integrity of a lake: every file that a retained version names is read whole and held against its digest.
+
+What is not covered, since no version names it: the journals of writes, the memory of digests, the lock, landing, spill
+and logs of errors. Losing one of them loses nothing of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenure.errors import TenureError
+from tenure.store.digests import FileDigests, read_own
+from tenure.store.lake import STEPS, Lake, added_files, file_problem
+from tenure.store.log_digests import TableLog
+from tenure.store.model_files import damaged_model_files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """A file that is not as it was written; version and partition are '' where none is to be told."""
+
+    table: str
+    version: str
+    partition: str
+    file: str
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a look at every file of a lake found.
+
+    files       how many were read
+    damages     those that are not as they were written
+    strangers   data files in tables' folders that Tenure did not write, or that an old lake left; nothing removes them
+    """
+
+    files: int
+    damages: tuple[Damage, ...]
+    strangers: tuple[str, ...]
+
+
+def survey(lake: Lake) -> Survey:
+    """Read every file that a retained version of any table names; hold the lake's lock meanwhile."""
+    digests = FileDigests(Path(), trusting=False)
+    damages: list[Damage] = []
+    strangers: list[str] = []
+    files = 0
+    for table in lake.tables():
+        log = TableLog(lake.path(table), digests)
+        in_log = [
+            Damage(table=table, version=_version_of(d.file), partition="", file=_named(lake, d.file), problem=d.problem)
+            for d in log.damages()
+        ]
+        named = _named_files(lake, table)
+        damages += [*in_log, *_damaged_files(lake, table, named, digests), *_damaged_steps(lake, table, digests)]
+        files += len(named) + len(list((lake.path(table) / "_delta_log").glob("*")))
+        strangers += [] if in_log else [_named(lake, file) for file in lake.strangers(table)]
+    damages += _damaged_models(lake)
+    files += len([file for file in lake.path("models").glob("files/*/*") if file.is_file()])
+    return Survey(files=files, damages=tuple(damages), strangers=tuple(strangers))
+
+
+def _damaged_files(lake: Lake, table: str, named: Mapping[Path, int], digests: FileDigests) -> Iterator[Damage]:
+    for file, version in named.items():
+        problem = file_problem(file, digests)
+        if problem:
+            parent = file.parent
+            partition = parent.name if parent != lake.path(table) else ""
+            yield Damage(
+                table=table, version=str(version), partition=partition, file=_named(lake, file), problem=problem
+            )
+
+
+def _damaged_models(lake: Lake) -> list[Damage]:
+    try:
+        found = list(damaged_model_files(lake))
+    except TenureError:
+        return []  # the registry itself is damaged, and named for it
+    return [
+        Damage(table="models", version=d.model_version, partition="", file=_named(lake, d.path), problem=d.problem)
+        for d in found
+    ]
+
+
+def _damaged_steps(lake: Lake, table: str, digests: FileDigests) -> Iterator[Damage]:
+    """What is wrong with the steps of an unfinished run; the next run begins them anew."""
+    file = lake.path(table) / STEPS
+    if not file.exists():
+        return
+    if read_own(file) is None:
+        yield Damage(table=table, version="", partition="", file=_named(lake, file), problem="is not as it was written")
+        return
+    for path in lake.files_of_steps(table):
+        problem = file_problem(path, digests)
+        if problem:
+            yield Damage(table=table, version="", partition=path.parent.name, file=_named(lake, path), problem=problem)
+
+
+def _named_files(lake: Lake, table: str) -> dict[Path, int]:
+    """The data files that retained versions name, each with the newest version that tells of it."""
+    folder = lake.path(table)
+    found: dict[Path, int] = {}
+    for log in sorted((folder / "_delta_log").glob("*.json")):
+        for file in added_files(log):
+            found[file] = int(_version_of(log) or 0)
+    try:
+        current = lake.find(table, verified=False)
+    except TenureError:
+        current = None  # its log is damaged, which is told
+    return found | (dict.fromkeys(current.files, current.version) if current else {})
+
+
+def _version_of(log: Path) -> str:
+    digits = log.name.partition(".")[0]
+    return str(int(digits)) if digits.isdecimal() else ""
+
+
+def _named(lake: Lake, file: Path) -> str:
+    return file.relative_to(lake.folder).as_posix()

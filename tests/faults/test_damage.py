@@ -1,0 +1,166 @@
+"""Damage of any file that the lake names is found by verify --integrity, and used by no verb.
+
+TENURE_DAMAGES=2000 TENURE_SEED=5 .venv/bin/pytest tests/faults/test_damage.py    does so two thousand times
+"""
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from tiny_bank import write_tiny_bank
+
+from tenure import FeatureStore
+from tenure.errors import TenureError
+from tenure.pipeline.run import run
+from tenure.pipeline.verify import verify_integrity
+from tenure.pipeline.work import Work
+
+BANK_TABLES = {
+    "arrivals", "attrition_list", "campaign_value", "evaluations", "features", "historical/asked", "intake", "labels",
+    "manifests", "models", "reasons", "runs", "scores", "segments", "shap_values", "snapshots", "splits",
+    "staging/customers", "staging/payments", "tiles/payments", "training_set",
+}  # fmt: skip
+
+SETTINGS = """
+[train]
+models = ["rule", "lightgbm"]
+trials = 1
+
+[verify]
+customers = 5
+"""
+
+DAMAGES = int(os.environ.get("TENURE_DAMAGES", "200"))
+SEED = int(os.environ.get("TENURE_SEED", "7"))
+
+FEATURES = ["payment_count_30d", "amount_sum_90d", "region"]
+SPINE = pd.DataFrame({"customer_id": [2, 3, 4], "event_timestamp": pd.to_datetime(["2024-03-31"] * 3)})
+
+
+@dataclass(frozen=True)
+class Harm:
+    """One damage: how, to which file, and whether size and time are put back so that they tell nothing."""
+
+    kind: str
+    file: str
+    put_back: bool
+
+
+def do_harm(harm: Harm, folder: Path, chance: random.Random) -> None:
+    file = folder / harm.file
+    before, content = file.stat(), bytearray(file.read_bytes())
+    if harm.kind == "delete":
+        file.unlink()
+        return
+    if harm.kind == "cut":
+        content = content[: chance.randrange(len(content))]
+    elif harm.kind == "bit":
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    else:
+        place = chance.randrange(len(content))
+        content[place] = (content[place] + chance.randrange(1, 256)) % 256
+    file.write_bytes(bytes(content))
+    if harm.put_back:
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def named_files(lake: Path) -> list[str]:
+    """Every file that a retained version, log or registry row names, and the digests of the logs."""
+    of_tables = [*lake.rglob("*.parquet"), *lake.rglob("_delta_log/*.json"), *lake.rglob("_log_digests.json")]
+    of_models = [file for file in lake.glob("models/files/*/*") if file.is_file()]
+    return sorted({file.relative_to(lake).as_posix() for file in (*of_tables, *of_models)})
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    """A small bank, run from raw files to its report, with a persisted training set."""
+    folder = write_tiny_bank(tmp_path_factory.mktemp("pristine") / "bank", customers=240)
+    with (folder / "tenure.toml").open("a") as toml:
+        toml.write(SETTINGS)
+    run_all(folder)
+    with FeatureStore(folder) as store:
+        store.get_historical_features(SPINE, FEATURES).persist("asked")
+    return folder
+
+
+def run_all(folder: Path) -> pa.Table:
+    with Work.open(folder) as work:
+        for _ in run(work):
+            pass
+        return scores_of(work)
+
+
+def scores_of(work: Work) -> pa.Table:
+    return work.read("scores").select(["customer_id", "snapshot_date", "score"]).sort_by("customer_id")
+
+
+def score_alone(folder: Path) -> pa.Table:
+    with Work.open(folder) as work:
+        for _ in run(work, ["score"]):
+            pass
+        return scores_of(work)
+
+
+def historical(folder: Path) -> pa.Table:
+    with FeatureStore(folder) as store:
+        return store.get_historical_features(SPINE, FEATURES).to_arrow()
+
+
+VERBS: dict[str, Callable[[Path], pa.Table]] = {"run": run_all, "score": score_alone, "historical": historical}
+
+
+@pytest.fixture(scope="module")
+def right_answers(pristine):
+    return {name: verb(pristine) for name, verb in VERBS.items()}
+
+
+def test_whole_lake_has_no_damage_and_covers_every_table(pristine):
+    with Work.open(pristine) as work:
+        found = verify_integrity(work)
+        assert set(work.lake.tables()) >= BANK_TABLES
+    assert (found.damages, found.strangers) == ((), ())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tenth", range(10))
+def test_damage_is_found_and_not_used(pristine, right_answers, tmp_path, tenth):
+    chance = random.Random(f"{SEED} {tenth}")  # noqa: S311  (draws faults, no secrets)
+    files = named_files(pristine / "lake")
+    for number in range(DAMAGES // 10):
+        folder = tmp_path / "bank"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(pristine, folder)
+        remember(folder)
+        harm = Harm(chance.choice(["bit", "byte", "cut", "delete"]), chance.choice(files), put_back=number % 2 == 0)
+        do_harm(harm, folder / "lake", chance)
+        with Work.open(folder) as work:
+            damages = verify_integrity(work).damages
+        assert harm.file in {damage.file for damage in damages}, f"{harm} was not found: {damages}"
+        name = chance.choice(list(VERBS))
+        require_unused(harm, name, folder, right_answers[name])
+
+
+def remember(folder: Path) -> None:
+    """Find every file right once, so that only its times could tell that it changed since."""
+    with Work.open(folder) as work:
+        for table in work.lake.tables():
+            work.lake.find(table)
+
+
+def require_unused(harm: Harm, name: str, folder: Path, right: pa.Table) -> None:
+    """The verb ends with a sentence, or with the answer that it gives without the damage."""
+    try:
+        answer = VERBS[name](folder)
+    except TenureError as error:
+        refusal = error
+    else:
+        assert answer.equals(right), f"{harm} changed what '{name}' gives"
+        return
+    assert refusal.message
+    assert refusal.hint
