@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import tenure
+from tenure.define.personal import personal_cells
 from tenure.errors import LabelError, MissingTable, ModelError, OneClassTarget, StoreError
 from tenure.model import CUT_SHORT
 from tenure.pipeline.inputs import (
@@ -233,6 +234,7 @@ def explain(work: Work) -> Outcome:
         {str(name): text for name, text in work.project.columns.items()},
         datetime.now(UTC),
         background=background[background["split"] == "train"],
+        personal=personal_cells(work.project),
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):

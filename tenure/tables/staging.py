@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tenure.define.project import Project
 from tenure.define.source import Column, Csv, Source
 from tenure.errors import InvalidDefinition, MissingColumn, choices
+from tenure.redact import shape
 from tenure.sql import (
     TYPE_NAMES,
     Dialect,
@@ -140,10 +141,20 @@ def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:
     for column in source.columns:
         if column.raw_name not in raw_types:
             raise MissingColumn(
-                f"source '{source.name}' reads column '{column.raw_name}', which its data lack; they have: "
-                f"{choices(raw_types, 30)} ({source.where_defined}).",
+                f"source '{source.name}' reads column '{column.raw_name}', which its data lack; "
+                f"{_columns_in_words(source, raw_types)} ({source.where_defined}).",
                 hint="Mend Column(raw=…) or the file, then run 'tenure check'.",
             )
+
+
+def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
+    """The names that the data have; by their shape if none is declared, since a row may stand where the header should.
+
+    Columns of a select are named by the bank's own definition.
+    """
+    if source.select or {column.raw_name for column in source.columns} & set(raw_types):
+        return f"they have: {choices(raw_types, 30)}"
+    return f"they have none that it declares, but: {choices(map(shape, raw_types), 30)}; is the header missing"
 
 
 def _text(source: Source, column: Column, dialect: Dialect) -> str:
