@@ -141,9 +141,8 @@ def test_the_label_reads_what_decides_who_is_asked_and_who_churned(tiny):
     assert below(traced(tiny, "training_set.split").made_of, "raw column")[0] == "customers.customer_id"
 
 
-def test_the_reverse_goes_on_to_features_services_and_models(tmp_path, monkeypatch):
-    monkeypatch.setattr(tiny_bank, "CUSTOMERS", 300)  # enough churners to learn from
-    bank = tiny_bank.write_tiny_bank(tmp_path / "bank")
+def test_the_reverse_goes_on_to_features_services_and_models(tmp_path):
+    bank = tiny_bank.write_tiny_bank(tmp_path / "bank", customers=300)  # enough churners to learn from
     with (bank / "features" / "paid.py").open("a") as file:
         file.write(
             "\nfrom tenure import FeatureService\n"
