@@ -128,7 +128,6 @@ def tenure(capfd, monkeypatch):
 @pytest.mark.parametrize("key", [NUMBER, PERSONAL])
 def test_no_verb_prints_or_writes_a_personal_value(tmp_path, tenure, key):
     bank = write_canary_bank(tmp_path / "bank", key=key)
-    toml = bank / "tenure.toml"
     lines = (bank / "data" / "payments.csv").read_text().splitlines()
     spoiled = [*lines, lines[5] + "x", re.sub(",[^,]*,Qzx", ",Qzxbad,Qzx", lines[6])]
     (bank / "data" / "payments.csv").write_text("\n".join(spoiled) + "\n")
@@ -142,8 +141,8 @@ def test_no_verb_prints_or_writes_a_personal_value(tmp_path, tenure, key):
         assert tenure(bank, *verb.split())[0] == 0, verb
     for verb in ("history", "features list", "features describe age"):
         assert tenure(bank, *verb.split())[0] == 0, verb
-    toml.write_text(toml.read_text() + '\n[value]\ncurrency = "CHF"\n')
-    assert tenure(bank, "report")[0] == 0
+    code, printed = tenure(bank, "report")
+    assert code == 0, printed
     # Tables are joined by the entity's key and the list is read by it, so that a personal one is in them, and in them
     # alone: the ledger, the registry of models, the report and all that is counted have none.
     joined = "snapshots features labels splits training_set tiles scores shap_values reasons segments attrition_list"

@@ -1,6 +1,7 @@
 """Examples in findings of checks, proofs, comparisons and leaks show personal values by their shape alone."""
 
 from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pytest
 from tiny_bank import write_tiny_bank
 
+from tenure.boundary import translated
 from tenure.define.contract import Contract, contracts
 from tenure.define.personal import personal_cells, personal_columns, personal_keys
 from tenure.define.project import load_project
@@ -24,6 +26,7 @@ from tenure.quality.compare import compare
 from tenure.quality.leaks import TimeTest, time_sign
 from tenure.quality.lookalikes import look_alike
 from tenure.quality.raw_times import RawTime, difference_sign, rival_sign
+from tenure.store.digests import FileDigests
 
 KEY = "4929-Qzx"
 SHAPE = "9999-Xxx (8 characters)"
@@ -169,3 +172,35 @@ def test_a_personal_key_and_what_is_made_of_personal_data_are_personal_in_every_
     assert tables["customers"].personal == {"born_on"}
     made = made_of_personal(project, "duckdb")
     assert made == {"customers.born_on": ("age",), "payments.customer_id": ()}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied", "/bank/data/people/Qzx-Novák.csv"),
+        FileNotFoundError(2, "No such file or directory", "/bank/data/Qzx.parquet"),
+        OSError(28, "No space left on device", "/bank/data/Qzx.csv"),
+        pa.ArrowInvalid("Could not open Parquet input source '/bank/data/Qzx.parquet': no footer"),
+    ],
+)
+def test_errors_of_the_machine_name_raw_files_by_their_shape(error):
+    found = translated(error, "stage 'staging'", {"the raw data": Path("/bank/data"), "the lake": Path("/bank/lake")})
+    assert found is not None
+    assert "Qzx" not in found.message + found.hint
+    assert "' below '/bank/data'" in found.message
+    own = translated(PermissionError(13, "x", "/bank/lake/runs/a.json"), "x", {"the lake": Path("/bank/lake")})
+    assert "'/bank/lake/runs/a.json'" in own.message
+
+
+def test_the_memory_of_digests_holds_no_name_of_a_raw_file(tmp_path):
+    (lake := tmp_path / "lake").mkdir()
+    for file in (tmp_path / "Qzx.csv", lake / "own.parquet"):
+        file.write_text("x")
+        known = FileDigests(lake / "_verified.json")
+        digest = known.of(file)
+        known.save()
+        assert FileDigests(lake / "_verified.json").of(file) == digest
+    kept = (lake / "_verified.json").read_text()
+    assert "Qzx" not in kept
+    assert str(lake / "own.parquet") in kept
+    assert kept.count(digest) == 2, "both are remembered"
