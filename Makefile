@@ -4,7 +4,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean venv system
+.PHONY: help demo test check wheel bench lock clean venv system
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,13 +13,16 @@ demo: .venv/.ready ## Generate a bank of 2,000 customers and run everything; the
 	$(BIN)/tenure demo --customers 2k --dir build/demo
 
 test: .venv/.ready system ## Run the tests, two files at a time; ARGS="-k labels" or ARGS="-m 'not slow'" narrows them
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict tenure
 	$(BIN)/lint-imports --no-logo
+
+wheel: .venv/.ready ## Build dist/tenure-….whl, for other machines
+	$(BIN)/python -m hatchling build --target wheel
 
 bench: .venv/.ready ## Time the features against their peers; ARGS="--size M --check"
 	$(BIN)/python benchmarks/features.py $(ARGS)

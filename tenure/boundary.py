@@ -27,6 +27,7 @@ from tenure.errors import (
     UnreadableFile,
     WarehouseError,
 )
+from tenure.redact import file_shape
 
 #: A library's module → the error that its errors become, and what is likely wrong.
 _LIBRARIES: dict[str, tuple[type[TenureError], str, str]] = {
@@ -137,7 +138,8 @@ def translated(error: BaseException, doing: str, places: Mapping[str, Path] | No
     raw = _place(file, places or {}) == "the raw data"
     if file is not None and (raw or library in ("pyarrow", "duckdb")):
         kind: type[TenureError] = UnreadableFile if raw else StoreError
-        return kind(f"{doing}: '{file}' is damaged or not what it should be.", hint="Restore the file, and run again.")
+        thing = _named(file, places or {})
+        return kind(f"{doing}: {thing} is damaged or not what it should be.", hint="Restore the file, and run again.")
     default = (StoreError, "a file can't be read or written", "Check the disk and the folders, then run again.")
     made, words, hint = _LIBRARIES.get(library, default)
     return made(f"{doing}: {words}.", hint=hint)
@@ -230,7 +232,7 @@ def _place(file: Path | None, places: Mapping[str, Path]) -> str:
 def _disk_full(error: BaseException, doing: str, places: Mapping[str, Path]) -> DiskFull:
     file = _file(error)
     if file is not None:
-        where = f"'{file}' can't be written"
+        where = f"{_named(file, places)} can't be written"
     else:
         full = [folder for folder in places.values() if _free(folder) < 1_000_000]
         named = full or list(places.values())
@@ -255,13 +257,20 @@ def _refused(number: int, file: Path | None, doing: str, places: Mapping[str, Pa
     reason = os.strerror(number)
     place = _place(file, places)
     named = list(places.values())
-    thing = f"'{file}'" if file else f"a file below {' or '.join(map(_quoted, named))}" if named else "a file"
+    thing = _named(file, places) if file else f"a file below {' or '.join(map(_quoted, named))}" if named else "a file"
     kind: type[TenureError] = UnreadableFile if place == "the raw data" else FileAccessError
     inside = f" in {place}" if place else ""
     return kind(
         f"{doing}: {thing}{inside} can't be read or written: {reason}.",
         hint=_HINTS.get(number, "Check the file and its folder, then run again."),
     )
+
+
+def _named(file: Path, places: Mapping[str, Path]) -> str:
+    """A file for a message: by its path, and below the raw data by its name's shape, which may be a customer's name."""
+    if _place(file, places) == "the raw data" and file.absolute() != places["the raw data"].absolute():
+        return f"'{file_shape(file.name)}' below '{places['the raw data']}'"
+    return f"'{file}'"
 
 
 def _quoted(folder: Path) -> str:

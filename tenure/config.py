@@ -7,6 +7,7 @@ Nothing else is read from the environment.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
@@ -175,7 +176,7 @@ class SegmentSection(_Section):
     """[segment]"""
 
     method: Literal["pca", "umap"] = Field(
-        "pca", description="Projection before clustering; 'umap' needs pip install 'tenure[segments]'."
+        "pca", description="Projection before clustering; 'umap' needs the extra 'segments' (umap-learn)."
     )
     min_share: float = Field(0.02, gt=0, le=0.5, description="Smallest segment, as a share of the customers.")
 
@@ -255,7 +256,7 @@ def _told(error: ValidationError, file: str) -> str:
         elif problem["type"] == "missing":
             told.append(f"{file} lacks the key {key}")
         else:
-            told.append(f"{file} has {key} = {problem['input']!r}: {_wanted(problem['type'], problem['msg'])}")
+            told.append(f"{file} has {key} = {_shown(problem['input'])}: {_wanted(problem['type'], problem['msg'])}")
     return "; ".join(told) + "."
 
 
@@ -266,7 +267,18 @@ def _wanted(kind: str, message: str) -> str:
         "tuple_type": "input should be a list",
         "too_short": "the list is too short",
     }
-    return words.get(kind, message[:1].lower() + message[1:])
+    plain = re.sub(r"datetime\.date\((\d+), (\d+), (\d+)\)", _iso, message.removeprefix("Value error, "))
+    return words.get(kind, plain[:1].lower() + plain[1:])
+
+
+def _iso(written: re.Match[str]) -> str:
+    year, month, day = map(int, written.groups())
+    return f"{date(year, month, day)}"
+
+
+def _shown(value: object) -> str:
+    """A value as TOML has it: dates without Python's way of writing them."""
+    return value.isoformat() if isinstance(value, date) else repr(value)
 
 
 def _keys(path: list[str]) -> list[str]:

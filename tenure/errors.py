@@ -216,6 +216,14 @@ class InternalError(TenureError):
     """A bug in Tenure, found by an exception that nothing expects."""
 
 
+def install_hint(extra: str) -> str:
+    """Return how to install an optional part of Tenure, which is on no package index."""
+    return (
+        f"Run pip install '.[{extra}]' in a clone of Tenure; "
+        f"from a wheel, pip install 'tenure[{extra}] @ file:///FOLDER/WHEEL'."
+    )
+
+
 def choices(names: Iterable[str], most: int = 12) -> str:
     """Return the allowed names, sorted and comma-separated, cut after `most` with a count of the rest."""
     ordered = sorted(names)

@@ -26,14 +26,6 @@ EngineFactory = Callable[[], Engine]
 Build = Callable[..., Work]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares a fixture in one worker: all tests of Spark, whose session they share, and the rest by file."""
-    for item in items:
-        of_spark = item.get_closest_marker("spark") is not None
-        item.add_marker(pytest.mark.xdist_group("spark" if of_spark else item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data beside the repository; tests that need it skip where it is absent."""

@@ -265,6 +265,7 @@ def test_check_finds_nothing_wrong_and_writes_nothing(bank, told):
         "ok  definitions",
         "ok  source customers",
         "ok  source payments",
+        "ok  end of the data",
         "ok  SQL for duckdb",
         "ok  SQL for spark",
         "note  staged rows",

@@ -20,7 +20,7 @@ from tenure.pipeline.stages import STAGE_DOCS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(DOCS.glob("*.md"))]
 COMMAND = typer.main.get_command(app)
 #: Where a stage's word is a verb, its first table has a name of its own.
 TABLES = {
@@ -126,6 +126,49 @@ def test_errors_in_tables_are_real(page):
 def test_named_files_of_the_house_exist(page):
     named = re.findall(r"`((?:tenure|tests|examples|benchmarks)/[\w/]+\.\w+)`", page.read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def row_of(kind: str) -> str:
+    (row,) = re.findall(rf"^\| \*\*{re.escape(kind)}\*\* \|.*", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    return str(row)
+
+
+def test_a_new_engine_is_sent_to_every_place_that_asks_for_a_dialect_by_name():
+    asks = re.compile(r"\bdialect (==|!=|in|not in) [\"'({]")
+    files = (ROOT / "tenure").rglob("*.py")
+    asking = {file.relative_to(ROOT).as_posix() for file in files if asks.search(file.read_text())}
+    assert len(asking) > 3
+    assert {file for file in asking if f"`{file}`" not in row_of("engine")} == set()
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/how_it_works.md"])
+def test_names_of_the_code_that_a_page_sends_to_exist(page):
+    code = "\n".join(file.read_text() for file in (ROOT / "tenure").rglob("*.py"))
+    rows = [line for line in (ROOT / page).read_text().splitlines() if line.startswith("| **")]
+    named = {name for row in rows for name in re.findall(r"`(_?[A-Z][A-Z_]+|_[a-z_]+|[a-z]+_reference)`", row)}
+    assert [name for name in sorted(named) if not re.search(rf"\b{name}\b", code)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("kind of churn event", "Inactivity"),
+        ("aggregate", "days_since_last"),
+        ("kind of model", "lightgbm"),
+    ],
+)
+def test_a_new_kind_is_sent_to_every_room_whose_code_names_the_kinds_there_are(kind, name):
+    """A file that spells a kind's name out has to learn of a new one; the page of the demo bank is no such file."""
+    spelled = re.compile(rf"[\"']{name}[\"']|\b{name}:|\b{name}\)")
+    rooms = ("define", "model", "tables", "quality", "insight", "publish", "pipeline")
+    naming = [
+        file.relative_to(ROOT).as_posix()
+        for room in rooms
+        for file in sorted((ROOT / "tenure" / room).glob("*.py"))
+        if spelled.search(file.read_text())
+    ]
+    assert naming
+    assert [file for file in naming if f"`{file}`" not in row_of(kind)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

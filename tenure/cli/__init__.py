@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from tenure.cli import signals
 
-signals.handle_early()  # the imports below take longer than an impatient user waits
+# ruff: noqa: E402  (the imports below take longer than an impatient user waits)
+signals.handle_early()
 
 from tenure.cli import proving
 from tenure.cli.application import EXIT_CODES, app, main

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tenure.define.personal import personal_cells, personal_columns
 from tenure.define.project import Project
 
 
@@ -18,7 +19,10 @@ class Invariant:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """A table's keys, partitions, columns that are never null, invariants, and whose rows it must have exactly."""
+    """A table's keys, partitions, columns that are never null, invariants, and whose rows it must have exactly.
+
+    `personal` names the columns whose values no message may show.
+    """
 
     table: str
     keys: tuple[str, ...]
@@ -26,6 +30,7 @@ class Contract:
     required: tuple[str, ...] = ()
     invariants: tuple[Invariant, ...] = ()
     same_rows_as: str = ""
+    personal: frozenset[str] = frozenset()
     doc: str = ""
 
 
@@ -82,7 +87,11 @@ def contracts(project: Project) -> dict[str, Contract]:
             doc="Features, label and split of every labelled row.",
         ),
     ]
-    return {contract.table: contract for contract in tables}
+    cells = personal_cells(project)
+    return {
+        contract.table: contract if contract.table in project.sources else replace(contract, personal=cells)
+        for contract in tables
+    }
 
 
 def _staging_contract(project: Project, name: str) -> Contract:
@@ -99,6 +108,7 @@ def _staging_contract(project: Project, name: str) -> Contract:
                 "a version is replaced after it was known",
             ),
         ),
+        personal=personal_columns(source),
         doc=source.doc,
     )
 

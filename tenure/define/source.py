@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
@@ -86,6 +87,12 @@ class Postgres:
             if not NAME.test(value):
                 kind = type(value).__name__
                 raise InvalidDefinition(f"Postgres has a {name} of type {kind}{in_place()}; allowed: {NAME.words}.")
+        # What stands here by mistake may be the connection string itself, so it is not repeated.
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.dsn):
+            raise InvalidDefinition(
+                f"Postgres(…) has a dsn= that is no name of an environment variable ({definition_place()}).",
+                hint="Export the connection string, for example as TENURE_POSTGRES_DSN, and give dsn= that name.",
+            )
 
 
 Raw: TypeAlias = Csv | Parquet | Postgres

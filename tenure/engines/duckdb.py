@@ -15,9 +15,10 @@ from tenure.boundary import translated
 from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import check_structure, csv_header, damaged_parquet, has_hive_folders
+from tenure.engines.files import check_structure, csv_header, damaged_parquet, file_in_words, has_hive_folders
 from tenure.errors import DiskFull, EngineError, FileAccessError, StoreError, TenureError, UnreadableFile
 from tenure.paths import duckdb_path
+from tenure.redact import redacted
 from tenure.sql import Dialect, literal, quoted
 
 #: Errors of the statement itself: its words, and not the rows' values, are in their text.
@@ -42,7 +43,7 @@ class DuckDBEngine:
         self._settings = settings
         self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
         #: Relation → Parquet files that it reads, the raw ones apart from the lake's.
-        self._raw_parquet: dict[str, Sequence[Path]] = {}
+        self._raw_parquet: dict[str, tuple[Parquet, Sequence[Path]]] = {}
         self._scanned: dict[str, Sequence[Path]] = {}
         self._held: set[str] = set()
         options: dict[str, str | bool | int | float | list[str]] = {
@@ -86,7 +87,7 @@ class DuckDBEngine:
         if not isinstance(raw, Parquet):
             refuse("reader of raw files", raw)
         self._raw_files.pop(relation, None)
-        self._raw_parquet[relation] = files
+        self._raw_parquet[relation] = (raw, files)
         try:
             # Left to itself DuckDB makes columns of folders above the data too.
             hive = "" if has_hive_folders(raw, files) else ", hive_partitioning = false"
@@ -222,7 +223,7 @@ class DuckDBEngine:
                 for raw, files in self._raw_files.values():
                     check_structure(files, raw)
                 raise UnreadableFile(
-                    f"a CSV file can't be read: {str(error).splitlines()[0]}",
+                    f"a CSV file can't be read: {redacted(str(error).splitlines()[0])}",
                     hint="Lines that end in different ways, \\n and \\r\\n, in one file are a common cause.",
                 ) from error
             if isinstance(error, duckdb.OutOfMemoryException) and "max_temp_directory_size" in str(error):
@@ -261,11 +262,11 @@ class DuckDBEngine:
 
     def _damage(self, error: Exception) -> TenureError | None:
         """The first damaged Parquet file among those that the engine reads, named; slow, for after a failure."""
-        for files in self._raw_parquet.values():
+        for raw, files in self._raw_parquet.values():
             damaged = damaged_parquet(files)
             if damaged:
                 return UnreadableFile(
-                    f"'{damaged.file.name}' in '{damaged.file.parent}' is damaged Parquet: {damaged.what}.",
+                    f"{file_in_words(damaged.file, files, raw)} is damaged Parquet: {damaged.what}.",
                     hint="Fetch the file again, whole.",
                     original=error,
                 )
@@ -282,6 +283,12 @@ class DuckDBEngine:
 
 def _listed(files: Sequence[Path]) -> str:
     return "[" + ", ".join(literal(duckdb_path(file), "duckdb") for file in files) + "]"
+
+
+def _error(error: Exception) -> EngineError:
+    """DuckDB's error in its words; of one that came while rows were read, what may be a row's value is redacted."""
+    told = str(error) if isinstance(error, _OF_STATEMENTS) else redacted(str(error).splitlines()[0])
+    return EngineError(f"DuckDB can't run the statement: {told}", hint="See it with 'tenure sql'.")
 
 
 def _kind(type_: pa.DataType) -> str:

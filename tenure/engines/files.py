@@ -1,10 +1,15 @@
-"""Raw files on disk: which there are, what their header says, and in which line something is wrong."""
+"""Raw files on disk: which there are, what their header says, and in which line something is wrong.
+
+A file's name may hold a person's, so that messages name a file as its definition does: by the path, where that is
+whole, else by its number among the files that match, in the order of their names.
+"""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,17 +18,36 @@ import pyarrow.parquet as pq
 from tenure.define.source import Csv, Parquet
 from tenure.errors import MissingColumn, MissingFile, UnreadableFile, choices
 from tenure.paths import literal_part, local_path
+from tenure.redact import file_shape, shape
 
 
 @dataclass(frozen=True)
 class Place:
-    """A line of a raw file, counted from 1."""
+    """A line of a raw file, counted from 1; `name` is what messages call the file."""
 
-    file: Path
+    name: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file.name}, line {self.line}"
+        return f"{self.name}, line {self.line}"
+
+
+def file_in_words(file: Path, files: Sequence[Path], raw: Csv | Parquet) -> str:
+    """Return what messages call one of a raw table's files: 'payments.csv', or 'file 2 of 7 that match 'p-*.csv''."""
+    if not _is_pattern(raw.path):
+        return Path(raw.path).name
+    return f"file {list(files).index(file) + 1} of {len(files)} that match '{raw.path}'"
+
+
+def files_in_words(files: Sequence[Path], raw: Csv | Parquet) -> str:
+    """Return what messages call all of a raw table's files: 'payments.csv', or '7 files that match 'p-*.csv''."""
+    if not _is_pattern(raw.path):
+        return Path(raw.path).name
+    return f"{len(files)} {'file' if len(files) == 1 else 'files'} that match '{raw.path}'"
+
+
+def _is_pattern(path: str) -> bool:
+    return any(sign in path for sign in "*?[")
 
 
 def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Path]:
@@ -32,13 +56,25 @@ def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Pat
     base, pattern = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, raw.path)
     files = sorted(file for file in base.glob(pattern) if file.is_file())
     if not files:
-        near = choices(f.name for f in (base / pattern).parent.glob("*") if f.is_file())
+        there = [file.name for file in (base / pattern).parent.glob("*") if file.is_file()]
         raise MissingFile(
             f"{asked_by} reads '{raw.path}', but no such file is in '{data}'"
-            + (f"; there are: {near}." if near else "."),
+            + (f"; there are: {_names_in_words(there, Path(pattern).name)}." if there else "."),
             hint="Give the data folder with --data DIR or [data] path, or mend the source's path.",
         )
     return files
+
+
+def _names_in_words(names: Sequence[str], wanted: str) -> str:
+    """Names of files: those that are nearly the wanted one as they are, the others by their shape."""
+    near = {name for name in names if not _is_pattern(wanted) and _is_nearly(name, wanted)}
+    return choices(name if name in near else file_shape(name) for name in names)
+
+
+def _is_nearly(name: str, wanted: str) -> bool:
+    """Whether a name differs from the wanted one by two signs at most, so that it says hardly more."""
+    blocks = SequenceMatcher(None, name.lower(), wanted.lower(), autojunk=False).get_matching_blocks()
+    return max(len(name), len(wanted)) - sum(block.size for block in blocks) <= 2
 
 
 def has_hive_folders(raw: Parquet, files: Sequence[Path]) -> bool:
@@ -66,30 +102,42 @@ def has_hive_folders(raw: Parquet, files: Sequence[Path]) -> bool:
 
 def csv_header(files: Sequence[Path], raw: Csv) -> list[str]:
     """Return the columns of CSV files; raise UnreadableFile or MissingColumn if they are not the same in all."""
-    first = _header(files[0], raw)
+    first = _header(files[0], files, raw)
     for file in files[1:]:
-        other = _header(file, raw)
+        other = _header(file, files, raw)
         if other != first:
             raise MissingColumn(
-                f"'{file.name}' has the columns {', '.join(other)}, but '{files[0].name}' has {', '.join(first)}.",
-                hint="Give files of another layout a source of their own.",
+                f"{file_in_words(file, files, raw)}, line 1: {_difference(other, first)} in the first of these files.",
+                hint="Give files of another layout a source of their own; if the line is a row, add the header.",
             )
     return first
 
 
-def _header(file: Path, raw: Csv) -> list[str]:
+def _difference(other: Sequence[str], first: Sequence[str]) -> str:
+    """How a header differs from the first file's, without its words: it may be a row of a file that has no header."""
+    if sorted(other) == sorted(first):
+        return f"the same {len(other)} columns stand in another order than"
+    both = [n for n, (mine, its) in enumerate(zip(other, first, strict=False)) if mine != its]
+    place = both[0] if both else min(len(other), len(first))
+    words = "nothing" if place >= len(other) else f"'{shape(other[place])}'"
+    wanted = "nothing" if place >= len(first) else f"'{shape(first[place])}'"
+    return f"{len(other)} columns, of which number {place + 1} is {words}, against {len(first)} and {wanted}"
+
+
+def _header(file: Path, files: Sequence[Path], raw: Csv) -> list[str]:
+    name = file_in_words(file, files, raw)
     with file.open(encoding=raw.encoding, newline="") as lines:
         try:
             header = next(csv.reader(lines, delimiter=raw.delimiter), [])
         except UnicodeDecodeError as error:
             raise UnreadableFile(
-                f"'{file.name}' is not {raw.encoding}: {error.reason} at byte {error.start}.",
+                f"{name} is not {raw.encoding}: {error.reason} at byte {error.start}.",
                 hint="Set the source's encoding, for example Csv(…, encoding='latin-1').",
             ) from error
     header = [name.strip().lstrip("\ufeff") for name in header]
     if not any(header) or len(set(header)) < len(header):
         raise UnreadableFile(
-            f"'{file.name}', line 1: the header has {'a column twice' if any(header) else 'no columns'}.",
+            f"{name}, line 1: the header has {'a column twice' if any(header) else 'no columns'}.",
             hint="Mend the file's first line, or its source's delimiter.",
         )
     return header
@@ -98,10 +146,10 @@ def _header(file: Path, raw: Csv) -> list[str]:
 def check_structure(files: Sequence[Path], raw: Csv) -> None:
     """Raise UnreadableFile with the first file and line whose structure is broken; slow, for after a failure."""
     for file in files:
-        width = len(_header(file, raw))
+        name, width = file_in_words(file, files, raw), len(_header(file, files, raw))
         begun = 1
         try:
-            for place, row in _rows(file, raw):
+            for place, row in _rows(file, name, raw):
                 begun = place.line
                 if row and len(row) != width:
                     raise UnreadableFile(
@@ -111,7 +159,7 @@ def check_structure(files: Sequence[Path], raw: Csv) -> None:
         except (csv.Error, UnicodeDecodeError) as error:
             reason = "a quoted field is not closed" if "unexpected end" in str(error) else str(error)
             raise UnreadableFile(
-                f"{file.name}, after line {begun}: {reason}; the file may be cut off. Nothing of it was loaded.",
+                f"{name}, after line {begun}: {reason}; the file may be cut off. Nothing of it was loaded.",
                 hint="Fetch the file again, whole.",
             ) from error
 
@@ -122,11 +170,11 @@ def locate(value: str, files: Sequence[Path], raw: Csv, column: str = "") -> Pla
     An empty value is looked for in `column` alone.
     """
     for file in files:
-        header = _header(file, raw)
+        header = _header(file, files, raw)
         position = header.index(column) if column in header else None
         if position is None and not value:
             continue
-        for place, row in _rows(file, raw):
+        for place, row in _rows(file, file_in_words(file, files, raw), raw):
             fields = row if position is None else row[position : position + 1]
             if any(field.strip() == value for field in fields):
                 return place
@@ -171,12 +219,12 @@ def _damage(file: Path) -> str:
     return ""
 
 
-def _rows(file: Path, raw: Csv) -> Iterator[tuple[Place, list[str]]]:
+def _rows(file: Path, name: str, raw: Csv) -> Iterator[tuple[Place, list[str]]]:
     """Each row with the line on which it begins; a quoted field may span several."""
     with file.open(encoding=raw.encoding, newline="") as lines:
         reader = csv.reader(lines, delimiter=raw.delimiter, strict=True)
         next(reader, None)
         begins = reader.line_num + 1
         for row in reader:
-            yield Place(file, begins), row
+            yield Place(name, begins), row
             begins = reader.line_num + 1

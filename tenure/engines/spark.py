@@ -16,8 +16,9 @@ from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header
-from tenure.errors import EngineError, MissingDependency, UnreadableFile
+from tenure.errors import EngineError, MissingDependency, UnreadableFile, install_hint
 from tenure.paths import spark_path
+from tenure.redact import redacted
 from tenure.sql import Dialect
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class SparkEngine:
 
     def _checked(self, action: Any) -> Any:
         from py4j.protocol import Py4JJavaError
-        from pyspark.errors import PySparkException
+        from pyspark.errors import AnalysisException, ParseException, PySparkException
 
         try:
             return action()
@@ -197,6 +198,8 @@ class SparkEngine:
                 check_structure(files, raw)
             told = str(error.java_exception if isinstance(error, Py4JJavaError) else error)
             reason = next((line for line in told.splitlines() if line.strip()), type(error).__name__)
+            # Spark's analysis quotes the statement alone; what fails while rows are read may quote a row.
+            reason = reason if isinstance(error, AnalysisException | ParseException) else redacted(reason)
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
 
 
@@ -206,7 +209,7 @@ def _local_session(settings: EngineSettings) -> SparkSession:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise MissingDependency(
-            "the Spark engine needs pyspark, which is not installed.", hint="Run pip install 'tenure[spark]'."
+            "the Spark engine needs pyspark, which is not installed.", hint=install_hint("spark")
         ) from error
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise MissingDependency(

@@ -6,18 +6,39 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.define.source import Postgres
-from tenure.errors import EmptyTable, MissingDependency, WarehouseError
+from tenure.engines.connection_string import ALLOWED, ConnectionString, parse
+from tenure.errors import EmptyTable, MissingDependency, WarehouseError, install_hint
+from tenure.redact import redacted
 
-#: A password in a connection string: //user:password@host, or password=… among pairs or options.
-_PASSWORD = re.compile(r"//[^/]*?:(.*)@|password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)")
+#: What a failed connection's text is about, in our words: the text itself quotes the connection string.
+_CAUSES = (
+    ("Connection refused", "connection refused; nothing listens there"),
+    ("could not translate host name|Name or service not known", "the host's name is not known"),
+    ("timeout expired|timed out", "no answer in time"),
+    ("password authentication failed|no password supplied|[Aa]uthentication failed", "the user or password is refused"),
+    ("no pg_hba.conf entry", "the server's pg_hba.conf allows no such connection"),
+    ("role .* does not exist", "the user does not exist there"),
+    ("database .* does not exist", "the database does not exist there"),
+    ("permission denied for database", "the user may not enter the database"),
+    ("socket .*No such file or directory", "the server's socket is not there"),
+    ("too many (clients|connections)|connection slots", "the server has no connection left"),
+    ("starting up|shutting down|recovery", "the server is starting or stopping"),
+    ("server closed the connection", "the server closed the connection"),
+    ("SSL|certificate|sslmode", "SSL could not be agreed on"),
+    ("unreachable|No route to host", "the network does not reach it"),
+    ("definition of service", "its service is defined nowhere"),
+    ("invalid (URI query parameter|connection option|integer value)", "an option or its value is not allowed"),
+)
+
+_WORD = re.compile(r"\w+")
 
 #: Arrow types that both engines read from Parquet alike.
 _READABLE: tuple[Callable[[pa.DataType], bool], ...] = (
@@ -39,57 +60,103 @@ def land(raw: Postgres, folder: Path, *, asked_by: str) -> Path:
     query, or a column's type has no like in every engine; EmptyTable if the result has no columns.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file, partial = folder / "rows.parquet", folder / "rows.partial"
+    file, unfinished = folder / "rows.parquet", folder / "rows.partial"
     try:
-        with _reader(raw, asked_by) as reader:
-            landed = pa.schema([_plain(field, asked_by) for field in reader.schema])
+        with _reader(raw, asked_by) as (schema, batches):
+            landed = pa.schema([_plain(field, asked_by) for field in schema])
             if not landed:
                 raise EmptyTable(f"{asked_by}: the query returns no columns.", hint="Write a SELECT.")
-            with pq.ParquetWriter(partial, landed) as writer:
-                for batch in reader:
+            with pq.ParquetWriter(unfinished, landed) as writer:
+                for batch in batches:
                     writer.write_table(pa.Table.from_batches([batch.cast(_storage(batch.schema))]).cast(landed))
-        partial.rename(file)
+        unfinished.rename(file)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     return file
 
 
 @contextmanager
-def _reader(raw: Postgres, asked_by: str) -> Iterator[Any]:
+def _reader(raw: Postgres, asked_by: str) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+    """The query's columns and its rows, batch by batch; what the driver says is never passed on as it is."""
+    said = _connection_string(raw, asked_by)
+    try:
+        import adbc_driver_postgresql.dbapi as adbc
+    except ImportError as error:
+        raise MissingDependency(
+            f"{asked_by} reads PostgreSQL, which needs ADBC.", hint=install_hint("warehouse")
+        ) from error
+    connection = _driven(
+        lambda: adbc.connect(os.environ[raw.dsn]), lambda error: _unreachable(raw, said, asked_by, error)
+    )
+    with connection, connection.cursor() as cursor:
+        refused = partial(_refused, raw, said, asked_by)
+        _driven(lambda: cursor.execute(raw.query), refused)
+        reader = _driven(cursor.fetch_record_batch, refused)
+        yield reader.schema, _batches(reader, refused)
+
+
+def _connection_string(raw: Postgres, asked_by: str) -> ConnectionString:
+    """What the environment variable holds; WarehouseError, which repeats none of it, if it can't be read for sure."""
     dsn = os.environ.get(raw.dsn)
     if not dsn:
         raise WarehouseError(
             f"{asked_by} reads PostgreSQL, but the environment variable {raw.dsn} is not set.",
             hint=f"export {raw.dsn}=postgresql://user:password@host:5432/database",
         )
-    try:
-        import adbc_driver_postgresql.dbapi as adbc
-    except ImportError as error:
-        raise MissingDependency(
-            f"{asked_by} reads PostgreSQL, which needs ADBC.", hint="Run pip install 'tenure[warehouse]'."
-        ) from error
-    try:
-        with adbc.connect(dsn) as connection, connection.cursor() as cursor:
-            cursor.execute(raw.query)
-            yield cursor.fetch_record_batch()
-    except adbc.Error as error:
-        # The driver's own error may quote the connection string, so it is not chained.
+    said = parse(dsn)
+    if said is None:
         raise WarehouseError(
-            f"{asked_by}: PostgreSQL ({raw.dsn}) says: {_without_secrets(str(error), dsn)}",
-            hint=f"Check the server, the query, and the connection string in {raw.dsn}.",
-        ) from None
+            f"{asked_by}: what the environment variable {raw.dsn} holds is not a connection string such as "
+            "postgresql://user:password@host:5432/database, or one that could be read in two ways.",
+            hint=f"Allowed: {ALLOWED}.",
+        )
+    return said
 
 
-def _without_secrets(reason: str, dsn: str) -> str:
-    """Return the first line of a driver's reason without the connection string or its password."""
-    told = reason.splitlines()[0]
-    if "connection info string" in told or "invalid percent-encoded" in told or "connection option" in told:
-        return "what it holds is not a connection string such as postgresql://user:password@host:5432/database"
-    found = _PASSWORD.search(dsn)
-    password = next((part for part in found.groups() if part), "") if found else ""
-    for secret in (dsn, password.strip("'"), unquote(password)):
-        told = told.replace(secret, "***") if secret else told
-    return told
+def _driven(call: Callable[[], Any], told: Callable[[Exception], WarehouseError]) -> Any:
+    """Return what the driver returns; its error is neither chained nor kept, since it may hold secrets or rows."""
+    refusal = None
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001  (adbc.Error, OSError, ArrowException: any of them quotes what it was given)
+        refusal = told(error)
+    raise refusal
+
+
+def _batches(reader: Any, told: Callable[[Exception], WarehouseError]) -> Iterator[pa.RecordBatch]:
+    while True:
+        batch = _driven(lambda: next(reader, None), told)
+        if batch is None:
+            return
+        yield batch
+
+
+def _unreachable(raw: Postgres, said: ConnectionString, asked_by: str, error: Exception) -> WarehouseError:
+    """The driver's text of a failed connection is read for its cause and never shown: it quotes the string."""
+    text = str(error)
+    cause = next((cause for sign, cause in _CAUSES if re.search(sign, text)), "the driver refuses it")
+    at = f" at {said.place}" if said.place else ""
+    return WarehouseError(
+        f"{asked_by}: PostgreSQL{at} ({raw.dsn}) can't be connected to: {cause}{_sqlstate(error)}.",
+        hint=f"Check the server, and the connection string in {raw.dsn}: {ALLOWED}.",
+    )
+
+
+def _refused(raw: Postgres, said: ConnectionString, asked_by: str, error: Exception) -> WarehouseError:
+    """What the server says of the query, with rows' values by their shape; words of the query itself may stay."""
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    reason = redacted(first.partition("ERROR:")[2].strip() or first, _WORD.findall(raw.query))
+    if said.may_hold_secret(reason):
+        reason = "its reason may hold a part of the connection string and is left out"
+    return WarehouseError(
+        f"{asked_by}: PostgreSQL ({raw.dsn}) refuses the query: {reason}{_sqlstate(error)}.",
+        hint=f"Check the query and the server. A value shows as its shape: run the query with {raw.dsn} to see it.",
+    )
+
+
+def _sqlstate(error: Exception) -> str:
+    state = str(getattr(error, "sqlstate", "") or "")
+    return f" (SQLSTATE {state})" if re.fullmatch("[0-9A-Z]{5}", state) else ""
 
 
 def _storage(schema: pa.Schema) -> pa.Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from tenure.model.base import Model
 from tenure.model.boosted import LightGBMModel
 from tenure.model.logistic import LogisticModel, prepared
 from tenure.model.rule import RuleModel
+from tenure.redact import shown, shown_row
 
 #: What rounding may leave of a row's sum: a share of the size of its parts, and a floor in log-odds.
 RELATIVE_TOLERANCE = 1e-11
@@ -36,11 +37,14 @@ class Contributions:
     base: Floats
     margin: Floats
 
-    def check(self, identity: pd.DataFrame, features: pd.DataFrame, names: Sequence[str]) -> None:
+    def check(
+        self, identity: pd.DataFrame, features: pd.DataFrame, names: Sequence[str], personal: Collection[str] = ()
+    ) -> None:
         """Raise AdditivityError unless every row adds up; it names the worst row, and its largest part's feature.
 
         A sum can't be more exact than its parts: 1e-8 log-odds may be missing, or 1e-11 of the parts' sizes added up.
         `identity` and `features` have the rows of `values`; `names` are the features in the order of `values`.
+        Values of the columns in `personal` are shown by their shape.
         """
         gap = np.abs(self.base + self.values.sum(axis=1) - self.margin)
         size = np.abs(self.base) + np.abs(self.values).sum(axis=1)
@@ -51,11 +55,12 @@ class Contributions:
             return
         worst = int(np.argmax(np.where(wrong, np.nan_to_num(gap, nan=np.inf), -1.0)))
         largest = names[int(np.argmax(np.nan_to_num(np.abs(self.values[worst]), nan=np.inf)))]
-        row = ", ".join(f"{name}={cell}" for name, cell in identity.iloc[worst].items())
+        row = shown_row([(str(name), cell) for name, cell in identity.iloc[worst].items()], personal)
+        value = shown(features[largest].iloc[worst], personal=largest in personal)
         raise AdditivityError(
             f"SHAP values of {row} miss the model's margin by {gap[worst]:.3g} log-odds; allowed: "
-            f"{allowed[worst]:.3g}. The largest part is that of feature '{largest}', whose value is "
-            f"{features[largest].iloc[worst]}; {int(wrong.sum())} of {len(gap)} rows are off. Nothing was explained.",
+            f"{allowed[worst]:.3g}. The largest part is that of feature '{largest}', whose value is {value}; "
+            f"{int(wrong.sum())} of {len(gap)} rows are off. Nothing was explained.",
             hint=f"Look at the rows that '{largest}' is made of; or set another kind of model in tenure.toml, [train] "
             "models, and run 'tenure train'.",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,7 +39,7 @@ class SHAPExplainabilityService:
     `descriptions` maps a column to its words and unit; a column without one is called by its name.
     `subjects` maps a column to what it is about, where its name does not say so. `background`, usually the
     training rows, gives the typical values of the reasons and what a linear or rule model is compared with;
-    without it, both come from the rows explained.
+    without it, both come from the rows explained. An error shows keys named in `personal` by their shape.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class SHAPExplainabilityService:
         *,
         subjects: Mapping[str, str] | None = None,
         background: pd.DataFrame | None = None,
+        personal: Collection[str] = (),
     ) -> None:
         if background is not None and background.empty:
             raise ModelError("the background has no rows; pass the training rows, or none.")
@@ -60,6 +61,7 @@ class SHAPExplainabilityService:
         self.explained_at = explained_at
         self.subjects = subjects or {}
         self.background = background
+        self.personal = personal
 
     def explain(self, features: pd.DataFrame) -> Explanation:
         """Return the explanation of `features` (keys, snapshot_date, the model's columns), a row a row.
@@ -75,7 +77,7 @@ class SHAPExplainabilityService:
             raise ModelError("there are no rows to explain.", hint="Run 'tenure features' for the snapshot to explain.")
         compared = matrix if self.background is None else self.model.columns.matrix(self.background)
         found = contributions(self.model, matrix, compared)
-        found.check(identity, features, self.model.columns.names)
+        found.check(identity, features, self.model.columns.names, self.personal)
         values = pd.DataFrame(found.values, columns=list(self.model.columns.names))
         head = identity.assign(model_version=self.model_version)
         return Explanation(

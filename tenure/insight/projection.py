@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
-from tenure.errors import MissingDependency
+from tenure.errors import MissingDependency, install_hint
 from tenure.insight.cells import Floats
 
 _UMAP_AXES = 10
@@ -47,6 +47,6 @@ def _umap(seed: int, components: int) -> Any:
     except ImportError as missing:
         raise MissingDependency(
             "segments by 'umap' need the package umap-learn, which is not installed; 'pca' needs no more.",
-            hint="pip install 'tenure[segments]'",
+            hint=install_hint("segments"),
         ) from missing
     return UMAP(n_neighbors=30, min_dist=0.0, n_components=components, random_state=seed, n_jobs=1)

@@ -115,7 +115,10 @@ class LightGBMModel(Model):
 
 def threads_of(threads: int) -> int:
     """Return how many threads LightGBM takes: those asked for, or for 0 one a core that this process may use."""
-    return threads or len(os.sched_getaffinity(0))
+    if threads:
+        return threads
+    # Not every system tells which cores a process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import tenure
+from tenure.define.personal import personal_columns
 from tenure.define.project import Project
 from tenure.define.snapshot import FIRST_DAY, SnapshotPlan
 from tenure.define.source import Csv, Source, files_of, query_of
-from tenure.engines.files import locate
+from tenure.engines.files import files_in_words, locate
 from tenure.engines.warehouse import land
 from tenure.errors import (
     BadValue,
@@ -34,6 +36,7 @@ from tenure.pipeline.data_end import EventSpan, event_span, require_end
 from tenure.pipeline.data_end import data_end as end_of_data
 from tenure.pipeline.meaning import without_words
 from tenure.pipeline.work import Outcome, Work, fingerprint
+from tenure.redact import redacted, shown, shown_row
 from tenure.sql import Dialect, Select
 from tenure.tables import arrivals as arrivals_table
 from tenure.tables import labels as labels_table
@@ -147,6 +150,7 @@ def _stage(
             f"source '{source.name}' has no rows ({_named(source, files)}).",
             hint="Check the files or the query.",
         )
+    _require_years(work, source, files)
     reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
     losers = sum(int(row["claims"]) - 1 for row in rivals)
@@ -160,15 +164,38 @@ def _stage(
     return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
 
 
+def _require_years(work: Work, source: Source, files: dict[str, list[Path]]) -> None:
+    """Raise BadValue if a time lies outside the years 1 to 9999: Python's dates end there, and so do most engines'."""
+    times = [column.name for column in source.columns if column.type in ("date", "timestamp")]
+    if not times:
+        return
+    outside = "{0} < TIMESTAMP '0001-01-01 00:00:00' OR {0} > TIMESTAMP '9999-12-31 23:59:59.999999'"
+    counts = ", ".join(f"COUNT(CASE WHEN {outside.format(name)} THEN 1 END) AS {name}" for name in times)
+    found = work.engine.run(f"SELECT {counts} FROM {staging_table.TYPED} WHERE quarantine_reason IS NULL").to_pylist()[
+        0
+    ]
+    wrong = {name: rows for name, rows in found.items() if rows}
+    if wrong:
+        name, rows = next(iter(wrong.items()))
+        raise BadValue(
+            f"source '{source.name}', column '{name}': {rows:,} {'time lies' if rows == 1 else 'times lie'} outside "
+            f"the years 1 to 9999 ({_named(source, files)}).",
+            hint="Correct the values; for an open end use null or 9999-12-31.",
+        )
+
+
 def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
     """Return the columns of a source's untyped rows: 'text' or another type; a select that fails names its source."""
     try:
         planned = work.engine.schema(raw_rows)
     except EngineError as error:
-        if not source.select:
+        if not source.select or error.original is not None:
             raise
+        # An engine proposes other columns of the raw tables: of a file without a header these are its first row.
+        names = {*re.findall(r"\w+", source.select), *(column.raw_name for column in source.columns)}
         raise InvalidDefinition(
-            f"the select of source '{source.name}' ({source.where_defined}) can't be run: {error.message}",
+            f"the select of source '{source.name}' ({source.where_defined}) can't be run: "
+            f"{redacted(error.message, names)}",
             hint="Mend the SELECT, then run 'tenure check'.",
         ) from error
     return {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
@@ -237,21 +264,22 @@ def _refusal(
     rivals: list[dict[str, object]],
     rows_read: int,
 ) -> InputError:
-    bad = reasons.total()
+    bad, personal = reasons.total(), personal_columns(source)
     allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
     hint = f"Mend the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …)."
     if reasons:
         first = min(reasons)
         column, _, problem = first.partition(": ")
-        value = problem.partition(": ")[2]
+        problem, colon, value = problem.partition(": ")
         place = _place(source, files, value, source.column(column).raw_name)
+        problem += colon + (shown(value, personal=column in personal) if colon else "")
         return BadValue(
             f"source '{source.name}', column '{column}': {problem}{place}; "
             f"{bad:,} bad {'row' if bad == 1 else 'rows'} in all, {allowed}.",
             hint=hint,
         )
-    key = {k: v for k, v in rivals[0].items() if k != "claims"}
-    told = ", ".join(f"{name}={value}" for name, value in key.items())
+    key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
+    told = shown_row(key, personal)
     place = _place(source, files, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
     return DuplicateKey(
         f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {told}{place}; "
@@ -270,12 +298,11 @@ def _place(source: Source, files: dict[str, list[Path]], value: str, column: str
 
 def _named(source: Source, files: dict[str, list[Path]]) -> str:
     """The files that a source read, or 'its query' where it read none."""
-    told = ["its query" if query_of(raw) else _and_more(files[name]) for name, raw in source.raws.items()]
+    told = [
+        "its query" if query_of(raw) else files_in_words(files[name], files_of(raw))
+        for name, raw in source.raws.items()
+    ]
     return ", ".join(dict.fromkeys(told))
-
-
-def _and_more(paths: list[Path]) -> str:
-    return paths[0].name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _raw_files(work: Work, source: Source) -> dict[str, list[Path]]:

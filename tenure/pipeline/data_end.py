@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from tenure.define.snapshot import Frequency
 from tenure.errors import BadValue, InvalidConfig
 
-#: Rows are strays if they are fewer than this share of what the source has elsewhere in as many days …
+#: Rows are strays if they are fewer than this share of all others, and of what the source has in as many days …
 _STRAY_SHARE = 0.05
 
 #: … and lie so many days or more behind the last of the others (a shop may close for weeks), or before the first.
@@ -66,8 +66,8 @@ def _usual_last(days: Sequence[int], rows: Sequence[int], least: int) -> int:
         year = bisect_left(days, day - _YEAR)
         spanned = day - max(days[0], day - _YEAR) + 1
         expected = (so_far[place + 1] - so_far[year]) / spanned * (days[-1] - day)
-        strays = so_far[-1] - so_far[place + 1]
-        if strays < _STRAY_SHARE * expected and following - day > max(1, _longest_gap(days, place)):
+        kept, strays = so_far[place + 1], so_far[-1] - so_far[place + 1]
+        if strays < _STRAY_SHARE * min(kept, expected) and following - day > max(1, _longest_gap(days, place)):
             return day
     return days[-1]
 

@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tenure.define.personal import personal_keys
 from tenure.pipeline.data import calendar
 from tenure.pipeline.inputs import require_report_inputs
 from tenure.pipeline.models import newest_training, versions_of
+from tenure.pipeline.personal import made_of_personal
 from tenure.pipeline.stages import STAGE_DOCS
 from tenure.pipeline.work import Outcome, Work, fingerprint
 from tenure.publish.csv_files import write_csv
@@ -94,7 +96,8 @@ def _page(work: Work, rows: pd.DataFrame) -> str:
             churn=project.churn,
             longest_window=max((w.most_days for w in project.windows), default=0),
             descriptions={str(name): text.text for name, text in project.columns.items()},
-            personal=_personal(work),
+            personal=made_of_personal(project, work.dialect),
+            personal_keys=personal_keys(project),
             costs=Costs(**work.config.value.model_dump()),
             attrition_list=rows,
             population=_population(work, max(rows["snapshot_date"])),
@@ -102,11 +105,6 @@ def _page(work: Work, rows: pd.DataFrame) -> str:
             **frames,
         )
     )
-
-
-def _personal(work: Work) -> tuple[str, ...]:
-    sources = work.project.sources.values()
-    return tuple(f"{source.name}.{c.name}" for source in sources for c in source.columns if c.role == "pii")
 
 
 def _population(work: Work, last: date) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from tenure.define.personal import personal_cells
 from tenure.define.source import Raw, Source, files_of, query_of
 from tenure.engines.warehouse import land
 from tenure.errors import MissingTable
@@ -137,9 +138,10 @@ def _look_alikes(work: Work, names: Sequence[str], customers: int) -> dict[str, 
     churned, snapshot = (rows[name].to_numpy().astype("int64") for name in ("churned", "snapshot_no"))
     moves = work.engine.run(changes_statement(work.project, names, customers, work.dialect)).to_pylist()[0]
     told: dict[str, str] = {}
+    personal = personal_cells(work.project)
     for number, name in enumerate(names):
         facts = (f"changed_{number}", f"ill_{number}", "row_count", "churners")
-        sign = look_alike(rows[name].combine_chunks(), churned, snapshot)
+        sign = look_alike(rows[name].combine_chunks(), churned, snapshot, personal=name in personal)
         sign = sign or changes_told(*(int(moves[fact] or 0) for fact in facts))
         if sign:
             told[name] = sign.told

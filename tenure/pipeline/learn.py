@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import tenure
+from tenure.define.personal import personal_cells
 from tenure.errors import LabelError, MissingTable, ModelError, OneClassTarget, StoreError
 from tenure.model import CUT_SHORT
 from tenure.pipeline.inputs import (
@@ -140,19 +141,21 @@ def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
 
 def evaluate(work: Work) -> Outcome:
     """Measure each model on validation and out of time, its curves, and what a campaign with the champion earns."""
+    outcome = Outcome()
+    work.require("training_set")
+    rows = newest_training(work)
+    require_trained_on(work, rows)
+    for row in rows:
+        usable_files(work, row)
+    tables, made_of = ["evaluations", "curves", "campaign_value"], evaluations_fingerprint(work)
+    if work.find_current(tables, made_of, outcome):
+        return outcome
     import pandas as pd
 
     from tenure.model.evaluate import ModelEvaluationService, curves
     from tenure.model.value import ValueSettings, campaign_value
 
-    outcome = Outcome()
-    work.require("training_set")
-    rows = newest_training(work)
-    require_trained_on(work, rows)
     models = loaded_models(work, rows)
-    tables, made_of = ["evaluations", "curves", "campaign_value"], evaluations_fingerprint(work)
-    if work.find_current(tables, made_of, outcome):
-        return outcome
     settings = ValueSettings(**work.config.value.model_dump())
     frame = work.read("training_set").to_pandas()
     found = ModelEvaluationService(seed=work.config.train.seed).evaluate(models, frame)
@@ -231,6 +234,7 @@ def explain(work: Work) -> Outcome:
         {str(name): text for name, text in work.project.columns.items()},
         datetime.now(UTC),
         background=background[background["split"] == "train"],
+        personal=personal_cells(work.project),
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):

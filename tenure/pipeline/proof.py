@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tenure.define.contract import CheckResult
+from tenure.define.personal import personal_cells
 from tenure.engines.base import Engine
 from tenure.errors import CheckFailed
 from tenure.pipeline.work import Work
@@ -245,8 +246,9 @@ def _compared(
 ) -> Cells:
     keys = (*work.project.entity.keys, "snapshot_date")
     columns = [str(name) for name in work.project.columns if str(name) not in unproven]
-    return compare_rows(stored["features"], told["features"], keys, columns, by) + compare_rows(
-        stored["snapshots"], told["snapshots"], keys, _SNAPSHOT, by
+    personal = personal_cells(work.project)
+    return compare_rows(stored["features"], told["features"], keys, columns, by, personal) + compare_rows(
+        stored["snapshots"], told["snapshots"], keys, _SNAPSHOT, by, personal
     )
 
 

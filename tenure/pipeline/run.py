@@ -10,6 +10,7 @@ from functools import partial
 
 from tenure.errors import InvalidConfig, TenureError
 from tenure.pipeline import data, deliver, learn
+from tenure.pipeline.extras import require_packages
 from tenure.pipeline.inspect import compile_all
 from tenure.pipeline.stages import MADE_BY
 from tenure.pipeline.work import Outcome, Work
@@ -41,9 +42,10 @@ def run(
 
     A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
     recorded as 'failed', one that is stopped as 'interrupted', and its error raised; what it had begun is not
-    visible. A definition that does not
-    compile is refused before the first stage.
+    visible. A definition that does not compile, or a package that is not installed, is refused before the first stage.
     """
+    stages = list(stages)
+    require_packages(stages)
     with ExitStack() as held:
         with work.boundary("the start of the run"):
             compile_all(work, work.dialect)

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from tenure.define.project import Project
 from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, UnreadableFile, choices
 from tenure.paths import local_path
+from tenure.redact import shape
 from tenure.text_files import encoding_of
 
 #: The columns that are taken as the time where none is named.
@@ -68,14 +69,15 @@ def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp
     Raises MissingColumn if a key or the time is not there, BadValue if one is of another type or a time is null,
     InvalidSpine if a column is there twice or has the name of a feature.
     """
-    _require_names(rows.column_names, columns)
     source, entity = project.sources[project.entity.source], project.entity
+    expected = {*entity.keys, *((timestamp,) if timestamp else TIME_COLUMNS)}
+    _require_names(rows.column_names, columns, expected)
     for key in entity.keys:
         if key not in rows.column_names:
             raise MissingColumn(
                 f"the rows have no column '{key}'; the key of {entity.name} is {', '.join(entity.keys)}, the rows have "
-                f"{choices(rows.column_names)}.",
-                hint="Rename the column that holds the key.",
+                f"{choices(_shown_names(rows.column_names, expected))}.",
+                hint="Rename the column that holds the key; add the header if the first line is a row.",
             )
     time = _time_column(rows.column_names, timestamp)
     keys = {key: _key(rows[key], key, source.column(key).type) for key in entity.keys}
@@ -225,11 +227,17 @@ def _numbers(count: int) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
 
 
-def _require_names(names: list[str], columns: Iterable[str]) -> None:
+def _shown_names(names: list[str], expected: set[str]) -> list[str]:
+    """The columns' names; their shapes where none is expected, since a file without a header has a row for names."""
+    return names if expected & set(names) else [shape(name) for name in names]
+
+
+def _require_names(names: list[str], columns: Iterable[str], expected: set[str]) -> None:
     folded = [name.casefold() for name in names]
     twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
     if twice:
-        raise InvalidSpine(f"the rows have the column '{twice[0]}' twice.", hint="Rename or drop one of them.")
+        name = twice[0] if expected & set(names) else shape(twice[0])
+        raise InvalidSpine(f"the rows have the column '{name}' twice.", hint="Rename or drop one of them.")
     features = set(columns)
     taken = [name for name in names if name.casefold() in features]
     if taken:

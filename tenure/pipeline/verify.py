@@ -122,8 +122,8 @@ def compare_engines(folder: Path, data: Path | None, left: str, right: str) -> I
     with tempfile.TemporaryDirectory(prefix="tenure-verify-") as scratch:
         works = [_built(folder, data, engine, Path(scratch) / engine) for engine in (left, right)]
         for name in (*works[0].project.sources, *SQL_STAGES[1:]):
-            keys = works[0].contracts[name].keys
-            yield compare(name, works[0].read(name), works[1].read(name), keys)
+            contract = works[0].contracts[name]
+            yield compare(name, works[0].read(name), works[1].read(name), contract.keys, contract.personal)
 
 
 def travel_in_time(work: Work, most: int = _RECOMPUTED) -> Iterator[Comparison]:
@@ -152,7 +152,8 @@ def _recomputed(work: Work, most: int, how: Sequence[Destruction | None]) -> Ite
             for destruction in how:
                 for name, rows in _of_one_date(work, engine, day, destruction).items():
                     kept = stored[name].filter(pc.equal(stored[name]["snapshot_date"], pa.scalar(day)))
-                    yield compare(f"{name} {day} {destruction or ''}".strip(), kept, rows, work.contracts[name].keys)
+                    contract, table = work.contracts[name], f"{name} {day} {destruction or ''}".strip()
+                    yield compare(table, kept, rows, contract.keys, contract.personal)
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from tenure.publish import charts, timelines, words
 from tenure.publish.attrition_list import REASONS
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
+from tenure.publish.personal import personal_words
+from tenure.redact import shape
 
 LIST_ROWS = 20
 FEATURES = 15
@@ -41,8 +43,9 @@ class ReportInput:
     `population` has a row a snapshot, in order: snapshot_date, customers, labelled, churners, churn_rate (null where
     nobody is labelled), split ('train', 'embargo', 'test' or 'unlabelled'). `latencies` has a row a stage: stage, doc,
     rows, seconds, engine. `models` holds the models compared, one of them champion; `importances` the champion's;
-    `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns of personal data that
-    the sources hold and no output does, as 'source.column'.
+    `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
+    personal, as 'source.column', each with the feature columns made of it; `personal_keys` the keys that are personal
+    data themselves: the page shows them by their shape.
     """
 
     project: str
@@ -52,7 +55,8 @@ class ReportInput:
     churn: ChurnDefinition
     longest_window: int
     descriptions: Mapping[str, str]
-    personal: tuple[str, ...]
+    personal: Mapping[str, Sequence[str]]
+    personal_keys: frozenset[str]
     costs: Costs
     attrition_list: pd.DataFrame
     population: pd.DataFrame
@@ -93,6 +97,8 @@ def report(inputs: ReportInput) -> str:
         eligible_in_brief=words.eligibility_brief(inputs.churn),
         span=words.span_words(inputs.churn),
         rows=_rows,
+        shape=shape,
+        personal=personal_words(inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys),
         reasons=REASONS,
         list_rows=LIST_ROWS,
         svg=_svg,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tenure.quality.compare import RELATIVE_TOLERANCE
 from tenure.quality.reckoning import Row, instant, key_of
+from tenure.redact import shape, shown_row
 
 #: Sums of floats that cancel out leave a rest of rounding that is no share of anything.
 ABSOLUTE_TOLERANCE = 1e-9
@@ -29,17 +30,23 @@ class Cells:
 
 
 def compare_rows(
-    stored: Sequence[Row], recomputed: Sequence[Row], keys: Sequence[str], columns: Sequence[str], by: str
+    stored: Sequence[Row],
+    recomputed: Sequence[Row],
+    keys: Sequence[str],
+    columns: Sequence[str],
+    by: str,
+    personal: Collection[str] = (),
 ) -> Cells:
     """Return the comparison of two tables' rows by key, over `columns`; `by` tells who recomputed.
 
-    A row that only one side has, or has twice, counts as all its cells.
+    The example shows values of the columns in `personal` by their shape alone. A row that only one side has, or has
+    twice, counts as all its cells.
     """
     left, right = _by_key(stored, keys), _by_key(recomputed, keys)
     different, example = 0, ""
     for key in sorted(left.keys() | right.keys(), key=repr):
         mine, other = left.get(key, []), right.get(key, [])
-        place = ", ".join(f"{name}={value}" for name, value in zip(keys, key, strict=True))
+        place = shown_row(list(zip(keys, key, strict=True)), personal)
         if len(mine) != 1 or len(other) != 1:
             different += len(columns)
             example = example or f"at {place}: {len(mine)} rows stored, {len(other)} {by}"
@@ -47,7 +54,10 @@ def compare_rows(
         for column in columns:
             if not same_cell(mine[0][column], other[0][column]):
                 different += 1
-                example = example or f"{column} at {place}: {mine[0][column]!r} stored, {other[0][column]!r} {by}"
+                mine_shown, other_shown = (
+                    shape(row[column]) if column in personal else repr(row[column]) for row in (mine[0], other[0])
+                )
+                example = example or f"{column} at {place}: {mine_shown} stored, {other_shown} {by}"
     return Cells(len(left.keys() | right.keys()) * len(columns), different, example)
 
 

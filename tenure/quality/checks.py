@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tenure.define.contract import CheckResult, Contract
 from tenure.engines.base import Engine
 from tenure.errors import CheckFailed
+from tenure.redact import shown_row
 from tenure.tables.visible import same
 
 
@@ -37,7 +38,7 @@ def run_checks(engine: Engine, contract: Contract, relation: str) -> list[CheckR
     counts = ",\n".join(f"(SELECT COUNT(*) FROM ({sql}) AS broken) AS {name}" for name, sql in statements.items())
     found = engine.run(f"SELECT\n{counts}").to_pylist()[0]
     return [
-        CheckResult(contract.table, name, found[name], _example(engine, sql) if found[name] else "", sql)
+        CheckResult(contract.table, name, found[name], _example(engine, sql, contract) if found[name] else "", sql)
         for name, sql in statements.items()
     ]
 
@@ -53,6 +54,6 @@ def require_passed(results: Sequence[CheckResult]) -> None:
         )
 
 
-def _example(engine: Engine, sql: str) -> str:
+def _example(engine: Engine, sql: str, contract: Contract) -> str:
     row = engine.run(f"SELECT * FROM ({sql}) AS broken LIMIT 1").to_pylist()[0]
-    return ", ".join(f"{name}={value}" for name, value in row.items())
+    return shown_row(row.items(), contract.personal)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from tenure.redact import shown, shown_row
 
 #: Engines may round the last bits of a DOUBLE differently; everything else must be equal.
 RELATIVE_TOLERANCE = 1e-9
@@ -28,12 +30,14 @@ class Comparison:
         return self.different_cells == 0
 
 
-def compare(table: str, left: pa.Table, right: pa.Table, keys: Sequence[str]) -> Comparison:
+def compare(
+    table: str, left: pa.Table, right: pa.Table, keys: Sequence[str], personal: Collection[str] = ()
+) -> Comparison:
     """Return the comparison of two tables after sorting both by `keys`.
 
     DOUBLE cells are equal within a relative 1e-9, null equals null, NaN equals NaN, all else is equal exactly.
     Other columns, types that can't be compared or another number of rows count as one difference, with the
-    example telling which.
+    example telling which. It shows values of the columns in `personal` by their shape alone.
     """
     if left.column_names != right.column_names:
         odd = sorted(set(left.column_names) ^ set(right.column_names))
@@ -53,8 +57,9 @@ def compare(table: str, left: pa.Table, right: pa.Table, keys: Sequence[str]) ->
         count = pc.sum(unequal).as_py() or 0
         if count and not example:
             row = pc.index(unequal, True).as_py()
-            place = ", ".join(f"{key}={left[key][row]}" for key in keys)
-            example = f"{name} at {place}: {left[name][row]} against {right[name][row]}"
+            place = shown_row([(key, left[key][row]) for key in keys], personal)
+            cells = (shown(side[name][row], personal=name in personal) for side in (left, right))
+            example = f"{name} at {place}: {' against '.join(cells)}"
         different += count
     return Comparison(table, left.num_rows, left.num_columns, different, example)
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from tenure.define.personal import personal_columns
 from tenure.define.source import Column, Source
+from tenure.redact import shown, shown_row
 from tenure.sql import Dialect, column_list, midnight_literal, op
 
 Detection: TypeAlias = Literal[
@@ -108,11 +110,14 @@ def time_sign(
     source: Source, test: TimeTest, found: int, rows: int, hours: float, example: Mapping[str, object]
 ) -> Sign:
     """Return the sign that rows meeting a test are."""
-    key = ", ".join(f"{name}={example[name]}" for name in source.keys)
+    personal = personal_columns(source)
+    key = shown_row([(name, example[name]) for name in source.keys], personal)
     known = source.known_time or source.event_time
     subject = f"source '{source.name}', column '{test.column}'"
     share = f"{found:,} of {rows:,} rows ({found / rows:.1%})"
-    row = f"for example {key}: {test.column} {example['shown']}, known at {example['known_time']}"
+    value = shown(example["shown"], personal=test.column in personal or test.value in personal)
+    known_at = shown(example["known_time"], personal="known_time" in personal)
+    row = f"for example {key}: {test.column} {value}, known at {known_at}"
     if test.detection == "value from the future":
         told = (
             f"{share} hold a time later than their known_time ('{known}'), {row}. Such a row was written after it "

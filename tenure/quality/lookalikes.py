@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tenure.define.project import Project
+from tenure.redact import shape
 from tenure.sql import TYPE_NAMES, Dialect, op
 from tenure.tables.visible import qualified, same
 
@@ -87,16 +88,17 @@ def changes_statement(project: Project, names: Sequence[str], customers: int, di
     )
 
 
-def look_alike(values: pa.Array, churned: Integers, snapshot: Integers) -> LookAlike | None:
+def look_alike(values: pa.Array, churned: Integers, snapshot: Integers, *, personal: bool = False) -> LookAlike | None:
     """Return how `values` alone tell `churned` (0 or 1, row by row) within snapshots, or None.
 
+    A telling value is shown by its shape where the values are `personal`.
     None too if fewer than 10 rows churn, or fewer than 10 don't.
     """
     churners = int(churned.sum())
     if churners < LEAST or len(churned) - churners < LEAST:
         return None
     codes, labels = _codes(values)
-    value = _telling_value(codes, labels, churned)
+    value = _telling_value(codes, labels, churned, personal=personal)
     if value:
         return value
     is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
@@ -157,10 +159,11 @@ def _codes(values: pa.Array) -> tuple[Integers, Sequence[object]]:
     return codes, [None, *(ordered.to_pylist() if len(ordered) <= MOST_VALUES else range(len(ordered)))]
 
 
-def _telling_value(codes: Integers, labels: Sequence[object], churned: Integers) -> LookAlike | None:
+def _telling_value(codes: Integers, labels: Sequence[object], churned: Integers, *, personal: bool) -> LookAlike | None:
     groups: list[tuple[str, npt.NDArray[np.bool_]]] = [("a value at all", codes > 0), ("no value", codes == 0)]
     if len(labels) <= MOST_VALUES:
-        groups += [(f"the value {labels[code]!r}", codes == code) for code in range(1, len(labels))]
+        words = [shape(label) if personal else repr(label) for label in labels]
+        groups += [(f"the value {words[code]}", codes == code) for code in range(1, len(labels))]
     churners = int(churned.sum())
     for name, rows in groups:
         ill, all_rows = int(churned[rows].sum()), int(rows.sum())

@@ -18,8 +18,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 
+from tenure.define.personal import personal_columns
 from tenure.define.source import Raw, Source
 from tenure.quality.leaks import Sign
+from tenure.redact import shown, shown_row
 from tenure.sql import Dialect, column_list, midnight_literal, quoted
 from tenure.tables.staging import typed_value
 from tenure.tables.visible import same
@@ -108,12 +110,15 @@ def rival_statement(claim: RawTime, rival: RawTime, relation: str, dialect: Dial
 def rival_sign(claim: RawTime, rival: RawTime, name: str, found: Mapping[str, object]) -> Sign:
     """Return the sign that a source claims to know rows before another source says that they were written."""
     source, rows, late = claim.source, int(str(found["row_count"])), int(str(found["found"]))
+    told, claimed = (
+        shown(found[name], personal=_is_personal(time)) for name, time in (("told", rival), ("claimed", claim))
+    )
     return Sign(
         detection="two known times",
         subject=f"source '{source.name}', column '{claim.column}'",
         told=(
             f"{late:,} of {rows:,} rows ({late / rows:.1%}) of raw table '{name}' were written later than the known "
-            f"time that this source claims, for example at {found['told']} and not {found['claimed']}: source "
+            f"time that this source claims, for example at {told} and not {claimed}: source "
             f"'{rival.source.name}' says that '{rival.column}' tells when ({rival.source.where_defined}). Allowed: one "
             f"known time for the rows of one table ({source.where_defined})."
         ),
@@ -167,7 +172,9 @@ def difference_sign(
     source: Source, t: date, found: Mapping[str, int], column: str, example: Mapping[str, object]
 ) -> Sign:
     """Return the sign that a select gives other rows, or other values in `column`, once its future is gone."""
-    key = ", ".join(f"{name}={example[name]}" for name in source.keys)
+    personal = personal_columns(source)
+    key = shown_row([(name, example[name]) for name in source.keys], personal)
+    whole, cut = (shown(example[name], personal=column in personal) for name in ("whole_value", "cut_value"))
     rows = found["row_count"]
     allowed = "Allowed: what a row says may depend only on raw rows known before it"
     if column:
@@ -176,8 +183,7 @@ def difference_sign(
         cells = found[f"column_{number}"]
         told = (
             f"{cells:,} of {rows:,} rows known before {t} ({cells / rows:.1%}) change when raw rows of {t} and "
-            f"later are taken away, for example {key}: {example['whole_value']} with them, {example['cut_value']} "
-            f"without. {allowed}"
+            f"later are taken away, for example {key}: {whole} with them, {cut} without. {allowed}"
         )
         hint = (
             "Look in its select= for an aggregate or window over all rows, or a joined table that is overwritten: "
@@ -204,6 +210,11 @@ def unprovable_sign(source: Source, reasons: Mapping[str, str]) -> Sign:
         hint="Declare a source that reads the raw table with the known_time of its rows; it is then used for all.",
         alarm=False,
     )
+
+
+def _is_personal(time: RawTime) -> bool:
+    """Whether a source declares the raw column of a claim personal."""
+    return any(column.role == "pii" and column.raw_name == time.column for column in time.source.columns)
 
 
 def _origins(

@@ -19,6 +19,10 @@ from uuid import uuid4
 #: Size, mtime, ctime and inode: what changes when anything is done to a file.
 Stamp: TypeAlias = tuple[int, int, int, int]
 
+#: A raw file's name as it is remembered, and of how many: whether such a file is still there can't be told.
+_HASHED = re.compile(r"[0-9a-f]{64}")
+_MOST_RAW = 100_000
+
 _IN_NAME = re.compile(r"-([0-9a-f]{64})\.parquet$")
 
 
@@ -66,7 +70,7 @@ class FileDigests:
 
     def of(self, file: Path) -> str:
         """Return the SHA-256 of a file; raises OSError if it is not there or can't be read."""
-        known, name = self._load(), str(file.absolute())
+        known, name = self._load(), self._name_of(file)
         stamp = _stamp(file)
         found = known.get(name)
         if found and found[0] == stamp:
@@ -80,16 +84,24 @@ class FileDigests:
     def note(self, file: Path, digest: str) -> None:
         """Remember the digest of a file that was just hashed, or written from bytes that were."""
         self._load()
-        self._remember(str(file.absolute()), _stamp(file), digest)
+        self._remember(self._name_of(file), _stamp(file), digest)
 
     def save(self) -> None:
         """Keep what is known for the next run; a lake that can't be written keeps nothing and is read again."""
         if not self._changed or self._known is None or not self._memory.parent.is_dir():
             return
-        here = {name: entry for name, entry in self._known.items() if os.path.lexists(name)}
+        raw = [name for name in self._known if _HASHED.fullmatch(name)]
+        gone = set(raw[:-_MOST_RAW]) | {name for name in self._known.keys() - set(raw) if not os.path.lexists(name)}
+        here = {name: entry for name, entry in self._known.items() if name not in gone}
         with suppress(OSError):
             write_own(self._memory, {name: [*stamp, sha] for name, (stamp, sha) in here.items()})
             self._changed = False
+
+    def _name_of(self, file: Path) -> str:
+        """A file's path; its SHA-256 outside the folder, since the name of a raw file may be a customer's."""
+        path = file.absolute()
+        inside = path.is_relative_to(self._memory.parent.absolute())
+        return str(path) if inside else hashlib.sha256(os.fsencode(path)).hexdigest()
 
     def _remember(self, name: str, stamp: Stamp, digest: str) -> None:
         if self._known is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tenure.define.project import Project
 from tenure.define.source import Column, Csv, Source
 from tenure.errors import InvalidDefinition, MissingColumn, choices
+from tenure.redact import shape
 from tenure.sql import (
     TYPE_NAMES,
     Dialect,
@@ -24,6 +25,8 @@ from tenure.tables.visible import first_counted
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+
+_END_OF_TIME = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
 #: The relation that holds a source's typed rows while it is staged.
 TYPED = "typed_rows"
@@ -113,13 +116,16 @@ def _claims(source: Source) -> list[tuple[str, str, str]]:
     """The CTEs that end in `claims`: clean rows, numbered within the key (and version) that they claim."""
     names = ", ".join(c.name for c in source.columns)
     known = source.known_time or source.event_time
-    delay = f" + INTERVAL '{source.arrival_delay}' DAY" if source.arrival_delay else ""
+    known_time = f"CAST({known} AS TIMESTAMP)"
+    if source.arrival_delay:
+        # An open end, 9999-12-31, stays one: no engine's dates are read beyond it.
+        known_time = f"LEAST({known_time} + INTERVAL '{source.arrival_delay}' DAY, {_END_OF_TIME})"
     once = ", ".join([*source.keys, *(["known_time"] if source.known_time else [])])
     # Engines put nulls at different ends unless told.
     order = ", ".join(f"{c.name} ASC NULLS LAST" for c in source.columns)
     clean = (
         f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
-        f"    CAST({known} AS TIMESTAMP){delay} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
+        f"    {known_time} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
     )
     claims = (
         f"SELECT {names}, event_time, known_time,\n"
@@ -135,10 +141,20 @@ def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:
     for column in source.columns:
         if column.raw_name not in raw_types:
             raise MissingColumn(
-                f"source '{source.name}' reads column '{column.raw_name}', which its data lack; they have: "
-                f"{choices(raw_types, 30)} ({source.where_defined}).",
+                f"source '{source.name}' reads column '{column.raw_name}', which its data lack; "
+                f"{_columns_in_words(source, raw_types)} ({source.where_defined}).",
                 hint="Mend Column(raw=…) or the file, then run 'tenure check'.",
             )
+
+
+def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
+    """The names that the data have; by their shape if none is declared, since a row may stand where the header should.
+
+    Columns of a select are named by the bank's own definition.
+    """
+    if source.select or {column.raw_name for column in source.columns} & set(raw_types):
+        return f"they have: {choices(raw_types, 30)}"
+    return f"they have none that it declares, but: {choices(map(shape, raw_types), 30)}; is the header missing"
 
 
 def _text(source: Source, column: Column, dialect: Dialect) -> str:

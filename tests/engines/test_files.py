@@ -45,7 +45,7 @@ def test_row_of_another_width_is_told_with_the_line_it_begins_on(tmp_path):
 
 def test_first_broken_of_many_files_is_told(tmp_path):
     files = [write(tmp_path, f"{n}.csv", f"id;note\n{n};x\n" + (";;\n" if n > 1 else "")) for n in range(4)]
-    assert broken(files, Csv("*.csv", delimiter=";")).startswith("2.csv, line 3: 3 fields")
+    assert broken(files, Csv("*.csv", delimiter=";")).startswith("file 3 of 4 that match '*.csv', line 3: 3 fields")
 
 
 @pytest.mark.parametrize("ending", ['"cut o', '"', '"a ""quote'])
@@ -73,17 +73,20 @@ def test_byte_order_mark_is_no_part_of_the_first_name(engine, tmp_path):
     assert engine.run("SELECT id, name FROM raw").to_pylist() == [{"id": "1", "name": "a"}]
 
 
-def test_headers_that_differ_name_both_files(tmp_path):
+def test_headers_that_differ_name_the_file(tmp_path):
     files = [write(tmp_path, "1.csv", "id,name\n1,a\n"), write(tmp_path, "2.csv", "name,id\na,1\n")]
     with pytest.raises(MissingColumn) as caught:
         csv_header(files, Csv("*.csv"))
-    assert caught.value.message == "'2.csv' has the columns name, id, but '1.csv' has id, name."
+    assert caught.value.message == (
+        "file 2 of 2 that match '*.csv', line 1: the same 2 columns stand in another order than in the first of these "
+        "files."
+    )
     assert caught.value.hint
 
 
 @pytest.mark.parametrize(("text", "told"), [("", "no columns"), ("\n", "no columns"), ("id,id\n", "a column twice")])
 def test_header_that_names_nothing_or_twice_is_refused(tmp_path, text, told):
-    with pytest.raises(UnreadableFile, match=f"'1.csv', line 1: the header has {told}"):
+    with pytest.raises(UnreadableFile, match=f"1.csv, line 1: the header has {told}"):
         csv_header([write(tmp_path, "1.csv", text)], Csv("1.csv"))
 
 
@@ -109,7 +112,7 @@ def test_path_may_hold_stars_and_be_absolute(tmp_path):
     found = matching_files(Csv("*.csv"), tmp_path, asked_by="source 'x'")
     assert [file.name for file in found] == ["a.csv", "b.csv"]
     assert matching_files(Parquet(str(tmp_path / "c.*")), Path("elsewhere"), asked_by="x") == [tmp_path / "c.txt"]
-    with pytest.raises(MissingFile, match=r"source 'x' reads 'd\.csv'.*there are: a\.csv, b\.csv, c\.txt"):
+    with pytest.raises(MissingFile, match=r"source 'x' reads 'd\.csv'.*there are: a\.csv, b\.csv, x\.txt"):
         matching_files(Csv("d.csv"), tmp_path, asked_by="source 'x'")
 
 

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tenure.errors import install_hint
+
 OPEN = """
 import json, os, sys
 {before}
@@ -43,7 +45,7 @@ def test_java_home_that_holds_no_java():
 def test_pyspark_not_installed():
     message, hint = opened_without("sys.modules['pyspark'] = None; sys.modules['pyspark.sql'] = None")
     assert "needs pyspark, which is not installed" in message
-    assert hint == "Run pip install 'tenure[spark]'."
+    assert hint == install_hint("spark")
 
 
 @pytest.mark.spark

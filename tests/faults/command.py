@@ -16,8 +16,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 def tenure(*arguments, **options):
     """Run a verb to its end."""
-    options = {"capture_output": True, "text": True, "check": False, "timeout": 300, "env": ENVIRONMENT} | options
-    return subprocess.run([*COMMAND, *map(str, arguments)], **options)
+    options = {"capture_output": True, "text": True, "timeout": 300, "env": ENVIRONMENT} | options
+    return subprocess.run([*COMMAND, *map(str, arguments)], check=False, **options)
 
 
 def started(*arguments):

@@ -1,4 +1,4 @@
-"""A disk that is full, at any moment, is a sentence; the failed stage is in the ledger as soon as that can be written."""
+"""A disk that is full, at any moment, is a sentence; the failed stage is in the ledger as soon as it can be."""
 
 import errno
 import os

@@ -98,8 +98,10 @@ def trained(folder, threads, last="report", **train):
         return records, newest_training(work), work.read("attrition_list").to_pylist()
 
 
-def test_another_folder_and_other_threads_give_the_same_versions_and_list(bank, tmp_path):
-    other = shutil.copytree(bank, tmp_path / "elsewhere")
+def test_another_folder_other_file_times_and_other_threads_give_the_same_versions_and_list(bank, tmp_path):
+    other = shutil.copytree(bank, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("lake", "out"))
+    for file in (other / "data").iterdir():
+        os.utime(file, (1, 1))
     _, models, listed = trained(bank, 1)
     _, again, listed_again = trained(other, 3)
     without_time = [{k: v for k, v in row.items() if k != "created_at"} for row in models]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from tenure.errors import MissingDependency, MissingFeature, ModelError
+from tenure.errors import MissingDependency, MissingFeature, ModelError, install_hint
 from tenure.insight.clusters import Candidate, Clustering, assigned, best, candidates
 from tenure.insight.density import mutual_reachability, stability, validity
 from tenure.insight.segment import SegmentationService, SegmentSettings
@@ -292,7 +292,7 @@ class TestRefusals:
         monkeypatch.setitem(sys.modules, "umap", None)
         with pytest.raises(MissingDependency, match="umap-learn") as refused:
             segment(four[0], method="umap")
-        assert refused.value.hint == "pip install 'tenure[segments]'"
+        assert refused.value.hint == install_hint("segments")
 
 
 @pytest.mark.slow

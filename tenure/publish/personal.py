@@ -1,0 +1,41 @@
+"""What the report says of personal data: which columns are declared personal, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+#: Feature columns that a sentence names.
+_NAMED = 4
+
+
+def personal_words(
+    personal: Mapping[str, Sequence[str]], entity: str, keys: Sequence[str], personal_keys: Collection[str]
+) -> list[str]:
+    """Return the sentences; `personal` maps each column declared personal to the feature columns made of it."""
+    values = {column: made for column, made in personal.items() if column.rpartition(".")[2] not in personal_keys}
+    unread = [column for column, made in values.items() if not made]
+    sentences = [] if personal else ["No source declares a column of personal data."]
+    if unread:
+        sentences.append(f"Declared personal, and in no feature, list or page: {', '.join(unread)}.")
+    sentences += [
+        f"{column} is declared personal too; {_named(made)} {'is' if len(made) == 1 else 'are'} made of it, and may "
+        "stand in reasons and segments. Its own values are in no list or page."
+        for column, made in values.items()
+        if made
+    ]
+    named = f"The list names {entity}s by {', '.join(keys)} alone"
+    hidden = [key for key in keys if key in personal_keys]
+    if hidden:
+        are, them = ("is", "it") if len(hidden) == 1 else ("are", "them")
+        told = f"{', '.join(hidden)} {are} declared personal: the list has {them}, this page shows only the shape"
+        return [*sentences, f"{named}. Of these, {told}."]
+    return [*sentences, f"{named}."]
+
+
+def _named(made: Sequence[str]) -> str:
+    """The features in words; the label is called so."""
+    names = ["the label" if name == "churned" else name for name in made]
+    rest = len(names) - _NAMED
+    if rest > 0:
+        return f"{', '.join(names[:_NAMED])} and {rest} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
