@@ -39,7 +39,10 @@ def local_path(written: str | Path, *, asked_by: str, folder: Path | None = None
         raise InvalidConfig(
             f"{asked_by} is '{written}', and there is no such home folder.", hint="Write the folder's whole path."
         ) from error
-    return path if folder is None else folder / path
+    if folder is not None:
+        return folder / path
+    # DuckDB and pyarrow put the home folder in for a leading '~' themselves.
+    return path.absolute() if str(path).startswith("~") else path
 
 
 def require_local(written: str, *, asked_by: str) -> None:

@@ -157,6 +157,7 @@ class SparkEngine:
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
         token = token or uuid.uuid4().hex
+        folder.mkdir(parents=True, exist_ok=True)  # Java's own folder would be open to all.
         incoming = folder / f"_incoming-{token}"
         frame = self._checked(lambda: self._session.sql(select))
         # One file a partition, its rows in the SELECT's order: what the embedded engine writes.

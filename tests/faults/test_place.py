@@ -107,6 +107,7 @@ def test_home_is_put_in_for_a_tilde_and_an_unknown_home_is_refused(bank, tmp_pat
     put(bank, "lake", "path", "~/lake")
     assert Work.look(bank).lake.folder == tmp_path / "home" / "lake"
     assert local_path("./~", asked_by="it", folder=bank) == bank / "~"
+    assert local_path("./~", asked_by="it") == Path.cwd() / "~"
     with pytest.raises(InvalidConfig, match="no such home folder"):
         local_path("~nobody-of-that-name/x", asked_by="[lake] path")
 
