@@ -11,6 +11,7 @@ from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect, op
+from tenure.tables.finish import finite_or_null
 
 
 def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect, t: str = "s.snapshot_date") -> str:
@@ -34,12 +35,15 @@ def history_share(window: Window, dialect: Dialect) -> str:
     return f"CAST(LEAST({span}, s.tenure_days) AS DOUBLE) / {span}"
 
 
-def compared(project: Project) -> dict[ColumnName, str]:
+def compared(project: Project, dialect: Dialect) -> dict[ColumnName, str]:
     """Return the expressions of ratios and trends over the measured columns."""
     expressions: dict[ColumnName, str] = {}
+    floats = _of_floats(project)
     for view in project.views.values():
         for feature, name, (top, bottom) in view.comparisons:
-            expressions[name] = _COMPARED.of(feature)(top, bottom)
+            quotient = _COMPARED.of(feature)(top, bottom)
+            # Counts, decimals and integers are never so large, nor so small, that their quotient is infinite.
+            expressions[name] = finite_or_null(f"({quotient})", dialect) if floats & {top, bottom} else quotient
     return expressions
 
 
@@ -50,6 +54,17 @@ _COMPARED: ByKind[Callable[[ColumnName, ColumnName], str]] = ByKind(
         Trend: lambda short, long: f"{_per_day(short)} / NULLIF({_per_day(long)}, 0)",
     },
 )
+
+
+def _of_floats(project: Project) -> set[ColumnName]:
+    """The columns of aggregates that read a column of floats."""
+    return {
+        name
+        for view in project.views.values()
+        for feature in view.aggregates
+        if feature.of and project.sources[view.source].column(feature.of).type == "float"
+        for name in feature.columns
+    }
 
 
 def _per_day(name: ColumnName) -> str:
