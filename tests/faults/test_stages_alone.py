@@ -69,7 +69,7 @@ def edit(file, old, new):
 
 
 def a_new_month(bank):
-    write_leavers(bank / "data", last_day=date(2024, 7, 31))
+    write_leavers(bank / "data", last_day=date(2024, 8, 1))
     done(bank, "staging")
 
 
@@ -145,7 +145,7 @@ def test_following_the_hints_ends_in_tables_that_belong_together(bank, broken, s
 
 def test_a_month_is_scored_told_and_listed_without_training_again(bank):
     """What a nightly job does: the champion learned from an older training set, and may."""
-    write_leavers(bank / "data", last_day=date(2024, 7, 31))
+    write_leavers(bank / "data", last_day=date(2024, 8, 1))
     nightly = ("staging", "snapshots", "features", "score", "explain", "segment", "report")
     assert done(bank, *nightly) == ["built"] * len(nightly)
 
