@@ -48,6 +48,19 @@ def folder(tmp_path_factory) -> Path:
     return made
 
 
+def shorten(toml: Path) -> None:
+    """Fewer snapshots, models and trials: a bank's own data may take as long as they like."""
+    text = toml.read_text()
+    for old, new in {
+        "# first = 2024-01-31": "first = 2024-09-30",
+        '["rule", "logistic", "lightgbm"]': '["rule", "lightgbm"]',
+        "trials = 12": "trials = 1",
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    toml.write_text(text)
+
+
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
@@ -74,10 +87,7 @@ def test_commands_run_in_the_order_of_the_page(folder):
         assert re.search(SHOWN[verb], done.stdout), f"{line}\n{done.stdout}"
         if verb == "tenure init":
             generate_bank(folder / "mybank", customers=300)
-            toml = folder / "mybank" / "tenure.toml"
-            text = toml.read_text()
-            assert "# first = 2024-01-31" in text
-            toml.write_text(text.replace("# first = 2024-01-31", "first = 2024-09-30"))
+            shorten(folder / "mybank" / "tenure.toml")
     assert (folder / "mybank" / "out" / "attrition_list.csv").exists()
 
 
