@@ -110,7 +110,7 @@ def test_section_that_is_no_section_is_told_even_when_the_command_overrides_it(t
 
 def test_file_in_another_encoding_is_told(tmp_path):
     (tmp_path / "tenure.toml").write_bytes('[project]\nname = "Zoë"\n'.encode("latin-1"))
-    with pytest.raises(InvalidConfig, match="can't decode byte"):
+    with pytest.raises(InvalidConfig, match=r"tenure\.toml, line 2: byte 0x.. is not UTF-8"):
         load_config(tmp_path)
 
 
