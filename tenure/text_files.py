@@ -36,14 +36,14 @@ def encoding_of(start: bytes) -> str:
 def read_text(file: Path, *, refused: type[TenureError]) -> str:
     """Return a file's text, its lines ended by newlines; raise `refused`, with the line, for bytes that are no text."""
     content = file.read_bytes()
-    encoding = encoding_of(content[:4])
+    encoding = encoding_of(content[:4]).removesuffix("-sig")
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        name = encoding.removesuffix("-sig").upper()
         raise refused(
-            f"{file.name}, line {line}: byte 0x{content[error.start]:02x} is not {name}.",
+            f"{file.name}, line {line}: byte 0x{content[error.start]:02x} is not {encoding.upper()}.",
             hint="Save the file as UTF-8.",
         ) from error
     if "\0" in text:

@@ -21,7 +21,7 @@ from tenure.define.naming import check_name
 from tenure.define.narrowing import narrowed
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
-from tenure.errors import NotReproducible
+from tenure.errors import NotReproducible, TenureError
 from tenure.store.lake import Lake, TableVersion
 
 #: Rows of the lake's table of manifests.
@@ -194,6 +194,12 @@ def pinned(lake: Lake, table: str, number: int, fingerprint: str = "") -> TableV
     """Return the version of a table that a manifest names; raise NotReproducible if it is gone or another's."""
     try:
         version = lake.find(table, number)
+    except TenureError as error:
+        raise NotReproducible(
+            f"version {number} of table '{table}' can't be used: {error.message}",
+            hint=error.hint,
+            original=error.original,
+        ) from error
     except Exception as error:  # deltalake raises several kinds where a log or checkpoint was removed
         raise NotReproducible(
             f"version {number} of table '{table}' is gone: its log in '{lake.path(table)}' can't be read so far back.",

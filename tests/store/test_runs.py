@@ -3,9 +3,11 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tenure.define.contract import CheckResult
 from tenure.store.lake import Lake
-from tenure.store.runs import StageRun, last_runs
+from tenure.store.runs import StageRun, last_runs, ledger
 
 BEGUN = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -63,3 +65,40 @@ def test_newest_of_each_stage_wins_and_stages_keep_their_order(tmp_path):
     ]
     assert newest["staging"]["status"] == "current"
     assert lake.read("runs").num_rows == 5, "the ledger forgets nothing"
+
+
+def test_a_clock_that_went_back_does_not_change_which_row_is_the_newest(tmp_path):
+    lake = Lake(tmp_path)
+    stage_run("staging", 60, rows=1).record(lake)
+    stage_run("staging", 5, rows=2, status="failed").record(lake)
+    stage_run("staging", 30, rows=3).record(lake)
+    assert last_runs(lake)["staging"]["rows"] == 3
+    assert [row["rows"] for row in ledger(lake)] == [1, 2, 3]
+
+
+def test_a_row_that_the_ledger_could_not_take_comes_with_the_next_one(tmp_path, monkeypatch):
+    lake = Lake(tmp_path)
+    stage_run("staging", 0).record(lake)
+    failed = stage_run("features", 1, status="failed", message="the disk is full")
+    failed.begin(lake)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            failed.record(lake)
+    assert [(row["stage"], row["status"]) for row in ledger(lake)] == [("staging", "built")]
+    assert last_runs(lake)["features"]["message"] == "the disk is full"
+    stage_run("staging", 2).begin(lake)
+    assert [(row["stage"], row["status"]) for row in ledger(lake)] == [("staging", "built"), ("features", "failed")]
+
+
+def test_a_damaged_place_of_pending_rows_is_no_error(tmp_path):
+    lake = Lake(tmp_path)
+    for content in (b"", b"[{", b"\xff\xfe", b"{}", b"[1]", b'[{"stage": 1}]', b"null"):
+        (tmp_path / "_pending_runs.json").write_bytes(content)
+        stage_run("staging", 0).begin(lake)
+        stage_run("staging", 0).record(lake)
+    assert last_runs(lake)["staging"]["status"] == "built"
