@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -495,7 +494,6 @@ def test_a_local_project_makes_no_network_call(bank, tmp_path):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         path = os.pathsep.join([str(tmp_path / "site"), *sys.path])
         for verb in (["run", "--to", "features"], ["status"], ["show", "features"], ["run", "--to", "staging"]):
-            begun = time.monotonic()
             done = subprocess.run(
                 [sys.executable, "-m", "tenure.cli", *verb, "-p", str(bank)],
                 env={**kept, **proxies, "PYTHONPATH": path},
@@ -503,7 +501,7 @@ def test_a_local_project_makes_no_network_call(bank, tmp_path):
                 text=True,
                 check=False,
             )
-            assert done.returncode == 0, (verb, done.stderr, time.monotonic() - begun)
+            assert done.returncode == 0, (verb, done.stderr)
         with pytest.raises(TimeoutError):
             proxy.accept()
 
