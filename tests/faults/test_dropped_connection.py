@@ -6,7 +6,7 @@ import pytest
 from faults.command import rows_of_ledger
 from tiny_bank import write_tiny_bank
 
-from tenure.errors import TenureError
+from tenure.errors import WarehouseError
 from tenure.pipeline.run import run
 from tenure.pipeline.work import Work
 
@@ -37,7 +37,7 @@ def test_a_dropped_connection_is_told(tmp_path, monkeypatch, dsn, row):
         "import Column, Csv,", "import Column, Csv, Postgres,"
     )
     (bank / "sources.py").write_text(text)
-    with Work.open(bank) as work, pytest.raises(TenureError) as caught:
+    with Work.open(bank) as work, pytest.raises(WarehouseError) as caught:
         list(run(work, ["staging"]))
     assert "payments" in caught.value.message or "stage 'staging'" in caught.value.message
     assert "None" not in caught.value.message

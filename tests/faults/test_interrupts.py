@@ -42,7 +42,7 @@ def trained(tmp_path_factory):
     edit(folder / "tenure.toml", "# first = 2024-01-31", "first = 2024-09-30")
     edit(folder / "tenure.toml", '["rule", "logistic", "lightgbm"]', '["rule", "lightgbm"]')
     edit(folder / "tenure.toml", "trials = 12", "trials = 500")
-    edit(folder / "tenure.toml", "seconds = 60", "seconds = 600")
+    edit(folder / "tenure.toml", "seconds = 3600", "seconds = 6000")
     done = tenure("run", "--project", folder, "--to", "training_set")
     assert done.returncode == 0, done.stderr
     return folder
