@@ -51,6 +51,8 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     "bit": {"duckdb": "(CAST(1 AS BIGINT) << {0})", "spark": "shiftleft(CAST(1 AS BIGINT), CAST({0} AS INT))"},
     "bits": {"duckdb": "CAST(bit_count({0}) AS BIGINT)", "spark": "CAST(bit_count({0}) AS BIGINT)"},
     "whole_division": {"duckdb": "({0} // {1})", "spark": "({0} div {1})"},
+    # Of numbers of up to 38 digits, towards 0; Spark's `div` gives 64 bits.
+    "quotient": {"duckdb": "({0} // {1})", "spark": "CAST({0} div {1} AS DECIMAL(38, 0))"},
     # Lists of values: what quantiles and distinct counts are made of.
     "list_of_rows": {"duckdb": "list({0}) FILTER (WHERE ({0}) IS NOT NULL)", "spark": "collect_list({0})"},
     "set_of_rows": {
@@ -62,19 +64,27 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     "concatenated": {"duckdb": "list_concat({0})", "spark": "concat({0})"},
     "sorted": {"duckdb": "list_sort({0})", "spark": "array_sort({0})"},
     "length": {"duckdb": "len({0})", "spark": "size({0})"},
-    # The element at a place counted from 0.
+    # The element at a place counted from 0; null of none.
     "element": {
         "duckdb": "CAST(list_extract({0}, CAST({1} AS BIGINT) + 1) AS DOUBLE)",
-        "spark": "CAST(element_at({0}, CAST({1} AS INT) + 1) AS DOUBLE)",
+        "spark": "CAST(get({0}, CAST({1} AS INT)) AS DOUBLE)",
     },
-    "list_std": {
-        "duckdb": "list_stddev_samp({0})",
-        # Welford's (1962): one pass, and nothing but 0 of equal values.
-        "spark": (
-            "aggregate({0}, named_struct('n', 0D, 'm', 0D, 's', 0D), (a, x) -> named_struct('n', a.n + 1, "
-            "'m', a.m + (x - a.m) / (a.n + 1), 's', a.s + (x - a.m) * (x - (a.m + (x - a.m) / (a.n + 1)))), "
-            "a -> CASE WHEN a.n > 1 THEN SQRT(a.s / (a.n - 1)) END)"
-        ),
+    "member": {"duckdb": "({0})[{1} + 1]", "spark": "get({0}, {1})"},
+    "list_of_one": {"duckdb": "[{0}]", "spark": "array({0})"},
+    # {2} of each element, called {1}; and all of them folded into {1}, one by one as `el` into `acc`, by {2}.
+    "each": {"duckdb": "list_transform({0}, lambda {1}: {2})", "spark": "transform({0}, {1} -> {2})"},
+    "folded": {
+        "duckdb": "list_reduce({0}, lambda acc, el: {2}, {1})",
+        "spark": "aggregate({0}, {1}, (acc, el) -> {2})",
+    },
+    "list_sum": {
+        "duckdb": "list_sum({0})",
+        "spark": "aggregate({0}, CAST(0 AS DOUBLE), (acc, el) -> acc + el)",
+    },
+    # Not by a comparison in DuckDB: it trusts the statistics of Parquet files, which leave NaN out.
+    "is_finite": {
+        "duckdb": "isfinite({0})",
+        "spark": "(NOT isnan({0}) AND ABS({0}) <= CAST('1.7976931348623157e308' AS DOUBLE))",
     },
     "members": {"duckdb": "unnest({0})", "spark": "explode({0})"},
     "days_from_to": {

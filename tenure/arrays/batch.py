@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from tenure.arrays.ends import taken
 from tenure.arrays.merges import LARGEST, MERGES, NOTHING
 from tenure.arrays.numbers import LOW_BITS, Flags, Places, Room, TooLarge, Whole, changes, flags, whole
+from tenure.tables.finish import CUT
 from tenure.tables.partials import Partial
 from tenure.tables.rows_to_sum import RowPart, RowsToSum
 
-#: The largest number that is added: sums of a batch, and those of squares in two parts, stay below 2^63.
-_LARGEST = 2**42
+#: The largest number that is added: sums of a batch, and those of squares in two parts, stay below 2^63; and no square
+#: has a high part.
+_LARGEST = CUT - 1
 
 #: Doubles hold whole numbers up to here without a gap.
 _EXACT = 2**53
@@ -77,6 +79,8 @@ class _Batch:
         values, largest = self._value(reading.value)
         if partial.is_added and largest > _LARGEST:
             raise TooLarge
+        if partial.kind == "squares_high":
+            return [np.zeros(len(self._starts), np.int64)]
         if partial.kind in ("min", "max") and largest >= LARGEST:
             raise TooLarge  # it could not be told from nothing
         if partial.kind == "sum" and reading.code >= 0 and largest * self._batch.num_rows < _EXACT:

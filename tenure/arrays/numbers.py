@@ -50,26 +50,28 @@ class Room:
 def whole(column: pa.Array | pa.ChunkedArray) -> Whole:
     """Return a column's numbers (what stands in place of nulls is arbitrary); decimals in units of their last place.
 
-    Raises TypeError for a type that has none.
+    Raises TypeError for a type that has none, TooLarge for a number that 64 bits can't hold.
     """
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     kind = column.type
     if kind.bit_width == 64 and not pa.types.is_floating(kind):
         return _view(column, np.int64)
+    if pa.types.is_decimal128(kind):
+        low, high = _halves(column)
+        if np.any(low >> 63 != high):
+            raise TooLarge
+        return np.ascontiguousarray(low)
     if kind.bit_width in (16, 32) and not pa.types.is_floating(kind):
         return _view(column, np.int32 if kind.bit_width == 32 else np.int16).astype(np.int64)
     raise TypeError(f"{kind} holds no whole numbers")
 
 
 def squares(column: pa.Array | pa.ChunkedArray) -> tuple[Whole, Whole]:
-    """Return a column of DECIMAL(38, 4) as `low` and `high`."""
+    """Return a column of DECIMAL(38, 0) as `low` and `high`. Raises TooLarge."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    if not len(column):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    pairs = np.frombuffer(column.buffers()[1], np.int64)[2 * column.offset :][: 2 * len(column)].reshape(-1, 2)
-    low, high = pairs[:, 0], pairs[:, 1]
+    low, high = _halves(column)
     require_within(high, 1 << LOW_BITS - 2)
     return low & _LOW_MASK, ((low >> LOW_BITS) & ((1 << 64 - LOW_BITS) - 1)) | (high << 64 - LOW_BITS)
 
@@ -95,18 +97,29 @@ def require_within(numbers: Whole, most: int) -> None:
 
 
 def arrow(numbers: Sequence[Whole], partial: Partial, filled: Flags | None = None) -> pa.Array:
-    """Return a partial's numbers (two for squares) in the type that SQL has for it; null where not `filled`."""
+    """Return a partial's numbers (two for squares), in 64 bits but for squares; null where not `filled`."""
     if partial.kind == "squares":
         low, high = numbers
         carried = high + (low >> LOW_BITS)
         pairs = np.empty((len(low), 2), np.int64)
         pairs[:, 0] = (carried << LOW_BITS) | (low & _LOW_MASK)
         pairs[:, 1] = carried >> 64 - LOW_BITS
-        return _array(pairs, pa.decimal128(38, 4), len(low), filled)
+        return _array(pairs, pa.decimal128(38, 0), len(low), filled)
     is_money = partial.values.type == "decimal" and partial.kind in ("sum", "min", "max")
     is_time = partial.kind in ("newest", "oldest")
     kind = pa.decimal64(18, 2) if is_money else pa.timestamp("us") if is_time else pa.int64()
     return _array(numbers[0], kind, len(numbers[0]), filled)
+
+
+def stored(numbers: Sequence[Whole], partial: Partial, filled: Flags | None = None) -> pa.Array:
+    """Return a partial's numbers as `arrow` does, but sums in the type that tiles keep them in."""
+    if partial.kind not in ("sum", "squares_high"):
+        return arrow(numbers, partial, filled)
+    pairs = np.empty((len(numbers[0]), 2), np.int64)
+    pairs[:, 0] = numbers[0]
+    pairs[:, 1] = numbers[0] >> 63
+    is_money = partial.kind == "sum" and partial.values.type == "decimal"
+    return _array(pairs, pa.decimal128(28, 2 if is_money else 0), len(pairs), filled)
 
 
 def changes(one: Whole, other: Whole) -> Places:
@@ -148,6 +161,17 @@ def _array(numbers: NDArray[np.int64 | np.int32], kind: pa.DataType, length: int
     # Not pa.array, which loads pandas.
     bits = None if filled is None else pa.py_buffer(np.packbits(filled, bitorder="little"))
     return pa.Array.from_buffers(kind, length, [bits, pa.py_buffer(np.ascontiguousarray(numbers))])
+
+
+def _halves(column: pa.Array) -> tuple[Whole, Whole]:
+    """The low and the high 64 bits of a column of decimals; 0 in place of nulls, where anything may stand."""
+    if not len(column):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    pairs = np.frombuffer(column.buffers()[1], np.int64)[2 * column.offset :][: 2 * len(column)].reshape(-1, 2)
+    filled = valid(column)
+    if filled is not None:
+        pairs = pairs * filled[:, None]
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _view(column: pa.Array, kind: type[np.int64 | np.int32 | np.int16]) -> Whole:

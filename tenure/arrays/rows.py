@@ -17,7 +17,7 @@ import pyarrow as pa
 from tenure.arrays.batch import BatchSums, sum_batch
 from tenure.arrays.ends import ends_of_tiles
 from tenure.arrays.merges import MERGES
-from tenure.arrays.numbers import Flags, Places, Room, Whole, arrow, changes, keys_and_days, require_within
+from tenure.arrays.numbers import Flags, Places, Room, Whole, changes, keys_and_days, require_within, stored
 from tenure.tables.partials import Partial
 from tenure.tables.rows_to_sum import RowsToSum
 
@@ -85,12 +85,10 @@ class _Tiles:
             return ends_of_tiles(partial, [b.ends[partial] for b in self._batches], tile_of_run, len(self._chosen))
         width = 2 if partial.kind == "squares" else 1
         numbers = [self._merged([b.numbers[partial][n] for b in self._batches], partial.kind) for n in range(width)]
-        if partial.kind == "sum" and partial.values.type == "decimal":
-            require_within(numbers[0], 10**18 - 1)
         filled: Flags | None = None
         if reading.counts and partial.kind != "count":
             filled = self._merged([b.counts[reading.counts, reading.code] for b in self._batches], "count") > 0
-        return arrow(numbers, partial, filled)
+        return stored(numbers, partial, filled)
 
     def _merged(self, runs: Sequence[Whole], kind: str) -> Whole:
         numbers, how = _joined(runs), MERGES[kind]

@@ -84,7 +84,8 @@ class SourceWindows:
         self._room = Room()
         self._edges = Edges.of(grid, tuple(dict.fromkeys(window for _, window in asked)))
         self._places, self._late_places = self._placed(in_time), self._placed(late)
-        self._most = 2**62 // (self._edges.intervals + late.num_rows + 1)
+        # Of decimals a window has at most 18 digits.
+        self._most = (10**18 - 1) // (self._edges.intervals + late.num_rows + 1)
 
     def columns(self, threads: int) -> Iterator[tuple[str, pa.Array]]:
         """Yield each window's column with its name, a value for each row of the spine. Raises TooLarge."""
@@ -116,6 +117,8 @@ class SourceWindows:
         how = MERGES[partial.kind]
         if partial.kind in NOTHING:
             return [self._folded(numbers[0], self._beside.merged(late[0], how), how, NOTHING[partial.kind], windows)]
+        if partial.kind == "squares_high" and not any(part.any() for part in (*numbers, *late)):
+            return [dict.fromkeys(windows, np.zeros(self._spine.rows.num_rows, np.int64))]
         for part in (*numbers, *late):
             require_within(part, self._most)
         return [

@@ -1,7 +1,7 @@
 """Reckoning: what each aggregate and each span of time means, one small function a rule, in plain Python.
 
 No SQL and no frames: the oracle is made of these, so a reader can check each rule by its drawn line.
-Exact where the engines are exact: sums and spreads of decimals and integers round once, at the end.
+Sums and spreads are exact and round once, at the end.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, localcontext
+from decimal import localcontext
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tenure.define.feature import OTHER
 from tenure.define.source import Source
 from tenure.define.window import Window
 
+#: Digits that hold every sum of squares of decimals exactly.
+_DIGITS = 80
+
 #: A row of a source or a table: column → value.
 Row: TypeAlias = dict[str, Any]
-
-#: Digits that hold every sum of squares of money exactly.
-_DIGITS = 80
 
 
 def instant(value: date | datetime) -> datetime:
@@ -70,23 +71,44 @@ def ended_before(source: Source, row: Row, t: datetime) -> bool:
     return bool(source.ends) and row[source.ends] is not None and instant(row[source.ends]) < t
 
 
-def total(values: Sequence[Any]) -> Any:
-    """Return the exact total: of decimals and integers as it is, of floats rounded once."""
+def total(values: Sequence[Any]) -> Fraction:
+    """Return the exact total of integers, decimals or floats."""
     if any(isinstance(value, float) for value in values):
-        return math.fsum(values)
+        return _sums(values)[0]
     with localcontext() as exact:
         exact.prec = _DIGITS
-        return sum(values)
+        return Fraction(sum(values))
 
 
-def summed(values: Sequence[Any]) -> float:
-    """Return the total, 0 of nothing."""
-    return float(total(values))
+def _sums(values: Sequence[Any]) -> tuple[Fraction, Fraction]:
+    """The exact totals of the values and of their squares."""
+    if not any(isinstance(value, float) for value in values):
+        with localcontext() as exact:
+            exact.prec = _DIGITS
+            return Fraction(sum(values)), Fraction(sum(value * value for value in values))
+    # Most denominators differ, and are powers of two: the largest is that of all.
+    pairs = [value.as_integer_ratio() for value in values]
+    common = math.lcm(*(bottom for _, bottom in pairs))
+    numbers = [top * (common // bottom) for top, bottom in pairs]
+    return Fraction(sum(numbers), common), Fraction(sum(n * n for n in numbers), common * common)
+
+
+def as_float(number: Fraction) -> float | None:
+    """Return the nearest float, null where none is so large."""
+    try:
+        return float(number)
+    except OverflowError:
+        return None
+
+
+def summed(values: Sequence[Any]) -> float | None:
+    """Return the total, 0 of nothing, null where no float is so large."""
+    return as_float(total(values))
 
 
 def mean(values: Sequence[Any]) -> float | None:
     """Return the total a value."""
-    return float(total(values)) / len(values) if values else None
+    return as_float(total(values) / len(values)) if values else None
 
 
 def smallest(values: Sequence[Any]) -> float | None:
@@ -100,15 +122,19 @@ def largest(values: Sequence[Any]) -> float | None:
 
 
 def sample_deviation(values: Sequence[Any]) -> float | None:
-    """Return √(Σ(x − mean)² / (n − 1)), null of fewer than two values."""
+    """Return √(Σ(x − mean)² / (n − 1)), null of fewer than two values and where no float is so large."""
     count = len(values)
     if count < 2:
         return None
-    with localcontext() as exact:
-        exact.prec = _DIGITS
-        decimals = [Decimal(value) for value in values]
-        middle = sum(decimals, Decimal(0)) / count
-        return float((sum(((d - middle) ** 2 for d in decimals), Decimal(0)) / (count - 1)).sqrt())
+    added, squared = _sums(values)
+    return as_float(_root((count * squared - added**2) / (count * (count - 1))))
+
+
+def _root(number: Fraction) -> Fraction:
+    """The square root, to more than 60 binary digits."""
+    bits = max(0, 128 - number.numerator.bit_length() + number.denominator.bit_length())
+    bits += bits % 2
+    return Fraction(math.isqrt((number.numerator << bits) // number.denominator), 1 << bits // 2)
 
 
 #: Aggregate → its function of the values.
@@ -124,12 +150,12 @@ AGGREGATED: dict[str, Callable[[Sequence[Any]], float | int | None]] = {
 
 def quantile(values: Sequence[Any], share: float) -> float | None:
     """Return the value at `share` of the way through the sorted ones, in between if it falls between two."""
-    ordered = sorted(map(float, values))
+    ordered = sorted(values)
     if not ordered:
         return None
-    place = share * (len(ordered) - 1)
-    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
-    return low + (high - low) * (place - math.floor(place))
+    place = Fraction(round(share * 100), 100) * (len(ordered) - 1)
+    low, high = (Fraction(ordered[at]) for at in (math.floor(place), math.ceil(place)))
+    return float(low + (high - low) * (place - math.floor(place)))
 
 
 def listed(values: Sequence[Any], names: Sequence[str]) -> list[int]:
@@ -165,8 +191,11 @@ def streak(moments: Iterable[datetime], t: datetime, months: int) -> int:
 
 
 def divided(top: float | None, bottom: float | None) -> float | None:
-    """Return top / bottom, null where either is null or the bottom is 0."""
-    return None if top is None or bottom is None or bottom == 0 else top / bottom
+    """Return top / bottom, null where either is null, the bottom is 0, or no float is so large."""
+    if top is None or bottom is None or bottom == 0:
+        return None
+    quotient = top / bottom
+    return quotient if math.isfinite(quotient) else None
 
 
 def any_true(answers: Sequence[bool | None]) -> bool | None:

@@ -84,7 +84,7 @@ class AtInstants:
         body = "\n".join([f"SELECT\n{column_list(columns)}\nFROM {POINTS} AS p", *joins, f"WHERE p.point_no {points}"])
         ctes = [(p.relation, p.comment, p.body) for p in parts]
         ctes.append(("measured", "every point with what each source says of it", body))
-        expressions = compared(self.project)
+        expressions = compared(self.project, self.dialect)
         measured = {n for part in parts for n in part.columns}
         told = [
             (f"{expressions[n]} AS {n}" if n in expressions else str(n), d.text)
@@ -194,9 +194,7 @@ class _Summed:
     def _merged(self, partial: Partial) -> str:
         """A partial of the point, which has no row where nothing was seen."""
         column = f"{self.relation}.{self._named(partial.values.label, partial.kind)}"
-        if partial.kind == "list":
-            return op("or_empty", self.dialect, column)
-        return f"COALESCE({column}, 0)" if partial.kind in ("count", "sum", "squares") else column
+        return f"COALESCE({column}, 0)" if partial.is_added else column
 
     def _counted(self, value: str) -> str:
         """A row's value, null before the window."""

@@ -7,6 +7,7 @@ from tenure.define.project import Project
 from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, op
+from tenure.tables.finish import finite_or_null
 
 
 def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect, t: str = "s.snapshot_date") -> str:
@@ -28,17 +29,30 @@ def history_share(window: Window, dialect: Dialect) -> str:
     return f"CAST(LEAST({span}, s.tenure_days) AS DOUBLE) / {span}"
 
 
-def compared(project: Project) -> dict[ColumnName, str]:
+def compared(project: Project, dialect: Dialect) -> dict[ColumnName, str]:
     """Return the expressions of ratios and trends over the measured columns."""
     expressions: dict[ColumnName, str] = {}
+    floats = _of_floats(project)
     for view in project.views.values():
         for feature, name, (top, bottom) in view.comparisons:
-            expressions[name] = (
-                f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)"
-                if isinstance(feature, Ratio)
-                else f"{_per_day(top)} / NULLIF({_per_day(bottom)}, 0)"
-            )
+            sides = [
+                f"CAST({side} AS DOUBLE)" if isinstance(feature, Ratio) else _per_day(side) for side in (top, bottom)
+            ]
+            quotient = f"{sides[0]} / NULLIF({sides[1]}, 0)"
+            # Counts, decimals and integers are never so large, nor so small, that their quotient is infinite.
+            expressions[name] = finite_or_null(f"({quotient})", dialect) if floats & {top, bottom} else quotient
     return expressions
+
+
+def _of_floats(project: Project) -> set[ColumnName]:
+    """The columns of aggregates that read a column of floats."""
+    return {
+        name
+        for view in project.views.values()
+        for feature in view.aggregates
+        if feature.of and project.sources[view.source].column(feature.of).type == "float"
+        for name in feature.columns
+    }
 
 
 def _per_day(name: ColumnName) -> str:

@@ -7,7 +7,8 @@
 
 Each source is read once, into tiles (`tiles.py`); tiles are merged into bands between the windows' starts (`bands.py`);
 a window is the bands inside it, and the final SELECT puts them side by side: one row in is one row out.
-Sums are exact decimals until the last step, so engines and runs agree to the last bit (but of `float` columns).
+Sums are exact until the last step (of floats: added up in the order of their sizes), so engines and runs agree to the
+bit.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ class FeatureSteps:
                 "\n".join([f"SELECT\n{columns}\nFROM spine AS s", *joins]),
             ),
         ]
-        sides = compared(self.project)
+        sides = compared(self.project, self.dialect)
         told = [
             (f"{sides[n]} AS {n}" if n in sides else str(n), f"{d.text}{f' [{d.unit}]' if d.unit else ''}")
             for n, d in self.project.columns.items()

@@ -17,6 +17,7 @@ from tenure.define.churn import AllOf, AnyOf, BalanceDecline, ChurnDefinition, C
 from tenure.define.project import Project
 from tenure.errors import CensoredHorizon
 from tenure.sql import Dialect, Select, condition, with_ctes
+from tenure.tables.finish import WHOLE
 from tenure.tables.visible import (
     dates_relation,
     days_before,
@@ -161,12 +162,15 @@ def _declined(
     row = (*keys, "snapshot_date")
     before, after = days_before("d.t", event.baseline), "d.label_start"
     where = _and_where(project, event.source, event.where, dialect)
+    of = f"r.{event.of}"
+    if project.sources[event.source].column(event.of).type == "integer":
+        of = f"CAST({of} AS {WHOLE[dialect]})"  # Spark would add them up in 64 bits, and begin anew beyond
     body = (
         f"SELECT {qualified(keys, 'r')}, d.snapshot_date,\n"
-        f"    CAST(SUM(CASE WHEN r.event_time < d.t THEN r.{event.of} END) AS DOUBLE)\n"
-        f"        / NULLIF(COUNT(CASE WHEN r.event_time < d.t THEN r.{event.of} END), 0) AS mean_before,\n"
-        f"    CAST(SUM(CASE WHEN r.event_time >= {after} THEN r.{event.of} END) AS DOUBLE)\n"
-        f"        / NULLIF(COUNT(CASE WHEN r.event_time >= {after} THEN r.{event.of} END), 0) AS mean_after\n"
+        f"    CAST(SUM(CASE WHEN r.event_time < d.t THEN {of} END) AS DOUBLE)\n"
+        f"        / NULLIF(COUNT(CASE WHEN r.event_time < d.t THEN {of} END), 0) AS mean_before,\n"
+        f"    CAST(SUM(CASE WHEN r.event_time >= {after} THEN {of} END) AS DOUBLE)\n"
+        f"        / NULLIF(COUNT(CASE WHEN r.event_time >= {after} THEN {of} END), 0) AS mean_after\n"
         f"FROM {event.source} AS r\nJOIN dates AS d\n  ON {within(before, 'd.label_end')}\n"
         f"  AND {visible_at('d.label_end')}{where}\nGROUP BY {qualified(keys, 'r')}, d.snapshot_date"
     )

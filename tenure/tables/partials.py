@@ -14,6 +14,17 @@ from dataclasses import dataclass
 from tenure.define.feature import OTHER, QUANTILES, Aggregate
 from tenure.define.source import Source
 from tenure.sql import TYPE_NAMES, Dialect, condition, literal, op
+from tenure.tables.finish import (
+    CUT,
+    WHOLE,
+    deviation,
+    deviation_of_list,
+    mean_of_list,
+    quantile,
+    struct,
+    total_of_list,
+    whole,
+)
 from tenure.tables.visible import readable_columns
 
 #: The kind of a partial → how it is made of rows, of tiles, and of the bands of one window (newest band first).
@@ -21,7 +32,8 @@ from tenure.tables.visible import readable_columns
 OF_ROWS: dict[str, str] = {
     "count": "COUNT({0})",
     "sum": "CAST(SUM({0}) AS {type})",
-    "squares": "CAST(SUM({0} * {0}) AS {type})",
+    "squares": "CAST(SUM({0} * {0} % {cut}) AS {type})",
+    "squares_high": "CAST(SUM({high}) AS {type})",
     "min": "MIN({0})",
     "max": "MAX({0})",
     "first": "MIN({0})",
@@ -37,7 +49,10 @@ _IDEMPOTENT = ("min", "max", "first", "last", "newest", "oldest")
 
 #: Kinds that are whole numbers: of any rows, or of rows whose values are.
 _WHOLE = ("count", "newest", "oldest", "days", "first", "last")
-_WHOLE_OF_VALUES = ("sum", "squares", "min", "max")
+_WHOLE_OF_VALUES = ("sum", "squares", "squares_high", "min", "max")
+
+#: Kinds whose value of two spans is the sum of both.
+ADDED = ("count", "sum", "squares", "squares_high")
 
 
 @dataclass(frozen=True)
@@ -80,21 +95,29 @@ class Partial:
     @property
     def is_added(self) -> bool:
         """Whether that of two spans is the sum of both."""
-        return self.kind in ("count", "sum", "squares")
+        return self.kind in ADDED
 
-    def stored_type(self, dialect: Dialect) -> str:
-        """Return the engine's type that sums are kept in."""
+    @property
+    def stored_type(self) -> str:
+        """The type that a sum is kept in: room for that of 10⁹ rows of the largest values."""
+        if self.kind == "count":
+            return "BIGINT"
         if self.kind == "squares":
-            return "DECIMAL(38, 4)"
-        return {"decimal": TOTAL[dialect], "float": "DOUBLE"}.get(self.values.type, "BIGINT")
+            return "DECIMAL(38, 0)"
+        return "DECIMAL(28, 2)" if self.kind == "sum" and self.values.type == "decimal" else "DECIMAL(28, 0)"
 
     def of_rows(self, value: str, dialect: Dialect) -> str:
         """Return the aggregate over rows whose value is `value`, null where the row does not count."""
         if self.kind in ("list", "set"):
             return op(f"{self.kind}_of_rows", dialect, value)
-        if self.kind == "squares":
-            value = f"CAST({value} AS DECIMAL(18, 2))"
-        return OF_ROWS[self.kind].format(value, type=self.stored_type(dialect))
+        high = ""
+        if self.kind in ("squares", "squares_high"):
+            value = whole(value, self.values.type, dialect)
+            high = op("quotient", dialect, f"({value} * {value})", str(CUT**2))
+        elif self.kind == "sum" and self.values.type == "integer":
+            # Spark would add them up in 64 bits, and begin anew beyond.
+            value = f"CAST({value} AS {WHOLE[dialect]})"
+        return OF_ROWS[self.kind].format(value, type=self.stored_type, cut=CUT**2, high=high)
 
     def of_tiles(self, dialect: Dialect) -> str:
         """Return the aggregate over the tiles of a band."""
@@ -104,7 +127,7 @@ class Partial:
             return f"CAST(SUM({op('bits', dialect, self.name)}) AS BIGINT)"
         if self.kind in _IDEMPOTENT:
             return OF_ROWS[self.kind].format(self.name)
-        return f"CAST(SUM({self.name}) AS {'BIGINT' if self.kind == 'count' else self.stored_type(dialect)})"
+        return f"CAST(SUM({self.name}) AS {self.stored_type})"
 
     def combined(self, bands: Sequence[str], dialect: Dialect) -> str:
         """Return the partial of a window out of its disjoint bands, the newest band first; null only of no rows."""
@@ -122,19 +145,14 @@ class Partial:
         return f"({joined})"
 
 
-#: What money sums are kept in: DuckDB refuses an overflow aloud; Spark would turn it to null, so it gets more room.
-TOTAL: dict[Dialect, str] = {"duckdb": "DECIMAL(18, 2)", "spark": "DECIMAL(28, 2)"}
-#: What a sum is brought to before it is squared.
-EXACT: dict[Dialect, str] = {"duckdb": "DECIMAL(38, 2)", "spark": "DECIMAL(28, 2)"}
-
-#: Aggregate → the kinds of partial that it is made of; std of floats is taken from the list of values.
+#: Aggregate → the kinds of partial that it is made of.
 _NEEDS: dict[str, tuple[str, ...]] = {
     "count": ("count",),
     "sum": ("sum",),
     "mean": ("sum", "count"),
     "min": ("min",),
     "max": ("max",),
-    "std": ("count", "sum", "squares"),
+    "std": ("count", "sum", "squares", "squares_high"),
     "first": ("first",),
     "last": ("last",),
     "active_days": ("days",),
@@ -144,6 +162,9 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "days_since_first": ("oldest",),
     **dict.fromkeys(QUANTILES, ("list",)),
 }
+
+#: Aggregates whose floats are kept as a list: sums of floats depend on the order in which they are added up.
+_LISTS_OF_FLOATS = ("sum", "mean", "std")
 
 
 class Readings:
@@ -181,7 +202,7 @@ class Readings:
         if how in ("mode", "entropy"):
             return [Partial(values, "count") for values in self.values_of(feature)]
         values = self.values(feature)
-        if how == "std" and values.type == "float":
+        if how in _LISTS_OF_FLOATS and values.type == "float":
             return [Partial(values, "list")]
         return [Partial(values, kind) for kind in _NEEDS[how]]
 
@@ -203,7 +224,7 @@ class Readings:
         if values.where:
             tests.append(condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by))
         of = f"r.{values.of}"
-        if values.of and partial.kind not in ("sum", "squares", "min", "max", "list", "set"):
+        if values.of and partial.kind not in (*_WHOLE_OF_VALUES, "list", "set"):
             tests.append(f"{of} IS NOT NULL")
         value = {
             "count": "1",
@@ -227,8 +248,8 @@ class Readings:
             return (_mode if how == "mode" else _entropy)(feature, counts, dialect)
         parts = {partial.kind: merged(partial) for partial in self.needed(feature, how)}
         kind = self.values(feature).type
-        if how in QUANTILES:
-            return quantile(op("sorted", dialect, parts["list"]), QUANTILES[how], dialect)
+        if "list" in parts:
+            return _of_list(how, op("or_empty", dialect, parts["list"]), kind, dialect)
         if how == "count":
             return f"COALESCE({parts['count']}, 0)"
         if how == "active_days":
@@ -242,10 +263,15 @@ class Readings:
             return f"COALESCE(CAST({parts['sum']} AS DOUBLE), 0)"
         if how == "mean":
             return f"CAST({parts['sum']} AS DOUBLE) / NULLIF({parts['count']}, 0)"
-        if "list" in parts:
-            return op("list_std", dialect, op("sorted", dialect, parts["list"]))
-        total = f"CAST({parts['sum']} AS {EXACT[dialect]})"
-        return _deviation(parts["count"], total, parts["squares"])
+        return deviation(parts["count"], parts["sum"], parts["squares"], parts["squares_high"], kind, dialect)
+
+
+def _of_list(how: str, values: str, type_: str, dialect: Dialect) -> str:
+    if how in QUANTILES:
+        return quantile(op("sorted", dialect, values), QUANTILES[how], type_, dialect)
+    if how == "std":
+        return deviation_of_list(op("sorted", dialect, values), dialect)
+    return (total_of_list if how == "sum" else mean_of_list)(values, dialect)
 
 
 def _of_value(feature: Aggregate, position: int) -> tuple[str, str]:
@@ -254,28 +280,6 @@ def _of_value(feature: Aggregate, position: int) -> tuple[str, str]:
     test = f"{feature.of} = '{feature.values[position]}'" if position < len(feature.values) else ""
     test = test or f"{feature.of} NOT IN ({listed})"
     return (f"({feature.where}) AND {test}" if feature.where else test), ""
-
-
-def struct(fields: Sequence[tuple[str, str]], dialect: Dialect) -> str:
-    """Return a struct that compares field by field."""
-    if dialect == "duckdb":
-        return "{" + ", ".join(f"'{name}': {value}" for name, value in fields) + "}"
-    return "named_struct(" + ", ".join(f"'{name}', {value}" for name, value in fields) + ")"
-
-
-def quantile(ordered: str, share: float, dialect: Dialect) -> str:
-    """Return the interpolated quantile of a sorted list, null of an empty one (type 7 of Hyndman and Fan, 1996)."""
-    place = f"({share} * (LENGTH_OF - 1))".replace("LENGTH_OF", op("length", dialect, ordered))
-    low = op("element", dialect, ordered, f"FLOOR({place})")
-    high = op("element", dialect, ordered, f"CEIL({place})")
-    between = f"{low} + ({high} - {low}) * ({place} - FLOOR({place}))"
-    return f"CASE WHEN {op('length', dialect, ordered)} > 0 THEN {between} END"
-
-
-def _deviation(rows: str, total: str, squares: str) -> str:
-    # Exact until the root: n·Σx² and (Σx)² are far larger than their difference, which doubles would round away.
-    spread = f"CAST({rows} * {squares} - {total} * {total} AS DOUBLE)"
-    return f"CASE WHEN {rows} > 1 THEN SQRT({spread} / {rows} / ({rows} - 1)) END"
 
 
 def _mode(feature: Aggregate, counts: Sequence[str], dialect: Dialect) -> str:

@@ -119,14 +119,19 @@ class PointInTime:
         expressions: Mapping[ColumnName, str] = {
             **{name: self._described(*of) for name, of in self._attributes.items()},
             **{name: self._share(name) for name in self._shares},
-            **{name: f"COALESCE(w.{name}, 0)" if told[name].empty.startswith("0") else f"w.{name}"
-               for name in self.aggregated},
-        }  # fmt: skip
+            **{name: self._answered(name) for name in self.aggregated},
+        }
         columns = [(f"{expressions[name]} AS {name}", told[name].text) for name in self.columns]
         text = "\n".join(
             [f"SELECT\n{column_list(['s.row_no', *columns])}\nFROM {ASKED} AS s", *joins, "ORDER BY s.row_no"]
         )
         return Select("historical_features", with_ctes(ctes, text) if ctes else text, (ASKED, *self.reads))
+
+    def _answered(self, name: ColumnName) -> str:
+        """A column of the aggregates; where nobody was asked, what nothing gives: a sum may be null for its size."""
+        of_nothing = self.project.columns[name].empty.startswith("0")
+        nobody = f"w.{'snapshot_date' if self._tiled else 'ts'} IS NULL"
+        return f"CASE WHEN {nobody} THEN 0 ELSE w.{name} END" if of_nothing else f"w.{name}"
 
     def _read_of(self, source: str) -> list[str]:
         """The columns that are taken of a source's newest version."""

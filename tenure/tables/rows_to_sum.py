@@ -66,7 +66,7 @@ def rows_to_sum(tiles: Tiles, periods: Sequence[date] = ()) -> RowsToSum:
     parts: dict[Partial, RowPart] = {}
     for partial in partials:
         values = partial.values
-        text = _value(partial, readings.counts(values), dialect)
+        text = _value(partial, dialect)
         value = named(text, "value") if text else ""
         group = coded.get(values)
         if group:
@@ -145,14 +145,11 @@ def summed_tiles(tiles: Tiles, relation: str) -> str:
     return f"SELECT\n{column_list([keys, 'o.interval_start', *names])}\nFROM {relation} AS o{join}"
 
 
-def _value(partial: Partial, counts: str, dialect: Dialect) -> str:
+def _value(partial: Partial, dialect: Dialect) -> str:
     if partial.kind in ("newest", "oldest"):
         return op("micros", dialect, "r.event_time")
     if partial.kind == "days":
         return "i.day_bit"
     if partial.is_one_rows:
         return f"r.{partial.values.of}"
-    if partial.kind == "squares" and partial.values.type == "integer":
-        # Of rows that count alone: others may hold what does not fit.
-        return f"COALESCE(CAST(CASE WHEN {counts} THEN r.{partial.values.of} END AS DECIMAL(18, 2)), 0)"
     return "" if partial.kind == "count" else f"COALESCE(r.{partial.values.of}, 0)"

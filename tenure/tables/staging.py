@@ -19,6 +19,7 @@ from tenure.sql import (
     relations,
     with_ctes,
 )
+from tenure.tables.finish import finite_or_null, without_sign_of_zero
 from tenure.tables.visible import first_counted
 
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
@@ -156,11 +157,16 @@ def typed_value(source: Source, column: Column, dialect: Dialect, raw_types: Map
     raw_type = raw_types[column.raw_name]
     if raw_type != "text":
         raw = quoted(column.raw_name, dialect)
-        cast = f"TRY_CAST({raw} AS {type_name})"
+        cast = _number(f"TRY_CAST({raw} AS {type_name})", column.type, dialect)
         # A fraction is no integer; engines would round or cut it, each in its own way.
         is_fractional = raw_type.startswith(("double", "float", "halffloat", "decimal"))
         return f"CASE WHEN {raw} = FLOOR({raw}) THEN {cast} END" if column.type == "integer" and is_fractional else cast
     return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
+
+
+def _number(cast: str, type_: str, dialect: Dialect) -> str:
+    """A cast to a number: of floats only those that are numbers, and 0 without a sign."""
+    return finite_or_null(without_sign_of_zero(cast), dialect) if type_ == "float" else cast
 
 
 def _parsed(column: Column, text: str, type_name: str, dialect: Dialect, source: Source) -> str:
@@ -175,7 +181,10 @@ def _parsed(column: Column, text: str, type_name: str, dialect: Dialect, source:
         return _parsed_time(column, text, dialect, source)
     pattern = {"integer": "[+-]?[0-9]+([.]0*)?", "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
     value = op("before_point", dialect, text) if column.type == "integer" else text
-    cast = op("instant", dialect, value) if column.type == "timestamp" else f"TRY_CAST({value} AS {type_name})"
+    if column.type == "timestamp":
+        cast = op("instant", dialect, value)
+    else:
+        cast = _number(f"TRY_CAST({value} AS {type_name})", column.type, dialect)
     return f"CASE WHEN {op('full_match', dialect, text, pattern)} THEN {cast} END"
 
 

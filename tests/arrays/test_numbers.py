@@ -9,17 +9,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure.arrays.numbers import Room, arrow, days_of, flags, squares, structs, valid, whole
+from tenure.arrays.numbers import Room, TooLarge, arrow, days_of, flags, squares, stored, structs, valid, whole
 from tenure.arrays.parts import by_day
 from tenure.tables.partials import Partial, Values
 
-SQUARES = Partial(Values("tx", "", "amount", "decimal", "a test"), "squares")
+MONEY = Values("tx", "", "amount", "decimal", "a test")
+SQUARES, SUM = Partial(MONEY, "squares"), Partial(MONEY, "sum")
 
 
-@given(st.lists(st.integers(0, 10**30 // 10**4).map(lambda n: Decimal(n).scaleb(-4)), max_size=20), st.integers(0, 5))
+@given(st.lists(st.integers(0, 10**30).map(Decimal), max_size=20), st.integers(0, 5))
 def test_squares_come_back_as_they_went(numbers, start):
-    column = pa.array(numbers, pa.decimal128(38, 4)).slice(start)
+    column = pa.array(numbers, pa.decimal128(38, 0)).slice(start)
     assert arrow(squares(column), SQUARES).to_pylist() == column.to_pylist()
+
+
+@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=20), st.integers(0, 5))
+def test_sums_of_tiles_are_read_as_they_were_stored(cents, start):
+    money = [None if each is None else Decimal(each).scaleb(-2) for each in cents]
+    column = pa.array(money, pa.decimal128(28, 2)).slice(start)
+    read, known = whole(column), valid(column)
+    assert [int(n) for n in read] == [each or 0 for each in cents[start:]]
+    assert stored([read], SUM, known).to_pylist() == money[start:]
+
+
+@pytest.mark.parametrize("cents", [2**63, -(2**63) - 1, 10**27])
+def test_a_sum_of_more_than_64_bits_is_left_to_sql(cents):
+    column = pa.array([Decimal(1), Decimal(cents).scaleb(-2)], pa.decimal128(28, 2))
+    with pytest.raises(TooLarge):
+        whole(column)
+    assert whole(column.slice(0, 1)).tolist() == [100]
 
 
 @given(st.lists(st.none() | st.booleans()), st.integers(0, 9))

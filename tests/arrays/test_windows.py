@@ -28,8 +28,9 @@ MICROSECOND = timedelta(microseconds=1)
 VALUES = Values("tx", "", "amount", "decimal", "a test")
 TYPES = {
     "count": pa.int64(),
-    "sum": pa.decimal64(18, 2),
-    "squares": pa.decimal128(38, 4),
+    "sum": pa.decimal128(28, 2),
+    "squares": pa.decimal128(38, 0),
+    "squares_high": pa.decimal128(28, 0),
     "min": pa.decimal64(18, 2),
     "max": pa.decimal64(18, 2),
     "newest": pa.timestamp("us"),
@@ -78,7 +79,8 @@ def made_of(bookings) -> dict[str, object]:
     return {
         "count": len(amounts),
         "sum": sum(amounts, Decimal("0.00")),
-        "squares": sum((a * a for a in amounts), Decimal("0.0000")),
+        "squares": Decimal(sum(b.cents**2 % 10**24 for b in bookings)),
+        "squares_high": sum(b.cents**2 // 10**24 for b in bookings),
         "min": min(amounts, default=None),
         "max": max(amounts, default=None),
         "newest": ordered[-1].at if ordered else None,
@@ -100,7 +102,7 @@ def worlds(draw):
         customer, interval = place
         days = st.integers(0, min(3, (ENDS[interval] - STARTS[interval]).days - 1))
         bookings = []
-        for cents, day in draw(st.lists(st.tuples(st.integers(-(2**40), 2**40), days), max_size=3)):
+        for cents, day in draw(st.lists(st.tuples(st.integers(-(2**44), 2**44), days), max_size=3)):
             number += 1
             at = datetime.combine(STARTS[interval], datetime.min.time()) + timedelta(days=day)
             bookings.append(Booking(at, number, cents))

@@ -60,7 +60,7 @@ on_time AS (
         i.interval_start,
         COUNT(1) AS payment__count,
         MAX(r.event_time) AS payment__newest,
-        CAST(SUM(r.amount) AS DECIMAL(18, 2)) AS amount__1__sum,
+        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
         COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
         COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
     FROM payments AS r
@@ -79,7 +79,7 @@ late AS (
         k.period_end,
         COUNT(1) AS payment__count,
         MAX(r.event_time) AS payment__newest,
-        CAST(SUM(r.amount) AS DECIMAL(18, 2)) AS amount__1__sum,
+        CAST(SUM(r.amount) AS DECIMAL(28, 2)) AS amount__1__sum,
         COUNT(CASE WHEN (r.amount IS NOT NULL) THEN 1 END) AS amount__1__count,
         COUNT(CASE WHEN (r.amount > 50) THEN 1 END) AS large__count
     FROM payments AS r
@@ -130,7 +130,7 @@ CREATE OR REPLACE TEMP TABLE payments_bands_d AS
 SELECT
     band_key,
     CAST(SUM(payment__count) AS BIGINT) AS payment__count,
-    CAST(SUM(amount__1__sum) AS DECIMAL(18, 2)) AS amount__1__sum,
+    CAST(SUM(amount__1__sum) AS DECIMAL(28, 2)) AS amount__1__sum,
     CAST(SUM(amount__1__count) AS BIGINT) AS amount__1__count,
     CAST(SUM(large__count) AS BIGINT) AS large__count
 FROM (
