@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
+from decimal import localcontext
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tenure.define.feature import OTHER
 from tenure.define.source import Source
 from tenure.define.window import Window
+
+#: Digits that hold every sum of squares of decimals exactly.
+_DIGITS = 80
 
 #: A row of a source or a table: column → value.
 Row: TypeAlias = dict[str, Any]
@@ -69,10 +73,24 @@ def ended_before(source: Source, row: Row, t: datetime) -> bool:
 
 def total(values: Sequence[Any]) -> Fraction:
     """Return the exact total of integers, decimals or floats."""
-    # Of floats most denominators differ, and are powers of two: the largest is that of all.
+    if any(isinstance(value, float) for value in values):
+        return _sums(values)[0]
+    with localcontext() as exact:
+        exact.prec = _DIGITS
+        return Fraction(sum(values))
+
+
+def _sums(values: Sequence[Any]) -> tuple[Fraction, Fraction]:
+    """The exact totals of the values and of their squares."""
+    if not any(isinstance(value, float) for value in values):
+        with localcontext() as exact:
+            exact.prec = _DIGITS
+            return Fraction(sum(values)), Fraction(sum(value * value for value in values))
+    # Most denominators differ, and are powers of two: the largest is that of all.
     pairs = [value.as_integer_ratio() for value in values]
     common = math.lcm(*(bottom for _, bottom in pairs))
-    return Fraction(sum(top * (common // bottom) for top, bottom in pairs), common)
+    numbers = [top * (common // bottom) for top, bottom in pairs]
+    return Fraction(sum(numbers), common), Fraction(sum(n * n for n in numbers), common * common)
 
 
 def as_float(number: Fraction) -> float | None:
@@ -108,11 +126,8 @@ def sample_deviation(values: Sequence[Any]) -> float | None:
     count = len(values)
     if count < 2:
         return None
-    pairs = [value.as_integer_ratio() for value in values]
-    common = math.lcm(*(bottom for _, bottom in pairs))
-    numbers = [top * (common // bottom) for top, bottom in pairs]
-    spread = count * sum(n * n for n in numbers) - sum(numbers) ** 2
-    return as_float(_root(Fraction(spread, count * (count - 1))) / common)
+    added, squared = _sums(values)
+    return as_float(_root((count * squared - added**2) / (count * (count - 1))))
 
 
 def _root(number: Fraction) -> Fraction:

@@ -120,7 +120,7 @@ def engines_reference(gaps: Mapping[tuple[Capability, Dialect], Unsupported] = G
         "",
         "One set of definitions runs on DuckDB and on Spark. `yes` means that the tests compute it on that engine and",
         "compare it cell by cell with a plain Python oracle or with hand-worked tables, and that the engines agree;",
-        "numbers agree to the last bit: exact of decimals and integers, of floats added up in order of size.",
+        "numbers agree to the last bit (of whole numbers beyond 2⁵³ but for it); floats are added up in order of size.",
         "",
         "A gap would say why here. A definition that needs what the project's engine lacks is refused with",
         "`InvalidDefinition` by `tenure check` and before a run's first stage; no row is read.",
