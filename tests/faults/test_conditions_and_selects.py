@@ -147,7 +147,7 @@ def test_a_select_that_reads_elsewhere_is_refused_by_name(select, name):
 
 @pytest.mark.parametrize("select", ["SELECT * FROM parquet.`/x`", "SELECT * FROM json.`/x`", "SELECT * FROM csv.`/x`"])
 def test_files_are_refused_as_spark_spells_them(select):
-    with pytest.raises(InvalidDefinition, match="reads the file or name '/x' in select="):
+    with pytest.raises(InvalidDefinition, match="reads the file or name '/x' in its SELECT"):
         raw_relations(select, "spark", asked_by="source 'payments'")
 
 
@@ -177,4 +177,4 @@ def test_check_and_staging_refuse_a_file_in_a_select(bank, outside):
     )
     error = refused(bank)
     assert "source 'payments'" in error.message
-    assert "in select=; allowed: the raw tables of its read=" in error.message
+    assert "in its SELECT; allowed: the raw tables of its read=" in error.message
