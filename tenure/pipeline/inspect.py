@@ -113,9 +113,9 @@ def _check_conditions(work: Work, dialect: Dialect) -> None:
 
 
 def state(work: Work) -> list[dict[str, object]]:
-    """Return each stage's newest record of the run ledger, in order and 'verify' last; empty before the first run."""
+    """Return each stage's newest record of the run ledger, in order, then the proofs; empty before the first run."""
     newest = last_runs(work.lake)
-    return [newest[stage] for stage in (*STAGE_DOCS, "verify") if stage in newest]
+    return [newest[stage] for stage in (*STAGE_DOCS, "verify", "integrity") if stage in newest]
 
 
 def _compiled(
