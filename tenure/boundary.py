@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
+from weakref import WeakSet
 
 from tenure.error_log import ErrorLog
 from tenure.errors import (
@@ -78,6 +80,27 @@ _HINTS = {
     errno.ENAMETOOLONG: "Use shorter names of folders.",
 }
 _PATH = re.compile(r"['\"](/[^'\"\\]+)\\?['\"]")
+
+
+class Stoppable(Protocol):
+    """What computes in a library, and can be told from another thread to stop."""
+
+    def stop(self) -> None:
+        """Let what computes end with an error; do nothing if nothing does."""
+
+
+_computing: WeakSet[Stoppable] = WeakSet()
+
+
+def register_stoppable(engine: Stoppable) -> None:
+    """Have an engine stopped when a signal comes, for as long as it lives."""
+    _computing.add(engine)
+
+
+def stop_engines() -> None:
+    """Stop what engines compute: libraries do not all look for signals themselves."""
+    for engine in tuple(_computing):
+        engine.stop()
 
 
 class Interrupted(KeyboardInterrupt):

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+
+from tenure.boundary import stop_engines
+
+#: Seconds that a library may take to stop after a signal before the process ends without it.
+_GRACE = 20.0
+
+#: Seconds that Python's own handler of a second signal has to end the process.
+_MOMENT = 0.5
 
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
@@ -31,12 +41,44 @@ def handled() -> Iterator[None]:
     before = {number: signal.signal(number, _first) for number in _NAMES}
     unraisable, sys.unraisablehook = sys.unraisablehook, _unraisable
     try:
-        yield
+        with _watched():
+            yield
     finally:
         sys.unraisablehook = unraisable
         for number, handler in before.items():
             # Told already: Python's way out ends soon, and would end by the signal instead of with the exit code.
             signal.signal(number, signal.SIG_IGN if _received and handler is _early else handler)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Stop the engines when a signal comes, and end the process where none comes back to Python to handle it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_end_if_nothing_does, args=(reader,), daemon=True, name="signals").start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+
+
+def _end_if_nothing_does(reader: int) -> None:
+    """Wait for a signal, then for the end of what runs, a second signal or the end of the grace."""
+    global _received  # noqa: PLW0603
+    with os.fdopen(reader, "rb", buffering=0) as signals:
+        first = signals.read(1)
+        if not first:
+            return
+        stop_engines()
+        again, _, _ = select.select([signals], [], [], _GRACE)
+        if again:
+            if not signals.read(1):
+                return
+            select.select([], [], [], _MOMENT)
+    _received = _received or first[0]
+    _leave("what ran did not stop by itself")
 
 
 def exit_code() -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from tenure.boundary import translated
+from tenure.boundary import register_stoppable, translated
 from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
@@ -66,6 +66,7 @@ class DuckDBEngine:
                 )
         except duckdb.Error as error:
             raise EngineError(f"DuckDB refuses its settings: {error}", hint="See [engine] in tenure.toml.") from error
+        register_stoppable(self)
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("SET enable_progress_bar = false")
 
@@ -205,6 +206,11 @@ class DuckDBEngine:
         """Return a second connection to the same database; temporary relations are each connection's own."""
         return DuckDBEngine(self._settings, self._connection.cursor())
 
+    def stop(self) -> None:
+        """Let the statement that runs end with an error, from another thread."""
+        with suppress(duckdb.Error):  # Closed meanwhile.
+            self._connection.interrupt()
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -218,6 +224,8 @@ class DuckDBEngine:
         """Turn DuckDB's errors into ours; a CSV error is looked up in the files, to name its line."""
         try:
             yield
+        except duckdb.InterruptException as error:
+            raise KeyboardInterrupt from error
         except duckdb.Error as error:
             if re.search("CSV (Error|Parser)", str(error)):
                 for raw, files in self._raw_files.values():

@@ -125,7 +125,7 @@ def threads_of(threads: int) -> int:
 def _quiet_optuna() -> Iterator[None]:
     """Keep Optuna's line a trial out of the user's terminal, and leave its verbosity as it was."""
     verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         yield
     finally:

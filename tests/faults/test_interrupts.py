@@ -12,8 +12,13 @@ from tiny_bank import write_tiny_bank
 from tenure.demo import generate_bank
 from tenure.pipeline.start import write_project
 
-#: Joins that no machine ends within a test.
+#: Joins that no machine ends within a test: DuckDB looks for no signal in either, and is told to stop.
 ENDLESS = """
+    select=\"\"\"SELECT p.* FROM payments_raw AS p
+        CROSS JOIN payments_raw AS a CROSS JOIN payments_raw AS b CROSS JOIN payments_raw AS c
+        WHERE p.amount || a.amount || b.amount || c.amount = 'nothing'\"\"\",
+"""
+DEAF = """
     select=\"\"\"SELECT p.* FROM payments_raw AS p
         JOIN payments_raw AS a ON a.amount >= p.amount
         JOIN payments_raw AS b ON b.amount >= a.amount
@@ -70,6 +75,25 @@ def test_signal_while_duckdb_computes_is_told_in_one_line(endless, number):
     line = tenure("status", "--project", endless).stdout
     assert line.split()[:2] == ["staging", "interrupted"]
     assert "stopped by Ctrl-C or SIGTERM" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
+def test_a_join_that_looks_for_no_signal_is_stopped(bank, number, times):
+    edit(bank / "sources.py", 'read=Csv("payments.csv"),', 'read={"payments_raw": Csv("payments.csv")},' + DEAF)
+    with started("run", "--project", bank) as running:
+        wait_for_stage(running, bank / "lake", "staging")
+        time.sleep(2)
+        for _ in range(times):
+            running.send_signal(number)
+            time.sleep(0.2)
+        _, err = running.communicate(timeout=120)
+    assert running.returncode == 128 + number
+    assert err.startswith("Interrupted by ")
+    assert "Nothing half-done is visible" in err
+    assert len(err.splitlines()) == 1
+    tenure("staging", "--project", bank, "--data", bank / "nowhere")
+    assert rows_of_ledger(bank / "lake")[0] == ("staging", "interrupted")
 
 
 @pytest.mark.slow
