@@ -165,7 +165,7 @@ def test_change_taken_back_is_built_again_to_the_same_content(bank):
 
 
 def test_stage_without_its_inputs_names_the_stage_to_run_and_writes_nothing(bank):
-    for stage, needed in (("snapshots", "staging"), ("training_set", "labels"), ("train", "training_set")):
+    for stage, needed in (("snapshots", "staging"), ("training_set", "labels"), ("train", "staging")):
         with pytest.raises(MissingTable) as caught:
             ran(bank, (stage,))
         assert caught.value.hint == f"Run 'tenure {needed}'."

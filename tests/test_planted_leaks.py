@@ -389,7 +389,7 @@ def test_check_says_what_it_can_not_look_at_yet(tmp_path, told):
     told("staging", "--project", bank)
     assert "note" not in told("check", "--project", bank)[1]
     tiny_bank.write_raw_files(bank / "data", last_day=date(2024, 6, 1))
-    assert "the files of source 'customers' changed since it was staged" in told("check", "--project", bank)[1]
+    assert "the files of source 'payments' changed since it was staged" in told("check", "--project", bank)[1]
 
 
 def test_verify_wants_the_rows_that_were_staged(tmp_path, told):
@@ -398,7 +398,7 @@ def test_verify_wants_the_rows_that_were_staged(tmp_path, told):
     tiny_bank.write_raw_files(bank / "data", last_day=date(2024, 6, 1))
     code, _, err = told("verify", "--leaks", "--project", bank)
     assert code == 7
-    assert "the files of source 'customers' changed since it was staged." in err
+    assert "the files of source 'payments' changed since it was staged." in err
     assert "Run 'tenure run'" in err
 
 
@@ -459,7 +459,7 @@ def test_a_fault_of_our_own_sql_is_caught_by_time_travel(world, told, monkeypatc
 
     hold, write_files = DuckDBEngine.hold, DuckDBEngine.write
     monkeypatch.setattr(DuckDBEngine, "hold", lambda self, at, text: hold(self, at, leaky(text)))
-    monkeypatch.setattr(DuckDBEngine, "write", lambda self, text, *to: write_files(self, leaky(text), *to))
+    monkeypatch.setattr(DuckDBEngine, "write", lambda self, text, *to, **by: write_files(self, leaky(text), *to, **by))
     assert told("run", "--project", world, "--to", "features")[0] == 0
     assert sum(changed)
     code, out, err = told("verify", "--time-travel", "--project", world)

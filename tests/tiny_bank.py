@@ -82,7 +82,7 @@ paid = FeatureView(
 """
 
 
-def write_tiny_bank(folder: Path, *, customers: int = CUSTOMERS) -> Path:
+def write_tiny_bank(folder: Path, *, customers: int = 0) -> Path:
     """Write the project and its raw files into `folder` and return it."""
     (folder / "features").mkdir(parents=True)
     (folder / "data").mkdir()
@@ -93,8 +93,9 @@ def write_tiny_bank(folder: Path, *, customers: int = CUSTOMERS) -> Path:
     return folder
 
 
-def write_raw_files(data: Path, *, last_day: date = LAST_DAY, customers: int = CUSTOMERS) -> None:
+def write_raw_files(data: Path, *, last_day: date = LAST_DAY, customers: int = 0) -> None:
     """Write customers.csv and payments.csv with payments up to `last_day`."""
+    customers = customers or CUSTOMERS
     people = [
         (n, ("north", "south", "east")[n % 3], FIRST_DAY + timedelta(days=n % 180), "2024-05-15" if n % 10 == 1 else "")
         for n in range(customers)
