@@ -80,7 +80,7 @@ TOML = """\
 [project]
 name = "Edge"
 [data]
-end = 2024-06-30
+end = 2024-05-31
 [snapshots]
 every = "month-end"
 first = 2024-04-30
