@@ -90,11 +90,12 @@ def twelve(tmp_path):
     store.work.__exit__(None, None, None)
 
 
-@pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
-def stores(request, tmp_path):
-    """Both worlds on each engine."""
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def stores(request, tmp_path_factory):
+    """Both worlds on each engine, to ask and not to change."""
+    folder = tmp_path_factory.mktemp("worlds")
     engine = make_engine(request.param, request)
-    yield staged(twelve_customers(tmp_path / "twelve"), engine), staged(branch_bank(tmp_path / "branch"), engine)
+    yield staged(twelve_customers(folder / "twelve"), engine), staged(branch_bank(folder / "branch"), engine)
     engine.close()
 
 

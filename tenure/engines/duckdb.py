@@ -15,8 +15,8 @@ from tenure.boundary import register_stoppable, translated
 from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import check_structure, csv_header, damaged_parquet, file_in_words, has_hive_folders
-from tenure.errors import DiskFull, EngineError, FileAccessError, StoreError, TenureError, UnreadableFile
+from tenure.engines.files import check_structure, csv_header, has_hive_folders, named_damage
+from tenure.errors import DiskFull, EngineError, FileAccessError, TenureError, UnreadableFile
 from tenure.paths import duckdb_path
 from tenure.redact import redacted
 from tenure.sql import Dialect, literal, quoted
@@ -264,29 +264,10 @@ class DuckDBEngine:
                 hint="Find the statement with 'tenure sql', and check the types of the columns that it reads.",
                 original=error,
             )
-        return self._damage(error) or EngineError(
+        # Looked for in the files themselves: slow, but only after a failure.
+        return named_damage(self._raw_parquet.values(), self._scanned.values(), error) or EngineError(
             "DuckDB can't compute the rows.", hint="Check the data and the definitions that read them.", original=error
         )
-
-    def _damage(self, error: Exception) -> TenureError | None:
-        """The first damaged Parquet file among those that the engine reads, named; slow, for after a failure."""
-        for raw, files in self._raw_parquet.values():
-            damaged = damaged_parquet(files)
-            if damaged:
-                return UnreadableFile(
-                    f"{file_in_words(damaged.file, files, raw)} is damaged Parquet: {damaged.what}.",
-                    hint="Fetch the file again, whole.",
-                    original=error,
-                )
-        for files in self._scanned.values():
-            damaged = damaged_parquet(files)
-            if damaged:
-                return StoreError(
-                    f"the lake's file '{damaged.file}' is damaged: {damaged.what}.",
-                    hint="Restore it from a backup, or remove its table's folder and run again.",
-                    original=error,
-                )
-        return None
 
 
 def _listed(files: Sequence[Path]) -> str:

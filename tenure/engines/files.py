@@ -7,7 +7,7 @@ whole, else by its number among the files that match, in the order of their name
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.define.source import Csv, Parquet
-from tenure.errors import MissingColumn, MissingFile, UnreadableFile, choices
+from tenure.errors import MissingColumn, MissingFile, StoreError, TenureError, UnreadableFile, choices
 from tenure.paths import literal_part, local_path
 from tenure.redact import file_shape, shape
 
@@ -195,6 +195,29 @@ def damaged_parquet(files: Sequence[Path]) -> Damage | None:
         what = _damage(file)
         if what:
             return Damage(file, what)
+    return None
+
+
+def named_damage(
+    raw: Iterable[tuple[Parquet, Sequence[Path]]], lake: Iterable[Sequence[Path]], error: Exception
+) -> TenureError | None:
+    """Return the error that names the first damaged file among raw Parquet and the lake's, None if all can be read."""
+    for table, files in raw:
+        damaged = damaged_parquet(files)
+        if damaged:
+            return UnreadableFile(
+                f"{file_in_words(damaged.file, files, table)} is damaged Parquet: {damaged.what}.",
+                hint="Fetch the file again, whole.",
+                original=error,
+            )
+    for files in lake:
+        damaged = damaged_parquet(files)
+        if damaged:
+            return StoreError(
+                f"the lake's file '{damaged.file}' is damaged: {damaged.what}.",
+                hint="Restore it from a backup, or remove its table's folder and run again.",
+                original=error,
+            )
     return None
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import check_structure, csv_header
+from tenure.engines.files import check_structure, csv_header, named_damage
 from tenure.errors import EngineError, MissingDependency, UnreadableFile, install_hint
 from tenure.paths import spark_path
 from tenure.redact import redacted
@@ -64,6 +64,8 @@ class SparkEngine:
             self._session.conf.set(name, value)
         self.version = f"spark {self._session.version}"
         self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
+        self._raw_parquet: dict[str, tuple[Parquet, Sequence[Path]]] = {}
+        self._scanned: dict[str, Sequence[Path]] = {}
         self._held: dict[str, DataFrame] = {}
 
     def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
@@ -71,11 +73,16 @@ class SparkEngine:
         paths = [spark_path(file) for file in files]
         if isinstance(raw, Parquet):
             self._raw_files.pop(relation, None)
+            self._raw_parquet[relation] = (raw, files)
             reader = self._session.read.option("mergeSchema", "true")
             try:
                 frame = self._checked(lambda: reader.parquet(*paths))
             except EngineError as error:
-                raise UnreadableFile(f"the files of '{raw.path}' are not readable Parquet: {error.message}") from error
+                raise UnreadableFile(
+                    f"the files of '{raw.path}' can't be read together as Parquet.",
+                    hint="Give files of another layout a source of their own.",
+                    original=error,
+                ) from error
             frame.createOrReplaceTempView(relation)
             return {
                 f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString()
@@ -85,6 +92,7 @@ class SparkEngine:
             refuse("reader of raw files", raw)
         header = csv_header(files, raw)
         self._raw_files[relation] = (raw, files)
+        self._raw_parquet.pop(relation, None)
         frame = (
             self._session.read.options(
                 header="true",
@@ -106,6 +114,7 @@ class SparkEngine:
         """Make a table's Parquet files a relation."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
+        self._scanned[relation] = files
         fields = from_arrow_schema(schema)
         if not files:
             frame = self._session.createDataFrame([], fields)
@@ -199,7 +208,11 @@ class SparkEngine:
             told = str(error.java_exception if isinstance(error, Py4JJavaError) else error)
             reason = next((line for line in told.splitlines() if line.strip()), type(error).__name__)
             # Spark's analysis quotes the statement alone; what fails while rows are read may quote a row.
-            reason = reason if isinstance(error, AnalysisException | ParseException) else redacted(reason)
+            if not isinstance(error, AnalysisException | ParseException):
+                damaged = named_damage(self._raw_parquet.values(), self._scanned.values(), error)
+                if damaged:
+                    raise damaged from error
+                reason = redacted(reason)
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
 
 

@@ -113,6 +113,17 @@ def test_file_that_is_not_parquet_is_named(engine, tmp_path):
         engine.read("raw", Parquet("rows.parquet"), [tmp_path / "rows.parquet"])
 
 
+def test_file_whose_pages_are_damaged_is_named_once_they_are_read(engine, tmp_path):
+    pq.write_table(pa.table({"id": [f"{n:09}" for n in range(9999)]}), tmp_path / "rows.parquet")
+    damaged = bytearray((tmp_path / "rows.parquet").read_bytes())
+    damaged[4:30_000] = b"\xff" * (30_000 - 4)
+    (tmp_path / "rows.parquet").write_bytes(damaged)
+    engine.read("raw", Parquet("rows.parquet"), [tmp_path / "rows.parquet"])
+    told = "column 'id' of row group 0 \\(counted from 0\\) can't be read"
+    with pytest.raises(UnreadableFile, match=rf"rows\.parquet is damaged Parquet: {told}"):
+        engine.run("SELECT id FROM raw")
+
+
 def test_schema_tells_types_without_running_and_instants_are_utc(engine, tmp_path):
     select = held(engine, tmp_path)
     assert engine.schema(select) == SCHEMA
