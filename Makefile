@@ -13,7 +13,7 @@ demo: .venv/.ready ## Generate a bank of 2,000 customers and run everything; the
 	$(BIN)/tenure demo --customers 2k --dir build/demo
 
 test: .venv/.ready system ## Run the tests, two files at a time; ARGS="-k labels" or ARGS="-m 'not slow'" narrows them
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/ruff check .

@@ -36,6 +36,12 @@ EngineFactory = Callable[[], Engine]
 Build = Callable[..., Work]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests run first, so that of several workers none is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("spark")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data beside the repository; tests that need it skip where it is absent."""
