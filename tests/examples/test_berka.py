@@ -72,7 +72,7 @@ def test_the_readme_has_the_counts_of_the_code(berka):
 
 
 def ran(folder, data, lake, stages, **overrides):
-    overrides = {"lake": {"path": str(lake)}, "output": {"path": str(lake / "out")}, **overrides}
+    overrides = {"lake": {"path": str(lake)}, "output": {"path": str(lake.with_name("out"))}, **overrides}
     work = Work.open(folder, data=data, overrides=overrides)
     work.use_engine(DuckDBEngine(EngineSettings(memory="2GB", threads=2)))
     records = {record.stage: record for record in run(work, stages)}
@@ -81,7 +81,7 @@ def ran(folder, data, lake, stages, **overrides):
 
 @pytest.fixture(scope="module")
 def built(real_data, tmp_path_factory):
-    work, records = ran(BERKA, real_data, tmp_path_factory.mktemp("berka"), tuple(STAGES))
+    work, records = ran(BERKA, real_data, tmp_path_factory.mktemp("berka") / "lake", tuple(STAGES))
     yield work, records
     work.engine.close()
 

@@ -20,8 +20,8 @@ SHOP = Path(__file__).parents[2] / "examples" / "online_retail"
 
 @pytest.fixture(scope="module")
 def work(real_data, tmp_path_factory):
-    lake = tmp_path_factory.mktemp("shop")
-    overrides = {"lake": {"path": str(lake)}, "output": {"path": str(lake / "out")}}
+    lake = tmp_path_factory.mktemp("shop") / "lake"
+    overrides = {"lake": {"path": str(lake)}, "output": {"path": str(lake.with_name("out"))}}
     made = Work.open(SHOP, data=real_data, overrides=overrides)
     made.use_engine(DuckDBEngine(EngineSettings(memory="2GB", threads=2)))
     assert [record.stage for record in run(made, STAGES)] == list(STAGES)
