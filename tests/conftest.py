@@ -23,7 +23,7 @@ settings.register_profile("any_load", deadline=None, suppress_health_check=[Heal
 settings.load_profile("any_load")
 
 #: Spark plans and compiles a statement for seconds that runs over forty rows for milliseconds; compiled less, the same
-#: tests take half the time. The tests that start Spark by the command or in Glue's job run as a user's do.
+#: tests take half the time. `tenure verify --engines` in test_cli.py starts Spark as a user does.
 SMALL_WORLDS = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
