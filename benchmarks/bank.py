@@ -19,10 +19,10 @@ from workload import Workload
 
 from tenure.demo import generate_bank
 from tenure.demo.spending import CATEGORIES
-from tenure.pipeline.data import calendar
-from tenure.pipeline.run import run
-from tenure.pipeline.start import write_project
-from tenure.pipeline.work import Work
+from tenure.intake.calendar import calendar
+from tenure.session.start import write_project
+from tenure.session.work import Work
+from tenure.stages.run import run
 
 DEFINITIONS = Path(__file__).parent / "definitions.py"
 

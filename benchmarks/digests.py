@@ -20,8 +20,8 @@ from pathlib import Path
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
+from tenure.stages.run import run
+from tenure.session.work import Work
 from tenure.store import digests, journal, lake, log_digests
 
 spent, depth = 0.0, 0
@@ -86,7 +86,7 @@ def main() -> None:
 def make_bank(folder: Path, customers: str) -> None:
     """Write the project and the raw files of a generated bank."""
     from tenure.demo import generate_bank, parse_customers
-    from tenure.pipeline.start import write_project
+    from tenure.session.start import write_project
 
     write_project(folder)
     generate_bank(folder, customers=parse_customers(customers))

@@ -28,9 +28,9 @@ from workload import Workload
 SCRIPT = """
 import sys
 from pathlib import Path
-from tenure.pipeline.backfill import build_features
-from tenure.pipeline.data import calendar
-from tenure.pipeline.work import Outcome, Work
+from tenure.feature_store.build import build_features
+from tenure.intake.calendar import calendar
+from tenure.session.work import Outcome, Work
 
 project, lake, memory, proved, which = sys.argv[1:]
 overrides = {"lake": {"path": lake}, "engine": {"memory": memory}, "verify": {"customers": int(proved)}}

@@ -10,9 +10,9 @@ from typing import Any
 from lake_links import link_lake
 from workload import Seconds, Workload, way
 
-from tenure.pipeline import backfill
-from tenure.pipeline.data import calendar
-from tenure.pipeline.work import Outcome, Work
+from tenure.feature_store import build as backfill
+from tenure.intake.calendar import calendar
+from tenure.session.work import Outcome, Work
 
 #: Phase → the function that is it, and where it is looked up.
 PHASES = {

@@ -166,8 +166,8 @@ def prepare(folder: Path, rows: int, versions: int, customers: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from tenure.pipeline.run import run
-    from tenure.pipeline.work import Work
+    from tenure.session.work import Work
+    from tenure.stages.run import run
 
     chance, first = np.random.default_rng(7), datetime(2022, 1, 1)
     project = folder / "bank"

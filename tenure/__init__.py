@@ -23,11 +23,10 @@ from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Column, Csv, Parquet, Postgres, Source
 from tenure.define.window import days, months
 from tenure.errors import TenureError
+from tenure.version import __version__
 
 if TYPE_CHECKING:
-    from tenure.pipeline.feature_store import FeatureStore
-
-__version__ = "0.1.0"
+    from tenure.feature_store.store import FeatureStore
 
 __all__ = [
     "Activity",
@@ -51,6 +50,7 @@ __all__ = [
     "Source",
     "TenureError",
     "Trend",
+    "__version__",
     "all_of",
     "any_of",
     "days",
@@ -62,7 +62,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import what needs engines when it is first asked for: a bank's definitions need none."""
     if name == "FeatureStore":
-        from tenure.pipeline.feature_store import FeatureStore
+        from tenure.feature_store.store import FeatureStore
 
         return FeatureStore
     raise AttributeError(f"module 'tenure' has no attribute '{name}'")

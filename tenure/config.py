@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tenure.define.snapshot import FIRST_DAY, LAST_DAY
 from tenure.errors import InvalidConfig, MissingFile, choices
-from tenure.text_files import read_text
+from tenure.host.text_files import read_text
 
 FILE_NAME = "tenure.toml"
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 
 from tenure.engines.base import Engine, EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 DATA = Path(os.environ.get("TENURE_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 

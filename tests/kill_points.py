@@ -122,8 +122,8 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
 
     import tenure.store.lake
     from tenure.engines.duckdb import DuckDBEngine
-    from tenure.pipeline.run import STAGES, backfill, run, stages_between
-    from tenure.pipeline.work import Work
+    from tenure.session.work import Work
+    from tenure.stages.run import STAGES, backfill, run, stages_between
     from tenure.store.lake import Lake
 
     folder, backfilled = Path(asked["folder"]), asked["verb"] == "backfill"
@@ -161,6 +161,7 @@ def _serve() -> None:
     import sklearn.linear_model  # noqa: F401
 
     import tenure.engines.duckdb
+    import tenure.feature_store.build
     import tenure.insight.explain
     import tenure.insight.segment
     import tenure.model.evaluate
@@ -168,15 +169,14 @@ def _serve() -> None:
     import tenure.model.score
     import tenure.model.train
     import tenure.model.value
-    import tenure.pipeline.backfill
     import tenure.publish.attrition_list
     import tenure.publish.report
 
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["verb"] == "backfill":  # ranges of few customers, and of periods: steps to be killed between
-            tenure.pipeline.backfill._SHARE_OF_MEMORY = 3e-6
-            tenure.pipeline.backfill._MOST_ROWS = 100
+            tenure.feature_store.build._SHARE_OF_MEMORY = 3e-6
+            tenure.feature_store.build._MOST_ROWS = 100
         ours, theirs = os.pipe()
         child = os.fork()
         if not child:

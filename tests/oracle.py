@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 
 from tenure.define.churn import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity
 from tenure.define.source import Source
-from tenure.quality import oracle
-from tenure.quality.reckoning import (
+from tenure.proofs.oracle import oracle
+from tenure.proofs.oracle.rules import (
     Row,
     all_true,
     any_true,

@@ -19,11 +19,11 @@ from tenure.arrays.rows import sum_rows
 from tenure.cli import app
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig, MissingTable
-from tenure.pipeline.data import calendar
-from tenure.pipeline.in_arrays import CELLS, write_tiles_in_time
-from tenure.pipeline.plan import plan_backfill
-from tenure.pipeline.run import backfill, materialize, run, stages_between
-from tenure.pipeline.work import Work
+from tenure.feature_store.in_arrays import CELLS, write_tiles_in_time
+from tenure.feature_store.plan import plan_backfill
+from tenure.intake.calendar import calendar
+from tenure.session.work import Work
+from tenure.stages.run import backfill, materialize, run, stages_between
 from tenure.store.lake import Lake
 
 PLANNED = [date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30), date(2024, 5, 31)]
@@ -179,13 +179,13 @@ def test_a_changed_definition_makes_every_snapshot_stale(bank):
 
 def test_changed_sql_makes_every_snapshot_stale(bank, monkeypatch):
     done(bank)
-    monkeypatch.setattr("tenure.tables.features.history_share", lambda window, dialect: "0.5")
+    monkeypatch.setattr("tenure.tiles.features.history_share", lambda window, dialect: "0.5")
     assert due(bank) == dict.fromkeys(PLANNED, "the code of Tenure changed")
 
 
 def test_a_raised_number_of_the_arrays_makes_every_snapshot_stale(bank, monkeypatch):
     done(bank)
-    monkeypatch.setattr("tenure.pipeline.in_arrays.CELLS", CELLS + 1)
+    monkeypatch.setattr("tenure.feature_store.in_arrays.CELLS", CELLS + 1)
     assert due(bank) == dict.fromkeys(PLANNED, "the code of Tenure changed")
     told = CliRunner().invoke(app, ["plan", "--project", str(bank)], catch_exceptions=False).output
     assert "tiles/payments           2024-05-31 stale    what is summed up changed" in told
@@ -281,10 +281,10 @@ def test_a_small_memory_takes_customers_range_by_range_with_the_same_result(bank
     whole = shutil.copytree(bank, tmp_path / "whole")
     done(whole)
     groups = []
-    monkeypatch.setattr("tenure.pipeline.backfill._SHARE_OF_MEMORY", 5e-6)
-    monkeypatch.setattr("tenure.pipeline.backfill._MOST_ROWS", 100)
+    monkeypatch.setattr("tenure.feature_store.build._SHARE_OF_MEMORY", 5e-6)
+    monkeypatch.setattr("tenure.feature_store.build._MOST_ROWS", 100)
     monkeypatch.setattr(
-        "tenure.pipeline.backfill.write_tiles_in_time",
+        "tenure.feature_store.build.write_tiles_in_time",
         lambda *arguments: groups.append(arguments[2]) or write_tiles_in_time(*arguments),
     )
     done(bank)
@@ -299,7 +299,7 @@ def test_customers_told_by_text_come_to_the_same_features(bank, monkeypatch, tmp
     done(whole)
     sources = (bank / "sources.py").read_text()
     (bank / "sources.py").write_text(sources.replace('"customer_id", type="integer"', '"customer_id", type="string"'))
-    monkeypatch.setattr("tenure.pipeline.backfill._SHARE_OF_MEMORY", 5e-6)
+    monkeypatch.setattr("tenure.feature_store.build._SHARE_OF_MEMORY", 5e-6)
     done(bank)
     told = Lake(bank / "lake").read("features")
     numbered = told.set_column(0, "customer_id", told["customer_id"].cast(pa.int64()))
@@ -335,7 +335,7 @@ def test_numbers_of_rows_that_do_not_count_need_not_fit(bank):
 def test_amounts_too_large_for_arrays_are_summed_up_by_sql(bank, monkeypatch):
     lent = []
     monkeypatch.setattr(DuckDBEngine, "lend", lambda _, relation, table: lent.append(relation))
-    monkeypatch.setattr("tenure.pipeline.in_arrays.sum_rows", sum_rows_noting(refused := []))
+    monkeypatch.setattr("tenure.feature_store.in_arrays.sum_rows", sum_rows_noting(refused := []))
     file = bank / "data" / "payments.csv"
     lines = file.read_text().splitlines()
     number = next(n for n, line in enumerate(lines) if ",2024-01-" in line)

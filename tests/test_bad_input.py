@@ -24,8 +24,8 @@ from tenure.errors import (
     UnknownSource,
     UnreadableFile,
 )
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 import tenure
+from tenure.catalog.features import entries, search
 from tenure.cli import app
 from tenure.errors import UnknownColumn
-from tenure.pipeline.catalog import entries, search
 
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"
 

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 import tenure
 from tenure import cli, errors
-from tenure.pipeline.inspect import SQL_STAGES
-from tenure.pipeline.stages import STAGE_DOCS
+from tenure.catalog.sql import SQL_STAGES
+from tenure.session.stage_words import STAGE_DOCS
 from tenure.store.lake import Lake
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -26,9 +26,9 @@ from tenure.demo.people import People, people
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig
-from tenure.pipeline.run import run
-from tenure.pipeline.start import write_project
-from tenure.pipeline.work import Work
+from tenure.session.start import write_project
+from tenure.session.work import Work
+from tenure.stages.run import run
 
 CUSTOMERS, CHUNK = 300, 150
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"

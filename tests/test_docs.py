@@ -16,7 +16,7 @@ from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import FeatureView
 from tenure.define.project import Project, validate
 from tenure.define.source import Source
-from tenure.pipeline.stages import STAGE_DOCS
+from tenure.session.stage_words import STAGE_DOCS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -33,10 +33,10 @@ from tenure.errors import (
     UnknownSource,
     UnreadableFile,
 )
-from tenure.pipeline.manifest import Manifest
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
-from tenure.tables.point_in_time import PointInTime
+from tenure.feature_store.manifest import Manifest
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
+from tenure.tiles.point_in_time import PointInTime
 
 WORLDS = Path(__file__).parent / "worlds"
 PLAN = SnapshotPlan(every="month-end", first=date(2024, 2, 29), last=date(2024, 4, 30))
@@ -379,7 +379,7 @@ def test_the_statements_can_be_read(twelve):
 
 
 def test_import_stays_light():
-    code = "import sys, tenure; print([m for m in sys.modules if m in ('duckdb', 'pyarrow', 'tenure.pipeline')])"
+    code = "import sys, tenure; print([m for m in sys.modules if m in ('duckdb', 'pyarrow', 'tenure.session')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute 'FeatureShop'"):

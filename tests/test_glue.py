@@ -4,11 +4,11 @@ import pytest
 from tiny_bank import write_tiny_bank
 
 from tenure import glue
+from tenure.catalog.sql import SQL_STAGES
 from tenure.errors import MissingTable
-from tenure.pipeline.inspect import SQL_STAGES
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
-from tenure.quality.compare import compare
+from tenure.proofs.differences import compare
+from tenure.session.work import Work
+from tenure.stages.run import run
 
 GLUE_ARGUMENTS = ["--JOB_NAME", "attrition", "--job-bookmark-option", "job-bookmark-disable", "--TempDir", "s3://tmp/x"]
 

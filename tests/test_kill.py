@@ -17,8 +17,8 @@ import pytest
 from kill_points import Runs
 
 from tenure.demo import generate_bank
-from tenure.pipeline.run import STAGES
-from tenure.pipeline.start import write_project
+from tenure.session.start import write_project
+from tenure.stages.run import STAGES
 from tenure.store.lake import Lake
 from tenure.store.runs import last_runs
 

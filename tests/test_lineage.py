@@ -11,13 +11,13 @@ import tiny_bank
 from typer.testing import CliRunner
 
 import tenure
+from tenure.catalog.lineage import lineage
 from tenure.cli import app
 from tenure.errors import UnknownColumn
-from tenure.pipeline.lineage import lineage
-from tenure.pipeline.origins import Origins
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.session.origins import Origins
+from tenure.session.work import Work
 from tenure.sql import origins
+from tenure.stages.run import run, stages_between
 
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from tiny_bank import write_raw_files, write_tiny_bank
 
+from tenure.catalog.sql import SQL_STAGES
 from tenure.define.contract import Invariant
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
@@ -25,12 +26,11 @@ from tenure.errors import (
     TenureError,
     UnreadableFile,
 )
-from tenure.pipeline.data import calendar
-from tenure.pipeline.inspect import SQL_STAGES
-from tenure.pipeline.learn import with_history
-from tenure.pipeline.run import STAGES, run, stages_between
-from tenure.pipeline.stages import STAGE_DOCS
-from tenure.pipeline.work import Work
+from tenure.intake.calendar import calendar
+from tenure.session.stage_words import STAGE_DOCS
+from tenure.session.work import Work
+from tenure.stages.frames import with_history
+from tenure.stages.run import STAGES, run, stages_between
 from tenure.store.runs import last_runs
 
 TABLES = ("staging/customers", "staging/payments", "snapshots", "features", "labels", "splits", "training_set")

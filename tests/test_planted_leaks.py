@@ -18,9 +18,9 @@ import tiny_bank
 from tenure import cli
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
-from tenure.pipeline.leaks import every_sign
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.leaks.search import every_sign
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 WORLD = Path(__file__).parent / "worlds" / "twelve_customers"
 
@@ -511,7 +511,7 @@ def test_no_alarm_where_silent_customers_are_asked_again(tmp_path, monkeypatch):
 
 def test_no_alarm_on_the_demo_bank(tmp_path, told):
     from tenure.demo import generate_bank
-    from tenure.pipeline.start import write_project
+    from tenure.session.start import write_project
 
     folder = tmp_path / "bank"
     write_project(folder)

@@ -14,16 +14,16 @@ import pytest
 from conftest import make_engine
 from tiny_bank import write_tiny_bank
 
-import tenure.tables.features as features_table
+import tenure.tiles.features as features_table
 from tenure.arrays.merges import MERGES
 from tenure.errors import CheckFailed, MissingTable
-from tenure.pipeline import verify
-from tenure.pipeline.proof import prove_candidate, spread
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.proofs.gate import prove_candidate, spread
+from tenure.session.work import Work
+from tenure.stages import verify
+from tenure.stages.run import run, stages_between
 from tenure.store.runs import last_runs
-from tenure.tables import partials
 from tenure.tables.sample import rows_in_and_out, sample
+from tenure.tiles import partials
 
 UNPROVED = {"verify": {"customers": 0}}
 ENGINES = ["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])]
@@ -83,7 +83,7 @@ def in_arrays(kind, merge):
 
     def fault(patch):
         patch.setitem(MERGES, kind, merge)
-        patch.setattr("tenure.pipeline.in_arrays.CELLS", 0)
+        patch.setattr("tenure.feature_store.in_arrays.CELLS", 0)
 
     return fault
 

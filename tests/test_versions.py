@@ -10,11 +10,11 @@ import pytest
 import tiny_bank
 from typer.testing import CliRunner
 
+from tenure.catalog.versions import newest_versions, next_stage, restore, shown, versions
 from tenure.cli import app
 from tenure.errors import LakeBusy, MissingTable, StoreError, UnknownColumn
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.versions import newest_versions, next_stage, restore, shown, versions
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 
 def build(bank, first="staging"):

@@ -12,8 +12,8 @@ from tenure.arrays.ends import taken
 from tenure.arrays.merges import LARGEST, MERGES, NOTHING
 from tenure.arrays.numbers import LOW_BITS, Flags, Places, Room, TooLarge, Whole, changes, flags, whole
 from tenure.tables.finish import CUT
-from tenure.tables.partials import Partial
-from tenure.tables.rows_to_sum import RowPart, RowsToSum
+from tenure.tiles.partials import Partial
+from tenure.tiles.rows_to_sum import RowPart, RowsToSum
 
 #: The largest number that is added: sums of a batch, and those of squares in two parts, stay below 2^63; and no square
 #: has a high part.

@@ -10,7 +10,7 @@ import numpy as np
 
 from tenure.arrays.numbers import Whole, days_of
 from tenure.define.window import Window
-from tenure.tables.grid import Grid
+from tenure.tiles.grid import Grid
 
 
 @dataclass(frozen=True)

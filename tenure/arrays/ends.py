@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tenure.arrays.numbers import Flags, Places, Whole, places, plain, structs, valid, whole
-from tenure.tables.partials import Partial
-from tenure.tables.rows_to_sum import RowsToSum
+from tenure.tiles.partials import Partial
+from tenure.tiles.rows_to_sum import RowsToSum
 
 
 def taken(batch: pa.RecordBatch, sums: RowsToSum, value: str, rows: Places) -> pa.RecordBatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tenure.tables.partials import ADDED
+from tenure.tiles.partials import ADDED
 
 #: What no value is: the place where the smallest (or the largest) of nothing stands.
 LARGEST, SMALLEST = np.iinfo(np.int64).max, np.iinfo(np.int64).min

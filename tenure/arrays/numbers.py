@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tenure.tables.partials import Partial
+from tenure.tiles.partials import Partial
 
 Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]

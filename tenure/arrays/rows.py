@@ -18,8 +18,8 @@ from tenure.arrays.batch import BatchSums, sum_batch
 from tenure.arrays.ends import ends_of_tiles
 from tenure.arrays.merges import MERGES
 from tenure.arrays.numbers import Flags, Places, Room, Whole, changes, keys_and_days, require_within, stored
-from tenure.tables.partials import Partial
-from tenure.tables.rows_to_sum import RowsToSum
+from tenure.tiles.partials import Partial
+from tenure.tiles.rows_to_sum import RowsToSum
 
 #: Rows at a time: sums of the largest numbers allowed stay below 2^63.
 MOST_ROWS = 2**17

@@ -26,9 +26,9 @@ from tenure.arrays.ends import Ranked
 from tenure.arrays.merges import MERGES, NOTHING
 from tenure.arrays.numbers import Room, TooLarge, Whole, arrow, require_within, squares, valid, whole
 from tenure.define.window import Window
-from tenure.tables.array_windows import Asked, window_column
-from tenure.tables.grid import Grid
-from tenure.tables.partials import Partial
+from tenure.tiles.array_windows import Asked, window_column
+from tenure.tiles.grid import Grid
+from tenure.tiles.partials import Partial
 
 Found: TypeAlias = dict[Window | None, Whole]
 

@@ -15,7 +15,7 @@ from tenure.cli import proving
 from tenure.cli.application import EXIT_CODES, app, main
 from tenure.cli.looking import add_features_commands
 from tenure.cli.running import stage_command
-from tenure.pipeline.stages import STAGE_DOCS
+from tenure.session.stage_words import STAGE_DOCS
 
 __all__ = ["EXIT_CODES", "app", "main", "proving"]
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-import tenure
 from tenure import errors
-from tenure.boundary import Interrupted, boundary
 from tenure.cli import signals, terminal
+from tenure.faults.boundary import Interrupted, boundary
+from tenure.version import __version__
 
 _HELP = "Tenure: from a bank's raw tables to a feature store and a customer attrition model."
 
@@ -70,7 +70,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object
 def print_version(asked: bool) -> None:
     """Print Tenure's version and end, if it was asked for."""
     if asked:
-        terminal.say(tenure.__version__)
+        terminal.say(__version__)
         raise typer.Exit
 
 

@@ -23,7 +23,7 @@ def version() -> None:
 @app.command()
 def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """Tell what each stage last did, from the run ledger."""
-    from tenure.pipeline.inspect import state
+    from tenure.catalog.status import state
 
     with open_lake(project) as work:
         records = state(work)
@@ -44,7 +44,7 @@ def sql(
     engine: EngineOption = "",
 ) -> None:
     """Print the SQL of a stage, as it runs."""
-    from tenure.pipeline.inspect import SQL_STAGES, statements
+    from tenure.catalog.sql import SQL_STAGES, statements
 
     name = stage.replace("-", "_")
     if name not in SQL_STAGES:
@@ -61,7 +61,7 @@ def lineage(
     as_json: JsonOption = False,
 ) -> None:
     """Tell what a column is made of, back to the raw columns, and what reads it, on to the models."""
-    from tenure.pipeline.lineage import lineage as traced
+    from tenure.catalog.lineage import lineage as traced
 
     with open_project(project, None, "") as work:
         found = traced(work, column)
@@ -76,7 +76,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Tell a table's versions: when, how many rows, made of what, by which run and stage."""
-    from tenure.pipeline.versions import newest_versions, versions
+    from tenure.catalog.versions import newest_versions, versions
 
     with open_lake(project) as work:
         for one in versions(work, table, limit) if table else newest_versions(work):
@@ -96,8 +96,8 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Make an old version of a table current again, as a new version."""
-    from tenure.pipeline.versions import next_stage
-    from tenure.pipeline.versions import restore as restored
+    from tenure.catalog.versions import next_stage
+    from tenure.catalog.versions import restore as restored
 
     with open_lake(project) as work:
         done = restored(work, table, version)
@@ -118,7 +118,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show some rows of a table, of today or of an old version."""
-    from tenure.pipeline.versions import shown
+    from tenure.catalog.versions import shown
 
     with open_lake(project) as work:
         found = shown(work, table, version=version, most=limit, where=where, columns=column or ())
@@ -153,7 +153,7 @@ def add_features_commands(doc: str) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """List feature columns."""
-        from tenure.pipeline.catalog import entries
+        from tenure.catalog.features import entries
 
         with open_project(project, None, "") as work:
             print_entries(entries(work.project, names or ()), as_json)
@@ -165,7 +165,7 @@ def add_features_commands(doc: str) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Find the feature columns that fit some words, the best first."""
-        from tenure.pipeline.catalog import search as find
+        from tenure.catalog.features import search as find
 
         with open_project(project, None, "") as work:
             found = find(work.project, " ".join(words))
@@ -180,7 +180,7 @@ def add_features_commands(doc: str) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Tell what a feature column means, which rows it reads, and where it is defined."""
-        from tenure.pipeline.catalog import entries
+        from tenure.catalog.features import entries
 
         with open_project(project, None, "") as work:
             for entry in entries(work.project, [name]):

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from tenure.boundary import boundary
 from tenure.cli.application import verb
 from tenure.cli.terminal import say
+from tenure.faults.boundary import boundary
 
 
 @contextmanager
 def open_project(project: Path, data: Path | None, engine: str) -> Iterator[Any]:
     """Give the project at work, ready for a verb; whatever fails inside becomes an error of Tenure's."""
-    from tenure.pipeline.work import Work
+    from tenure.session.work import Work
 
     with boundary(f"opening the project '{project}'"):
         work = Work.open(project, data=data, engine=engine)
@@ -26,7 +26,7 @@ def open_project(project: Path, data: Path | None, engine: str) -> Iterator[Any]
 
 def open_lake(project: Path) -> Any:
     """Return the project to look at its lake, its definitions not run; use it as a context manager."""
-    from tenure.pipeline.work import Work
+    from tenure.session.work import Work
 
     return Work.look(project)
 

@@ -23,8 +23,8 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check every definition against the sources, before anything runs."""
-    from tenure.pipeline.inspect import check as findings
-    from tenure.pipeline.leaks import data_signs
+    from tenure.catalog.check import check as findings
+    from tenure.leaks.search import data_signs
 
     with open_project(project, data, engine) as work:
         for finding in findings(work):
@@ -53,8 +53,8 @@ def verify(
     engines: Annotated[str, typer.Option(help="Compare these two engines instead, such as duckdb,spark.")] = "",
 ) -> None:
     """Prove the stored features: rows, oracle, time travel, backfill, no leaks; or compare two engines cell by cell."""
-    from tenure.pipeline import verify as stage
-    from tenure.pipeline.leaks import every_sign
+    from tenure.leaks.search import every_sign
+    from tenure.stages import verify as stage
 
     if engines:
         left, _, right = engines.partition(",")

@@ -18,7 +18,7 @@ from tenure.cli.terminal import say
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="The new project's folder.")]) -> None:
     """Write a bank project to edit: tenure.toml, sources.py, churn.py and features/."""
-    from tenure.pipeline.start import write_project
+    from tenure.session.start import write_project
 
     for file in write_project(folder):
         say(f"wrote {file}")
@@ -34,8 +34,8 @@ def demo(
 ) -> None:
     """Generate a realistic bank, run every stage on it and write its report."""
     from tenure.demo import generate_bank, parse_customers
-    from tenure.paths import local_path
-    from tenure.pipeline.start import write_project
+    from tenure.host.paths import local_path
+    from tenure.session.start import write_project
 
     number, folder = parse_customers(customers), local_path(folder, asked_by="--dir")
     if not (folder / "tenure.toml").exists():
@@ -56,7 +56,7 @@ def run(
     last: Annotated[str, typer.Option("--to", help="Last stage.")] = "report",
 ) -> None:
     """Run every stage; a stage whose definitions and inputs are unchanged does nothing."""
-    from tenure.pipeline.run import STAGES, stages_between
+    from tenure.stages.run import STAGES, stages_between
 
     for name in (first, last):
         if name not in STAGES:
@@ -77,8 +77,9 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Tell which snapshots and tiles are missing or stale, why, and what a backfill would do. Changes nothing."""
-    from tenure.pipeline.data import calendar, restaged
-    from tenure.pipeline.plan import plan_backfill
+    from tenure.feature_store.plan import plan_backfill
+    from tenure.intake.calendar import calendar
+    from tenure.intake.staging import restaged
 
     start, end = _days(first, last)
     with open_project(project, data, engine) as work:
@@ -113,7 +114,7 @@ def backfill(
     as_json: JsonOption = False,
 ) -> None:
     """Compute the features of the planned snapshots that are missing or stale; what is current stays."""
-    from tenure.pipeline.run import backfill as backfilled
+    from tenure.stages.run import backfill as backfilled
 
     start, end = _days(first, last)
     with open_project(project, data, engine) as work:
@@ -126,7 +127,7 @@ def materialize(
     project: ProjectOption = Path(), data: DataOption = None, engine: EngineOption = "", as_json: JsonOption = False
 ) -> None:
     """Compute the features of the newest snapshot, if they are missing or stale."""
-    from tenure.pipeline.run import materialize as materialized
+    from tenure.stages.run import materialize as materialized
 
     with open_project(project, data, engine) as work:
         for record in materialized(work):
@@ -146,7 +147,7 @@ def adopt(
     project: ProjectOption = Path(),
 ) -> None:
     """Give the lake to this project: the same bank under a new name, or in another folder."""
-    from tenure.pipeline.work import adopt as adopted
+    from tenure.session.work import adopt as adopted
 
     lake, owner = adopted(project, name)
     typer.echo(f"The lake '{lake}' belongs to project '{owner.project}' now. Run 'tenure run'.")
@@ -167,8 +168,8 @@ def historical_features(
     ] = False,
 ) -> None:
     """Add features to the rows of a file, each as it was known at the row's own time."""
-    from tenure.paths import local_path
-    from tenure.pipeline.feature_store import FeatureStore
+    from tenure.feature_store.store import FeatureStore
+    from tenure.host.paths import local_path
 
     spine, out = local_path(spine, asked_by="--spine"), local_path(out, asked_by="--out")
     with open_project(project, None, engine) as work, FeatureStore(work) as store:
@@ -182,8 +183,8 @@ def historical_features(
 def _run_stages(
     project: Path, data: Path | None, engine: str, as_json: bool, stages: tuple[str, ...] | None = None
 ) -> None:
-    from tenure.pipeline.run import STAGES
-    from tenure.pipeline.run import run as run_stages
+    from tenure.stages.run import STAGES
+    from tenure.stages.run import run as run_stages
 
     with open_project(project, data, engine) as work:
         for record in run_stages(work, stages or tuple(STAGES)):

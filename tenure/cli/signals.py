@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from tenure.boundary import stop_engines
+from tenure.faults.boundary import stop_engines
 
 #: Seconds that a library may take to stop after a signal before the process ends without it.
 _GRACE = 20.0

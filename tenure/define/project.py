@@ -30,7 +30,7 @@ from tenure.define.shape import NAME, ByKind, check_shape, either, list_of, name
 from tenure.define.source import Column, Source
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
-from tenure.text_files import encoding_of, read_text
+from tenure.host.text_files import encoding_of, read_text
 
 T = TypeVar("T")
 

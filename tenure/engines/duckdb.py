@@ -11,14 +11,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from tenure.boundary import register_stoppable, translated
 from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header, has_hive_folders, named_damage
 from tenure.errors import DiskFull, EngineError, FileAccessError, TenureError, UnreadableFile
-from tenure.paths import duckdb_path
-from tenure.redact import redacted
+from tenure.faults.boundary import register_stoppable, translated
+from tenure.faults.redact import redacted
+from tenure.host.paths import duckdb_path
 from tenure.sql import Dialect, literal, quoted
 
 #: Errors of the statement itself: its words, and not the rows' values, are in their text.

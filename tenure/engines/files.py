@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from tenure.define.source import Csv, Parquet
 from tenure.errors import MissingColumn, MissingFile, StoreError, TenureError, UnreadableFile, choices
-from tenure.paths import literal_part, local_path
-from tenure.redact import file_shape, shape
+from tenure.faults.redact import file_shape, shape
+from tenure.host.paths import literal_part, local_path
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import check_structure, csv_header, named_damage
 from tenure.errors import EngineError, MissingDependency, UnreadableFile, install_hint
-from tenure.paths import spark_path
-from tenure.redact import redacted
+from tenure.faults.redact import redacted
+from tenure.host.paths import spark_path
 from tenure.sql import Dialect
 
 if TYPE_CHECKING:

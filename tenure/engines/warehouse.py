@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from tenure.define.source import Postgres
 from tenure.engines.connection_string import ALLOWED, ConnectionString, parse
 from tenure.errors import EmptyTable, MissingDependency, WarehouseError, install_hint
-from tenure.redact import redacted
+from tenure.faults.redact import redacted
 
 #: What a failed connection's text is about, in our words: the text itself quotes the connection string.
 _CAUSES = (

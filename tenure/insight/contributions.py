@@ -12,12 +12,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from tenure.errors import AdditivityError, ModelError, choices
+from tenure.faults.redact import shown, shown_row
 from tenure.insight.cells import Floats
 from tenure.model.base import Model
 from tenure.model.boosted import LightGBMModel
 from tenure.model.logistic import LogisticModel, prepared
 from tenure.model.rule import RuleModel
-from tenure.redact import shown, shown_row
 
 #: What rounding may leave of a row's sum: a share of the size of its parts, and a floor in log-odds.
 RELATIVE_TOLERANCE = 1e-11

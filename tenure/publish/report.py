@@ -13,13 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tenure.define.churn import ChurnDefinition
+from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
 from tenure.publish.attrition_list import REASONS
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
 from tenure.publish.personal import personal_words
-from tenure.redact import shape
 
 LIST_ROWS = 20
 FEATURES = 15

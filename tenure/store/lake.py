@@ -33,7 +33,7 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
-from tenure.paths import delta_path
+from tenure.host.paths import delta_path
 from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
 from tenure.store.identity import Owner, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens

@@ -16,7 +16,7 @@ from pathlib import Path
 
 FOLDER = "spill"
 
-#: A run's name, as pipeline/work.py makes it.
+#: A run's name, as session/work.py makes it.
 RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
 #: What the engines call what they put here.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tenure.define.project import Project
 from tenure.define.source import Column, Csv, Source
 from tenure.errors import InvalidDefinition, MissingColumn, choices
-from tenure.redact import shape
+from tenure.faults.redact import shape
 from tenure.sql import (
     TYPE_NAMES,
     Dialect,

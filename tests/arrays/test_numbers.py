@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tenure.arrays.numbers import Room, TooLarge, arrow, days_of, flags, squares, stored, structs, valid, whole
 from tenure.arrays.parts import by_day
-from tenure.tables.partials import Partial, Values
+from tenure.tiles.partials import Partial, Values
 
 MONEY = Values("tx", "", "amount", "decimal", "a test")
 SQUARES, SUM = Partial(MONEY, "squares"), Partial(MONEY, "sum")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tenure.arrays import rows as rows_module
 from tenure.arrays.numbers import TooLarge, days_of
 from tenure.arrays.rows import sum_rows
-from tenure.tables.partials import Partial, Values
-from tenure.tables.rows_to_sum import RowPart, RowsToSum
+from tenure.tiles.partials import Partial, Values
+from tenure.tiles.rows_to_sum import RowPart, RowsToSum
 
 KINDS = ("count", "sum", "squares", "squares_high", "min", "max", "newest", "oldest", "days", "first", "last")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tenure.arrays.numbers import TooLarge
 from tenure.arrays.windows import SourceWindows, Spine, with_older
 from tenure.define.window import Window
-from tenure.tables.grid import Grid
-from tenure.tables.partials import Partial, Values
+from tenure.tiles.grid import Grid
+from tenure.tiles.partials import Partial, Values
 
 DATES = (date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31))
 WINDOWS = (Window(10), Window(30), Window(1, "m"), Window(60))

@@ -10,10 +10,10 @@ import pytest
 
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
-from tenure.pipeline.leaks import every_sign
-from tenure.pipeline.run import STAGES, run
-from tenure.pipeline.work import Work
-from tenure.quality.compare import compare
+from tenure.leaks.search import every_sign
+from tenure.proofs.differences import compare
+from tenure.session.work import Work
+from tenure.stages.run import STAGES, run
 
 SHOP = Path(__file__).parents[2] / "examples" / "online_retail"
 

@@ -14,7 +14,7 @@ import pytest
 from canaries import command, leaks_in_files, leaks_in_text
 from tiny_bank import FIRST_DAY, LAST_DAY, write_tiny_bank
 
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
 
 CANARIES = ("Qzx", "1931-07-23", "datetime.date(1931, 7, 23)", "23.07.1931")
 

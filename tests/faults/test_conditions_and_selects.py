@@ -7,9 +7,9 @@ import re
 import pytest
 from tiny_bank import write_tiny_bank
 
+from tenure.catalog.check import check
 from tenure.errors import InvalidDefinition, ProjectError
-from tenure.pipeline.inspect import check
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
 from tenure.sql import DIALECTS, condition, raw_relations
 
 TYPES = {"amount": "decimal", "kind": "string", "flag": "boolean", "paid_on": "date"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tiny_bank import write_tiny_bank
 
-from tenure.pipeline.data import restaged
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.intake.staging import restaged
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 SETTINGS = """
 [train]

@@ -17,9 +17,9 @@ from tiny_bank import write_tiny_bank
 
 from tenure import FeatureStore
 from tenure.errors import TenureError
-from tenure.pipeline.run import run
-from tenure.pipeline.verify import verify_integrity
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run
+from tenure.stages.verify import verify_integrity
 
 BANK_TABLES = {
     "arrivals", "attrition_list", "campaign_value", "evaluations", "features", "historical/asked", "intake", "labels",

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from tenure.cli import app
 from tenure.demo import generate_bank
 from tenure.errors import BadValue, InvalidConfig
-from tenure.pipeline.data import calendar
-from tenure.pipeline.data_end import event_span
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.start import write_project
-from tenure.pipeline.work import Work
+from tenure.intake.calendar import calendar
+from tenure.intake.data_end import event_span
+from tenure.session.start import write_project
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 from tenure.tables.labels import label_dates
 
 ROOT = Path(__file__).parents[2]

@@ -34,6 +34,7 @@ from tenure import (
     days,
     months,
 )
+from tenure.catalog.sql import compile_all
 from tenure.define import project as projects
 from tenure.define.churn import AllOf, AnyOf, Event
 from tenure.define.feature import FEATURES
@@ -42,13 +43,13 @@ from tenure.define.shape import ByKind
 from tenure.define.source import READERS
 from tenure.define.window import Window
 from tenure.errors import InvalidDefinition
-from tenure.pipeline import origins
-from tenure.pipeline.data import calendar
-from tenure.pipeline.inspect import compile_all
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.intake.calendar import calendar
 from tenure.publish.words import event_words
-from tenure.tables import columns, labels, support
+from tenure.session import origins
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
+from tenure.tables import labels
+from tenure.tiles import columns, support
 
 KEY = Column("customer_id")
 DAY = Column("opened_on", type="date")

@@ -7,8 +7,8 @@ from faults.command import rows_of_ledger
 from tiny_bank import write_tiny_bank
 
 from tenure.errors import WarehouseError
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run
 
 #: Payments whose query ends its own connection at a row.
 DROPS = """SELECT g AS payment_id, g % 40 AS customer_id, DATE '2024-01-01' AS paid_on, 1.5 AS amount,

@@ -13,11 +13,11 @@ from faults.command import edit, rows_of_ledger, tenure
 from tiny_bank import write_tiny_bank
 
 from tenure import FeatureStore
-from tenure.boundary import boundary, library_of
-from tenure.error_log import ErrorLog
 from tenure.errors import BadValue, EngineError, InternalError, ModelError, StoreError, TenureError, UnreadableFile
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
+from tenure.faults.boundary import boundary, library_of
+from tenure.faults.error_log import ErrorLog
+from tenure.session.work import Work
+from tenure.stages.run import run
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tiny_bank import write_tiny_bank
 
 from tenure import FeatureStore
 from tenure.errors import DiskFull
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from faults.command import edit, rows_of_ledger, started, tenure, wait_for_stage
 from tiny_bank import write_tiny_bank
 
 from tenure.demo import generate_bank
-from tenure.pipeline.start import write_project
+from tenure.session.start import write_project
 
 #: Joins that no machine ends within a test: DuckDB looks for no signal in either, and is told to stop.
 ENDLESS = """

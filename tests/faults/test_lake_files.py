@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tiny_bank import write_tiny_bank
 
 from tenure.errors import DamagedLake
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 from tenure.store.digests import FileDigests, digest_in_name, sha256_of
 from tenure.store.integrity import survey
 from tenure.store.journal import JOURNAL

@@ -19,9 +19,9 @@ from tenure.cli import application
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import EngineError, LakeBusy, LakeFormat, LakeOfAnotherProject, StoreError
-from tenure.pipeline.feature_store import FeatureStore
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work, adopt
+from tenure.feature_store.store import FeatureStore
+from tenure.session.work import Work, adopt
+from tenure.stages.run import run
 from tenure.store.journal import begin_write
 from tenure.store.lake import Lake
 from tenure.store.private import private_files
@@ -394,7 +394,7 @@ def test_an_engine_without_a_folder_spills_nowhere(tmp_path, monkeypatch):
 _SPILLER = """
 import sys, time
 from pathlib import Path
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
 work = Work.open(Path(sys.argv[1]), overrides={"engine": {"memory": "60MB", "threads": 2}})
 with work.lake.locked():
     work.engine.hold("big", sys.argv[2])

@@ -7,11 +7,11 @@ import shutil
 import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
+from tenure.catalog.models import newest_training
 from tenure.errors import DamagedModel, UnsafeModelFile
 from tenure.model.registry import load_model
-from tenure.pipeline.models import newest_training
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run
 from tenure.store.model_files import (
     damaged_model_files,
     digests,

@@ -18,11 +18,12 @@ from tenure.arrays.numbers import TooLarge
 from tenure.define.narrowing import narrowed
 from tenure.define.window import Window
 from tenure.errors import BadValue
-from tenure.pipeline import historical_features, in_arrays
-from tenure.pipeline.feature_store import FeatureStore
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
-from tenure.tables.features import FeatureSteps
+from tenure.feature_store import historical as historical_features
+from tenure.feature_store import in_arrays
+from tenure.feature_store.store import FeatureStore
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
+from tenure.tiles.features import FeatureSteps
 
 DATES = [date(2024, 4, 30), date(2024, 5, 31)]
 HOWS = ("sum", "mean", "std", "min", "max", "p10", "median", "p90")

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from tiny_bank import write_tiny_bank
 
-from tenure.boundary import translated
+from tenure.catalog.personal import made_of_personal
+from tenure.checks.contracts import require_passed, run_checks
 from tenure.define.contract import Contract, contracts
 from tenure.define.personal import personal_cells, personal_columns, personal_keys
 from tenure.define.project import load_project
@@ -17,15 +18,14 @@ from tenure.define.source import Column, Csv, Source
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import AdditivityError, CheckFailed
+from tenure.faults.boundary import translated
 from tenure.insight.contributions import Contributions
-from tenure.pipeline.personal import made_of_personal
+from tenure.leaks.raw_tables import RawTime, difference_sign, rival_sign
+from tenure.leaks.staged_rows import TimeTest, time_sign
+from tenure.leaks.target_proxies import look_alike
+from tenure.proofs.differences import compare
+from tenure.proofs.wording import compare_rows
 from tenure.publish.personal import personal_words
-from tenure.quality.cells import compare_rows
-from tenure.quality.checks import require_passed, run_checks
-from tenure.quality.compare import compare
-from tenure.quality.leaks import TimeTest, time_sign
-from tenure.quality.lookalikes import look_alike
-from tenure.quality.raw_times import RawTime, difference_sign, rival_sign
 from tenure.store.digests import FileDigests
 
 KEY = "4929-Qzx"

@@ -14,13 +14,13 @@ from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.engines.files import matching_files
 from tenure.errors import InvalidConfig, InvalidDefinition, StoreError, UnreadableFile
-from tenure.paths import duckdb_path, local_path, require_data_path, require_lake_path, spark_path
-from tenure.pipeline import deliver
-from tenure.pipeline.feature_store import FeatureStore
-from tenure.pipeline.folders import OUTPUT_FILES
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
+from tenure.feature_store.store import FeatureStore
+from tenure.host.paths import duckdb_path, local_path, require_data_path, require_lake_path, spark_path
+from tenure.session.folders import OUTPUT_FILES
+from tenure.session.work import Work
 from tenure.sql import relations
+from tenure.stages import report as deliver
+from tenure.stages.run import run
 
 URLS = [
     "s3://bucket/lake",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure.redact import LEFT_OUT, redacted, shape
+from tenure.faults.redact import LEFT_OUT, redacted, shape
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The number of the arrays stands for their cells: a changed cell wants another number, a changed comment does not.
 
 A fixed bank is built through the arrays and its cells compared with tests/golden/array_cells.json. Where they differ,
-raise CELLS in tenure/pipeline/in_arrays.py by one, write a line in CHANGELOG.md (stored snapshots will be computed anew
-once), and rewrite the golden file with `TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/faults/test_route_number.py`.
+raise CELLS in tenure/feature_store/in_arrays.py by one, write a line in CHANGELOG.md (stored snapshots will be
+computed anew once), and rewrite the golden file with
+`TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/faults/test_route_number.py`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import pytest
 from fixed_bank import write_fixed_bank
 
 from tenure.arrays.merges import MERGES
-from tenure.pipeline import in_arrays
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.feature_store import in_arrays
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "array_cells.json"
 
@@ -77,7 +78,8 @@ def refusal(found, golden):
     if changed and found["number"] == golden["number"]:
         return (
             f"{len(changed)} columns have other cells, such as {', '.join(changed[:3])}: raise CELLS in "
-            f"tenure/pipeline/in_arrays.py to {golden['number'] + 1}, say so in CHANGELOG.md, rewrite the golden file"
+            f"tenure/feature_store/in_arrays.py to {golden['number'] + 1}, say so in CHANGELOG.md, "
+            "rewrite the golden file"
         )
     if changed or found["number"] != golden["number"]:
         return "the number was raised: rewrite the golden file (see this module's docstring)"
@@ -101,7 +103,7 @@ def test_cells_of_the_arrays_are_those_of_their_number(bank, monkeypatch):
 def test_a_changed_cell_asks_for_another_number(bank, monkeypatch, kind):
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
     monkeypatch.setitem(MERGES, kind, {"sum": np.maximum, "max": np.minimum}[kind])
-    assert f"raise CELLS in tenure/pipeline/in_arrays.py to {golden['number'] + 1}" in refusal(cells(bank), golden)
+    assert f"raise CELLS in tenure/feature_store/in_arrays.py to {golden['number'] + 1}" in refusal(cells(bank), golden)
 
 
 def test_a_raised_number_without_the_golden_file_is_told(bank, monkeypatch):
@@ -112,8 +114,8 @@ def test_a_raised_number_without_the_golden_file_is_told(bank, monkeypatch):
 
 def test_a_comment_in_the_code_of_the_route_makes_nothing_stale(bank, monkeypatch, tmp_path):
     """What is compared is declared; the text of the package's files is not read while planning."""
-    from tenure.pipeline.data import calendar
-    from tenure.pipeline.plan import plan_backfill
+    from tenure.feature_store.plan import plan_backfill
+    from tenure.intake.calendar import calendar
 
     with Work.open(bank, overrides={"verify": {"customers": 0}}) as work:
         list(run(work, stages_between("staging", "features")))

@@ -13,9 +13,9 @@ from tiny_bank import write_tiny_bank
 
 from tenure import FeatureStore
 from tenure.errors import BadValue, InvalidSpine, NotReproducible, TenureError, UnreadableFile
-from tenure.pipeline.deliver import _csv
-from tenure.pipeline.manifest import Manifest
+from tenure.feature_store.manifest import Manifest
 from tenure.publish.csv_files import write_csv
+from tenure.stages.report import _csv
 
 FEATURES = "payment_count_30d"
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
+from tenure.catalog.models import newest_training
 from tenure.config import TrainSection
 from tenure.insight.contributions import contributions
 from tenure.model.base import Sample, TrainSettings
@@ -17,9 +18,8 @@ from tenure.model.boosted import LightGBMModel
 from tenure.model.logistic import LogisticModel
 from tenure.model.registry import model_version
 from tenure.model.select import Columns
-from tenure.pipeline.models import newest_training
-from tenure.pipeline.run import run
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run
 from tenure.store.model_files import digests
 
 COLUMNS = Columns(("k",), tuple(f"x{n}" for n in range(12)), ("c",), {"c": ("a", "b", "c")})
@@ -71,7 +71,7 @@ def test_openmp_waits_passively_unless_the_user_chose(chosen):
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | {"OMP_DISPLAY_ENV": "true"}
     environment |= {"OMP_WAIT_POLICY": chosen} if chosen else {}
     done = subprocess.run(
-        [sys.executable, "-c", "import tenure.pipeline.learn, tenure.model.boosted"],
+        [sys.executable, "-c", "import tenure.stages.learn, tenure.model.boosted"],
         capture_output=True, text=True, check=True, env=environment,
     )  # fmt: skip
     said = {line.strip() for line in done.stderr.splitlines() if "OMP_WAIT_POLICY" in line}

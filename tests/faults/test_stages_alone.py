@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
+from tenure.catalog.models import newest_training
 from tenure.errors import MissingTable, OutdatedModel, TenureError
-from tenure.pipeline.models import newest_training
-from tenure.pipeline.run import STAGES, run
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import STAGES, run
 from tenure.store.model_files import folder_of
 
 SETTINGS = {"train": {"models": ("rule", "logistic")}, "verify": {"customers": 0}}

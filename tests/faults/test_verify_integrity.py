@@ -7,8 +7,8 @@ import pytest
 from tiny_bank import write_tiny_bank
 
 from tenure import cli
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 
 @pytest.fixture(scope="module")

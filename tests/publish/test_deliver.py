@@ -8,9 +8,9 @@ import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
 from tenure.errors import MissingTable, ModelError
-from tenure.pipeline import deliver
-from tenure.pipeline.run import STAGES, run
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages import report as deliver
+from tenure.stages.run import STAGES, run
 
 FILES = ["attrition_list.csv", "attrition_list.parquet", "report.html"]
 

@@ -15,7 +15,7 @@ from numbers_at_the_edge import TYPES, decimals, exact, floats, integers, is_nea
 from tenure.define.feature import QUANTILES
 from tenure.sql import op
 from tenure.tables.finish import deviation, deviation_of_list, mean_of_list, quantile, total_of_list
-from tenure.tables.partials import Partial, Values
+from tenure.tiles.partials import Partial, Values
 
 MOST = 2**63 - 1
 DRAWS = {"integer": integers, "decimal": decimals, "float": floats}

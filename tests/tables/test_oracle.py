@@ -17,9 +17,9 @@ import pytest
 from conftest import make_engine, quick
 from oracle import Oracle, staged
 
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
-from tenure.quality.reckoning import instant
+from tenure.proofs.oracle.rules import instant
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 WORLD = Path(__file__).parents[1] / "worlds" / "branch_bank"
 DEFINITIONS = sorted(file.stem for file in (WORLD / "churn_definitions").glob("*.py"))

@@ -14,8 +14,8 @@ from conftest import make_engine
 from oracle import Oracle, staged
 
 from tenure.define.project import load_project
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.work import Work
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
 
 WORLD = Path(__file__).parents[1] / "worlds" / "twelve_customers"
 DEFINITIONS = sorted(file.stem for file in (WORLD / "churn_definitions").glob("*.py"))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import tenure.tables.features as features_module
-from tenure.pipeline.run import run, stages_between
-from tenure.pipeline.verify import travel_in_time
-from tenure.pipeline.work import Work
-from tenure.tables.features import FeatureSteps
+import tenure.tiles.features as features_module
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
+from tenure.stages.verify import travel_in_time
+from tenure.tiles.features import FeatureSteps
 
 WORLD = Path(__file__).parents[1] / "worlds" / "twelve_customers"
 #: The gate would refuse a leak before anyone could travel.
@@ -63,7 +63,7 @@ def test_features_that_read_an_inclusive_date_boundary_are_caught(bank, monkeypa
 
     with monkeypatch.context() as leaky:
         leaky.setattr(features_module.Grid, "relations", inclusive)
-        leaky.setattr("tenure.tables.tiles._day", _yesterday)
+        leaky.setattr("tenure.tiles.tiles._day", _yesterday)
         with Work.open(bank, overrides=UNPROVED) as work:
             list(run(work, stages_between("staging", "features")))
     with Work.open(bank) as work:

@@ -1,0 +1,1 @@
+"""The catalog: look at definitions, tables and models without building anything."""

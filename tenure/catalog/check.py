@@ -1,0 +1,65 @@
+"""The check of all definitions against the data, before anything runs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenure.catalog.sql import compile_all, staging_selects
+from tenure.errors import InvalidDefinition, MissingTable
+from tenure.intake.calendar import calendar
+from tenure.session.work import Work
+from tenure.sql import DIALECTS, Dialect
+from tenure.tiles.support import require_supported
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked and found right."""
+
+    subject: str
+    told: str
+
+
+def check(work: Work) -> list[Finding]:
+    """Check every definition against the sources, before anything runs; return what was found right.
+
+    The definitions were validated together when the project was loaded. Here raw files are found and their
+    columns compared, the bank's SELECTs planned, and every table compiled for both engines. Raises the first error.
+    """
+    project = work.project
+    found = [
+        Finding(
+            "definitions",
+            f"{len(project.sources)} sources, {len(project.columns)} feature columns, 1 churn definition",
+        )
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for source in project.sources.values():
+            staging_selects(work, source, Path(folder))
+            found.append(
+                Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
+            )
+    found.append(Finding("end of the data", _end_of_data(work)))
+    return [*found, *(Finding(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
+
+
+def _end_of_data(work: Work) -> str:
+    """The dates of the run; raises what the calendar refuses, and tells where nothing could be looked at."""
+    try:
+        days = calendar(work)
+    except MissingTable as error:
+        return f"could not look: {error.message} Run 'tenure staging', then 'tenure check' again."
+    dates = days.dates
+    return f"{days.data_end} is the first day not covered; {len(dates)} snapshots, {dates[0]} to {dates[-1]}"
+
+
+def _compiles(work: Work, dialect: Dialect) -> str:
+    """Compile every table; what only the other engine lacks is told, not refused."""
+    if dialect != work.dialect:
+        try:
+            require_supported(work.project, dialect)
+        except InvalidDefinition as gap:
+            return f"not on this engine: {gap.message}"
+    return f"{len(compile_all(work, dialect))} tables compile"

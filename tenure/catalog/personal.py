@@ -1,0 +1,59 @@
+"""What is made of personal data: for each column that a source declares personal, the features made of its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from tenure.define.feature import Ratio, Trend
+from tenure.define.personal import personal_columns
+from tenure.define.project import Project
+from tenure.define.window import ColumnName
+from tenure.session.origins import Origin, Origins, Reading
+from tenure.sql import Dialect
+
+
+def made_of_personal(project: Project, dialect: Dialect) -> dict[str, tuple[str, ...]]:
+    """Return each column declared personal, as 'source.column', with the feature columns made of its values.
+
+    A feature is made of what it reads: values, times, conditions; through a source's select too, as far as that can be
+    traced. 'churned' stands for the label. Whose row a row is, by the entity's key, is no value.
+    """
+    traced = Origins(project, dialect)
+    raw_columns = cache(lambda source, column: frozenset(_raw_columns(traced.origin(source, column))))
+    read = {str(column): set(_read(traced, column)) for column in project.columns}
+    read["churned"] = {(reading.source, reading.column) for reading in traced.churn_readings() if _is_value(reading)}
+    found = {}
+    for source in project.sources.values():
+        for column in sorted(name for name in personal_columns(source) if name in {c.name for c in source.columns}):
+            if source.column(column).role == "pii":
+                raws = raw_columns(source.name, column)
+                made = [name for name, reads in read.items() if any(raws & raw_columns(*one) for one in reads)]
+                found[f"{source.name}.{column}"] = tuple(made)
+    return found
+
+
+def _read(traced: Origins, column: ColumnName) -> Iterator[tuple[str, str]]:
+    """The source columns whose values a feature column is made of."""
+    _, _, part = traced.defined.get(column, (None, None, None))
+    if part is None:
+        # Tenure's own: whether the customer was there for all of a window.
+        entity = traced.project.sources[traced.project.entity.source]
+        yield entity.name, entity.event_time
+    elif isinstance(part, Ratio | Trend):
+        for name in part.parts[column]:
+            yield from _read(traced, name)
+    else:
+        yield from ((reading.source, reading.column) for reading in traced.readings_of(column) if _is_value(reading))
+
+
+def _is_value(reading: Reading) -> bool:
+    return not reading.why.startswith(("whose row it is", "which versions are of one row"))
+
+
+def _raw_columns(origin: Origin) -> Iterator[tuple[str, str]]:
+    """The raw columns at the ends of a column's way: the file or query, and the column in it."""
+    if origin.kind == "raw column":
+        yield origin.told, origin.name.rpartition(".")[2]
+    for part in origin.made_of:
+        yield from _raw_columns(part)

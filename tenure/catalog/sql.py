@@ -1,0 +1,125 @@
+"""The SQL of a project: the SELECTs of each stage, and whether all of them compile."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+from tenure.define.feature import Aggregate
+from tenure.define.source import Source, files_of, query_of
+from tenure.engines.warehouse import land
+from tenure.intake.calendar import Calendar, calendar
+from tenure.intake.data_end import require_end
+from tenure.intake.staging import planned_types
+from tenure.session.work import Work
+from tenure.sql import Dialect, Select, condition
+from tenure.tables import labels as labels_table
+from tenure.tables import snapshots as snapshots_table
+from tenure.tables import splits as splits_table
+from tenure.tables import staging as staging_table
+from tenure.tables import training_set as training_set_table
+from tenure.tables.visible import readable_columns
+from tenure.tiles.features import FeatureSteps
+
+#: Stages that SQL makes; the others train, score and explain in Python.
+SQL_STAGES = ("staging", "snapshots", "features", "labels", "splits", "training_set")
+
+
+#: How a relation that is computed once and held is printed.
+_HOLD: dict[Dialect, str] = {
+    "duckdb": "CREATE OR REPLACE TEMP TABLE {} AS\n{}",
+    "spark": "CREATE OR REPLACE TEMPORARY VIEW {} AS\n{}",
+}
+
+
+def statements(work: Work, stage: str, dialect: Dialect) -> list[Select]:
+    """Return the SELECTs of a stage. Staging reads the raw files' headers; the rest need the staged tables' dates."""
+    if stage == "staging":
+        with tempfile.TemporaryDirectory() as folder:
+            return [s for source in work.project.sources.values() for s in staging_selects(work, source, Path(folder))]
+    days = calendar(work)
+    return _compiled(work, stage, dialect, days.dates, days.data_end)
+
+
+def compile_all(work: Work, dialect: Dialect) -> list[Select]:
+    """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
+    require_end(work.config.data.end, work.project.churn.bounds)
+    _check_conditions(work, dialect)
+    sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
+    end = sample[-1] + timedelta(days=work.project.churn.gap + work.project.churn.horizon)
+    return [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
+
+
+def _check_conditions(work: Work, dialect: Dialect) -> None:
+    """Refuse a where= that is no condition on its own: by= joins it to another, of which it might pass for a part."""
+    for view in work.project.views.values():
+        for feature in view.features:
+            if isinstance(feature, Aggregate) and feature.where:
+                asked_by = f"feature '{feature.name}' ({feature.where_defined})"
+                columns = readable_columns(work.project.sources[view.source])
+                condition(feature.where, columns, dialect, relation="r", asked_by=asked_by)
+
+
+def snapshots_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the snapshots table."""
+    return snapshots_table.snapshots(work.project, dialect, days.dates)
+
+
+def labels_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the labels table."""
+    return labels_table.generate_churn_label(work.project, dialect, days.dates, days.data_end)
+
+
+def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that makes the splits table."""
+    spans = labels_table.label_dates(work.project.churn, days.dates, days.data_end)
+    section = work.config.splits
+    plan = splits_table.SplitPlan(test_snapshots=section.test_snapshots, validation_share=section.validation_share)
+    return splits_table.splits(work.project, dialect, spans, plan)
+
+
+def _compiled(
+    work: Work,
+    stage: str,
+    dialect: Dialect,
+    dates: Sequence[date],
+    data_end: date,
+    *,
+    test_snapshots: int = 0,
+) -> list[Select]:
+    project = work.project
+    if stage == "snapshots":
+        return [snapshots_table.snapshots(project, dialect, dates)]
+    if stage == "features":
+        steps = FeatureSteps(project, dialect, dates)
+        held = [replace(s, text=_HOLD[dialect].format(s.table, s.text)) for s in (*steps.held, *steps.ranged())]
+        return [*held, steps.final()]
+    if stage == "labels":
+        return [labels_table.generate_churn_label(project, dialect, dates, data_end)]
+    if stage == "splits":
+        section = work.config.splits
+        plan = splits_table.SplitPlan(
+            test_snapshots=test_snapshots or section.test_snapshots, validation_share=section.validation_share
+        )
+        spans = labels_table.label_dates(project.churn, dates, data_end)
+        return [splits_table.splits(project, dialect, spans, plan), splits_table.split_proof(project)]
+    return [training_set_table.training_set(project)]
+
+
+def staging_selects(work: Work, source: Source, folder: Path) -> list[Select]:
+    """Plan a source's staging over the real raw columns, reading no rows."""
+    engine, asked_by = work.engine, f"source '{source.name}'"
+    for name, raw in source.raws.items():
+        query = query_of(raw)
+        if query:
+            empty = replace(query, query=f"SELECT * FROM ({query.query.strip().rstrip(';')}) AS planned LIMIT 0")
+            engine.read(name, files_of(raw), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
+        else:
+            engine.read(name, files_of(raw), work.raw_files(files_of(raw), asked_by=asked_by))
+    raw_types = planned_types(work, source, staging_table.raw_rows(source, engine.dialect))
+    typed = staging_table.typed_rows(work.project, source, engine.dialect, raw_types)
+    engine.schema(typed.text)
+    return [typed, staging_table.staging(work.project, source)]

@@ -1,0 +1,13 @@
+"""The state of the lake: what each stage last did."""
+
+from __future__ import annotations
+
+from tenure.session.stage_words import STAGE_DOCS
+from tenure.session.work import Work
+from tenure.store.runs import last_runs
+
+
+def state(work: Work) -> list[dict[str, object]]:
+    """Return each stage's newest record of the run ledger, in order, then the proofs; empty before the first run."""
+    newest = last_runs(work.lake)
+    return [newest[stage] for stage in (*STAGE_DOCS, "verify", "integrity") if stage in newest]

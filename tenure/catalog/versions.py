@@ -1,0 +1,161 @@
+"""Time travel on the command line: a table's versions with the runs that made them, an old one restored, rows shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tenure.engines import open_engine
+from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
+from tenure.intake.arrivals import note_arrivals
+from tenure.session.stage_words import MADE_BY, STAGE_DOCS
+from tenure.session.work import Work
+from tenure.sql import condition, quoted
+from tenure.store import history
+from tenure.store.runs import StageRun, ledger
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a table: its commit, and the run and stage that made it ('' where the ledger does not say)."""
+
+    table: str
+    version: int
+    committed_at: str
+    rows: int
+    fingerprint: str
+    stage: str
+    run_id: str
+    note: str
+
+
+def versions(work: Work, table: str, most: int | None = None) -> Iterator[Version]:
+    """Yield a table's versions, the newest first; raise MissingTable, with the tables there are, if it is none."""
+    name = _stored(work, table)
+    makers = _makers(work, name)
+    newest = work.lake.require(name).version
+    for commit in history.history(work.lake, name, most):
+        stage, run_id = makers.get(commit.version, ("", ""))
+        notes = [f"version {commit.restored} restored" if commit.restored is not None else ""]
+        notes += ["current" if commit.version == newest else "", f"{commit.gone} files gone" if commit.gone else ""]
+        told = ", ".join(filter(None, notes))
+        when = f"{commit.committed_at:%Y-%m-%d %H:%M:%S}"
+        yield Version(name, commit.version, when, commit.rows, commit.fingerprint, stage, run_id, told)
+
+
+def newest_versions(work: Work) -> Iterator[Version]:
+    """Yield the newest version of every table of the lake."""
+    for name in history.tables(work.lake):
+        yield from versions(work, name, 1)
+
+
+def restore(work: Work, table: str, version: int) -> StageRun:
+    """Make an old version of a table current again and record it; whatever reads the table becomes stale.
+
+    The lake is locked meanwhile. Of a staged source, what intake knew of that version comes back with it.
+    Raises LakeBusy, MissingTable, or StoreError with nothing changed.
+    """
+    name = _stored(work, table)
+    if name in ("runs", "intake", "arrivals"):
+        raise StoreError(
+            f"table '{name}' can't be restored: it is a record of what was done.",
+            hint="Its old versions stay readable: 'tenure show " + name + " --version N'.",
+        )
+    with work.lake.locked():
+        before = work.lake.require(name)
+        now = history.restore(work.lake, name, version)
+        if now.version == before.version:
+            told = f"version {version} of '{name}' is the current one"
+            return StageRun(run_id=work.run_id, stage="restore", status="current", rows=now.rows, message=told)
+        if name.startswith("staging/"):
+            _restore_intake(work, name.removeprefix("staging/"), now.fingerprint)
+            note_arrivals(work)
+        done = StageRun(
+            run_id=work.run_id,
+            stage="restore",
+            rows=now.rows,
+            fingerprint=now.fingerprint,
+            versions={name: now.version},
+            message=f"version {version} of '{name}'",
+        )
+        done.record(work.lake)
+    return done
+
+
+def next_stage(table: str) -> str:
+    """Return the first stage after the one that makes a table; '' after the last."""
+    stages = list(STAGE_DOCS)
+    stage = "staging" if table.startswith("staging/") else MADE_BY.get(table, table)
+    after = stages[stages.index(stage) + 1 :] if stage in stages else []
+    return after[0] if after else ""
+
+
+def shown(
+    work: Work, table: str, *, version: int | None = None, most: int = 10, where: str = "", columns: Sequence[str] = ()
+) -> pa.Table:
+    """Return some rows of a table's newest or given version, sorted by its columns from the first to the last.
+
+    No definition of the bank is run. `where` is a condition on one row.
+    Raises MissingTable, StoreError if there is no such version, UnknownColumn.
+    """
+    name = _stored(work, table)
+    found = work.lake.require(name) if version is None else work.lake.find(name, version)
+    if found is None:
+        raise StoreError(
+            f"table '{name}' has no version {version}; versions: 0 to {work.lake.require(name).version}.",
+            hint=f"See them with 'tenure history {name}'.",
+        )
+    for column in columns:
+        if column not in found.schema.names:
+            raise UnknownColumn(f"table '{name}' has no column '{column}'; columns: {choices(found.schema.names, 30)}.")
+    asked_by = f"'tenure show {name}'"
+    types = {field.name: "boolean" if pa.types.is_boolean(field.type) else str(field.type) for field in found.schema}
+    test = condition(where, types, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
+    order = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in found.schema.names)
+    engine = open_engine(work.engine_settings("duckdb"))
+    try:
+        engine.scan("shown", found.files, found.schema, found.partition_by)
+        names = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in columns or found.schema.names)
+        return engine.run(f"SELECT {names} FROM shown AS r WHERE {test} ORDER BY {order} LIMIT {most}")
+    finally:
+        engine.close()
+
+
+def _stored(work: Work, table: str) -> str:
+    """A table's place in the lake, of a name as users write it: a source's is under staging/."""
+    places = (table, f"staging/{table}")
+    name = next((place for place in places if work.lake.find(place) is not None), "")
+    if not name:
+        known = history.tables(work.lake)
+        raise MissingTable(
+            f"table '{table}' is not built yet in '{work.lake.folder}'; tables: {choices(known, 40) or 'none'}.",
+            hint="See them with 'tenure history', or build them with 'tenure run'.",
+        )
+    return name
+
+
+def _makers(work: Work, table: str) -> dict[int, tuple[str, str]]:
+    """The stage and run that first told of each version of a table."""
+    if work.lake.find("runs") is None:
+        return {}
+    found: dict[int, tuple[str, str]] = {}
+    for row in ledger(work.lake):
+        version = json.loads(str(row["versions"])).get(table)
+        if version is not None and row["status"] == "built":
+            found.setdefault(version, (str(row["stage"]), str(row["run_id"])))
+    return found
+
+
+def _restore_intake(work: Work, source: str, made_of: str) -> None:
+    """Put back what intake knew of a source's restored version: the calendar wants both to agree."""
+    for commit in history.history(work.lake, "intake"):
+        rows = work.lake.read("intake", version=commit.version).to_pylist()
+        facts = next((r for r in rows if r["source"] == source and r["fingerprint"] == made_of), None)
+        if facts is not None:
+            now = work.lake.read("intake")
+            kept = [row for row in now.to_pylist() if row["source"] != source]
+            work.lake.write("intake", pa.Table.from_pylist([*kept, facts], schema=now.schema), fingerprint=made_of)
+            return

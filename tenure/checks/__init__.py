@@ -1,0 +1,1 @@
+"""Checks: what a table must hold before its commit."""

@@ -1,0 +1,1 @@
+"""Faults: what becomes of an error on its way to the user."""

@@ -1,0 +1,357 @@
+"""Spine: the rows that features are asked for, read from a frame, a file or the bank's own SELECT, and checked.
+
+customer_id  event_timestamp      label        keys and a time; any further columns pass through untouched
+17           2024-03-31 12:00:00  1            a row's features are those known before its time
+17           2024-03-31 12:00:00  0            rows are kept as they are: order, duplicates, null keys
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
+import pyarrow.parquet as pq
+
+from tenure.define.project import Project
+from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, UnreadableFile, choices
+from tenure.faults.redact import shape
+from tenure.host.paths import local_path
+from tenure.host.text_files import encoding_of
+
+#: The columns that are taken as the time where none is named.
+TIME_COLUMNS = ("snapshot_date", "event_timestamp")
+
+#: A column type of a source → the Arrow type in which its keys are compared.
+_KEY_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "decimal": pa.decimal128(18, 2),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+#: Microseconds.
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Spine:
+    """Rows with keys and a time: `rows` as they came, `asked` as an engine reads them (row_no, keys, ts in UTC)."""
+
+    rows: pa.Table
+    asked: pa.Table
+    time: str
+
+    @cached_property
+    def dates(self) -> tuple[date, ...]:
+        """The days asked for, in order, if every time is a midnight; else none."""
+        days, rest = np.divmod(whole_numbers(self.asked["ts"]), _DAY)
+        first = date(1970, 1, 1).toordinal()
+        if not len(days) or rest.any() or days.min() + first < 1 or days.max() + first > date.max.toordinal():
+            return ()
+        return tuple(date.fromordinal(int(day) + first) for day in np.unique(days))
+
+
+def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp: str = "") -> Spine:
+    """Return the spine of `rows`, whose features will be named `columns`.
+
+    Raises MissingColumn if a key or the time is not there, BadValue if one is of another type or a time is null,
+    InvalidSpine if a column is there twice or has the name of a feature.
+    """
+    source, entity = project.sources[project.entity.source], project.entity
+    expected = {*entity.keys, *((timestamp,) if timestamp else TIME_COLUMNS)}
+    _require_names(rows.column_names, columns, expected)
+    for key in entity.keys:
+        if key not in rows.column_names:
+            raise MissingColumn(
+                f"the rows have no column '{key}'; the key of {entity.name} is {', '.join(entity.keys)}, the rows have "
+                f"{choices(_shown_names(rows.column_names, expected))}.",
+                hint="Rename the column that holds the key; add the header if the first line is a row.",
+            )
+    time = _time_column(rows.column_names, timestamp)
+    keys = {key: _key(rows[key], key, source.column(key).type) for key in entity.keys}
+    return Spine(rows, pa.table({"row_no": _numbers(rows.num_rows), **keys, "ts": _instants(rows[time], time)}), time)
+
+
+def table_of(frame: Any, project: Project) -> pa.Table:
+    """Return a pyarrow, pandas or polars frame as a table; a Path is a Parquet or CSV file.
+
+    The keys of a CSV file are read as the keys' types, its other columns as pyarrow infers them.
+
+    Raises InvalidSpine for anything else, BadValue for a column of mixed types, MissingFile or UnreadableFile for the
+    file.
+    """
+    if isinstance(frame, pa.Table):
+        return frame
+    if isinstance(frame, pa.RecordBatch):
+        return pa.Table.from_batches([frame])
+    if isinstance(frame, Path):
+        return _file(local_path(frame, asked_by="the spine"), key_types(project))
+    if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "columns"):
+        return _from_pandas(frame)
+    if hasattr(frame, "__arrow_c_stream__"):
+        return _from_stream(frame)
+    raise InvalidSpine(
+        f"features can't be asked for a {type(frame).__name__}; allowed: a pyarrow Table, a pandas or polars frame, "
+        "a Path of a Parquet or CSV file, a SELECT as text, a SnapshotPlan."
+    )
+
+
+def key_types(project: Project) -> dict[str, pa.DataType]:
+    """Return the Arrow type of each of the entity's keys."""
+    source = project.sources[project.entity.source]
+    return {key: _KEY_TYPES[source.column(key).type] for key in project.entity.keys}
+
+
+def whole_numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return a column of 64-bit numbers or microseconds, none of them null."""
+    # As _numbers: to_numpy would bring all of pandas.
+    parts = [
+        np.frombuffer(part.buffers()[1], np.int64)[part.offset :][: len(part)] for part in values.chunks if len(part)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
+    if not file.is_file():
+        raise MissingFile(f"there is no file '{file}'.", hint="Give a Parquet or CSV file with keys and a time.")
+    if file.suffix.lower() == ".csv":
+        return _csv_file(file, keys)
+    try:
+        # Not read_table: it brings pyarrow.dataset, and that all of pandas.
+        with pq.ParquetFile(file) as opened:
+            return opened.read()
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UnreadableFile(
+            f"'{file}' can't be read as Parquet: it is damaged, cut off, or no Parquet.",
+            hint="Write it again, or give a .csv file.",
+            original=error,
+        ) from error
+
+
+def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
+    with file.open("rb") as opened:
+        encoding = encoding_of(opened.read(4))
+    convert = pc_csv.ConvertOptions(column_types=keys, strings_can_be_null=True)
+    try:
+        # One thread: Arrow then counts the rows up to the wrong one. A spine is no large file.
+        read = pc_csv.ReadOptions(encoding=encoding.removesuffix("-sig"), use_threads=False)
+        rows = pc_csv.read_csv(file, convert_options=convert, read_options=read)
+        names = rows.column_names
+    except (pa.ArrowInvalid, UnicodeError) as error:
+        raise UnreadableFile(
+            f"'{file}' can't be read as CSV: {_csv_fault(error, list(keys.items()))}.",
+            hint="Correct the file: a header, then a row a line with as many fields, as UTF-8 or UTF-16.",
+            original=error,
+        ) from error
+    no_text = [name for name, column in zip(names, rows.columns, strict=True) if pa.types.is_binary(column.type)]
+    if no_text:  # Arrow's guess where bytes are no UTF-8
+        raise UnreadableFile(
+            f"'{file}' can't be read as CSV: column '{no_text[0]}' holds bytes that are no UTF-8.",
+            hint="Save the file as UTF-8.",
+        )
+    return rows
+
+
+def _csv_fault(error: Exception, keys: list[tuple[str, pa.DataType]]) -> str:
+    """What Arrow says of a CSV file, without the values that it quotes; rows are counted from the header's, 1."""
+    text = str(error)
+    row = re.search(r"Row #(\d+)", text)
+    place = f"row {row[1]}, " if row else ""
+    width = re.search(r"Expected (\d+) columns, got (\d+)", text)
+    if width:
+        return f"{place}{width[2]} fields where the header has {width[1]}"
+    kind = re.search(r"conversion error to (\w+)", text)
+    if kind:
+        named = ", ".join(f"'{name}'" for name, type_ in keys if str(type_).startswith(kind[1]))
+        return f"{place}a value is no {kind[1]}" + (f", which key {named} is" if named else "")
+    if "Empty CSV file" in text:
+        return "it is empty; a header at least is needed"
+    return f"{place}its structure is broken, or its bytes are no text"
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        for position, name in enumerate(map(str, frame.columns)):
+            column = frame.iloc[:, position]
+            try:
+                pa.Array.from_pandas(column)
+            except (pa.ArrowException, ValueError, TypeError, OverflowError):
+                kinds = choices({type(value).__name__ for value in column if value is not None})
+                raise BadValue(
+                    f"column '{name}' of the rows can't be a column of one type: it holds {kinds}.",
+                    hint=f"Give it one type first, for example frame['{name}'].astype('string').",
+                    original=error,
+                ) from error
+        twice = [name for name in map(str, frame.columns) if list(map(str, frame.columns)).count(name) > 1]
+        if twice:
+            raise InvalidSpine(
+                f"the rows have the column '{twice[0]}' twice.", hint="Rename or drop one of them."
+            ) from error
+        raise InvalidSpine(
+            "the rows can't be read as a table.", hint="Give plain columns and no levels of names.", original=error
+        ) from error
+
+
+def _from_stream(frame: Any) -> pa.Table:
+    """A frame of another library, whose errors may be of any kind, a panic of Rust included."""
+    try:
+        return pa.table(frame)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise InvalidSpine(
+            f"the rows, a {type(frame).__name__}, can't be read as a table of typed columns.",
+            hint="Give each column one type that Arrow knows.",
+            original=error if isinstance(error, Exception) else None,
+        ) from error
+
+
+def _numbers(count: int) -> pa.Array:
+    # pa.array would bring all of pandas to see whether it is given a Series.
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
+
+
+def _shown_names(names: list[str], expected: set[str]) -> list[str]:
+    """The columns' names; their shapes where none is expected, since a file without a header has a row for names."""
+    return names if expected & set(names) else [shape(name) for name in names]
+
+
+def _require_names(names: list[str], columns: Iterable[str], expected: set[str]) -> None:
+    folded = [name.casefold() for name in names]
+    twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    if twice:
+        name = twice[0] if expected & set(names) else shape(twice[0])
+        raise InvalidSpine(f"the rows have the column '{name}' twice.", hint="Rename or drop one of them.")
+    features = set(columns)
+    taken = [name for name in names if name.casefold() in features]
+    if taken:
+        raise InvalidSpine(
+            f"the rows have a column '{taken[0]}', which is also the name of a feature that is asked for.",
+            hint="Rename or drop the column, or leave the feature out.",
+        )
+
+
+def _time_column(names: list[str], timestamp: str) -> str:
+    found = [name for name in ((timestamp,) if timestamp else TIME_COLUMNS) if name in names]
+    if len(found) > 1:
+        raise InvalidSpine(
+            f"the rows have both {' and '.join(found)}: which of them features are asked at can't be told.",
+            hint="Say it: timestamp='event_timestamp'.",
+        )
+    if not found:
+        wanted = f"'{timestamp}'" if timestamp else " or ".join(f"'{name}'" for name in TIME_COLUMNS)
+        raise MissingColumn(
+            f"the rows have no time column {wanted}; they have {choices(names)}.",
+            hint="Name the column with timestamp=: a DATE (its midnight, UTC) or a TIMESTAMP.",
+        )
+    return found[0]
+
+
+def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
+    """A key in its source's type; whole numbers that a frame holds as floats (beside nulls) are whole numbers."""
+    type_, wanted = _plain(values.type), _KEY_TYPES[kind]
+    fits = {
+        "string": pa.types.is_string,
+        "integer": lambda t: pa.types.is_integer(t) or pa.types.is_floating(t),
+        "decimal": lambda t: pa.types.is_decimal(t) or pa.types.is_integer(t),
+        "float": lambda t: pa.types.is_floating(t) or pa.types.is_integer(t),
+        "boolean": pa.types.is_boolean,
+        "date": pa.types.is_date,
+        "timestamp": pa.types.is_timestamp,
+    }[kind]
+    if not fits(type_) and not pa.types.is_null(type_):
+        raise BadValue(
+            f"column '{name}' of the rows is a {values.type}, but the key is a {kind}.",
+            hint=f"Cast it: a key of another type would match nothing, or the wrong {name}.",
+        )
+
+    def cast(part: pa.ChunkedArray) -> pa.ChunkedArray:
+        return part.cast(type_).cast(wanted)
+
+    try:
+        return cast(values)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise BadValue(
+            f"column '{name}' of the rows can't be read as a {kind}: the value in row {_first_failing(values, cast)} "
+            "(counted from 0) has a fraction, leaves the type's range, or is no text.",
+            hint="Correct the values, or drop the rows.",
+            original=error,
+        ) from error
+
+
+def _first_failing(values: pa.ChunkedArray, cast: Callable[[pa.ChunkedArray], object]) -> int:
+    """The number of the first row that can't be cast, by halving."""
+    first, last = 0, len(values)  # the first `first` rows can be cast, the first `last` can't
+    while last - first > 1:
+        middle = (first + last) // 2
+        try:
+            cast(values.slice(first, middle - first))
+            first = middle
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            last = middle
+    return first
+
+
+def _plain(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(type_):
+        return _plain(type_.value_type)
+    return pa.string() if pa.types.is_large_string(type_) or pa.types.is_string_view(type_) else type_
+
+
+def _instants(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """The times in UTC: a date is its midnight, a time without a zone is UTC."""
+    type_ = values.type
+    if pa.types.is_null(type_) and not len(values):
+        # A file with a header and no row tells no types.
+        return pa.chunked_array([], pa.timestamp("us", tz="UTC"))
+    if not pa.types.is_null(type_) and not pa.types.is_date(type_) and not pa.types.is_timestamp(type_):
+        raise BadValue(
+            f"column '{name}' of the rows is a {type_}; allowed: a DATE or a TIMESTAMP.",
+            hint="Parse it first, for example with pandas.to_datetime.",
+        )
+    if values.null_count:
+        row = pc.index(pc.is_null(values), pa.scalar(value=True)).as_py()
+        raise BadValue(
+            f"column '{name}' of the rows is null in row {row} (counted from 0), {values.null_count:,} in all: "
+            "features are asked at a time.",
+            hint="Drop such rows, or give them a time.",
+        )
+    if pa.types.is_timestamp(type_) and type_.unit == "ns":
+        values = _rounded_up(values)
+
+    def cast(part: pa.ChunkedArray) -> pa.ChunkedArray:
+        return part.cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+
+    try:
+        return cast(values)
+    except pa.ArrowInvalid as error:
+        raise BadValue(
+            f"column '{name}' of the rows: the time in row {_first_failing(values, cast)} (counted from 0) is further "
+            "away than microseconds of 64 bits can tell, some 290,000 years.",
+            hint="Correct the values, or drop the rows.",
+            original=error,
+        ) from error
+
+
+def _rounded_up(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Nanoseconds as the next microsecond: what is known before the one is known before the other."""
+    number = values.cast(pa.int64())
+    whole = pc.divide(number, 1000)
+    up = pc.if_else(pc.less(pc.multiply(whole, 1000), number), 1, 0)
+    return pc.add(whole, up).cast(pa.timestamp("us"))

@@ -1,0 +1,242 @@
+"""The plan of a backfill: which partitions of tiles and features are missing or stale, and why.
+
+A snapshot depends on the definitions, on the SQL made of them, and on the rows of each source that arrived or were
+replaced before it; each is an ingredient with a digest of its own, kept with the partition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
+
+from tenure.define.feature import ALL_HISTORY
+from tenure.define.project import Project
+from tenure.define.snapshot import SnapshotPlan
+from tenure.errors import InvalidConfig, MissingTable
+from tenure.feature_store import in_arrays
+from tenure.session.meaning import meanings
+from tenure.session.work import Work, fingerprint
+from tenure.store.lake import MadeOf, TableVersion
+from tenure.tiles.features import FeatureSteps
+
+State: TypeAlias = Literal["current", "missing", "stale", "retired"]
+
+#: Dates over which the SQL of any plan is compiled to tell whether it changed.
+_SAMPLE = (date(2024, 1, 31), date(2024, 2, 29))
+
+_WORDS = {
+    "definition": "definitions changed",
+    "code": "the code of Tenure changed",
+    "sums": "what is summed up changed",
+    "grid": "the plan's windows changed",
+}
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition of a table: its state, why it is not current, what it will be made of, and of how many rows."""
+
+    table: str
+    value: date
+    state: State
+    why: str
+    made_of: MadeOf
+    rows: int = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has to be built."""
+        return self.state in ("missing", "stale")
+
+
+@dataclass(frozen=True)
+class BackfillPlan:
+    """What a backfill would do: the partitions of `features`, and of the tiles that the due ones are made of."""
+
+    steps: FeatureSteps | None
+    features: tuple[Partition, ...]
+    tiles: Mapping[str, tuple[Partition, ...]]
+
+    @property
+    def due(self) -> tuple[date, ...]:
+        """The snapshots to compute, in order."""
+        return tuple(p.value for p in self.features if p.is_due)
+
+    @property
+    def retired(self) -> tuple[date, ...]:
+        """The stored snapshots that the plan has no more."""
+        return tuple(p.value for p in self.features if p.state == "retired")
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """Every partition, in the order in which they are built."""
+        return [*(p for those in self.tiles.values() for p in those), *self.features]
+
+
+class Arrivals:
+    """A source's rows by the day on which they began or stopped to count, as digests over any span of days."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        ordered = sorted(rows, key=lambda row: row["day_start"])
+        self._days = [row["day_start"] for row in ordered]
+        self._counted = _running(("rows", "arrived", "replaced"), ordered)
+        self._tiled = _running(("rows", "tiled"), ordered)
+        self._rows = [0]
+        for row in ordered:
+            self._rows.append(self._rows[-1] + row["rows"])
+
+    def counted(self, start: date | None, t: date) -> str:
+        """Return the digest of what arrived or was replaced on the days [start, t): what a snapshot at t sees."""
+        return _between(self._counted, *self._span(start, t))
+
+    def tiled(self, start: date | None, end: date) -> str:
+        """Return the digest of the rows that arrived on the days [start, end), and until when they count."""
+        return _between(self._tiled, *self._span(start, end))
+
+    def rows(self, start: date | None, end: date) -> int:
+        """Return how many rows arrived on the days [start, end)."""
+        first, last = self._span(start, end)
+        return self._rows[last] - self._rows[first]
+
+    def _span(self, start: date | None, end: date) -> tuple[int, int]:
+        return (0 if start is None else bisect_left(self._days, start)), bisect_left(self._days, end)
+
+
+def stored_arrivals(work: Work) -> dict[str, Arrivals]:
+    """Return each staged source's arrivals; raise MissingTable if staging did not note them."""
+    staged = {name: work.require(name).fingerprint for name in work.project.sources}
+    by_source: dict[str, list[dict[str, Any]]] = {name: [] for name in staged}
+    for row in work.read("arrivals").to_pylist():
+        if staged.get(row["source"]) == row["fingerprint"]:
+            by_source[row["source"]].append(row)
+    for name, rows in by_source.items():
+        if not rows:
+            raise MissingTable(f"the arrivals of source '{name}' are not noted.", hint="Run 'tenure staging'.")
+    return {name: Arrivals(rows) for name, rows in by_source.items()}
+
+
+def plan_backfill(
+    work: Work, plan: SnapshotPlan, *, first: date | None = None, last: date | None = None
+) -> BackfillPlan:
+    """Return what a backfill of the plan's snapshots from `first` to `last` (both included) would do.
+
+    Raises InvalidConfig if the plan has no such snapshot, or if definitions changed and some snapshots would keep
+    their old columns; MissingTable if a source is not staged.
+    """
+    planned = plan.dates()
+    asked = tuple(t for t in planned if (first is None or t >= first) and (last is None or t <= last))
+    if not asked:
+        raise InvalidConfig(
+            f"no snapshot is planned{f' from {first}' if first else ''}{f' to {last}' if last else ''}; the plan has "
+            f"{len(planned)} from {planned[0]} to {planned[-1]} ({plan.rule}).",
+            hint="Give --from and --to within it, or change [snapshots] in tenure.toml.",
+        )
+    arrivals, stored = stored_arrivals(work), work.lake.find("features")
+    sample = FeatureSteps(work.project, work.dialect, _SAMPLE)
+    common = {"definition": _definition(work.project), "code": _code(sample, work)}
+    wanted = {t: common | _seen(work.project, arrivals, t) for t in asked}
+    features = [_partition("features", t, made_of, stored) for t, made_of in wanted.items()]
+    kept = {date.fromisoformat(text) for text in (stored.partitions if stored else {})} - set(asked)
+    if len(asked) == len(planned):
+        features += [Partition("features", t, "retired", "not in the plan", {}) for t in sorted(kept)]
+    elif stored and any(stored.partitions[str(t)].get(key) != common[key] for t in kept for key in common):
+        raise InvalidConfig(
+            f"definitions changed since {len(kept)} of the snapshots were built that --from and --to leave out; "
+            "a table has one set of columns.",
+            hint="Run 'tenure backfill' without --from and --to; 'tenure materialize' can follow it.",
+        )
+    due = tuple(p.value for p in features if p.is_due)
+    if not due:
+        return BackfillPlan(None, tuple(features), {})
+    steps = FeatureSteps(work.project, work.dialect, due, plan)
+    tiles = {name: _tiles(work, steps, sample, plan, name, arrivals[name]) for name in steps.tiled}
+    return BackfillPlan(steps, tuple(features), tiles)
+
+
+def _tiles(
+    work: Work, steps: FeatureSteps, sample: FeatureSteps, plan: SnapshotPlan, name: str, arrivals: Arrivals
+) -> tuple[Partition, ...]:
+    """The partitions of a source's tiles that the due snapshots read."""
+    stored, grid = work.lake.find(f"tiles/{name}"), steps.grid
+    common = {
+        "definition": fingerprint([work.project.sources[name], work.project.entity]),
+        "sums": fingerprint([work.dialect, _route(work), sample.tiles(name).select()]),
+        "grid": fingerprint([plan.rule, *map(str, grid.windows), grid.floor]),
+    }
+    spans = list(pairwise([None, *grid.periods]))
+    read = [(start, end) for start, end in spans if end and (steps.reads_all_history(name) or end > grid.first_start)]
+    made = [({**common, "rows": arrivals.tiled(start, end)}, arrivals.rows(start, end), end) for start, end in read]
+    return tuple(replace(_partition(f"tiles/{name}", end, of, stored), rows=rows) for of, rows, end in made)
+
+
+def _partition(table: str, value: date, made_of: MadeOf, stored: TableVersion | None) -> Partition:
+    before = stored.partitions.get(str(value)) if stored else None
+    if before is None:
+        return Partition(table, value, "missing", "not built yet", made_of)
+    if before == made_of:
+        return Partition(table, value, "current", "", made_of)
+    differing = [name for name in {**made_of, **before} if before.get(name) != made_of.get(name)]
+    # Definitions change the SQL too, and one reason is enough.
+    reasons = [_WORDS.get(n, f"rows of {n} changed" if n != "rows" else "rows changed") for n in differing]
+    return Partition(table, value, "stale", reasons[0] if differing[0] in _WORDS else ", ".join(reasons), made_of)
+
+
+def _seen(project: Project, arrivals: Mapping[str, Arrivals], t: date) -> dict[str, str]:
+    """The digest of what a snapshot at t sees of each source that features or snapshots read."""
+    read = dict.fromkeys([project.entity.source, *(view.source for view in project.views.values())])
+    return {name: arrivals[name].counted(_first_seen(project, name, t), t) for name in read}
+
+
+def _first_seen(project: Project, source: str, t: date) -> date | None:
+    """The first day of arrivals that can matter at t; None where all history does."""
+    views = [view for view in project.views.values() if view.source == source]
+    aggregates = [aggregate for view in views for aggregate in view.aggregates]
+    endless = any(not a.windows or set(a.hows) & ALL_HISTORY for a in aggregates)
+    if endless or source == project.entity.source or any(view.attributes for view in views):
+        return None
+    return min((w.start(t) for a in aggregates for w in a.windows), default=t)
+
+
+def outdated_features(work: Work, dates: Sequence[date]) -> list[date]:
+    """Return those of the snapshots whose features are not stored, or were made of other rows or definitions.
+
+    Which engine made them has no say, and neither has the code of Tenure.
+    """
+    stored, arrivals = work.require("features").partitions, stored_arrivals(work)
+    common = {"definition": _definition(work.project)}
+    wanted = {t: common | _seen(work.project, arrivals, t) for t in dates}
+    return [t for t, made_of in wanted.items() if not made_of.items() <= stored.get(str(t), {}).items()]
+
+
+def _definition(project: Project) -> str:
+    """The columns in their order and what each one means; a changed `doc` or `unit` makes nothing stale."""
+    meant = meanings(project)
+    return fingerprint([project.entity.keys, *((name, meant[str(name)]) for name in project.columns)])
+
+
+def _code(sample: FeatureSteps, work: Work) -> str:
+    texts = [s.text for s in (*sample.held, *sample.ranged(), sample.final())]
+    return fingerprint([work.dialect, _route(work), *texts])
+
+
+def _route(work: Work) -> str:
+    """What computes beside the SQL that is compared as text: the arrays, by the number that their code declares."""
+    return f"arrays {in_arrays.CELLS}" if work.dialect == "duckdb" else ""
+
+
+def _running(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Digests of the first n days, so that any span of days is one of two of them against the other."""
+    found = [0]
+    for row in rows:
+        told = "|".join(str(row[name]) for name in ("day_start", *columns))
+        found.append(found[-1] ^ int.from_bytes(hashlib.sha256(told.encode()).digest()[:8]))
+    return found
+
+
+def _between(running: Sequence[int], first: int, last: int) -> str:
+    return f"{running[first] ^ running[last]:016x}"

@@ -1,0 +1,1 @@
+"""The machine that Tenure runs on: its paths and text files."""

@@ -1,0 +1,60 @@
+"""Facts of each staged source: what it was read from, how many rows, and when its events lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from tenure.define.source import Source
+from tenure.intake.data_end import EventSpan, event_span
+from tenure.session.meaning import without_words
+from tenure.session.work import Work, fingerprint
+from tenure.version import __version__
+
+INTAKE = pa.schema(
+    [
+        ("source", pa.string()),
+        ("fingerprint", pa.string()),
+        ("definition", pa.string()),
+        ("rows_read", pa.int64()),
+        ("rows_staged", pa.int64()),
+        ("duplicates_dropped", pa.int64()),
+        ("rows_quarantined", pa.int64()),
+        ("reasons", pa.string()),
+        ("first_event", pa.timestamp("us", tz="UTC")),
+        ("last_event", pa.timestamp("us", tz="UTC")),
+        ("usual_first_day", pa.date32()),
+        ("usual_last_day", pa.date32()),
+        ("longest_gap", pa.int64()),
+    ]
+)
+
+
+def intake_facts(work: Work) -> dict[str, dict[str, Any]]:
+    """Return the facts of each source that was staged, by its name."""
+    if work.lake.find("intake") is None:
+        return {}
+    rows = work.lake.read("intake")
+    # Arrow turns an instant that has a zone into Python by way of pandas, which takes half a second to load.
+    naive = [pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type) for f in rows.schema]
+    return {row["source"]: row for row in rows.cast(pa.schema(naive)).to_pylist()}
+
+
+def definition_of(work: Work, source: Source) -> str:
+    """Return the digest of how a source is defined, without what only people read."""
+    return fingerprint([repr(without_words(source)), work.project.entity, __version__])
+
+
+def event_days(work: Work, source: Source) -> pa.Table:
+    """The days on which a staged source has events, in order: day_start, rows, and the first and last of them."""
+    work.scan([source.name])
+    return work.engine.run(
+        "SELECT CAST(event_time AS DATE) AS day_start, COUNT(*) AS rows, MIN(event_time) AS first, "
+        f"MAX(event_time) AS last\nFROM {source.name}\nGROUP BY CAST(event_time AS DATE)\nORDER BY 1"
+    )
+
+
+def span_of(days: pa.Table) -> EventSpan:
+    """Return the span of the days that `event_days` counted."""
+    return event_span(days["day_start"].to_pylist(), days["rows"].to_pylist())

@@ -1,0 +1,228 @@
+"""Intake: from raw rows to staged tables; wrong data are refused or set aside, and counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from tenure.define.personal import personal_columns
+from tenure.define.source import Csv, Source, files_of, query_of
+from tenure.engines.files import files_in_words, locate
+from tenure.engines.warehouse import land
+from tenure.errors import (
+    BadValue,
+    DuplicateKey,
+    EmptyTable,
+    EngineError,
+    InputError,
+    InvalidDefinition,
+)
+from tenure.faults.redact import redacted, shown, shown_row
+from tenure.intake.arrivals import note_arrivals
+from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
+from tenure.session.work import Outcome, Work, fingerprint
+from tenure.tables import staging as staging_table
+
+
+def staging(work: Work) -> Outcome:
+    """Stage every source; raises an InputError, with nothing of that source written, if its data are wrong."""
+    outcome = Outcome()
+    known = intake_facts(work)
+    facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
+    for source in work.project.sources.values():
+        files = raw_files(work, source)
+        made_of = raw_digest(work, source, files)
+        current = work.lake.find(f"staging/{source.name}")
+        if current and current.fingerprint == made_of and facts.get(source.name, {}).get("fingerprint") == made_of:
+            outcome.add(current, built=False)
+            continue
+        facts[source.name] = _stage(work, source, files, made_of, outcome)
+        work.lake.write("intake", pa.Table.from_pylist(list(facts.values()), schema=INTAKE), fingerprint=made_of)
+    note_arrivals(work)
+    quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
+    outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""
+    return outcome
+
+
+def restaged(work: Work) -> list[str]:
+    """Return the sources that staging would read again: their definition or their files' contents changed."""
+    facts, found = intake_facts(work), []
+    for source in work.project.sources.values():
+        if not any(query_of(raw) for raw in source.raws.values()):
+            made_of = raw_digest(work, source, raw_files(work, source))
+            current = work.lake.find(f"staging/{source.name}")
+            if not current or {current.fingerprint, facts.get(source.name, {}).get("fingerprint")} != {made_of}:
+                found.append(source.name)
+    return found
+
+
+def _stage(
+    work: Work, source: Source, files: dict[str, list[Path]], made_of: str, outcome: Outcome
+) -> dict[str, object]:
+    engine = work.engine
+    for name, raw in source.raws.items():
+        engine.read(name, files_of(raw), files[name])
+    raw_rows = staging_table.raw_rows(source, engine.dialect)
+    raw_types = planned_types(work, source, raw_rows)
+    engine.hold(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
+    counted = engine.run(
+        f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {staging_table.TYPED} GROUP BY quarantine_reason"
+    ).to_pylist()
+    rows_read = sum(row["n"] for row in counted)
+    if not rows_read:
+        raise EmptyTable(
+            f"source '{source.name}' has no rows ({_named(source, files)}).",
+            hint="Check the files or the query.",
+        )
+    _require_years(work, source, files)
+    reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
+    rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
+    losers = sum(int(row["claims"]) - 1 for row in rivals)
+    if reasons.total() + losers > source.quarantine * rows_read:
+        raise _refusal(source, files, reasons, rivals, rows_read)
+    version, checks = work.write(staging_table.staging(work.project, source), f"staging/{source.name}", made_of)
+    outcome.add(version, built=True, checks=checks)
+    if reasons or losers or work.lake.find(f"quarantine/{source.name}"):
+        set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
+        work.write(set_aside, f"quarantine/{source.name}", made_of)
+    return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
+
+
+def _require_years(work: Work, source: Source, files: dict[str, list[Path]]) -> None:
+    """Raise BadValue if a time lies outside the years 1 to 9999: Python's dates end there, and so do most engines'."""
+    times = [column.name for column in source.columns if column.type in ("date", "timestamp")]
+    if not times:
+        return
+    outside = "{0} < TIMESTAMP '0001-01-01 00:00:00' OR {0} > TIMESTAMP '9999-12-31 23:59:59.999999'"
+    counts = ", ".join(f"COUNT(CASE WHEN {outside.format(name)} THEN 1 END) AS {name}" for name in times)
+    found = work.engine.run(f"SELECT {counts} FROM {staging_table.TYPED} WHERE quarantine_reason IS NULL").to_pylist()[
+        0
+    ]
+    wrong = {name: rows for name, rows in found.items() if rows}
+    if wrong:
+        name, rows = next(iter(wrong.items()))
+        raise BadValue(
+            f"source '{source.name}', column '{name}': {rows:,} {'time lies' if rows == 1 else 'times lie'} outside "
+            f"the years 1 to 9999 ({_named(source, files)}).",
+            hint="Correct the values; for an open end use null or 9999-12-31.",
+        )
+
+
+def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
+    """Return the columns of a source's untyped rows: 'text' or another type; a select that fails names its source."""
+    try:
+        planned = work.engine.schema(raw_rows)
+    except EngineError as error:
+        if not source.select or error.original is not None:
+            raise
+        # An engine proposes other columns of the raw tables: of a file without a header these are its first row.
+        names = {*re.findall(r"\w+", source.select), *(column.raw_name for column in source.columns)}
+        raise InvalidDefinition(
+            f"the select of source '{source.name}' ({source.where_defined}) can't be run: "
+            f"{redacted(error.message, names)}",
+            hint="Mend the SELECT, then run 'tenure check'.",
+        ) from error
+    return {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
+
+
+def _facts(
+    work: Work, source: Source, made_of: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
+) -> dict[str, object]:
+    days = event_days(work, source)
+    span = span_of(days)
+    kinds = Counter[str]()
+    for reason, rows in reasons.items():
+        kinds[": ".join(reason.split(": ")[:2])] += rows
+    if losers:
+        kinds[staging_table.RIVAL] = losers
+    quarantined = reasons.total() + losers
+    return {
+        "source": source.name,
+        "fingerprint": made_of,
+        "definition": definition_of(work, source),
+        "rows_read": rows_read,
+        "rows_staged": staged,
+        "duplicates_dropped": rows_read - staged - quarantined,
+        "rows_quarantined": quarantined,
+        "reasons": "; ".join(f"{kind} ({rows})" for kind, rows in sorted(kinds.items())),
+        "first_event": days["first"][0].as_py(),
+        "last_event": days["last"][-1].as_py(),
+        "usual_first_day": span.usual_first,
+        "usual_last_day": span.usual_last,
+        "longest_gap": span.longest_gap,
+    }
+
+
+def _refusal(
+    source: Source,
+    files: dict[str, list[Path]],
+    reasons: Counter[str],
+    rivals: list[dict[str, object]],
+    rows_read: int,
+) -> InputError:
+    bad, personal = reasons.total(), personal_columns(source)
+    allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
+    hint = f"Mend the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …)."
+    if reasons:
+        first = min(reasons)
+        column, _, problem = first.partition(": ")
+        problem, colon, value = problem.partition(": ")
+        place = _place(source, files, value, source.column(column).raw_name)
+        problem += colon + (shown(value, personal=column in personal) if colon else "")
+        return BadValue(
+            f"source '{source.name}', column '{column}': {problem}{place}; "
+            f"{bad:,} bad {'row' if bad == 1 else 'rows'} in all, {allowed}.",
+            hint=hint,
+        )
+    key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
+    told = shown_row(key, personal)
+    place = _place(source, files, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
+    return DuplicateKey(
+        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {told}{place}; "
+        f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
+        hint=hint,
+    )
+
+
+def _place(source: Source, files: dict[str, list[Path]], value: str, column: str) -> str:
+    for name, raw in source.raws.items():
+        place = locate(value, files[name], raw, column) if isinstance(raw, Csv) else None
+        if place:
+            return f" ({place})"
+    return f" ({_named(source, files)})"
+
+
+def _named(source: Source, files: dict[str, list[Path]]) -> str:
+    """The files that a source read, or 'its query' where it read none."""
+    told = [
+        "its query" if query_of(raw) else files_in_words(files[name], files_of(raw))
+        for name, raw in source.raws.items()
+    ]
+    return ", ".join(dict.fromkeys(told))
+
+
+def raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
+    """Return the files of each of a source's raw tables; rows of a query are landed in one first."""
+    asked_by = f"source '{source.name}'"
+    found: dict[str, list[Path]] = {}
+    for name, raw in source.raws.items():
+        query = query_of(raw)
+        if query:
+            found[name] = [land(query, work.lake.path(f"landing/{source.name}-{name}"), asked_by=asked_by)]
+        else:
+            found[name] = work.raw_files(files_of(raw), asked_by=asked_by)
+    return found
+
+
+def raw_digest(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
+    """Return the digest of what a source is staged from: its definition and the contents of its files."""
+    contents = [(_name_in(work.data, file), work.raw_digests.of(file)) for paths in files.values() for file in paths]
+    return fingerprint([work.dialect, definition_of(work, source), contents])
+
+
+def _name_in(data: Path, file: Path) -> str:
+    """A raw file's name below the data folder; its bare name elsewhere, so that no folder of a machine counts."""
+    return file.relative_to(data).as_posix() if file.is_relative_to(data) else file.name

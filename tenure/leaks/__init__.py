@@ -1,0 +1,1 @@
+"""Leaks: signs that a row, a table or a column knows what nobody could have known."""

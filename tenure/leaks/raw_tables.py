@@ -1,0 +1,257 @@
+"""Raw rows before t: which column of a raw table tells when its rows were written, and the table without its future.
+
+A select may join raw tables that know more than the row it makes. Cut each to what stood in it at t, run the select
+again, and every row that was known before t must come out as it was:
+
+                      t                                     t
+ ── raw rows ─────────┊────────►   select   ── staged ──────┊────────►
+ ── raw rows ─────────┊ cut away   select   ── staged ──────┊            equal before t, or the select looks ahead
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.lineage import Node, lineage
+
+from tenure.define.personal import personal_columns
+from tenure.define.source import Raw, Source
+from tenure.faults.redact import shown, shown_row
+from tenure.leaks.staged_rows import Sign
+from tenure.sql import Dialect, column_list, midnight_literal, quoted
+from tenure.tables.staging import typed_value
+from tenure.tables.visible import same
+
+#: The least share of a raw column's values that must be times for its rows to be cut by it.
+PARSED_SHARE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawTime:
+    """A source's claim that rows of a raw table are known at the time in one of its columns."""
+
+    source: Source
+    raw: Raw
+    column: str
+
+    @property
+    def declared(self) -> bool:
+        """Whether the source says so of its known_time, and not of its event_time alone."""
+        return bool(self.source.known_time)
+
+    def instant(self, dialect: Dialect, raw_type: str) -> str:
+        """Return the SQL of when a raw row was known, null where its text is no time."""
+        declared = self.source.column(self.source.known_time or self.source.event_time)
+        there = replace(declared, raw=self.column)
+        typed = typed_value(self.source, there, dialect, {self.column: raw_type})
+        return f"CAST({typed} AS TIMESTAMP) + INTERVAL '{self.source.arrival_delay}' DAY"
+
+
+def raw_times(source: Source, headers: Mapping[str, Mapping[str, str]], dialect: Dialect) -> list[RawTime]:
+    """Return the raw columns that a source's known time is made of, at most one a raw table.
+
+    `headers` are the columns and types of each raw table by the name that the select gives it.
+    """
+    time = source.column(source.known_time or source.event_time).raw_name
+    if not source.select:
+        return [RawTime(source=source, raw=raw, column=time) for raw in source.raws.values()]
+    found: dict[str, set[str]] = {}
+    for table, column in _origins(time, source.select, headers, dialect):
+        spelled = next((c for c in headers.get(table, {}) if c.lower() == column.lower()), None)
+        if spelled:
+            found.setdefault(table, set()).add(spelled)
+    return [
+        RawTime(source=source, raw=source.raws[table], column=columns.pop())
+        for table, columns in found.items()
+        if len(columns) == 1
+    ]
+
+
+def the_raw_time(source: Source, raw: Raw, claims: Sequence[RawTime]) -> RawTime | None:
+    """Return by which claim a raw table is cut for a source: its own, else what the other sources agree on."""
+    of_raw = [claim for claim in claims if claim.raw == raw]
+    own = [claim for claim in of_raw if claim.source.name == source.name]
+    declared = [claim for claim in of_raw if claim.declared]
+    for some in (own, declared, of_raw):
+        if len({claim.column for claim in some}) == 1:
+            return some[0]
+        if some:
+            return None
+    return None
+
+
+def rivals_of(claim: RawTime, claims: Sequence[RawTime]) -> list[RawTime]:
+    """Return other sources' claims that rows of the same raw table have another known_time.
+
+    A time that ends the rows of the claim's own source is none: that a row is written again when it ends is known.
+    """
+    source = claim.source
+    ends = source.column(source.ends).raw_name if source.ends else ""
+    other = {c.column: c for c in claims if c.raw == claim.raw and c.declared and c.source.name != source.name}
+    return [rival for column, rival in other.items() if column not in {claim.column, ends}]
+
+
+def rival_statement(claim: RawTime, rival: RawTime, relation: str, dialect: Dialect, types: Mapping[str, str]) -> str:
+    """Return the SELECT of one row: `row_count`, `found` rows known a day later by the rival claim, and one's times."""
+    claimed, told = claim.instant(dialect, types[claim.column]), rival.instant(dialect, types[rival.column])
+    late = "told >= claimed + INTERVAL '1' DAY"
+    return (
+        f"SELECT COUNT(*) AS row_count, {_count(late)} AS found,\n"
+        f"    MIN(CASE WHEN {late} THEN told END) AS told, "
+        f"MIN_BY(claimed, CASE WHEN {late} THEN told END) AS claimed\n"
+        f"FROM (SELECT {claimed} AS claimed, {told} AS told FROM {relation}) AS times"
+    )
+
+
+def rival_sign(claim: RawTime, rival: RawTime, name: str, found: Mapping[str, object]) -> Sign:
+    """Return the sign that a source claims to know rows before another source says that they were written."""
+    source, rows, late = claim.source, int(str(found["row_count"])), int(str(found["found"]))
+    told, claimed = (
+        shown(found[name], personal=_is_personal(time)) for name, time in (("told", rival), ("claimed", claim))
+    )
+    return Sign(
+        detection="two known times",
+        subject=f"source '{source.name}', column '{claim.column}'",
+        told=(
+            f"{late:,} of {rows:,} rows ({late / rows:.1%}) of raw table '{name}' were written later than the known "
+            f"time that this source claims, for example at {told} and not {claimed}: source "
+            f"'{rival.source.name}' says that '{rival.column}' tells when ({rival.source.where_defined}). Allowed: one "
+            f"known time for the rows of one table ({source.where_defined})."
+        ),
+        hint=f"Set known_time to '{rival.column}' here too; make it ends= if it only closes the row.",
+    )
+
+
+def parsed_statement(claim: RawTime, relation: str, dialect: Dialect, raw_type: str) -> str:
+    """Return the SELECT of how many values of a claim's raw column there are, and how many are times."""
+    column, instant = quoted(claim.column, dialect), claim.instant(dialect, raw_type)
+    return f"SELECT COUNT({column}) AS told, COUNT({instant}) AS parsed FROM {relation}"
+
+
+def rows_before(claim: RawTime, relation: str, dialect: Dialect, raw_type: str, t: date) -> str:
+    """Return the raw rows that were known before `t`; rows that don't tell stay."""
+    instant = claim.instant(dialect, raw_type)
+    return f"SELECT * FROM {relation}\nWHERE {instant} IS NULL OR {instant} < {midnight_literal(t)}"
+
+
+def difference_statement(source: Source, whole: str, cut: str, t: date) -> str:
+    """Return the SELECT that compares rows known before `t` of a source staged whole and staged from cut raw tables.
+
+    One row: `row_count`, `lost` and `gained` rows, and the cells of each column that differ, `column_n`.
+    """
+    compared = compared_columns(source)
+    counts = ["COUNT(*) AS row_count", f"{_count(f'b.{source.keys[0]} IS NULL')} AS lost"]
+    counts.append(f"{_count(f'a.{source.keys[0]} IS NULL')} AS gained")
+    counts += [f"{_count(_both_differ(source, c))} AS column_{n}" for n, c in enumerate(compared)]
+    return f"SELECT\n{column_list(counts)}\n{_joined(source, whole, cut, t)}"
+
+
+def example_of_difference(source: Source, whole: str, cut: str, t: date, column: str) -> str:
+    """Return the SELECT of one row that differs in `column`, or is in one of both alone where it is ''."""
+    keys = ", ".join(f"COALESCE(a.{k}, b.{k}) AS {k}" for k in source.keys)
+    other = source.keys[0]
+    where = _both_differ(source, column) if column else f"a.{other} IS NULL OR b.{other} IS NULL"
+    shown = (
+        f"a.{column} AS whole_value, b.{column} AS cut_value" if column else "NULL AS whole_value, NULL AS cut_value"
+    )
+    order = ", ".join(str(n + 1) for n in range(len(source.keys)))
+    return f"SELECT {keys}, {shown}\n{_joined(source, whole, cut, t)}\nWHERE {where}\nORDER BY {order}\nLIMIT 1"
+
+
+def compared_columns(source: Source) -> list[str]:
+    """Return the columns that must not depend on later rows; an end is written after the fact and handled as such."""
+    own = {*source.keys, source.ends, source.known_time}
+    return [c.name for c in source.columns if c.name not in own]
+
+
+def difference_sign(
+    source: Source, t: date, found: Mapping[str, int], column: str, example: Mapping[str, object]
+) -> Sign:
+    """Return the sign that a select gives other rows, or other values in `column`, once its future is gone."""
+    personal = personal_columns(source)
+    key = shown_row([(name, example[name]) for name in source.keys], personal)
+    whole, cut = (shown(example[name], personal=column in personal) for name in ("whole_value", "cut_value"))
+    rows = found["row_count"]
+    allowed = "Allowed: what a row says may depend only on raw rows known before it"
+    if column:
+        number = compared_columns(source).index(column)
+        subject = f"source '{source.name}', column '{column}'"
+        cells = found[f"column_{number}"]
+        told = (
+            f"{cells:,} of {rows:,} rows known before {t} ({cells / rows:.1%}) change when raw rows of {t} and "
+            f"later are taken away, for example {key}: {whole} with them, {cut} without. {allowed}"
+        )
+        hint = (
+            "Look in its select= for an aggregate or window over all rows, or a joined table that is overwritten: "
+            "join the version known at the row's own time."
+        )
+    else:
+        subject, odd = f"source '{source.name}'", found["lost"] + found["gained"]
+        told = (
+            f"{odd:,} of {rows:,} rows known before {t} ({odd / rows:.1%}) come or go when raw rows of {t} and later "
+            f"are taken away, for example {key}. {allowed}"
+        )
+        hint = "Look in its select= for a filter, a join or a 'newest row only' that reads later rows."
+    place = f"{told} ({source.where_defined})."
+    return Sign(detection="staging time travel", subject=subject, told=place, hint=hint)
+
+
+def unprovable_sign(source: Source, reasons: Mapping[str, str]) -> Sign:
+    """Return the sign that some raw tables of a source can't be cut at t, so that it is proven in part alone."""
+    told = "; ".join(f"raw table '{name}' {reason}" for name, reason in reasons.items())
+    return Sign(
+        detection="staging time travel",
+        subject=f"source '{source.name}'",
+        told=f"not provable: {told} ({source.where_defined}).",
+        hint="Declare a source that reads the raw table with the known_time of its rows; it is then used for all.",
+        alarm=False,
+    )
+
+
+def _is_personal(time: RawTime) -> bool:
+    """Whether a source declares the raw column of a claim personal."""
+    return any(column.role == "pii" and column.raw_name == time.column for column in time.source.columns)
+
+
+def _origins(
+    column: str, select: str, headers: Mapping[str, Mapping[str, str]], dialect: Dialect
+) -> list[tuple[str, str]]:
+    """Return the (raw table, column) pairs that an output column of a SELECT is made of."""
+    schema = {table: dict.fromkeys(columns, "VARCHAR") for table, columns in headers.items()}
+    try:
+        node = lineage(column, select.strip().rstrip(";"), schema=schema, dialect=dialect)
+    except (SqlglotError, ValueError):
+        return []
+    return [
+        (leaf.source.name, leaf.name.rpartition(".")[2]) for leaf in _leaves(node) if isinstance(leaf.source, exp.Table)
+    ]
+
+
+def _leaves(node: Node) -> list[Node]:
+    return [leaf for child in node.downstream for leaf in _leaves(child)] if node.downstream else [node]
+
+
+def _joined(source: Source, whole: str, cut: str, t: date) -> str:
+    before = f"WHERE known_time < {midnight_literal(t)}"
+    row = [*source.keys, *(["known_time"] if source.known_time else [])]
+    return (
+        f"FROM (SELECT * FROM {whole} {before}) AS a\nFULL JOIN (SELECT * FROM {cut} {before}) AS b\n"
+        f"  ON {same(row, 'a', 'b')}"
+    )
+
+
+def _both_differ(source: Source, name: str) -> str:
+    key, column = source.keys[0], source.column(name)
+    differ = f"a.{name} IS DISTINCT FROM b.{name}"
+    if column.type == "float":
+        near = f"ABS(a.{name} - b.{name}) <= 1e-9 * GREATEST(ABS(a.{name}), ABS(b.{name}))"
+        differ = f"{differ} AND NOT COALESCE({near}, FALSE)"
+    return f"a.{key} IS NOT NULL AND b.{key} IS NOT NULL AND {differ}"
+
+
+def _count(condition: str) -> str:
+    return f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)"

@@ -1,0 +1,266 @@
+"""Leaks in the bank's own data and definitions: in staged rows, in the selects that made them, in features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from tenure.catalog.features import entries
+from tenure.define.personal import personal_cells
+from tenure.define.source import Raw, Source, files_of, query_of
+from tenure.engines.warehouse import land
+from tenure.errors import MissingTable
+from tenure.intake.calendar import calendar
+from tenure.intake.staging import planned_types, raw_digest
+from tenure.leaks.raw_tables import (
+    PARSED_SHARE,
+    RawTime,
+    compared_columns,
+    difference_sign,
+    difference_statement,
+    example_of_difference,
+    parsed_statement,
+    raw_times,
+    rival_sign,
+    rival_statement,
+    rivals_of,
+    rows_before,
+    the_raw_time,
+    unprovable_sign,
+)
+from tenure.leaks.staged_rows import Sign, count_statement, example_statement, time_sign, time_tests
+from tenure.leaks.target_proxies import WHOLE, changes_statement, changes_told, look_alike, rows_statement
+from tenure.session.work import Work
+from tenure.tables import staging
+
+#: Look-alikes are sought among so many labelled rows, so many features at a time.
+MOST_ROWS, COLUMNS_AT_ONCE = 300_000, 40
+
+Headers: TypeAlias = Mapping[str, Mapping[str, str]]
+
+
+def data_signs(work: Work) -> Iterator[Sign]:
+    """What `tenure check` tells of the data: the signs in staged rows, or why they can't be looked at yet."""
+    reason = _not_current(work)
+    if reason:
+        told = f"not looked at yet: {reason} Run 'tenure staging', then 'tenure check' again."
+        yield Sign(detection="value from the future", subject="staged rows", told=told, alarm=False)
+    else:
+        yield from staged_signs(work)
+
+
+def every_sign(work: Work, most: int = 3) -> Iterator[Sign]:
+    """What `tenure verify` tells: signs in staged rows, in features, and in selects at up to `most` snapshots.
+
+    Raises MissingTable if a source is not staged, or was staged with other definitions or files.
+    """
+    reason = _not_current(work)
+    if reason:
+        raise MissingTable(reason, hint="Run 'tenure run', then 'tenure verify' again.")
+    yield from staged_signs(work)
+    yield from label_signs(work)
+    dates = calendar(work).dates
+    step = max(1, (len(dates) - 1) // max(1, most - 1))
+    yield from select_signs(work, sorted(dates[::-step][:most]))
+
+
+def staged_signs(work: Work) -> Iterator[Sign]:
+    """Look at every staged row's times; yield a sign where rows know more than they could.
+
+    Raises MissingTable if a source is not staged, or was staged with other definitions.
+    """
+    calendar(work)
+    for source in work.project.sources.values():
+        work.scan([source.name])
+        tests = time_tests(source, work.dialect, _written(work, source))
+        found = work.engine.run(count_statement(source, tests, work.dialect)).to_pylist()[0]
+        for number, test in enumerate(tests):
+            if count := found[f"found_{number}"]:
+                example = work.engine.run(example_statement(source, test)).to_pylist()[0]
+                yield time_sign(source, test, count, found["row_count"], float(found[f"hours_{number}"]), example)
+
+
+def select_signs(work: Work, dates: Sequence[date]) -> Iterator[Sign]:
+    """Look at when raw rows were written; run selects again over raw tables cut at each date and yield what changes.
+
+    A raw table of which no source tells a known time can't be cut: a sign that is no alarm says so.
+    """
+    with _scratch(work) as scratch:
+        headers = {s.name: _read_whole(scratch, s) for s in work.project.sources.values()}
+        claims = [
+            claim
+            for source in work.project.sources.values()
+            for claim in raw_times(source, headers[source.name], scratch.dialect)
+        ]
+        for source in work.project.sources.values():
+            yield from _rivals(scratch, source, headers[source.name], claims)
+            if source.select:
+                yield from _of_select(scratch, source, headers[source.name], claims, dates)
+
+
+def label_signs(work: Work) -> Iterator[Sign]:
+    """Look for features that alone tell the label; yield one sign a feature.
+
+    Where the training set is not built, a sign that is no alarm says so.
+    """
+    if work.lake.find("training_set") is None:
+        told = "not looked at: the training set is not built. Run 'tenure run'."
+        yield Sign(detection="look-alike", subject="features", told=told, alarm=False)
+        return
+    work.scan(["training_set"])
+    customers = _share(work)
+    found = {entry.name: entry for entry in entries(work.project)}
+    names = list(found)
+    for first in range(0, len(names), COLUMNS_AT_ONCE):
+        some = names[first : first + COLUMNS_AT_ONCE]
+        for name, told in _look_alikes(work, some, customers).items():
+            entry = found[name]
+            yield Sign(
+                detection="look-alike",
+                subject=f"feature '{name}' of source '{entry.source}'",
+                told=f"{told} ({entry.where_defined}; reads {entry.reads}).",
+                hint=f"Ask when '{entry.reads}' is written: if leaving overwrites it, read it from a source with a "
+                "known_time for each version, or leave it out.",
+            )
+
+
+def _share(work: Work) -> int:
+    """How many 256ths of the customers to look at."""
+    rows = int(work.engine.run("SELECT COUNT(*) AS n FROM training_set").to_pylist()[0]["n"])
+    return max(1, min(WHOLE, WHOLE * MOST_ROWS // max(1, rows)))
+
+
+def _look_alikes(work: Work, names: Sequence[str], customers: int) -> dict[str, str]:
+    """Return, for each feature that tells the label, how: by its values or by their changes."""
+    rows = work.engine.run(rows_statement(work.project, names, customers, work.dialect))
+    churned, snapshot = (rows[name].to_numpy().astype("int64") for name in ("churned", "snapshot_no"))
+    moves = work.engine.run(changes_statement(work.project, names, customers, work.dialect)).to_pylist()[0]
+    told: dict[str, str] = {}
+    personal = personal_cells(work.project)
+    for number, name in enumerate(names):
+        facts = (f"changed_{number}", f"ill_{number}", "row_count", "churners")
+        sign = look_alike(rows[name].combine_chunks(), churned, snapshot, personal=name in personal)
+        sign = sign or changes_told(*(int(moves[fact] or 0) for fact in facts))
+        if sign:
+            told[name] = sign.told
+    return told
+
+
+def _not_current(work: Work) -> str:
+    """Return '' if every source is staged with these definitions and files, else the reason why not."""
+    try:
+        calendar(work)
+    except MissingTable as error:
+        return error.message
+    for source in work.project.sources.values():
+        # A query would have to be asked again.
+        if any(query_of(raw) for raw in source.raws.values()):
+            continue
+        files = {name: _files(work, source, name, raw) for name, raw in source.raws.items()}
+        if work.require(source.name).fingerprint != raw_digest(work, source, files):
+            return f"the files of source '{source.name}' changed since it was staged."
+    return ""
+
+
+@contextmanager
+def _scratch(work: Work) -> Iterator[Work]:
+    """Work whose relations raw tables may take the names of."""
+    if work.dialect == "spark":
+        # One session a process: to close another would stop it. Views give way to what takes their name.
+        yield work
+    else:
+        with Work(work.folder, work.config, work.project, work.data) as scratch:
+            yield scratch
+
+
+def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Sign]:
+    """Yield a sign where another source says that rows of a raw table became known later than this one says."""
+    for name, raw in source.raws.items():
+        for claim in (c for c in claims if c.source.name == source.name and c.raw == raw):
+            for rival in rivals_of(claim, claims):
+                _read_whole(work, source)
+                statement = rival_statement(claim, rival, f"{name}_whole", work.dialect, headers[name])
+                found = work.engine.run(statement).to_pylist()[0]
+                if found["found"]:
+                    yield rival_sign(claim, rival, name, found)
+
+
+def _of_select(
+    work: Work,
+    source: Source,
+    headers: Headers,
+    claims: Sequence[RawTime],
+    dates: Sequence[date],
+) -> Iterator[Sign]:
+    _read_whole(work, source)
+    chosen = {name: the_raw_time(source, raw, claims) for name, raw in source.raws.items()}
+    unprovable = {name: _unprovable(work, name, claim, headers[name]) for name, claim in chosen.items()}
+    chosen = {name: None if unprovable[name] else claim for name, claim in chosen.items()}
+    if any(unprovable.values()):
+        yield unprovable_sign(source, {name: reason for name, reason in unprovable.items() if reason})
+    if not any(chosen.values()):
+        return
+    version = work.require(source.name)
+    work.engine.scan("staged_whole", version.files, version.schema, version.partition_by)
+    told: set[str] = set()
+    for t in dates:
+        _stage_cut(work, source, headers, chosen, t)
+        found = work.engine.run(difference_statement(source, "staged_whole", "staged_cut", t)).to_pylist()[0]
+        columns = [c for n, c in enumerate(compared_columns(source)) if found[f"column_{n}"]]
+        for column in [*columns, *([""] if found["lost"] or found["gained"] else [])]:
+            if column not in told:
+                told.add(column)
+                statement = example_of_difference(source, "staged_whole", "staged_cut", t, column)
+                yield difference_sign(source, t, found, column, work.engine.run(statement).to_pylist()[0])
+
+
+def _stage_cut(work: Work, source: Source, headers: Headers, chosen: Mapping[str, RawTime | None], t: date) -> None:
+    """Hold `staged_cut`: the source staged from raw tables without what was known at `t` or later."""
+    engine = work.engine
+    for name, claim in chosen.items():
+        whole = f"{name}_whole"
+        rows = f"SELECT * FROM {whole}"
+        if claim:
+            rows = rows_before(claim, whole, engine.dialect, headers[name][claim.column], t)
+        engine.hold(name, rows)
+    raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
+    engine.hold(staging.TYPED, staging.typed_rows(work.project, source, engine.dialect, raw_types).text)
+    engine.hold("staged_cut", staging.staging(work.project, source).text)
+
+
+def _unprovable(work: Work, name: str, claim: RawTime | None, header: Mapping[str, str]) -> str:
+    if claim is None:
+        return "has no time column that sources tell of"
+    statement = parsed_statement(claim, f"{name}_whole", work.dialect, header[claim.column])
+    found = work.engine.run(statement).to_pylist()[0]
+    if found["parsed"] < PARSED_SHARE * found["told"]:
+        return f"has '{claim.column}', which is no time before source '{claim.source.name}' makes it one"
+    return ""
+
+
+def _read_whole(work: Work, source: Source) -> Headers:
+    """Make each raw table of a source the relation `<name>_whole`; return their columns and types."""
+    return {
+        name: work.engine.read(f"{name}_whole", files_of(raw), _files(work, source, name, raw))
+        for name, raw in source.raws.items()
+    }
+
+
+def _files(work: Work, source: Source, name: str, raw: Raw) -> list[Path]:
+    """The raw table's files: of a query, what staging landed of it."""
+    asked_by = f"source '{source.name}'"
+    query = query_of(raw)
+    if not query:
+        return work.raw_files(files_of(raw), asked_by=asked_by)
+    folder = work.lake.path(f"landing/{source.name}-{name}")
+    landed = sorted(folder.glob("rows.parquet"))
+    return landed or [land(query, folder, asked_by=asked_by)]
+
+
+def _written(work: Work, source: Source) -> datetime | None:
+    """When the newest raw file of a source was written, in UTC."""
+    times = [f.stat().st_mtime for name, raw in source.raws.items() for f in _files(work, source, name, raw)]
+    return datetime.fromtimestamp(max(times), UTC) if times else None

@@ -1,0 +1,164 @@
+"""Signs of a leak in the staged rows themselves: a row that knows more than it could when it says it was known.
+
+           known_time                        the file was written
+───────────────┊───────────────────────────────────┊───────►
+all of a row's ┊ a time in here, not `planned`:     ┊ a known_time in here:
+times are here ┊ the row was written after the fact ┊ nobody could know it yet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from tenure.define.personal import personal_columns
+from tenure.define.source import Column, Source
+from tenure.faults.redact import shown, shown_row
+from tenure.sql import Dialect, column_list, midnight_literal, op
+
+Detection: TypeAlias = Literal[
+    "value from the future", "clock", "future-dated row", "two known times", "staging time travel", "look-alike"
+]
+
+#: Clocks of two systems differ by some minutes; a leak needs more.
+TOLERANCE = "INTERVAL '5' MINUTE"
+
+#: No two time zones lie further apart than 26 hours, and no country is further from UTC than 14.
+MOST_ZONE_HOURS = 14
+
+#: The least share of early rows that makes a shifted clock likelier than a few wrong rows.
+ZONE_SHARE = 0.05
+
+_DAY_TEXT = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """What a detection found: a leak, or with `alarm` false why something can't be proven."""
+
+    detection: Detection
+    subject: str
+    told: str
+    hint: str = ""
+    alarm: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeTest:
+    """A condition that no row of a source may meet, and the value that an example shows."""
+
+    detection: Detection
+    column: str
+    condition: str
+    value: str
+
+
+def time_tests(source: Source, dialect: Dialect, written: datetime | None) -> list[TimeTest]:
+    """Return what no staged row of a source may show; `written` is when its newest raw file was."""
+    by_day = source.column(source.known_time or source.event_time).type == "date"
+    # A row that was known some time on a day may tell of all that day.
+    end = "known_time + INTERVAL '1' DAY" if by_day else f"known_time + {TOLERANCE}"
+    beyond = ">=" if by_day else ">"
+    tests = [
+        TimeTest(
+            detection="value from the future",
+            column=column.name,
+            condition=f"{_instant(column, dialect)} {beyond} {end}",
+            value=column.name,
+        )
+        for column in _watched(source)
+    ]
+    if source.known_time and not source.column(source.event_time).planned:
+        early, far = f"event_time {beyond} {end}", f"known_time + INTERVAL '{MOST_ZONE_HOURS}' HOUR + {TOLERANCE}"
+        if not by_day:
+            in_zone = f"{early} AND event_time <= {far}"
+            tests.append(TimeTest(detection="clock", column=source.event_time, condition=in_zone, value="event_time"))
+            early = f"event_time > {far}"
+        tests.append(
+            TimeTest(detection="future-dated row", column=source.event_time, condition=early, value="event_time")
+        )
+    if written:
+        # A file's own time is local where it was copied from an archive: a day is allowed for it.
+        after = f"known_time > {midnight_literal(written.date())} + INTERVAL '{source.arrival_delay + 2}' DAY"
+        known = source.known_time or source.event_time
+        tests.append(TimeTest(detection="future-dated row", column=known, condition=after, value="known_time"))
+    return tests
+
+
+def count_statement(source: Source, tests: Sequence[TimeTest], dialect: Dialect) -> str:
+    """Return the SELECT of one row: `row_count`, `found_n` of each test, `hours_n` by which its rows lie ahead."""
+    columns = ["COUNT(*) AS row_count"]
+    for number, test in enumerate(tests):
+        ahead = f"{op('seconds', dialect, 'event_time')} - {op('seconds', dialect, 'known_time')}"
+        columns.append(f"SUM(CASE WHEN {test.condition} THEN 1 ELSE 0 END) AS found_{number}")
+        columns.append(f"MAX(CASE WHEN {test.condition} THEN {ahead} END) / 3600.0 AS hours_{number}")
+    return f"SELECT\n{column_list(columns)}\nFROM {source.name}"
+
+
+def example_statement(source: Source, test: TimeTest) -> str:
+    """Return the SELECT of one row that meets a test: its keys, `shown` and `known_time`."""
+    keys = ", ".join(source.keys)
+    return (
+        f"SELECT {keys}, {test.value} AS shown, known_time\nFROM {source.name}\nWHERE {test.condition}\n"
+        f"ORDER BY {keys}, known_time\nLIMIT 1"
+    )
+
+
+def time_sign(
+    source: Source, test: TimeTest, found: int, rows: int, hours: float, example: Mapping[str, object]
+) -> Sign:
+    """Return the sign that rows meeting a test are."""
+    personal = personal_columns(source)
+    key = shown_row([(name, example[name]) for name in source.keys], personal)
+    known = source.known_time or source.event_time
+    subject = f"source '{source.name}', column '{test.column}'"
+    share = f"{found:,} of {rows:,} rows ({found / rows:.1%})"
+    value = shown(example["shown"], personal=test.column in personal or test.value in personal)
+    known_at = shown(example["known_time"], personal="known_time" in personal)
+    row = f"for example {key}: {test.column} {value}, known at {known_at}"
+    if test.detection == "value from the future":
+        told = (
+            f"{share} hold a time later than their known_time ('{known}'), {row}. Such a row was written after it "
+            "claims to have been known. Allowed: times up to known_time, or any in a column with planned=True"
+        )
+        hint = (
+            f"Set known_time to the time at which the row was written, make it ends= if it closes the row, or say "
+            f"Column('{test.column}', type='date', planned=True) if it is a plan such as a due date."
+        )
+    elif test.detection == "clock" and found >= max(2, ZONE_SHARE * rows):
+        told = (
+            f"{share} are known before they happened, by up to {hours:.1f} h, {row}: '{source.event_time}' and "
+            f"'{known}' are {max(1, round(hours))} h apart, as local time and UTC are. Allowed: known_time no earlier "
+            "than event_time"
+        )
+        hint = "Bring both to UTC in select=, or write the offset into the text (+02:00), which is then read."
+    elif test.value == "event_time":
+        told = (
+            f"{share} are known before they happened, {row}: what had not happened can't be told. "
+            "Allowed: known_time no earlier than event_time, or an event_time with planned=True"
+        )
+        hint = f"Mend the rows' dates, or say Column('{test.column}', …, planned=True) if it is announced in advance."
+    else:
+        told = (
+            f"{share} became known after the file that holds them was written, {row}. Allowed: nothing later than "
+            "the file, but for a day"
+        )
+        hint = "Mend the rows' dates, or their format=: a day and month may be swapped."
+    return Sign(detection=test.detection, subject=subject, told=f"{told} ({source.where_defined}).", hint=hint)
+
+
+def _watched(source: Source) -> list[Column]:
+    """Columns whose value may be a time of the row's making: not its own times, plans or what is personal."""
+    own = {source.event_time, source.known_time, source.ends, *source.keys}
+    kinds = ("date", "timestamp", "string")
+    return [c for c in source.columns if c.type in kinds and c.name not in own and c.role != "pii" and not c.planned]
+
+
+def _instant(column: Column, dialect: Dialect) -> str:
+    if column.type != "string":
+        return f"CAST({column.name} AS TIMESTAMP)"
+    # A date that was left as text is one all the same.
+    like_a_day = op("full_match", dialect, column.name, _DAY_TEXT)
+    return f"CASE WHEN {like_a_day} THEN {op('instant', dialect, column.name)} END"

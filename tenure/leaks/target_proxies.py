@@ -1,0 +1,182 @@
+"""Features that look like the label: one column that alone tells who churns is more likely a leak than a discovery.
+
+A status that is overwritten when a customer leaves, or a date that is filled in then, stands there from the start:
+
+ customer       snapshots ────►
+ leaves         0   0   0  [1]  1        the first 1 after a 0, when a feature should not show much yet …
+ stays         [0] [0] [0] [0] [0]       … against those who never churn, at the same snapshots
+
+Later 1s are left out, for long silence is told by honest features too; and a leaver's 0s, for the status is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tenure.define.project import Project
+from tenure.faults.redact import shape
+from tenure.sql import TYPE_NAMES, Dialect, op
+from tenure.tables.visible import qualified, same
+
+#: The least area under the ROC curve with which one feature is taken for the label in disguise.
+AUROC_LIMIT = 0.98
+
+#: The least share of churners among rows with a telling value, and of all churners that such rows must hold.
+PURITY, COVERAGE = 0.98, 0.25
+
+#: Fewer churners, or fewer that stayed, are no evidence.
+LEAST = 10
+
+#: More values than these are numbers or names, not categories.
+MOST_VALUES = 50
+
+#: A sample's share of the customers is counted in 256ths.
+WHOLE = 256
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LookAlike:
+    """How one feature tells the label: in words, and the share or area that shows it."""
+
+    told: str
+    figure: float
+
+
+def rows_statement(project: Project, names: Sequence[str], customers: int, dialect: Dialect) -> str:
+    """Return the SELECT of `snapshot_no`, `churned` and the features: first churned rows, and all of who never churn.
+
+    `customers` is the share of the customers to look at, in 256ths. A customer who churns at the first labelled
+    snapshot is left out: since when can't be told.
+    """
+    columns = [
+        "DENSE_RANK() OVER (ORDER BY t.snapshot_date) AS snapshot_no",
+        *qualified(["churned", *names], "t").split(", "),
+    ]
+    return (
+        f"SELECT {', '.join(columns)}\nFROM training_set AS t\nJOIN ({_customers(project, customers, dialect)}) AS c\n"
+        f"  ON {same(project.entity.keys, 'c', 't')}\n"
+        "WHERE c.left_at IS NULL OR (t.snapshot_date = c.left_at AND c.first_at < c.left_at)"
+    )
+
+
+def changes_statement(project: Project, names: Sequence[str], customers: int, dialect: Dialect) -> str:
+    """Return the SELECT of one row: `row_count`, `churners`, and each feature's `changed_n` and `ill_n`.
+
+    A change is from a customer's snapshot to the next, up to the first at which it churns; an ill one is at that.
+    """
+    over = f"OVER (PARTITION BY {qualified(project.entity.keys, 't')} ORDER BY t.snapshot_date)"
+    moved = [
+        f"CASE WHEN t.{name} IS DISTINCT FROM LAG(t.{name}) {over} THEN 1 ELSE 0 END AS moved_{number}"
+        for number, name in enumerate(names)
+    ]
+    counts = ["COUNT(*) AS row_count", "SUM(churned) AS churners"]
+    for number in range(len(names)):
+        counts += [f"SUM(moved_{number}) AS changed_{number}", f"SUM(moved_{number} * churned) AS ill_{number}"]
+    return (
+        f"SELECT {', '.join(counts)}\nFROM (\n"
+        f"SELECT t.churned, LAG(t.snapshot_date) {over} AS previous, {', '.join(moved)}\nFROM training_set AS t\n"
+        f"JOIN ({_customers(project, customers, dialect)}) AS c\n  ON {same(project.entity.keys, 'c', 't')}\n"
+        "WHERE c.left_at IS NULL OR t.snapshot_date <= c.left_at\n) AS followed\nWHERE previous IS NOT NULL"
+    )
+
+
+def look_alike(values: pa.Array, churned: Integers, snapshot: Integers, *, personal: bool = False) -> LookAlike | None:
+    """Return how `values` alone tell `churned` (0 or 1, row by row) within snapshots, or None.
+
+    A telling value is shown by its shape where the values are `personal`.
+    None too if fewer than 10 rows churn, or fewer than 10 don't.
+    """
+    churners = int(churned.sum())
+    if churners < LEAST or len(churned) - churners < LEAST:
+        return None
+    codes, labels = _codes(values)
+    value = _telling_value(codes, labels, churned, personal=personal)
+    if value:
+        return value
+    is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
+    if not is_number and len(labels) > MOST_VALUES:
+        return None
+    area = max(auroc(order, churned, snapshot) for order in _orders(codes, churned, by_rate=not is_number))
+    if area < AUROC_LIMIT:
+        return None
+    return LookAlike(f"it alone ranks churners with an AUROC of {area:.3f}; under {AUROC_LIMIT} is plausible", area)
+
+
+def changes_told(changed: int, ill: int, rows: int, churners: int) -> LookAlike | None:
+    """Return how a feature's changes tell the label, where nearly all of them are at rows that churn, or None."""
+    if ill < LEAST or ill < PURITY * changed or churners > rows / 2:
+        return None
+    share = ill / changed
+    told = f"{ill:,} of its {changed:,} changes ({share:.1%}) are at rows that churn, {churners:,} of {rows:,} rows"
+    return LookAlike(f"{told}; under {PURITY:.0%} is plausible", share)
+
+
+def auroc(score: Integers, churned: Integers, snapshot: Integers) -> float:
+    """Return the share of pairs of one snapshot, of a churner and another, that a score ranks right; ties count half.
+
+    A backward score counts forward; 0.5 where there are no pairs.
+    """
+    right = pairs = 0.0
+    for number in np.unique(snapshot):
+        rows = snapshot == number
+        all_rows = np.bincount(score[rows])
+        ill = np.bincount(score[rows], weights=churned[rows], minlength=len(all_rows))
+        well = all_rows - ill
+        below = np.concatenate([[0.0], np.cumsum(well)[:-1]])
+        right += float((ill * (below + well / 2)).sum())
+        pairs += float(ill.sum() * well.sum())
+    area = right / pairs if pairs else 0.5
+    return max(area, 1 - area)
+
+
+def _customers(project: Project, customers: int, dialect: Dialect) -> str:
+    """Customers, sampled by a hash, with the first snapshot that they are asked at and the first that they churn at."""
+    keys = ", ".join(project.entity.keys)
+    text = " || '/' || ".join(f"CAST({key} AS {TYPE_NAMES[dialect]['string']})" for key in project.entity.keys)
+    sampled = f"\nWHERE SUBSTR({op('sha256', dialect, text)}, 1, 2) < '{customers:02x}'" if customers < WHOLE else ""
+    return (
+        f"SELECT {keys}, MIN(snapshot_date) AS first_at,\n"
+        f"    MIN(CASE WHEN churned = 1 THEN snapshot_date END) AS left_at\nFROM training_set{sampled}\nGROUP BY {keys}"
+    )
+
+
+def _codes(values: pa.Array) -> tuple[Integers, Sequence[object]]:
+    """Return each row's rank among the distinct values, 0 for null, and the values in that order, null first."""
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    distinct = values.drop_null().unique()
+    ordered = distinct.take(pc.sort_indices(distinct))
+    found = pc.index_in(values, ordered)
+    codes = pc.add(pc.fill_null(found, -1), 1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, [None, *(ordered.to_pylist() if len(ordered) <= MOST_VALUES else range(len(ordered)))]
+
+
+def _telling_value(codes: Integers, labels: Sequence[object], churned: Integers, *, personal: bool) -> LookAlike | None:
+    groups: list[tuple[str, npt.NDArray[np.bool_]]] = [("a value at all", codes > 0), ("no value", codes == 0)]
+    if len(labels) <= MOST_VALUES:
+        words = [shape(label) if personal else repr(label) for label in labels]
+        groups += [(f"the value {words[code]}", codes == code) for code in range(1, len(labels))]
+    churners = int(churned.sum())
+    for name, rows in groups:
+        ill, all_rows = int(churned[rows].sum()), int(rows.sum())
+        if ill >= LEAST and ill >= PURITY * all_rows and ill >= COVERAGE * churners:
+            share = ill / all_rows
+            told = f"of {all_rows:,} rows with {name}, {share:.1%} churn, which are {ill:,} of {churners:,} churners"
+            return LookAlike(f"{told}; under {PURITY:.0%} is plausible", share)
+    return None
+
+
+def _orders(codes: Integers, churned: Integers, *, by_rate: bool) -> list[Integers]:
+    """Scores to try: numbers with nulls lowest, and highest; categories by their share of churners."""
+    if not by_rate:
+        return [codes, np.where(codes == 0, codes.max() + 1, codes)]
+    rate = np.bincount(codes, weights=churned) / np.maximum(np.bincount(codes), 1)
+    return [np.argsort(np.argsort(rate, kind="stable"), kind="stable")[codes]]

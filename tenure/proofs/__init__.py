@@ -1,0 +1,1 @@
+"""Proofs: what must hold before a table is published."""

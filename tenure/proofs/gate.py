@@ -1,0 +1,264 @@
+"""Proof: the features of sampled customers recomputed by other means, before they are committed or at any time after.
+
+candidate rows ──► rows in = rows out ──► the oracle says the same ──► so do rows without a future ──► commit
+                        all customers      a sample, plain Python       a sample, the engine's SQL
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from tenure.define.contract import CheckResult
+from tenure.define.personal import personal_cells
+from tenure.engines.base import Engine
+from tenure.errors import CheckFailed
+from tenure.proofs.oracle.oracle import Oracle
+from tenure.proofs.oracle.rules import Row, instant
+from tenure.proofs.wording import Cells, compare_rows
+from tenure.session.work import Work
+from tenure.store.spill import RUN_ID
+from tenure.tables.futures import Futures
+from tenure.tables.sample import SAMPLED, rows_in_and_out, rows_of_sample, sample
+from tenure.tiles.features import FeatureSteps
+
+#: Stored columns of `snapshots` beside its key.
+_SNAPSHOT = ("opened_on", "tenure_days")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What one proof compared, in words and cells; how many cells differ, and the first that does."""
+
+    proof: str
+    told: str
+    cells: int
+    different_cells: int
+    example: str = ""
+    seconds: float = 0.0
+    unproven: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs."""
+        return self.different_cells == 0
+
+    @property
+    def check(self) -> CheckResult:
+        """The proof as the ledger keeps it."""
+        return CheckResult("features", self.proof, self.different_cells, self.example)
+
+
+def prove_candidate(
+    work: Work, relation: str, dates: Sequence[date], customers: int | None = None, snapshots: int | None = None
+) -> list[CheckResult]:
+    """Prove the feature rows in `relation`, a relation of the work's engine that holds the snapshots at `dates`.
+
+    Rows in = rows out of all customers at all dates; the oracle and the destroyed future for so many sampled customers
+    at so many of the dates ([verify] of tenure.toml; 0 customers prove nothing). Returns what held.
+    Raises CheckFailed, naming the first cell that differs, if one does.
+    """
+    customers = work.config.verify.customers if customers is None else customers
+    if not customers or not dates:
+        return []
+    some = spread(dates, work.config.verify.snapshots if snapshots is None else snapshots)
+    proofs = [rows_proof(work, relation, dates), *sample_proofs(work, relation, some, customers)]
+    require_proved(proofs, published=False)
+    return [proof.check for proof in proofs]
+
+
+def require_proved(proofs: Sequence[Proof], *, published: bool) -> None:
+    """Raise CheckFailed, naming the first cell that differs, if a proof does not hold."""
+    broken = [proof for proof in proofs if not proof.holds]
+    if broken:
+        told = "; ".join(f"{p.proof}: {p.different_cells:,} cells differ, {p.example}" for p in broken)
+        kept = "the stored features are not what was known" if published else "so nothing of it was written"
+        raise CheckFailed(
+            f"table 'features' fails its proof, {kept}: {told}.",
+            hint="Read docs/verify.md; if sources or definitions changed since, run 'tenure run' first."
+            if published
+            else "Read docs/verify.md; the version before stays current.",
+        )
+
+
+def spread(dates: Sequence[date], most: int) -> list[date]:
+    """Return at most so many of the dates, oldest and newest among them and the others evenly between."""
+    ordered = sorted(set(dates))
+    if most == 1 or len(ordered) <= 1:
+        return ordered[-1:]
+    count = min(most, len(ordered))
+    return [ordered[round(n * (len(ordered) - 1) / (count - 1))] for n in range(count)]
+
+
+def rows_proof(work: Work, relation: str, dates: Sequence[date]) -> Proof:
+    """Prove that every row of snapshots is one row of `relation`, at each date, and there is no other."""
+    begun = time.perf_counter()
+    work.scan(["snapshots"])
+    counted = work.engine.run(rows_in_and_out(work.project.entity.keys, "snapshots", relation, dates)).to_pylist()
+    broken = [row for row in counted if row["lost"] or row["made_up"] or row["twice"]]
+    example = ""
+    if broken:
+        first = broken[0]
+        example = (
+            f"at snapshot_date={first['snapshot_date']}: {first['rows_in']:,} rows in, {first['rows_out']:,} out; "
+            f"{first['lost']:,} lost, {first['made_up']:,} of nobody, {first['twice']:,} keys twice"
+        )
+    rows_in, rows_out = (sum(row[name] for row in counted) for name in ("rows_in", "rows_out"))
+    return Proof(
+        proof="rows",
+        told=f"{rows_in:,} rows in, {rows_out:,} out, at {len(counted)} snapshots",
+        cells=rows_out,
+        different_cells=sum(row["lost"] + row["made_up"] + row["twice"] for row in broken),
+        example=example,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def sample_proofs(work: Work, relation: str, dates: Sequence[date], customers: int) -> Generator[Proof, None, None]:
+    """Prove the sampled customers' rows of `relation` at `dates`: by the oracle, then without a future."""
+    begun = time.perf_counter()
+    with _sampled(work, customers) as engine:
+        stored = _stored_rows(work, relation, dates, customers)
+        yield _oracle_proof(work, engine, stored, dates, begun)
+        begun = time.perf_counter()
+        yield _travel_proof(work, engine, stored, dates, begun)
+
+
+@contextmanager
+def _sampled(work: Work, customers: int) -> Iterator[Engine]:
+    """An engine of its own that holds the staged rows of the sampled customers, as `<source>_sampled`."""
+    project, engine = work.project, work.engine.apart()
+    keys = project.entity.keys
+    try:
+        for name in read_sources(work):
+            version = work.require(name)
+            engine.scan(f"{name}_staged", version.files, version.schema, version.partition_by)
+        engine.hold(SAMPLED, sample(project, work.dialect, customers, f"{project.entity.source}_staged").text)
+        for name in read_sources(work):
+            engine.hold(f"{name}_sampled", rows_of_sample(keys, f"{name}_staged", work.require(name).schema.names))
+        yield engine
+    finally:
+        engine.close()
+
+
+def read_sources(work: Work) -> list[str]:
+    """Return the sources that snapshots and features are made of."""
+    return list(dict.fromkeys([work.project.entity.source, *(view.source for view in work.project.views.values())]))
+
+
+def _stored_rows(work: Work, relation: str, dates: Sequence[date], customers: int) -> dict[str, list[Row]]:
+    """The sampled customers' rows of snapshots and features, as they are stored or about to be."""
+    project, engine = work.project, work.engine
+    keys = project.entity.keys
+    work.scan([project.entity.source, "snapshots"])
+    engine.hold(SAMPLED, sample(project, work.dialect, customers).text)
+    row = (*keys, "snapshot_date")
+    wanted = {"snapshots": ("snapshots", _SNAPSHOT), "features": (relation, tuple(map(str, project.columns)))}
+    return {
+        name: engine.run(rows_of_sample(keys, source, (*row, *columns), dates)).to_pylist()
+        for name, (source, columns) in wanted.items()
+    }
+
+
+def _oracle_proof(
+    work: Work, engine: Engine, stored: dict[str, list[Row]], dates: Sequence[date], begun: float
+) -> Proof:
+    rows = {name: _plain(engine.run(f"SELECT * FROM {name}_sampled").to_pylist()) for name in read_sources(work)}
+    oracle = Oracle(project=work.project, rows=rows, dates=dates, dialect=work.dialect)
+    told = {"snapshots": oracle.snapshots(), "features": oracle.features()}
+    unproven = oracle.unproven
+    cells = _compared(work, stored, told, "by the oracle", unproven)
+    people = len({tuple(row[key] for key in work.project.entity.keys) for row in rows[work.project.entity.source]})
+    return Proof(
+        proof="oracle",
+        told=f"{people:,} customers recomputed in plain Python at {len(dates)} snapshots"
+        + (f", but for {len(unproven)} columns" if unproven else ""),
+        cells=cells.compared,
+        different_cells=cells.different,
+        example=cells.example,
+        seconds=time.perf_counter() - begun,
+        unproven=unproven,
+    )
+
+
+def _travel_proof(
+    work: Work, engine: Engine, stored: dict[str, list[Row]], dates: Sequence[date], begun: float
+) -> Proof:
+    futures = Futures(work.project, tuple(dates))
+    with _scratch_folder(work) as folder:
+        told = _in_futures(engine, futures, work, folder)
+    cells = Cells(0, 0)
+    for number, (day, how) in enumerate(futures.all):
+        then = {name: [row for row in rows if row[futures.column] == number] for name, rows in told.items()}
+        kept = {name: [row for row in rows if row["snapshot_date"] == day] for name, rows in stored.items()}
+        cells += _compared(work, kept, then, f"with the future {how}", {})
+    return Proof(
+        proof="time travel",
+        told=f"the same customers with the future deleted, then corrupted, at {len(dates)} snapshots",
+        cells=cells.compared,
+        different_cells=cells.different,
+        example=cells.example,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _in_futures(engine: Engine, futures: Futures, work: Work, folder: Path) -> dict[str, list[Row]]:
+    """The snapshots and features of every future at its date."""
+    dialect = work.dialect
+    for name in read_sources(work):
+        select = futures.rows(name, f"{name}_sampled", dialect)
+        schema = work.require(name).schema.append(pa.field(futures.column, pa.int64()))
+        # Out of files, and not held: Spark would plan all that led to them again with each SELECT.
+        engine.scan(name, engine.write(select.text, folder / name, ()), schema, ())
+    spine = futures.snapshots(dialect).text
+    engine.scan("snapshots", engine.write(spine, folder / "snapshots", ()), engine.schema(spine), ())
+    steps = FeatureSteps(futures.split, dialect, futures.dates)
+    for select in (*steps.held, *steps.ranged()):
+        engine.hold(select.table, select.text)
+    return {
+        "snapshots": engine.run("SELECT * FROM snapshots").to_pylist(),
+        "features": engine.run(steps.final().text).to_pylist(),
+    }
+
+
+@contextmanager
+def _scratch_folder(work: Work) -> Iterator[Path]:
+    """A folder in the lake, where every worker of the engine can read; what a killed proof left is removed."""
+    for left in work.lake.folder.glob(".proof-*"):
+        if RUN_ID.fullmatch(left.name.removeprefix(".proof-")) and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = work.lake.folder / f".proof-{work.run_id}"
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _compared(
+    work: Work, stored: dict[str, list[Row]], told: dict[str, list[Row]], by: str, unproven: dict[str, str]
+) -> Cells:
+    keys = (*work.project.entity.keys, "snapshot_date")
+    columns = [str(name) for name in work.project.columns if str(name) not in unproven]
+    personal = personal_cells(work.project)
+    return compare_rows(stored["features"], told["features"], keys, columns, by, personal) + compare_rows(
+        stored["snapshots"], told["snapshots"], keys, _SNAPSHOT, by, personal
+    )
+
+
+def _plain(rows: list[Row]) -> list[Row]:
+    """Rows with their instants in UTC without a zone, whatever the engine gave."""
+    if not rows:
+        return rows
+    times = [name for name in ("event_time", "known_time", "known_until") if name in rows[0]]
+    for row in rows:
+        for name in times:
+            if row[name] is not None:
+                row[name] = instant(row[name])
+    return rows

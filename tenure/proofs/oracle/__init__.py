@@ -1,0 +1,1 @@
+"""The oracle: features and labels in plain Python, which shares nothing with the SQL."""

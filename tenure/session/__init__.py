@@ -1,0 +1,1 @@
+"""One run of a project: its settings, lake and engine, and how a table is built."""

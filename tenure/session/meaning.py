@@ -1,0 +1,81 @@
+"""Meaning: a digest of what each feature column, and the label, is defined to be.
+
+A changed `doc`, `unit`, role, limit of quarantine or name of a view changes no meaning; a changed source, column, type,
+key, time, condition, aggregate, window or list of values does. A model scores only columns that mean what it learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import assert_never
+
+from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
+from tenure.define.project import Project
+from tenure.define.source import Postgres, Raw, Source
+from tenure.define.window import ColumnName
+from tenure.session.origins import Origins
+from tenure.session.work import fingerprint
+
+#: The label's name among the columns.
+LABEL = "churned"
+
+
+def meanings(project: Project) -> dict[str, str]:
+    """Return the digest of what each feature column means, by its name, and under 'churned' that of the label."""
+    found = _Meanings(project)
+    return {str(name): found.of(name) for name in project.columns} | {LABEL: found.of_label()}
+
+
+def without_words(source: Source) -> Source:
+    """Return the source without what only people read: its doc, and each column's doc and unit."""
+    return replace(source, doc="", columns=[replace(column, doc="", unit="") for column in source.columns])
+
+
+class _Meanings:
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._origins = Origins(project, "duckdb")
+
+    def of(self, column: ColumnName) -> str:
+        if column not in self._origins.defined:
+            # Tenure's own: the share of a window in which the customer was there.
+            customers = self._project.sources[self._project.entity.source]
+            return fingerprint([column, self._reading(customers, ())])
+        view, _, part = self._origins.defined[column]
+        return fingerprint([type(part).__name__, *self._parts(view, part, column)])
+
+    def of_label(self) -> str:
+        churn, read = self._project.churn, self._origins.churn_readings()
+        names = dict.fromkeys([self._project.entity.source, *(reading.source for reading in read)])
+        sources = [self._reading(self._project.sources[n], {r.column for r in read if r.source == n}) for n in names]
+        return fingerprint([churn.event, churn.gap, churn.horizon, churn.min_tenure, churn.active, *sources])
+
+    def _parts(
+        self, view: FeatureView, part: Attribute | Aggregate | Ratio | Trend, column: ColumnName
+    ) -> Iterable[object]:
+        if isinstance(part, Ratio | Trend):
+            # The column's own windows say how the two sides are compared.
+            return [column.window, column.over, *(self.of(side) for side in part.parts[column])]
+        source = self._project.sources[view.source]
+        read = {reading.column for reading in self._origins.readings_of(column)}
+        if isinstance(part, Attribute):
+            return [part.of, part.how, view.ttl, self._reading(source, read)]
+        if isinstance(part, Aggregate):
+            values = part.values if column.aggregate in ("mode", "entropy") else ()
+            return [column.aggregate, part.of, part.where, column.window, values, self._reading(source, read)]
+        assert_never(part)
+
+    def _reading(self, source: Source, columns: Iterable[str]) -> str:
+        """Return how rows of a source come about, and how the columns that are read are typed."""
+        times = (source.event_time, source.known_time, source.ends)
+        read = {*columns, *source.keys, *times, *self._project.entity.keys}
+        typed = [(c.name, c.type, c.raw_name, c.format, c.required) for c in source.columns if c.name in read]
+        raws = [(name if source.select else "", _raw(raw)) for name, raw in source.raws.items()]
+        keys = (source.keys, self._project.entity.keys)
+        return fingerprint([raws, source.select, keys, times, source.arrival_delay, sorted(typed)])
+
+
+def _raw(raw: Raw) -> object:
+    """Where a database is has no say; which files are read, and how, has."""
+    return ("query", raw.query) if isinstance(raw, Postgres) else raw

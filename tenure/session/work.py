@@ -1,0 +1,354 @@
+"""Work: one run's project, settings, lake and engine, and how a table is built: check, then commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import pyarrow as pa
+
+from tenure.checks.contracts import require_passed, run_checks
+from tenure.config import Config, load_config
+from tenure.define.contract import CheckResult, Contract, contracts
+from tenure.define.project import Project, load_project
+from tenure.define.source import Csv, Parquet
+from tenure.engines import open_engine
+from tenure.engines.base import Engine, EngineName, EngineSettings
+from tenure.engines.files import matching_files
+from tenure.errors import CheckFailed
+from tenure.faults.boundary import boundary
+from tenure.faults.error_log import ErrorLog
+from tenure.host.paths import local_path
+from tenure.session.folders import folders_of, require_outside, require_unread
+from tenure.session.stage_words import MADE_BY
+from tenure.sql import Dialect, Select
+from tenure.store.digests import FileDigests
+from tenure.store.identity import Owner
+from tenure.store.identity import adopt as adopt_lake
+from tenure.store.lake import Lake, MadeOf, TableVersion
+from tenure.store.private import private_files
+from tenure.store.spill import Spill
+from tenure.version import __version__
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a stage did: whether anything was built, the rows and versions, the checks that passed."""
+
+    built: bool = False
+    rows: int = 0
+    fingerprint: str = ""
+    versions: dict[str, int] = field(default_factory=dict)
+    checks: list[CheckResult] = field(default_factory=list)
+    message: str = ""
+
+    def add(self, version: TableVersion, *, built: bool, checks: Sequence[CheckResult] = ()) -> None:
+        """Count a table that the stage built or found current."""
+        self.built |= built
+        self.rows += version.rows
+        self.fingerprint = version.fingerprint
+        self.versions[version.table] = version.version
+        self.checks += checks
+
+
+class Work:
+    """A project at work. Use it as a context manager: it closes the engine."""
+
+    def __init__(self, folder: Path, config: Config, project: Project | None = None, data: Path | None = None) -> None:
+        """Know where the project's files lie; its definitions run when they are first asked for.
+
+        Raises InvalidConfig if its folders overlap or are no local ones, LakeFormat or LakeOfAnotherProject if the
+        lake is another's. Writes nothing.
+        """
+        self.folder, self.config = folder, config
+        self.folders = folders_of(folder, config, data)
+        self.data, self.output = self.folders.data, self.folders.output
+        self.lake = Lake(self.folders.lake, Owner(config.project.name, folder, __version__), config.lake.mode)
+        self.lake.require_owner()
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
+        self._engine: Engine | None = None
+        self._spill: Spill | None = None
+        if project is not None:
+            self.project = project
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        data: Path | None = None,
+        engine: str = "",
+        overrides: dict[str, dict[str, object]] | None = None,
+    ) -> Work:
+        """Return the project in `folder`, ready to work; `data` and `engine` override tenure.toml.
+
+        The definitions are run and validated at once.
+        """
+        work = cls.look(folder, data=data, engine=engine, overrides=overrides)
+        work.project  # noqa: B018  (loaded, and refused, before anything else)
+        return work
+
+    @classmethod
+    def look(
+        cls,
+        folder: Path,
+        *,
+        data: Path | None = None,
+        engine: str = "",
+        overrides: dict[str, dict[str, object]] | None = None,
+    ) -> Work:
+        """Return the project in `folder` to look at its lake: none of its definitions is run unless asked for."""
+        folder = local_path(folder, asked_by="--project")
+        put_over = {section: dict(keys) for section, keys in (overrides or {}).items()}
+        if engine:
+            put_over.setdefault("engine", {})["name"] = engine
+        with boundary(f"opening the project '{folder}'"):
+            return cls(folder, load_config(folder, put_over), data=data)
+
+    @cached_property
+    def project(self) -> Project:
+        """The bank's definitions, run and validated when they are first asked for."""
+        with boundary(f"opening the project '{self.folder}'"):
+            project = load_project(self.folder, self.config.project.name)
+        require_unread(self.folders, project)
+        return project
+
+    @cached_property
+    def contracts(self) -> dict[str, Contract]:
+        """The contract of each table that has one."""
+        return contracts(self.project)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def boundary(self, doing: str, *, internal: bool = False) -> AbstractContextManager[None]:
+        """Turn what libraries and the machine raise inside into Tenure's errors; the lake's logs keep the originals."""
+        places = {"the lake": self.lake.folder, "the raw data": self.data, "the output": self.output}
+        log = ErrorLog(self.lake.folder, self.run_id)
+        return boundary(doing, log=log, places=places, internal=internal)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        if self._spill is not None:
+            self._spill.close()
+            self._spill = None
+        with private_files(self.lake.mode):
+            self.lake.digests.save()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, started when it is first needed."""
+        if self._engine is None:
+            self._engine = open_engine(self.engine_settings(self.config.engine.name))
+        return self._engine
+
+    def engine_settings(self, name: EngineName) -> EngineSettings:
+        """Return the settings of [engine] for an engine of that name, which spills into this run's own folder."""
+        if self._spill is None:
+            self._spill = Spill(self.lake.folder, self.run_id)
+        section = self.config.engine
+        return EngineSettings(
+            name=name,
+            memory=section.memory,
+            threads=section.threads,
+            options=section.options if name == section.name else {},
+            spill=self._spill.folder,
+            most_spill=section.spill,
+        )
+
+    def use_engine(self, engine: Engine) -> None:
+        """Compute with a running engine: Glue's session, or one that several runs share."""
+        self._engine = engine
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the configured engine, without starting it."""
+        return self._engine.dialect if self._engine else self.config.engine.name
+
+    @property
+    def engine_version(self) -> str:
+        """The engine's name and version if it was started, else ''."""
+        return self._engine.version if self._engine else ""
+
+    @cached_property
+    def raw_digests(self) -> FileDigests:
+        """The digests of the bank's raw files, remembered from run to run unless [data] trust_times is false."""
+        if self.config.data.trust_times:
+            return self.lake.digests
+        return FileDigests(self.lake.folder / "_raw.json", trusting=False)
+
+    @cached_property
+    def definitions(self) -> str:
+        """The fingerprint of the definitions and of Tenure itself."""
+        return fingerprint([self.project.fingerprint, __version__])
+
+    def stored(self, relation: str) -> str:
+        """Return the table's place in the lake: sources are under staging/."""
+        return f"staging/{relation}" if relation in self.project.sources else relation
+
+    def require(self, relation: str) -> TableVersion:
+        """Return a table's newest version, or raise MissingTable naming the stage to run."""
+        stage = "staging" if relation in self.project.sources else MADE_BY.get(relation, relation)
+        with self._reading(relation):
+            return self.lake.require(self.stored(relation), run=stage)
+
+    def raw_files(self, raw: Csv | Parquet, *, asked_by: str) -> list[Path]:
+        """Return the files that a raw table's path matches; raise MissingFile if none does, InvalidConfig for ours."""
+        files = matching_files(raw, self.data, asked_by=asked_by)
+        require_outside(files, self.folders, asked_by=asked_by)
+        return files
+
+    def scan(self, relations: Iterable[str]) -> None:
+        """Make tables of the lake known to the engine."""
+        for relation in relations:
+            version = self.require(relation)
+            with self._reading(relation):
+                self.engine.scan(relation, version.files, version.schema, version.partition_by)
+
+    def read(self, relation: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table's rows."""
+        self.require(relation)
+        with self._reading(relation):
+            return self.lake.read(self.stored(relation), columns=columns)
+
+    def _reading(self, relation: str) -> AbstractContextManager[None]:
+        return self.boundary(f"reading table '{self.stored(relation)}'")
+
+    def build(self, select: Select, outcome: Outcome) -> TableVersion:
+        """Build a table from its SELECT unless it is current; count it in `outcome`.
+
+        Raises CheckFailed, with nothing committed, if its rows break the table's contract.
+        """
+        with self.boundary(f"table '{select.table}'"):
+            made_of, current = self.made_of(select), self.lake.find(select.table)
+            if current and current.fingerprint == made_of:
+                outcome.add(current, built=False)
+                return current
+            self.scan(select.reads)
+            version, checks = self.write(select, select.table, made_of)
+            outcome.add(version, built=True, checks=checks)
+            return version
+
+    def made_of(self, select: Select, dialect: Dialect | None = None) -> str:
+        """Return the fingerprint that a table has if it was built of its SELECT and the rows that are stored now.
+
+        `dialect` is the SELECT's, by default that of the configured engine.
+        """
+        inputs = [self.require(relation) for relation in select.reads]
+        return fingerprint([dialect or self.dialect, select.text, *(i.fingerprint for i in inputs)])
+
+    def write(self, select: Select, table: str, made_of: str) -> tuple[TableVersion, list[CheckResult]]:
+        """Write a SELECT's rows as a table of the lake, checked against its contract first."""
+        with self.boundary(f"table '{table}'"):
+            self.lake.sweep(table)
+            schema = self.engine.schema(select.text)
+            token = self.lake.begin_write(table)
+            files = self.engine.write(select.text, self.lake.path(table), self.partition_by(select.table), token=token)
+            return self.commit(select.table, table, files, schema, made_of)
+
+    def partition_by(self, name: str) -> tuple[str, ...]:
+        """Return the columns that a table is partitioned by."""
+        return self.contracts[name].partition_by if name in self.contracts else ()
+
+    def commit(
+        self,
+        name: str,
+        table: str,
+        files: Sequence[Path],
+        schema: pa.Schema,
+        made_of: str,
+        *,
+        replaced: Collection[str] | None = None,
+        partitions: Mapping[str, MadeOf] | None = None,
+    ) -> tuple[TableVersion, list[CheckResult]]:
+        """Make files the table's content; raise CheckFailed, with the files removed, if they break contract `name`.
+
+        Given `partitions`, the files are those of some partitions, whose rows the relation that the contract compares
+        them with holds already; `replaced` tells which stored ones they stand for, None if no other stays.
+        """
+        contract, partition_by = self.contracts.get(name), self.partition_by(name)
+        checks: list[CheckResult] = []
+        with self.removed_if_refused(table, files):
+            if contract and files:
+                self.scan([contract.same_rows_as] if contract.same_rows_as and partitions is None else [])
+                self.engine.scan("checked", files, schema, partition_by)
+                checks = run_checks(self.engine, contract, "checked")
+                require_passed(checks)
+        version = self.lake.commit(
+            table,
+            files,
+            schema,
+            partition_by=partition_by,
+            fingerprint=made_of,
+            replaced=replaced,
+            partitions=partitions,
+        )
+        return version, checks
+
+    @contextmanager
+    def removed_if_refused(self, table: str, files: Sequence[Path]) -> Iterator[None]:
+        """Remove files that were to be committed to a table if a check or proof inside refuses them."""
+        try:
+            yield
+        except CheckFailed:
+            for file in files:
+                with suppress(FileNotFoundError):
+                    file.unlink()
+            self.lake.forget_steps(table)
+            raise
+
+    def keep(self, table: str, rows: pa.Table, made_of: str, outcome: Outcome) -> TableVersion:
+        """Commit Arrow rows as a table and count it in `outcome`."""
+        with self.boundary(f"table '{table}'"):
+            self.lake.sweep(table)
+            version = self.lake.write(table, rows, fingerprint=made_of)
+        outcome.add(version, built=True)
+        return version
+
+    def find_current(self, tables: Sequence[str], made_of: str, outcome: Outcome) -> bool:
+        """Return whether every table is there and made of just this; if so they are counted in `outcome`."""
+        found = [version for table in tables if (version := self.lake.find(table)) and version.fingerprint == made_of]
+        if len(found) < len(tables):
+            return False
+        for version in found:
+            outcome.add(version, built=False)
+        outcome.rows = found[0].rows
+        return True
+
+
+def adopt(folder: Path, present: str) -> tuple[Path, Owner]:
+    """Give the lake of the project in `folder` to this project; `present` is the name of the one that it belongs to.
+
+    Returns the lake's folder and its owner now.
+
+    Raises StoreError if the lake is none, or belongs to a project of another name; LakeBusy if a run is writing to it.
+    """
+    folder = local_path(folder, asked_by="--project")
+    config = load_config(folder)
+    owner = Owner(config.project.name, folder, __version__)
+    lake = Lake(folders_of(folder, config, None).lake, owner, config.lake.mode)
+    if lake.folder.is_dir():
+        with lake.held():
+            adopt_lake(lake.folder, owner, present)
+    else:
+        adopt_lake(lake.folder, owner, present)
+    return lake.folder, owner
+
+
+def fingerprint(parts: Iterable[object]) -> str:
+    """Return a short hash of the parts, in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(str(part).encode() + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Stages: from raw files to the report, in order."""

@@ -1,0 +1,148 @@
+"""What a stage may build on: tables that were made of one another as they are stored now.
+
+    staging ─► snapshots ─► features ─┬─► scores ─► reasons, segments ─► report
+                   └─► labels ─► splits ─► training_set ─► models ─► evaluations ─┘
+
+Stages run alone, in any order; where one finds that its inputs do not belong together, its error names the stage to
+run. Run that, and the next one that an error names, until the first stage goes through.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import get_args
+
+from tenure.catalog.models import Row, newest_training, versions_of
+from tenure.catalog.sql import labels_select, snapshots_select, splits_select
+from tenure.errors import MissingTable
+from tenure.feature_store.plan import outdated_features
+from tenure.intake.calendar import Calendar, calendar
+from tenure.session.work import Work, fingerprint
+from tenure.sql import Dialect, Select
+from tenure.stages.labels import labelled_dates
+from tenure.tables.labels import eligible
+from tenure.tables.training_set import training_set
+from tenure.version import __version__
+
+
+def require_training_set(work: Work) -> None:
+    """Raise MissingTable unless the training set was made of what is staged, by the definitions, as they stand now."""
+    days = calendar(work)
+    _require_made(work, lambda dialect: snapshots_select(work, days, dialect))
+    _require_made(work, lambda dialect: labels_select(work, days, dialect))
+    _require_made(work, lambda dialect: splits_select(work, days, dialect))
+    require_features(work, labelled_dates(work))
+    _require_made(work, lambda _: training_set(work.project))
+
+
+def require_features(work: Work, dates: Sequence[date]) -> None:
+    """Raise MissingTable unless the features of the snapshots were made of the rows and definitions that stand now."""
+    outdated = outdated_features(work, dates)
+    if outdated:
+        more = f" and {len(outdated) - 1} more" if len(outdated) > 1 else ""
+        raise MissingTable(
+            f"the features of snapshot {outdated[0]}{more} are missing, or were made of other rows or definitions than "
+            "those stored now.",
+            hint="Run 'tenure features'.",
+        )
+
+
+def trained_from(work: Work) -> dict[str, str]:
+    """Return the fingerprints of the stored tables that models are trained from and the report tells of."""
+    return {name: work.require(name).fingerprint for name in ("labels", "splits", "training_set")}
+
+
+def require_trained_on(work: Work, rows: Sequence[Row]) -> None:
+    """Raise MissingTable unless the models of these rows of the registry were trained on the stored training set."""
+    if {row["inputs"] for row in rows} != {json.dumps(trained_from(work), sort_keys=True)}:
+        raise MissingTable(
+            f"the models, {' and '.join(versions_of(rows))}, were trained on another training set than the one stored "
+            "now.",
+            hint="Run 'tenure train'.",
+        )
+
+
+def newest_snapshot(work: Work) -> date:
+    """Return the newest snapshot date; raise MissingTable unless its customers and features are of what is staged."""
+    days: Calendar = calendar(work)
+    _require_made(work, lambda dialect: snapshots_select(work, days, dialect))
+    require_features(work, days.dates[-1:])
+    return days.dates[-1]
+
+
+def scores_fingerprint(work: Work, snapshot_date: date) -> str:
+    """Return the fingerprint of the scores that the champion gives the customers of a snapshot now."""
+    asked = eligible(work.project, "duckdb", snapshot_date)
+    inputs = [work.require(name) for name in ("features", *asked.reads)]
+    champion = versions_of(newest_training(work)[:1])
+    return fingerprint([*(i.fingerprint for i in inputs), champion, snapshot_date, asked.text, __version__])
+
+
+def require_scores(work: Work) -> date:
+    """Return the newest snapshot date; raise MissingTable unless the champion scored it from what is stored now."""
+    snapshot_date = newest_snapshot(work)
+    if work.require("scores").fingerprint != scores_fingerprint(work, snapshot_date):
+        (champion,) = versions_of(newest_training(work)[:1])
+        raise MissingTable(
+            f"table 'scores' does not hold the scores of the champion, {champion}, for the features of {snapshot_date} "
+            "as they are stored now.",
+            hint="Run 'tenure score'.",
+        )
+    return snapshot_date
+
+
+def evaluations_fingerprint(work: Work) -> str:
+    """Return the fingerprint of the figures of the newest models on the stored training set."""
+    versions, section = versions_of(newest_training(work)), work.config.value
+    return fingerprint([work.require("training_set").fingerprint, versions, section, work.config.train.seed])
+
+
+def explained_fingerprint(work: Work) -> str:
+    """Return the fingerprint of the explanations of the stored scores, without that of the words that they are told in.
+
+    A changed `doc` or `unit` lets 'explain' tell them anew, but the report takes either.
+    """
+    return fingerprint([work.require("features").fingerprint, work.require("scores").fingerprint])
+
+
+def segments_fingerprint(work: Work) -> str:
+    """Return the fingerprint of the segments of the stored features and scores."""
+    section = work.config.segment
+    inputs = [work.require("features").fingerprint, work.require("scores").fingerprint]
+    return fingerprint([*inputs, section.method, section.min_share, work.config.train.seed])
+
+
+def require_report_inputs(work: Work) -> date:
+    """Return the newest snapshot date; raise MissingTable unless all that the report tells belongs together."""
+    snapshot_date, rows = require_scores(work), newest_training(work)
+    if json.loads(rows[0]["inputs"]) != trained_from(work):
+        # Its error names the first of them to be made anew; if all are, it is the models' turn.
+        require_training_set(work)
+        require_trained_on(work, rows)
+    _require_same(work, ("evaluations", "curves", "campaign_value"), evaluations_fingerprint(work), "evaluate")
+    _require_same(work, ("shap_values", "reasons", "importances"), explained_fingerprint(work), "explain")
+    _require_same(work, ("segments", "segment_parameters", "segment_profiles"), segments_fingerprint(work), "segment")
+    return snapshot_date
+
+
+def _require_made(work: Work, select: Callable[[Dialect], Select]) -> None:
+    """Raise MissingTable unless a table was built of its SELECT, in whichever engine, and the rows stored now."""
+    dialects: list[Dialect] = [work.dialect, *(d for d in get_args(Dialect) if d != work.dialect)]
+    table = select(work.dialect).table
+    stored = work.require(table).fingerprint
+    if not any(work.made_of(select(dialect), dialect) == stored for dialect in dialects):
+        raise MissingTable(
+            f"table '{table}' was built of other rows, dates or definitions than those stored now.",
+            hint=f"Run 'tenure {table}'.",
+        )
+
+
+def _require_same(work: Work, tables: Sequence[str], made_of: str, stage: str) -> None:
+    """Raise MissingTable unless the tables were made of just this; what follows a '-' in a fingerprint has no say."""
+    for table in tables:
+        if work.require(table).fingerprint.partition("-")[0] != made_of:
+            raise MissingTable(
+                f"table '{table}' was made of other inputs than those stored now.", hint=f"Run 'tenure {stage}'."
+            )

@@ -1,0 +1,31 @@
+"""The stage `labels`: who churned in the horizon after each snapshot."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from tenure.catalog.sql import labels_select
+from tenure.errors import (
+    LabelError,
+)
+from tenure.intake.calendar import calendar
+from tenure.session.work import Outcome, Work
+
+
+def labels(work: Work) -> Outcome:
+    """Build the labels table."""
+    outcome, days = Outcome(), calendar(work)
+    work.build(labels_select(work, days, work.dialect), outcome)
+    if not outcome.rows:
+        churn = work.project.churn
+        raise LabelError(
+            f"churn definition '{churn.name}' has nobody to ask: no customer is eligible at any of the snapshots from "
+            f"{days.dates[0]} to {days.dates[-1]} whose horizon ends by {days.data_end} ({churn.where_defined}).",
+            hint="Lower min_tenure, widen active=, or shorten the horizon in churn.py; then run 'tenure labels'.",
+        )
+    return outcome
+
+
+def labelled_dates(work: Work) -> list[date]:
+    """The snapshots that have a label, in order."""
+    return sorted(set(work.read("labels", columns=["snapshot_date"])["snapshot_date"].to_pylist()))

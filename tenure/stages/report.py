@@ -1,0 +1,163 @@
+"""The stage that ends the pipeline: the attrition list and the report, written whole or not at all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tenure.catalog.models import newest_training, versions_of
+from tenure.catalog.personal import made_of_personal
+from tenure.define.personal import personal_keys
+from tenure.intake.calendar import calendar
+from tenure.publish.csv_files import write_csv
+from tenure.session.stage_words import STAGE_DOCS
+from tenure.session.work import Outcome, Work, fingerprint
+from tenure.stages.inputs import require_report_inputs
+from tenure.store.private import replace_own
+from tenure.store.runs import ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LIST_CSV, LIST_PARQUET, REPORT = "attrition_list.csv", "attrition_list.parquet", "report.html"
+
+#: The tables that the report is made of; all must be built.
+_READ = (
+    "intake", "snapshots", "labels", "splits", "split_proof", "models", "evaluations", "curves", "campaign_value",
+    "scores", "reasons", "importances", "segments", "segment_profiles", "segment_parameters",
+)  # fmt: skip
+
+#: The tables that the report is given whole.
+_WHOLE = (
+    "split_proof", "evaluations", "curves", "campaign_value", "segments", "segment_profiles", "segment_parameters",
+    "intake", "models", "importances",
+)  # fmt: skip
+
+
+def report(work: Work) -> Outcome:
+    """Write attrition_list.csv, attrition_list.parquet and report.html, and keep the list as a table.
+
+    Raises MissingTable, naming the stage to run, if a table is not built yet, or was made of others than those stored
+    now.
+    """
+    outcome = Outcome()
+    inputs = [work.require(table) for table in _READ]
+    newest = require_report_inputs(work)
+    made_of = fingerprint([*(i.fingerprint for i in inputs), work.config.value, work.definitions])
+    written = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
+    if all(file.is_file() for file in written) and work.find_current(["attrition_list"], made_of, outcome):
+        return outcome
+    rows = _attrition_list(work, newest)
+    page = _page(work, rows)
+    listed = _typed(rows)
+    listed_csv, note = _csv(listed, work.project.entity.keys)
+    for file, content in zip(written, (listed_csv, _parquet(listed), page.encode()), strict=True):
+        _replace(file, content)
+    work.keep("attrition_list", listed, made_of, outcome)
+    outcome.message = f"{len(rows):,} customers listed; {REPORT} is {len(page.encode()) / 1e6:.1f} MB"
+    outcome.message += f"; {note}" if note else ""
+    return outcome
+
+
+def _attrition_list(work: Work, newest: date) -> pd.DataFrame:
+    """The champion's scores of the newest snapshot as the list."""
+    from tenure.publish.attrition_list import attrition_list
+
+    (version,) = versions_of(newest_training(work)[:1])
+    scores, reasons, segments = (work.read(table) for table in ("scores", "reasons", "segments"))
+    scores, reasons = (
+        rows.filter(pc.and_(pc.equal(rows["model_version"], version), pc.equal(rows["snapshot_date"], newest)))
+        for rows in (scores, reasons)
+    )
+    segments = segments.filter(pc.equal(segments["snapshot_date"], newest))
+    return attrition_list(scores.to_pandas(), reasons.to_pandas(), segments.to_pandas(), work.project.entity.keys)
+
+
+def _page(work: Work, rows: pd.DataFrame) -> str:
+    from tenure.publish.report import Costs, ReportInput, report
+
+    project, (version,) = work.project, versions_of(newest_training(work)[:1])
+    frames: dict[str, Any] = {name: work.read(name).to_pandas() for name in _WHOLE}
+    frames["models"] = frames["models"][frames["models"]["model_version"].isin(frames["evaluations"]["model_version"])]
+    frames["importances"] = frames["importances"][frames["importances"]["model_version"] == version]
+    return report(
+        ReportInput(
+            project=project.name,
+            entity=project.entity.name,
+            keys=project.entity.keys,
+            data_end=calendar(work).data_end,
+            churn=project.churn,
+            longest_window=max((w.most_days for w in project.windows), default=0),
+            descriptions={str(name): text.text for name, text in project.columns.items()},
+            personal=made_of_personal(project, work.dialect),
+            personal_keys=personal_keys(project),
+            costs=Costs(**work.config.value.model_dump()),
+            attrition_list=rows,
+            population=_population(work, max(rows["snapshot_date"])),
+            latencies=_latencies(work),
+            **frames,
+        )
+    )
+
+
+def _population(work: Work, last: date) -> pd.DataFrame:
+    """A row a snapshot: its customers, those labelled, those who left, and the split it is used for."""
+    customers = _per_snapshot(work.read("snapshots", ["snapshot_date"]), [([], "count_all")])
+    labelled = _per_snapshot(work.read("labels", ["snapshot_date", "churned"]), [([], "count_all"), ("churned", "sum")])
+    split = _per_snapshot(work.read("splits", ["snapshot_date", "split"]), [("split", "max")])
+    found = customers.rename(columns={"count_all": "customers"})
+    found = found.merge(labelled, on="snapshot_date", how="left").merge(split, on="snapshot_date", how="left")
+    found = found.rename(columns={"count_all": "labelled", "churned_sum": "churners", "split_max": "split"})
+    found["churn_rate"] = found["churners"] / found["labelled"]
+    # Train and validation share snapshots: what parts them is the customer.
+    found["split"] = found["split"].fillna("unlabelled").replace("validation", "train")
+    return found[found["snapshot_date"] <= last].sort_values("snapshot_date").reset_index(drop=True)
+
+
+def _per_snapshot(rows: pa.Table, counted: list[tuple[Any, str]]) -> pd.DataFrame:
+    return rows.group_by("snapshot_date").aggregate(counted).to_pandas()
+
+
+def _latencies(work: Work) -> pd.DataFrame:
+    """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
+    import pandas as pd
+
+    newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
+    told = [
+        {"stage": stage, "doc": doc, **{name: newest[stage][name] for name in ("rows", "seconds", "engine")}}
+        for stage, doc in STAGE_DOCS.items()
+        if stage in newest and stage != "report"
+    ]
+    return pd.DataFrame(told, columns=["stage", "doc", "rows", "seconds", "engine"])
+
+
+def _typed(rows: pd.DataFrame) -> pa.Table:
+    table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
+    plain = [f.with_type(pa.string()) if f.type in (pa.null(), pa.large_string()) else f for f in table.schema]
+    return table.cast(pa.schema(plain))
+
+
+def _csv(rows: pa.Table, keys: Sequence[str]) -> tuple[bytes, str]:
+    """The list as CSV that is safe to open in a spreadsheet, and what its reader should know."""
+    sink = io.BytesIO()
+    note = write_csv(rows, sink, keys=keys)
+    return sink.getvalue(), note
+
+
+def _parquet(rows: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(rows, sink)
+    return sink.getvalue()
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Put the whole file in place of the old one at once, so that no reader meets half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_own(file, content)

@@ -1,0 +1,129 @@
+"""Running stages: compile → run → check → commit → record the latency."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from datetime import date
+from functools import partial
+
+from tenure.catalog.sql import compile_all
+from tenure.errors import InvalidConfig, TenureError
+from tenure.intake.staging import staging
+from tenure.session.stage_words import MADE_BY
+from tenure.session.work import Outcome, Work
+from tenure.stages.evaluate import evaluate
+from tenure.stages.explain import explain
+from tenure.stages.extras import require_packages
+from tenure.stages.features import features, newest_features
+from tenure.stages.labels import labels
+from tenure.stages.report import report
+from tenure.stages.score import score
+from tenure.stages.segment import segment
+from tenure.stages.snapshots import snapshots
+from tenure.stages.splits import splits
+from tenure.stages.train import train
+from tenure.stages.training_set import training_set
+from tenure.store.runs import StageRun
+
+#: The function that does each stage; a stage may read the tables of those above it.
+STAGES: dict[str, Callable[[Work], Outcome]] = {
+    "staging": staging,
+    "snapshots": snapshots,
+    "features": features,
+    "labels": labels,
+    "splits": splits,
+    "training_set": training_set,
+    "train": train,
+    "evaluate": evaluate,
+    "score": score,
+    "explain": explain,
+    "segment": segment,
+    "report": report,
+}
+
+
+def run(
+    work: Work, stages: Iterable[str] = tuple(STAGES), instead: Mapping[str, Callable[[Work], Outcome]] | None = None
+) -> Iterator[StageRun]:
+    """Run stages in order and yield each one's record as it ends; the lake is locked for the whole run.
+
+    `instead` does a stage in another way, such as for some snapshots only.
+
+    A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
+    recorded as 'failed', one that is stopped as 'interrupted', and its error raised; what it had begun is not
+    visible. A definition that does not compile, or a package that is not installed, is refused before the first stage.
+    """
+    stages = list(stages)
+    require_packages(stages)
+    with ExitStack() as held:
+        with work.boundary("the start of the run"):
+            compile_all(work, work.dialect)
+            held.enter_context(work.lake.locked())
+        for stage in stages:
+            yield _run_stage(work, stage, (instead or {}).get(stage, STAGES[stage]))
+
+
+def backfill(work: Work, first: date | None = None, last: date | None = None) -> Iterator[StageRun]:
+    """Stage what changed and bring the features of the snapshots from `first` to `last` (both included) up to date."""
+    return run(work, stages_between("staging", "features"), {"features": partial(features, first=first, last=last)})
+
+
+def materialize(work: Work) -> Iterator[StageRun]:
+    """Stage what changed and bring the features of the newest snapshot up to date."""
+    return run(work, stages_between("staging", "features"), {"features": newest_features})
+
+
+def _run_stage(work: Work, stage: str, do: Callable[[Work], Outcome]) -> StageRun:
+    record = StageRun(run_id=work.run_id, stage=stage)
+    begun = time.perf_counter()
+    record.begin(work.lake)
+    try:
+        with work.boundary(f"stage '{stage}'"):
+            _require_whole(work, stage)
+            outcome = do(work)
+    except BaseException as error:
+        record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        record.message = _summary(error)
+        record.seconds = time.perf_counter() - begun
+        with suppress(Exception):  # The stage's own error is told; its row is kept for the next run that can write.
+            record.record(work.lake)
+        raise
+    record.status = "built" if outcome.built else "current"
+    record.rows, record.versions, record.fingerprint = outcome.rows, outcome.versions, outcome.fingerprint
+    record.checks, record.message = outcome.checks, outcome.message
+    record.engine = work.engine_version
+    record.seconds = time.perf_counter() - begun
+    with work.boundary(f"the ledger's row of stage '{stage}'"):
+        record.record(work.lake)
+    return record
+
+
+def _require_whole(work: Work, stage: str) -> None:
+    """Raise DamagedLake if a table of the stage is damaged: it would be taken for current without being read."""
+    for table in work.lake.tables():
+        folder, _, _ = table.partition("/")
+        if {"tiles": "features", "quarantine": "staging"}.get(folder, MADE_BY.get(folder, folder)) == stage:
+            work.lake.find(table)
+
+
+def _summary(error: BaseException) -> str:
+    """What the ledger says of a stage that did not end; the text of a bug's error may quote rows."""
+    if isinstance(error, TenureError):
+        return error.message
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by Ctrl-C or SIGTERM; nothing half-done is visible"
+    return f"{type(error).__name__}, a bug in Tenure"
+
+
+def stages_between(first: str, last: str) -> Sequence[str]:
+    """Return the stages from `first` to `last`, both included; raise InvalidConfig if there are none such."""
+    names = list(STAGES)
+    for name in (first, last):
+        if name not in STAGES:
+            raise InvalidConfig(f"'{name}' is not a stage; stages: {', '.join(STAGES)}.")
+    chosen = names[names.index(first) : names.index(last) + 1]
+    if not chosen:
+        raise InvalidConfig(f"stage '{first}' comes after '{last}'; the order is: {', '.join(STAGES)}.")
+    return chosen

@@ -1,0 +1,68 @@
+"""The stage `score`: the eligible customers of the newest snapshot, scored by the champion."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tenure.catalog.models import (
+    loaded_models,
+    newest_training,
+    usable_files,
+)
+from tenure.errors import LabelError
+from tenure.session.work import Outcome, Work
+from tenure.sql import Select
+from tenure.stages.inputs import (
+    newest_snapshot,
+    scores_fingerprint,
+)
+from tenure.tables.labels import eligible
+from tenure.tables.visible import same
+
+if TYPE_CHECKING:
+    pass
+from tenure.stages.frames import arrow, with_history
+
+
+def score(work: Work) -> Outcome:
+    """Score the eligible customers of the newest snapshot with the champion."""
+    outcome = Outcome()
+    work.require("features")
+    champion = newest_training(work)[:1]
+    usable_files(work, champion[0])
+    snapshot_date = newest_snapshot(work)
+    made_of = scores_fingerprint(work, snapshot_date)
+    if work.find_current(["scores"], made_of, outcome):
+        return outcome
+    from tenure.model.score import ModelInferenceService
+
+    ((version, model),) = loaded_models(work, champion).items()
+    frame = todays_features(work, snapshot_date).to_pandas()
+    if frame.empty:
+        raise LabelError(
+            f"nobody is eligible at the newest snapshot, {snapshot_date}: there is no customer to score.",
+            hint="See min_tenure and active= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
+        )
+    rows = arrow(ModelInferenceService(model, version).score(frame))
+    work.keep("scores", with_history(work, "scores", rows), made_of, outcome)
+    outcome.message = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
+    outcome.rows = rows.num_rows
+    return outcome
+
+
+def todays_features(work: Work, snapshot_date: date) -> pa.Table:
+    """Return the features of the customers to score: eligible at the snapshot, in the order of their keys."""
+    keys = (*work.project.entity.keys, "snapshot_date")
+    asked = eligible(work.project, work.dialect, snapshot_date)
+    columns = ", ".join(f"f.{c}" for c in (*keys, *work.project.columns))
+    joined = Select(
+        "scored_features",
+        f"SELECT {columns}\nFROM features AS f\nJOIN (\n{asked.text}\n) AS e\n  ON {same(keys, 'f', 'e')}\n"
+        f"ORDER BY {', '.join(f'f.{k}' for k in keys)}",
+        ("features", *asked.reads),
+    )
+    work.scan(joined.reads)
+    return work.engine.run(joined.text)

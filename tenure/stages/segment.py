@@ -1,0 +1,43 @@
+"""The stage `segment`: today's customers in groups of those who are alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenure.catalog.models import (
+    newest_training,
+    versions_of,
+)
+from tenure.session.work import Outcome, Work
+from tenure.stages.inputs import (
+    require_scores,
+    segments_fingerprint,
+)
+
+if TYPE_CHECKING:
+    pass
+from tenure.stages.frames import arrow
+from tenure.stages.score import todays_features
+
+
+def segment(work: Work) -> Outcome:
+    """Group today's customers by density, with an automatic choice of parameters."""
+    outcome = Outcome()
+    snapshot_date = require_scores(work)
+    tables, made_of = ["segments", "segment_parameters", "segment_profiles"], segments_fingerprint(work)
+    if work.find_current(tables, made_of, outcome):
+        return outcome
+    from tenure.insight.segment import SegmentationService, SegmentSettings
+
+    section = work.config.segment
+    settings = SegmentSettings(seed=work.config.train.seed, method=section.method, min_share=section.min_share)
+    scores = work.read("scores").to_pandas()
+    (version,) = versions_of(newest_training(work)[:1])
+    newest = scores[(scores["model_version"] == version) & (scores["snapshot_date"] == snapshot_date)]
+    service = SegmentationService(settings)
+    found = service.segment(todays_features(work, snapshot_date).to_pandas(), work.project.entity.keys, newest)
+    for table, rows in zip(tables, (found.segments, found.parameters, found.profiles), strict=True):
+        work.keep(table, arrow(rows), made_of, outcome)
+    outcome.rows = len(found.segments)
+    outcome.message = f"{found.segments['segment_id'].max() + 1} segments"
+    return outcome

@@ -1,0 +1,124 @@
+"""The stage `train`: models fitted, kept and registered.
+
+pandas, scikit-learn and LightGBM load inside the stages that need them, so that the command starts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tenure.catalog.models import (
+    definitions_of,
+    newest_training,
+    registered,
+    usable_files,
+    versions_of,
+)
+from tenure.errors import MissingTable, ModelError, OneClassTarget
+from tenure.model import CUT_SHORT
+from tenure.session.work import Outcome, Work, fingerprint
+from tenure.stages.inputs import (
+    require_training_set,
+    trained_from,
+)
+from tenure.store.model_files import digests, write_model_files
+from tenure.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tenure.model.base import Model
+
+
+def train(work: Work) -> Outcome:
+    """Train every configured kind of model, keep their files, and register them with the champion marked.
+
+    Where the files of the newest training are damaged, or its models may not be used here, they are trained anew,
+    though nothing else has changed.
+    """
+    outcome = Outcome()
+    require_training_set(work)
+    data, section = work.require("training_set"), work.config.train
+    made_of = fingerprint([data.fingerprint, section, __version__])
+    unusable = _unusable(work)
+    if not unusable and work.find_current(["models"], made_of, outcome):
+        outcome.message = _cut_short(work)
+        return outcome
+    from tenure.model.evaluate import ModelEvaluationService
+    from tenure.model.registry import model_version, registry_row
+    from tenure.model.train import ModelTrainingService, TrainSettings, champion
+
+    settings = TrainSettings(
+        kinds=section.models,
+        trials=section.trials,
+        seconds=section.seconds,
+        seed=section.seed,
+        threads=work.config.engine.threads,
+    )
+    frame = work.read("training_set").to_pandas()
+    models = _fitted(work, ModelTrainingService(settings), frame)
+    best = champion(models, frame)
+    files = {m.kind: m.files() for m in models}
+    hashes = {kind: digests(content) for kind, content in files.items()}
+    versions = {model_version(m, hashes[m.kind], data.fingerprint): m for m in models}
+    evaluations = ModelEvaluationService(seed=section.seed).evaluate(versions, frame)
+    for version, model in versions.items():
+        write_model_files(work.lake, version, files[model.kind])
+    trained_at = datetime.now(UTC)
+    rows = [
+        registry_row(
+            model,
+            model_version=version,
+            created_at=trained_at,
+            champion=model is best,
+            data_fingerprint=data.fingerprint,
+            training_set=frame,
+            evaluations=evaluations,
+            files=hashes[model.kind],
+            definitions=definitions_of(work, model),
+            inputs=trained_from(work),
+        )
+        for version, model in versions.items()
+    ]
+    work.keep("models", registered(work, rows), made_of, outcome)
+    told = [f"champion {next(v for v, m in versions.items() if m is best)}", _cut_short(work)]
+    told += [f"trained anew: {unusable}"] if unusable else []
+    outcome.message = "; ".join(filter(None, told))
+    return outcome
+
+
+def _unusable(work: Work) -> str:
+    """Why a model of the newest training may not be used, '' if all may or none was trained yet."""
+    if work.lake.find("models") is None:
+        return ""
+    try:
+        for row in newest_training(work):
+            usable_files(work, row)
+    except (ModelError, MissingTable) as error:
+        return error.message
+    return ""
+
+
+def _cut_short(work: Work) -> str:
+    """What to say of models whose search the guard of [train] seconds ended, '' if there are none."""
+    cut = [version for version in versions_of(newest_training(work)) if version.endswith(CUT_SHORT)]
+    if not cut:
+        return ""
+    return (
+        f"WARNING: the limit of {work.config.train.seconds:g} seconds cut the search short of {' and '.join(cut)}: "
+        "another run may end in other models; raise [train] seconds"
+    )
+
+
+def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
+    try:
+        trained: Sequence[Model] = service.train(frame, work.project.entity.keys)
+    except OneClassTarget as error:
+        churn = work.project.churn
+        raise OneClassTarget(
+            f"churn definition '{churn.name}' can't be learned: {error.message} ({churn.where_defined}).",
+            hint=error.hint,
+        ) from error
+    return trained

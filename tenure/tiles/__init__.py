@@ -1,0 +1,1 @@
+"""The tile algebra as SQL: sums of rows that merge into every window."""

@@ -1,0 +1,379 @@
+"""Features: one row per customer and snapshot, one column per feature, from rows known before the snapshot.
+
+ known_time < t ─────────────────────────────────────┐
+   [t − 90d ·················· [t − 30d ·············)┊ t
+    └─────── seen by the 90-day window ──────────────┘
+                                └─ by the 30-day one ─┘
+
+Each source is read once, into tiles (`tiles.py`); tiles are merged into bands between the windows' starts (`bands.py`);
+a window is the bands inside it, and the final SELECT puts them side by side: one row in is one row out.
+Sums are exact until the last step (of floats: added up in the order of their sizes), so engines and runs agree to the
+bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from tenure.define.feature import ALL_HISTORY, Aggregate, FeatureView
+from tenure.define.project import Project
+from tenure.define.snapshot import SnapshotPlan
+from tenure.define.window import ColumnName, Window
+from tenure.sql import Dialect, Select, column_list, indented, op, with_ctes
+from tenure.tables.visible import days_before, qualified, same, visible_at
+from tenure.tiles.array_windows import WINDOWS, Asked, window_column, windows_asked
+from tenure.tiles.bands import Family, bands, cover, distinct, distinct_name, families, months_of, once
+from tenure.tiles.columns import compared, history_share, reading
+from tenure.tiles.grid import Grid
+from tenure.tiles.partials import Partial, Readings
+from tenure.tiles.support import require_supported
+from tenure.tiles.tiles import Tiles, numbered_tiles
+
+#: The relation that numbers the customers; ranges of numbers bound the memory of a step.
+NUMBERS = "customer_numbers"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one source contributes: CTEs, the relations to join by `ck`, and each column's expression over them."""
+
+    ctes: tuple[tuple[str, str, str], ...]
+    relations: tuple[tuple[str, str], ...]
+    columns: dict[ColumnName, str]
+
+
+class FeatureSteps:
+    """How the features of snapshots are made: relations to hold once, then customers range by range.
+
+    Give `dates` alone, or with the `plan` that they belong to: tiles of a plan can be kept, since later runs of it cut
+    time in the same places. With `arrays`, windows of whole numbers come from outside, beside the spine.
+
+        calendar ─► tiles ─► ranged (numbers ─► tiles of the range ─► bands) ─► final
+                                    with arrays: spine_rows, windows_asked ─┘
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        dialect: Dialect,
+        dates: Sequence[date],
+        plan: SnapshotPlan | None = None,
+        *,
+        arrays: bool = False,
+    ) -> None:
+        require_supported(project, dialect)
+        self.project, self.dialect, self.plan, self.arrays = project, dialect, plan, arrays
+        self.keys = project.entity.keys
+        self._aggregates = {
+            name: those
+            for name in project.sources
+            if (those := [f for v in project.views.values() if v.source == name for f in v.aggregates])
+        }
+        self._readings = {n: Readings(project.sources[n], those, dialect) for n, those in self._aggregates.items()}
+        windows = tuple(sorted({*project.windows, *self._streak_months()}))
+        self.grid = Grid.of_plan(plan, dates, windows) if plan else Grid.of(dates, windows)
+        self._families = [
+            family
+            for name, those in self._aggregates.items()
+            for family in families(name, those, self._readings[name], arrays=arrays)
+        ]
+
+    @cached_property
+    def with_arrays(self) -> FeatureSteps:
+        """The same steps with windows of whole numbers from outside."""
+        return FeatureSteps(self.project, self.dialect, self.grid.dates, self.plan, arrays=True)
+
+    @property
+    def tiled(self) -> list[str]:
+        """The sources whose rows are summed up into tiles."""
+        return [name for name in self._aggregates if self._partials(name)]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The sources that the features read."""
+        return tuple(dict.fromkeys(view.source for view in self.project.views.values()))
+
+    @property
+    def held(self) -> list[Select]:
+        """The relations that every range reads, tiles made anew."""
+        return [*self.calendar, *(self._tiled(name) for name in self.tiled)]
+
+    @property
+    def calendar(self) -> list[Select]:
+        """Dates, intervals, days and covers: the small relations that say which interval lies in which window."""
+        return [*self.grid.relations(self.dialect), *(cover(f) for f in self._families if f.is_merged)]
+
+    def tiles(self, name: str) -> Tiles:
+        """Return a source's tiles."""
+        partials = tuple(self._partials(name))
+        return Tiles(self.project.sources[name], tuple(self.keys), self._readings[name], partials, self.grid)
+
+    def windows_asked(self, name: str) -> Asked:
+        """Return what arrays make windows of, of a source."""
+        return windows_asked(self._aggregates[name], self._readings[name])
+
+    def spine_rows(self) -> str:
+        """Return the range's snapshot rows as arrays put windows beside them, by snapshot and customer."""
+        numbers = ["d.snapshot_no", "n.customer_no"]
+        return f"{self._numbered_spine(numbers)}\nORDER BY d.snapshot_no, n.customer_no"
+
+    def reads_all_history(self, name: str) -> bool:
+        """Return whether any of a source's tiles count at all later snapshots, not only while in their windows."""
+        return any(how in ALL_HISTORY for f in self._aggregates[name] for how in f.hows)
+
+    def ranged(self, customers: str = "") -> list[Select]:
+        """Return what is held for a range of customers: their numbers, their tiles, and the bands of those.
+
+        `customers` is a condition on the customer's number, counted from 0, such as 'BETWEEN 0 AND 999'.
+        """
+        return [
+            self._numbers(customers),
+            *(self._numbered(name) for name in self._aggregates if any(f.is_merged for f in self._families_read(name))),
+            *(
+                Select(f.relation, bands(f, self.grid, self.dialect), (f"{f.source}_tiles", f.cover))
+                for f in self._families
+                if f.partials or f.streaks
+            ),
+        ]
+
+    def final(self) -> Select:
+        """Return one row per row of snapshots, of the range's customers, with every feature column of the project."""
+        parts = [part for name in self.project.sources for part in self._parts(name)]
+        row = (*self.keys, "snapshot_date")
+        measured = {name: expression for part in parts for name, expression in part.columns.items()}
+        measured |= {ColumnName("history", "share", w): history_share(w, self.dialect) for w in self.project.windows}
+        joins = [f"LEFT JOIN {text} AS {name}\n  ON {name}.ck = s.ck" for p in parts for name, text in p.relations]
+        columns = column_list([qualified(row, "s"), *(f"{e} AS {n}" for n, e in measured.items())])
+        ctes = [
+            ("spine", "every snapshot row with its number", self._spine()),
+            *(cte for part in parts for cte in part.ctes),
+            (
+                "measured",
+                "every snapshot row with what each source says of it",
+                "\n".join([f"SELECT\n{columns}\nFROM spine AS s", *joins]),
+            ),
+        ]
+        sides = compared(self.project, self.dialect)
+        told = [
+            (f"{sides[n]} AS {n}" if n in sides else str(n), f"{d.text}{f' [{d.unit}]' if d.unit else ''}")
+            for n, d in self.project.columns.items()
+        ]
+        text = with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured")
+        return Select("features", text, ("snapshots", *self.reads))
+
+    def _tiled(self, name: str) -> Select:
+        text = f"-- {name} summed up by customer and interval\n{self.tiles(name).select()}"
+        return Select(tiled(name), text, (name,))
+
+    def _streak_months(self) -> Iterator[Window]:
+        """A streak tells its months apart, so each of them is an edge of the grid."""
+        for those in self._aggregates.values():
+            for feature in those:
+                if "streak" in feature.hows:
+                    yield from (Window(n + 1, "m") for n in range(feature.windows[-1].length))
+
+    def _numbers(self, customers: str) -> Select:
+        keys = ", ".join(self.keys)
+        numbered = (
+            f"SELECT {keys}, ROW_NUMBER() OVER (ORDER BY {keys}) - 1 AS customer_no\n"
+            f"FROM (SELECT DISTINCT {keys} FROM snapshots) AS customers_then"
+        )
+        text = f"-- the customers, numbered\n{numbered}"
+        if customers:
+            text = (
+                f"-- a range of the customers, numbered\nSELECT {keys}, customer_no\nFROM (\n{indented([numbered])}\n"
+                f") AS numbered\nWHERE customer_no {customers}"
+            )
+        return Select(NUMBERS, text, ("snapshots",))
+
+    def _families_read(self, name: str) -> list[Family]:
+        return [family for family in self._families if family.source == name]
+
+    def _numbered(self, name: str) -> Select:
+        """The tiles that windows read; those of all history are read from the kept ones."""
+        families = self._families_read(name)
+        read = {p for f in families for p in (*f.partials, *f.streaks, *(Partial(v, "set") for v in f.sets))}
+        text = numbered_tiles(
+            tiled(name),
+            self.keys,
+            [p for p in self._partials(name) if p in read],
+            self.grid,
+            NUMBERS,
+            merge_days=any(p.kind == "days" for p in read),
+        )
+        return Select(f"{name}_tiles", f"-- tiles of {name} that windows see\n{text}", (tiled(name), NUMBERS))
+
+    def _partials(self, name: str) -> list[Partial]:
+        """Every partial that the source's windows and histories need, each once."""
+        readings = self._readings[name]
+        return list(
+            dict.fromkeys(
+                partial
+                for f in self._aggregates[name]
+                for how in f.hows
+                if f.windows or how in ALL_HISTORY
+                for partial in readings.needed(f, how)
+            )
+        )
+
+    def _spine(self) -> str:
+        if not self.arrays:
+            return self._numbered_spine()
+        columns = [*self.keys, "snapshot_date", "tenure_days", "ck", *(f"start_{w}" for w in self.project.windows)]
+        columns += [window_column(name, p, w) for name in self._aggregates for p, w in self.windows_asked(name)]
+        return f"SELECT\n{column_list(columns)}\nFROM {WINDOWS}"
+
+    def _numbered_spine(self, more: Sequence[str] = ()) -> str:
+        columns = [qualified((*self.keys, "snapshot_date", "tenure_days"), "s"), f"{self._ck} AS ck"]
+        columns += [*(f"d.start_{w}" for w in self.project.windows), *more]
+        return (
+            f"SELECT\n{column_list(columns)}\nFROM snapshots AS s\nJOIN dates AS d\n"
+            f"  ON d.snapshot_date = s.snapshot_date\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 's')}"
+        )
+
+    @property
+    def _ck(self) -> str:
+        return f"(n.customer_no * {len(self.grid.dates)} + d.snapshot_no)"
+
+    def _parts(self, name: str) -> Iterator[_Part]:
+        for view in self.project.views.values():
+            if view.source == name and view.attributes:
+                yield self._described(view)
+        for family in self._families:
+            if family.source == name:
+                yield self._windowed(family)
+        if name in self._aggregates:
+            yield from self._open(name)
+            yield from self._of_all_history(name)
+
+    def _described(self, view: FeatureView) -> _Part:
+        """The customer's own row as known before t."""
+        relation, source = f"{view.name}_then", self.project.sources[view.source]
+        read = dict.fromkeys(a.of for a in view.attributes)
+        fresh = f"\n  AND r.known_time >= {days_before('d.t', view.ttl)}" if view.ttl else ""
+        body = (
+            f"SELECT {self._ck} AS ck, {qualified(tuple(read), 'r')}\nFROM {source.name} AS r\n"
+            f"JOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n  ON {visible_at('d.t')}{fresh}"
+        )
+        columns = {ColumnName(a.name): reading(source, a, relation, self.dialect) for a in view.attributes}
+        comment = f"{source.name} as known before t" + (f", at most {view.ttl} days old" if view.ttl else "")
+        return _Part(((relation, comment, body),), ((relation, relation),), columns)
+
+    def _windowed(self, family: Family) -> _Part:
+        """Each window out of its bands."""
+        readings, dialect = self._readings[family.source], self.dialect
+        ctes = tuple(distinct(family, values, self.grid, dialect) for values in family.sets)
+        read = ", ".join(once([*(p.name for p in family.partials), *(months_of(p).name for p in family.streaks)]))
+        count = len(family.windows)
+        number = op("whole_division", dialect, "band_key", str(count))
+        relations = [(name, name) for name, _, _ in ctes]
+        if read:
+            relations += [
+                (
+                    family.alias(band),
+                    f"(SELECT {number} AS ck, {read} FROM {family.relation} WHERE band_key % {count} = {band})",
+                )
+                for band in range(count)
+            ]
+        columns = {}
+        for feature in self._aggregates[family.source]:
+            for how in feature.hows:
+                for window in feature.windows:
+                    if how not in ALL_HISTORY and window in family.windows:
+                        name = ColumnName(feature.name, how, window)
+                        columns[name] = self._over(feature, how, family, window, readings)
+        return _Part(ctes, tuple(relations), columns)
+
+    def _over(self, feature: Aggregate, how: str, family: Family, window: Window, readings: Readings) -> str:
+        dialect, aliases = self.dialect, family.aliases(window)
+        if how == "distinct_count":
+            return f"COALESCE({distinct_name(family, readings.values(feature))}.values_{window}, 0)"
+        if how == "streak":
+            (count,) = readings.needed(feature, how)
+            mask = months_of(count).combined(aliases, dialect)
+            return op("bits", dialect, f"({mask} & ~({mask} + 1))")
+        return readings.aggregated(
+            feature, how, lambda p: self._window(family.source, p, window) or p.combined(aliases, dialect)
+        )
+
+    def _window(self, source: str, partial: Partial, window: Window | None) -> str:
+        """The column in which arrays give a window's partial, '' where they do not."""
+        return f"s.{window_column(source, partial, window)}" if self.arrays and partial.fits_arrays else ""
+
+    def _open(self, name: str) -> Iterator[_Part]:
+        """Rows that had begun and not ended before t."""
+        source, readings = self.project.sources[name], self._readings[name]
+        wanted = [(f, how) for f in self._aggregates[name] if not f.windows for how in f.hows if how not in ALL_HISTORY]
+        if not wanted:
+            return
+        relation = f"{name}_open"
+        sums: dict[str, str] = {}
+        columns = {}
+        for feature, how in wanted:
+            if how == "distinct_count":
+                values = f"COUNT(DISTINCT {readings.row_value(Partial(readings.values(feature), 'set'))})"
+                label = f"{readings.values(feature).label}__distinct"
+                sums[label] = f"{values} AS {label}"
+                columns[ColumnName(feature.name, how)] = f"COALESCE({relation}.{label}, 0)"
+                continue
+            for p in readings.needed(feature, how):
+                sums[p.name] = f"{p.of_rows(readings.row_value(p), self.dialect)} AS {p.name}"
+            columns[ColumnName(feature.name, how)] = readings.aggregated(
+                feature, how, lambda partial: f"{relation}.{partial.name}"
+            )
+        not_ended = f"\n  AND (r.{source.ends} IS NULL OR r.{source.ends} >= d.t)" if source.ends else ""
+        body = (
+            f"SELECT\n{column_list([f'{self._ck} AS ck', *sums.values()])}\nFROM {name} AS r\nJOIN {NUMBERS} AS n\n"
+            f"  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n"
+            f"  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}\nGROUP BY {self._ck}"
+        )
+        comment = f"{name} that had begun and not ended before t, summed up per customer"
+        yield _Part(((relation, comment, body),), ((relation, relation),), columns)
+
+    def _of_all_history(self, name: str) -> Iterator[_Part]:
+        """The newest and oldest event of all history."""
+        readings = self._readings[name]
+        wanted = [(f, how) for f in self._aggregates[name] for how in f.hows if how in ALL_HISTORY]
+        if not wanted:
+            return
+        relation = f"{name}_history"
+        newest = {
+            ColumnName(f.name, how): self._window(name, p, None) or f"{relation}.{p.name}"
+            for f, how in wanted
+            for p in readings.needed(f, how)
+        }
+        columns = {
+            column: op("days_between", self.dialect, f"CAST({value} AS DATE)", "s.snapshot_date")
+            for column, value in newest.items()
+        }
+        if self.arrays:
+            yield _Part((), (), columns)
+            return
+        partials = list(dict.fromkeys(p for f, how in wanted for p in readings.needed(f, how)))
+        merged = [f"{p.of_tiles(self.dialect)} AS {p.name}" for p in partials]
+        once = (
+            f"SELECT\n{column_list(['n.customer_no', 'i.seen_by', 't.seen_from', 't.seen_to', *merged])}\n"
+            f"FROM {tiled(name)} AS t\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 't')}\nJOIN intervals AS i\n"
+            "  ON i.interval_start = t.interval_start\nGROUP BY n.customer_no, i.seen_by, t.seen_from, t.seen_to"
+        )
+        ck = f"t.customer_no * {len(self.grid.dates)} + l.snapshot_no"
+        body = (
+            f"SELECT\n{column_list([f'{ck} AS ck', *merged])}\nFROM {relation}_once AS t\nJOIN (\n"
+            "    SELECT DISTINCT i.seen_by, d.snapshot_no, d.snapshot_date\n    FROM intervals AS i\n"
+            "    JOIN dates AS d\n      ON d.snapshot_date >= i.seen_by\n) AS l\n  ON l.seen_by = t.seen_by\n"
+            "  AND (t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)\n"
+            f"  AND (t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)\nGROUP BY {ck}"
+        )
+        ctes = (
+            (f"{relation}_once", f"the newest and first of {name} between two snapshots", once),
+            (relation, f"the newest and first of {name} of all history known before t", body),
+        )
+        yield _Part(ctes, ((relation, relation),), columns)
+
+
+def tiled(source: str) -> str:
+    """Return the name of the relation that holds a source's tiles as they are kept."""
+    return f"{source}_tiled"

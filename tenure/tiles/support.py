@@ -1,0 +1,192 @@
+"""What each engine can compute: every capability works on every engine, unless a gap here says why not.
+
+definition ──► needs ──► gap? ──► refused before any row is read, with the engine and the reason
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from tenure.define.churn import Event, simple_events
+from tenure.define.feature import ALL_HISTORY, READINGS, Aggregate, Attribute, Ratio, Trend
+from tenure.define.project import Project
+from tenure.define.shape import ByKind
+from tenure.define.source import Source
+from tenure.define.window import AGGREGATES
+from tenure.errors import InvalidDefinition
+from tenure.sql import DIALECTS, Dialect
+
+Kind: TypeAlias = Literal["aggregate", "window", "reading", "comparison", "point in time", "churn event", "proof"]
+Capability: TypeAlias = tuple[Kind, str]
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """A capability that an engine lacks, and why."""
+
+    reason: str
+
+
+#: Every capability that a definition or a proof can ask for, with what it is.
+CAPABILITIES: dict[Capability, str] = {
+    **{
+        ("aggregate", how): re.sub(" (over|in|of)$", "", told)
+        for how, told in AGGREGATES.items()
+        if how not in ("ratio", "share")
+    },
+    ("window", "days"): "`[t − n days, t)`",
+    ("window", "months"): "`[t − n calendar months, t)`",
+    ("window", "open"): "rows open at t, where no window is given",
+    ("window", "all history"): "every row before t",
+    **{
+        ("reading", how): told
+        for how, told in zip(
+            READINGS,
+            (
+                "the newest version's value known before t",
+                "whole years since a time",
+                "whole days since a time",
+                "whether any value was known",
+            ),
+            strict=True,
+        )
+    },
+    ("comparison", "ratio"): "one aggregate over another",
+    ("comparison", "trend"): "a short window against a long one",
+    ("point in time", "known_time"): "versions of a row: the newest known before t",
+    ("point in time", "arrival_delay"): "rows known so many days after they happened",
+    ("point in time", "ttl"): "an attribute's version too old at t is null",
+    ("point in time", "composite keys"): "customers with a key of several columns",
+    ("churn event", "Closure"): "the customer left in the horizon",
+    ("churn event", "Inactivity"): "no activity in the horizon",
+    ("churn event", "BalanceDecline"): "the mean in the horizon fell under a share of the mean before t",
+    ("churn event", "AnyOf"): "any of some events, three-valued",
+    ("churn event", "AllOf"): "all of some events, three-valued",
+    ("churn event", "active="): "asked only of customers active before t",
+    ("proof", "time travel"): "`tenure verify --time-travel`: the future destroyed, every cell compared",
+    ("proof", "two engines"): "`tenure verify`: the same tables on both, every cell compared",
+}
+
+#: What an engine lacks. An entry makes definitions that need it refused on that engine, and stands in docs/engines.md.
+GAPS: dict[tuple[Capability, Dialect], Unsupported] = {}
+
+
+def needs(project: Project) -> Iterator[tuple[Capability, str]]:
+    """Yield each capability that a project's definitions need, with the definition that needs it."""
+    for view in project.views.values():
+        for feature in view.features:
+            told = f"feature '{feature.name}' ({feature.where_defined})"
+            yield from ((capability, told) for capability in _of_feature(feature))
+        if view.ttl:
+            yield ("point in time", "ttl"), f"feature view '{view.name}' ({view.where_defined})"
+    for source in project.sources.values():
+        told = f"source '{source.name}' ({source.where_defined})"
+        yield from ((capability, told) for capability in _of_source(source))
+    if len(project.entity.keys) > 1:
+        yield ("point in time", "composite keys"), f"entity '{project.entity.name}' ({project.entity.where_defined})"
+    churn = project.churn
+    told = f"churn definition '{churn.name}' ({churn.where_defined})"
+    yield from ((("churn event", name), told) for name in _events(churn.event))
+    if churn.active:
+        yield ("churn event", "active="), told
+
+
+def require_supported(project: Project, dialect: Dialect) -> None:
+    """Raise InvalidDefinition for the first definition that needs what the engine lacks."""
+    for capability, asked_by in needs(project):
+        require(capability, dialect, asked_by=asked_by)
+
+
+def require(capability: Capability, dialect: Dialect, *, asked_by: str) -> None:
+    """Raise InvalidDefinition, with the engine and the reason, if the engine lacks a capability."""
+    gap = GAPS.get((capability, dialect))
+    if gap is None:
+        return
+    able = [other for other in DIALECTS if (capability, other) not in GAPS]
+    kind, name = capability
+    raise InvalidDefinition(
+        f"{asked_by} needs the {kind} '{name}', which engine {dialect} can't compute: {gap.reason}.",
+        hint=f"Run it with --engine {able[0]}, or change the definition." if able else "Change the definition.",
+    )
+
+
+def engines_reference(gaps: Mapping[tuple[Capability, Dialect], Unsupported] = GAPS) -> str:
+    """Return docs/engines.md: every capability by engine."""
+    lines = [
+        "# What each engine can do",
+        "",
+        "One set of definitions runs on DuckDB and on Spark. `yes` means that the tests compute it on that engine and",
+        "compare it cell by cell with a plain Python oracle or with hand-worked tables, and that the engines agree;",
+        "numbers agree to the last bit (of whole numbers beyond 2⁵³ but for it); floats are added up in order of size.",
+        "",
+        "A gap would say why here. A definition that needs what the project's engine lacks is refused with",
+        "`InvalidDefinition` by `tenure check` and before a run's first stage; no row is read.",
+        "",
+        "This page is written from `tenure/tiles/support.py`; a test compares them.",
+    ]
+    for kind in dict.fromkeys(kind for kind, _ in CAPABILITIES):
+        lines += ["", f"## {_HEADINGS[kind]}", "", f"| {kind} | what | {' | '.join(_ENGINES[d] for d in DIALECTS)} |"]
+        lines += ["| --- | --- |" + " --- |" * len(DIALECTS)]
+        for capability, told in CAPABILITIES.items():
+            if capability[0] == kind:
+                cells = [_cell(gaps.get((capability, dialect))) for dialect in DIALECTS]
+                lines.append(f"| `{capability[1]}` | {told} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+_ENGINES: dict[Dialect, str] = {"duckdb": "DuckDB", "spark": "Spark"}
+_HEADINGS: dict[Kind, str] = {
+    "aggregate": "Aggregates",
+    "window": "Windows",
+    "reading": "Readings of an attribute",
+    "comparison": "Comparisons",
+    "point in time": "Point-in-time joins",
+    "churn event": "Churn events",
+    "proof": "Proofs",
+}
+
+
+def _cell(gap: Unsupported | None) -> str:
+    return f"Unsupported: {gap.reason}" if gap else "yes"
+
+
+def _of_feature(feature: Attribute | Aggregate | Ratio | Trend) -> Iterator[Capability]:
+    yield from _CAPABILITIES_OF.of(feature)(feature)
+
+
+def _of_aggregate(feature: Aggregate) -> Iterator[Capability]:
+    for how in feature.hows:
+        yield "aggregate", how
+        for window in feature.windows_of(how):
+            if how in ALL_HISTORY:
+                yield "window", "all history"
+            else:
+                yield "window", {"d": "days", "m": "months"}[window.unit] if window else "open"
+
+
+_CAPABILITIES_OF: ByKind[Callable[[Any], Iterable[Capability]]] = ByKind(
+    "feature",
+    {
+        Attribute: lambda feature: [("reading", feature.how)],
+        Aggregate: _of_aggregate,
+        Ratio: lambda _: [("comparison", "ratio")],
+        Trend: lambda _: [("comparison", "trend")],
+    },
+)
+
+
+def _of_source(source: Source) -> Iterator[Capability]:
+    if source.known_time:
+        yield "point in time", "known_time"
+    if source.arrival_delay:
+        yield "point in time", "arrival_delay"
+
+
+def _events(event: Event) -> Iterator[str]:
+    simple_events(event)  # refuses one that Tenure does not know
+    yield type(event).__name__
+    for part in getattr(event, "events", ()):
+        yield from _events(part)
