@@ -23,7 +23,7 @@ from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Column, Csv, Parquet, Postgres, Source
 from tenure.define.window import days, months
 from tenure.errors import TenureError
-from tenure.version import __version__
+from tenure.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from tenure.feature_store.store import FeatureStore
@@ -50,7 +50,6 @@ __all__ = [
     "Source",
     "TenureError",
     "Trend",
-    "__version__",
     "all_of",
     "any_of",
     "days",

@@ -71,7 +71,7 @@ def test_openmp_waits_passively_unless_the_user_chose(chosen):
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | {"OMP_DISPLAY_ENV": "true"}
     environment |= {"OMP_WAIT_POLICY": chosen} if chosen else {}
     done = subprocess.run(
-        [sys.executable, "-c", "import tenure.stages.learn, tenure.model.boosted"],
+        [sys.executable, "-c", "import tenure.stages.train, tenure.model.boosted"],
         capture_output=True, text=True, check=True, env=environment,
     )  # fmt: skip
     said = {line.strip() for line in done.stderr.splitlines() if "OMP_WAIT_POLICY" in line}
