@@ -13,7 +13,6 @@ lake/
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -37,6 +36,7 @@ from tenure.host.paths import delta_path
 from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
 from tenure.store.identity import Owner, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
+from tenure.store.locks import try_lock
 from tenure.store.log_digests import DIGESTS, TableLog
 from tenure.store.private import Mode, open_own, private_files
 from tenure.store.spill import remove_left
@@ -113,13 +113,11 @@ class Lake:
                 yield
 
     def _take_lock(self, handle: BinaryIO) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(self.folder / ".lock", handle):
             raise LakeBusy(
                 f"another run (process {_process(handle) or 'unknown'}) is writing to '{self.folder}'.",
                 hint="Wait for it to end, or stop it, then run again.",
-            ) from error
+            )
         if _process(handle) is None:
             raise StoreError(
                 f"'{self.folder / '.lock'}' holds something that Tenure did not write, so it is not overwritten.",
@@ -311,7 +309,7 @@ class Lake:
                 sealed.append(file)
                 continue
             digest = sha256_of(file)
-            target = file.rename(name_with_digest(file, digest))
+            target = file.replace(name_with_digest(file, digest))
             self.digests.note(target, digest)
             sealed.append(target)
         return sealed
@@ -499,7 +497,10 @@ def added_files(log: Path) -> Iterator[Path]:
 def _process(handle: BinaryIO) -> str | None:
     """The number of the process that wrote the lock's file, '' if none did, None if it holds something else."""
     handle.seek(0)
-    told = handle.read(32).strip()
+    try:
+        told = handle.read(32).strip()
+    except OSError:
+        return ""  # Windows lets nobody read what another process has locked.
     return told.decode() if told.isdigit() or not told else None
 
 

@@ -147,10 +147,10 @@ def _keep_pending(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
         kept = kept[1:]
     if not rows and not (lake.folder / _PENDING).exists():
         return
-    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(lake.folder / _PENDING, flags, 0o600)
     try:
-        os.pwrite(handle, _as_json(kept).ljust(_RESERVED), 0)
+        os.write(handle, _as_json(kept).ljust(_RESERVED))
     finally:
         os.close(handle)
 
