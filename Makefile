@@ -28,7 +28,7 @@ bench: .venv/.ready ## Time the features against their peers; ARGS="--size M --c
 	$(BIN)/python benchmarks/features.py $(ARGS)
 
 lock: .venv/.ready ## Solve pyproject.toml anew into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra all --extra segments --extra serve --group dev --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra all --extra segments --group dev --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
 
 clean: ## Remove what runs and builds left behind; .venv stays
