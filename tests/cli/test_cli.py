@@ -1,6 +1,7 @@
 """The command: verbs, exit codes, messages with hints, JSON lines; never a traceback for a user's mistake.
 
-The golden SQL in tests/golden is rewritten by `TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/test_cli.py -k golden`.
+The golden SQL in tests/golden is rewritten by
+`TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/cli/test_cli.py -k golden`.
 """
 
 import json
@@ -22,7 +23,7 @@ from tenure.catalog.sql import SQL_STAGES
 from tenure.session.stage_words import STAGE_DOCS
 from tenure.store.lake import Lake
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 COMMAND = (sys.executable, "-m", "tenure.cli")
 HEAVY = ("deltalake", "duckdb", "lightgbm", "pandas", "pyarrow", "pyspark", "sklearn")
 
@@ -118,7 +119,7 @@ def test_every_error_class_has_an_exit_code():
 
 
 def test_docs_name_every_verb_stage_and_error_under_its_exit_code():
-    page = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     assert [stage for stage in STAGE_DOCS if f"`{stage}`" not in page] == []
     table = page.partition("## Exit codes")[2]
     for kind, code in cli.EXIT_CODES.items():
