@@ -4,7 +4,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wheel bench lock clean venv system
+.PHONY: help demo test check house wheel bench lock clean venv system
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict tenure
 	$(BIN)/lint-imports --no-logo
+
+house: .venv/.ready ## Measure the rooms and how dense their lines are, against the goals; ARGS="--tree CHECKOUT" measures another
+	$(BIN)/python benchmarks/house.py $(ARGS)
 
 wheel: .venv/.ready ## Build dist/tenure-….whl, for other machines
 	$(BIN)/python -m hatchling build --target wheel
