@@ -192,13 +192,21 @@ class Lake:
         wanted = newest if version is None else version
         if not 0 <= wanted <= newest:
             return None
+        found = self.version_of(table, delta, wanted)
+        if verified:
+            self.verify_files(found)
+        return found
+
+    def version_of(self, table: str, delta: DeltaTable, wanted: int) -> TableVersion:
+        """Return a version of a table that was opened at its newest, and leave `delta` there; no file is looked at."""
+        newest = delta.version()
         # Asked before an old version is loaded: afterwards deltalake numbers the commits wrongly.
         info = next((c for c in delta.history(newest - wanted + 1) if c["version"] == wanted), {})
         if wanted < newest:
             delta.load_as_version(wanted)
         adds = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
         files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
-        found = TableVersion(
+        return TableVersion(
             table=table,
             version=delta.version(),
             rows=sum(adds.column("num_records").to_pylist()),
@@ -208,9 +216,6 @@ class Lake:
             fingerprint=str(info.get(_FINGERPRINT, "")),
             partitions=json.loads(str(info.get(_PARTITIONS, "{}"))),
         )
-        if verified:
-            self.verify_files(found)
-        return found
 
     def verify_files(self, version: TableVersion) -> None:
         """Raise DamagedLake unless each file of a version is there and has the digest that its name ends with.
@@ -250,8 +255,9 @@ class Lake:
         if not found.partition_by:
             # Arrow's datasets load pandas, which takes longer than most of these tables.
             wanted = found.schema if columns is None else pa.schema([found.schema.field(name) for name in columns])
-            parts = [pq.ParquetFile(file).read(columns=wanted.names) for file in found.files]
-            return pa.concat_tables(part.select(wanted.names).cast(wanted) for part in parts)
+            parts = [pq.ParquetFile(file).read(columns=wanted.names).select(wanted.names) for file in found.files]
+            # A cast, needed or not, loads Arrow's compute functions and pandas with them.
+            return pa.concat_tables(part if part.schema.equals(wanted, True) else part.cast(wanted) for part in parts)
         delta = self.open_delta(table, found.version)
         if delta is None:
             raise damaged(self, table, "its log is gone")

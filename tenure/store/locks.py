@@ -18,7 +18,7 @@ def try_lock(file: Path, handle: BinaryIO) -> bool:
     The kernel lets go when the handle is closed or its process dies. Windows meanwhile lets nobody else read the
     file. Raises StoreError where the file system can't lock.
     """
-    # Imported here: it brings asyncio along, and most commands lock nothing.
+    # Imported here: what only tells of the lake locks nothing.
     import portalocker
 
     # Shared locks would need pywin32 on Windows, so there are none.

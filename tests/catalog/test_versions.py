@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from datetime import date
 
 import pytest
@@ -15,6 +16,7 @@ from tenure.cli import app
 from tenure.errors import LakeBusy, MissingTable, StoreError, UnknownColumn
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
+from tenure.store.lake import Lake
 
 
 def build(bank, first="staging"):
@@ -43,6 +45,20 @@ def told(*words):
     result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert result.exit_code == 0
     return result.output
+
+
+def test_history_of_all_tables_opens_each_table_once(twice, monkeypatch):
+    opened, open_delta = Counter(), Lake.open_delta
+
+    def counted(lake, table, *version):
+        opened[table] += 1
+        return open_delta(lake, table, *version)
+
+    with Work.open(twice) as work:
+        monkeypatch.setattr(Lake, "open_delta", counted)
+        found = {version.table for version in newest_versions(work)}
+    assert {table: times for table, times in opened.items() if table != "runs"} == dict.fromkeys(found - {"runs"}, 1)
+    assert opened["runs"] <= 3, "once for its history, the rest to read it"
 
 
 def test_history_names_the_run_and_stage_of_each_version(twice):
