@@ -82,7 +82,7 @@ def test_help_groups_every_verb_by_its_purpose_and_cuts_no_summary():
     registered = {c.name for c in cli.app.registered_commands} | {g.name for g in cli.app.registered_groups}
     listed = [line.split()[0] for line in lines if re.match(r"  [a-z][a-z_-]*  ", line)]
     assert sorted(listed) == sorted(registered)
-    assert "..." not in " ".join(lines)
+    assert "..." not in " ".join(lines[1:])
     assert "which run and stage." in " ".join(" ".join(lines).split())
 
 
