@@ -17,6 +17,7 @@ import pyarrow as pa
 from lake_links import link_lake
 from workload import Workload
 
+from tenure.define.contract import Contract
 from tenure.demo import generate_bank
 from tenure.demo.spending import CATEGORIES
 from tenure.intake.calendar import calendar
@@ -89,7 +90,11 @@ def on_time_lake(work: Work) -> Path:
     )
     (folder / "staging" / "transactions").unlink()
     made = Work.open(work.folder, overrides={"lake": {"path": str(folder)}})
-    made.lake.write("staging/transactions", _typed(rows), fingerprint=work.require("transactions").fingerprint)
+    made.lake.write(
+        contract=Contract(table="staging/transactions"),
+        rows=_typed(rows),
+        fingerprint=work.require("transactions").fingerprint,
+    )
     return folder
 
 

@@ -23,7 +23,7 @@ def test_job_builds_what_the_laptop_builds(spark_session, tmp_path):
         assert all(record.status == "built" for record in run(work, SQL_STAGES))
     with Work.open(job) as other:
         for table in (*work.project.sources, *SQL_STAGES[1:]):
-            told = compare(table, work.read(table), other.read(table), work.contracts[table].keys)
+            told = compare(table, work.read(table), other.read(table), work.contract_of(table).keys)
             assert told.equal, told
             assert told.rows > 0
     assert spark_session.range(2).count() == 2, "Glue's session is left running"

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from tenure.define.contracts import FIXED
 from tenure.define.stage import RECORDS, STAGES
 from tenure.engines import open_engine
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
@@ -165,5 +166,7 @@ def _restore_intake(work: Work, source: str, made_of: str) -> None:
         if facts is not None:
             now = work.lake.read("intake")
             kept = [row for row in now.to_pylist() if row["source"] != source]
-            work.lake.write("intake", pa.Table.from_pylist([*kept, facts], schema=now.schema), fingerprint=made_of)
+            work.lake.write(
+                pa.Table.from_pylist([*kept, facts], schema=now.schema), FIXED["intake"], fingerprint=made_of
+            )
             return

@@ -13,10 +13,10 @@ from tenure.tables.visible import same
 
 def check_statements(contract: Contract, relation: str) -> dict[str, str]:
     """Return each check's name with the SELECT of the rows that break it, over the table as `relation`."""
-    keys = ", ".join(contract.keys)
-    statements = {
-        "keys_are_unique": f"SELECT {keys} FROM {relation} GROUP BY {keys} HAVING COUNT(*) > 1",
-    }
+    keys = ", ".join(contract.keys) or "1 AS one"
+    statements: dict[str, str] = {}
+    if contract.keys:
+        statements["keys_are_unique"] = f"SELECT {keys} FROM {relation} GROUP BY {keys} HAVING COUNT(*) > 1"
     for column in contract.required:
         statements[f"{column}_is_not_null"] = f"SELECT {keys} FROM {relation} WHERE {column} IS NULL"
     for invariant in contract.invariants:
@@ -35,6 +35,8 @@ def check_statements(contract: Contract, relation: str) -> dict[str, str]:
 def run_checks(engine: Engine, contract: Contract, relation: str) -> list[CheckResult]:
     """Return every check's result; one scan counts them all, and only a broken one is looked into."""
     statements = check_statements(contract, relation)
+    if not statements:
+        return []
     counts = ",\n".join(f"(SELECT COUNT(*) FROM ({sql}) AS broken) AS {name}" for name, sql in statements.items())
     found = engine.run(f"SELECT\n{counts}").to_pylist()[0]
     return [

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
-from tenure.define.personal import personal_cells, personal_columns
-from tenure.define.project import Project
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -17,100 +15,62 @@ class Invariant:
     doc: str
 
 
+@dataclass(frozen=True)
+class Within:
+    """A number that is null or lies from `low` to `high`, both included."""
+
+    column: str
+    low: float
+    high: float
+    doc: str
+
+    @property
+    def name(self) -> str:
+        """The name of its check."""
+        return f"{self.column}_is_within_{self.low:g}_and_{self.high:g}"
+
+    @property
+    def condition(self) -> str:
+        """The condition in portable SQL."""
+        return f"{self.column} BETWEEN {self.low!r} AND {self.high!r}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A text that is null or one of a few."""
+
+    column: str
+    texts: tuple[str, ...]
+    doc: str
+
+    @property
+    def name(self) -> str:
+        """The name of its check."""
+        return f"{self.column}_is_known"
+
+    @property
+    def condition(self) -> str:
+        """The condition in portable SQL."""
+        return f"{self.column} IN ({', '.join(repr(text) for text in self.texts)})"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contract:
     """A table's keys, partitions, columns that are never null, invariants, and whose rows it must have exactly.
 
-    `personal` names the columns whose values no message may show.
+    `columns` gives the Arrow types of columns that it must have; others may stand beside them. Rows that are checked
+    in memory can have no invariants in SQL. `personal` names the columns whose values no message may show.
     """
 
     table: str
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
-    invariants: tuple[Invariant, ...] = ()
+    invariants: tuple[Invariant | Within | OneOf, ...] = ()
     same_rows_as: str = ""
     personal: frozenset[str] = frozenset()
     doc: str = ""
-
-
-_SPLIT_NAMES = "('train', 'validation', 'test', 'embargo')"
-
-
-def contracts(project: Project) -> dict[str, Contract]:
-    """Return the contract of every table that SQL makes, by table name, in the order they are built."""
-    row = (*project.entity.keys, "snapshot_date")
-    tables = [*(_staging_contract(project, name) for name in project.sources)]
-    tables += [
-        Contract(
-            table="snapshots",
-            keys=row,
-            required=(*row, "opened_on", "tenure_days"),
-            invariants=(
-                Invariant("opened_before_snapshot", "opened_on < snapshot_date", "a customer opened before t"),
-                Invariant("tenure_is_positive", "tenure_days >= 0", "tenure counts days before t"),
-            ),
-            doc="Who is a customer at each snapshot date.",
-        ),
-        Contract(
-            table="labels",
-            keys=row,
-            required=(*row, "label_start", "label_end", "churned"),
-            invariants=(
-                Invariant("label_is_0_or_1", "churned IN (0, 1)", "a label is 0 or 1; unknown is no row"),
-                Invariant("label_starts_at_or_after_snapshot", "label_start >= snapshot_date", "no label before t"),
-                Invariant("label_ends_after_start", "label_end > label_start", "the horizon is at least a day"),
-            ),
-            doc="Did the customer churn in the horizon after the gap; no row where that has no answer.",
-        ),
-        Contract(
-            table="splits",
-            keys=row,
-            required=(*row, "split", "seen_in_train"),
-            invariants=(Invariant("split_is_known", f"split IN {_SPLIT_NAMES}", "one of the four splits"),),
-            same_rows_as="labels",
-            doc="Which part of training or testing each labelled row belongs to.",
-        ),
-        Contract(
-            table="features",
-            keys=row,
-            partition_by=("snapshot_date",),
-            required=row,
-            same_rows_as="snapshots",
-            doc="What was known about each customer before each snapshot.",
-        ),
-        Contract(
-            table="training_set",
-            keys=row,
-            required=(*row, "label_end", "split", "seen_in_train", "churned"),
-            same_rows_as="labels",
-            doc="Features, label and split of every labelled row.",
-        ),
-    ]
-    cells = personal_cells(project)
-    return {
-        contract.table: contract if contract.table in project.sources else replace(contract, personal=cells)
-        for contract in tables
-    }
-
-
-def _staging_contract(project: Project, name: str) -> Contract:
-    source = project.sources[name]
-    wanted = (*source.keys, "event_time", "known_time", *(c.name for c in source.columns if c.required))
-    return Contract(
-        table=name,
-        keys=(*source.keys, "known_time"),
-        required=tuple(dict.fromkeys(wanted)),
-        invariants=(
-            Invariant(
-                "versions_follow_each_other",
-                "known_until IS NULL OR known_until > known_time",
-                "a version is replaced after it was known",
-            ),
-        ),
-        personal=personal_columns(source),
-        doc=source.doc,
-    )
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,7 @@ class DuckDBEngine:
             self._connection.register(f"{relation}_empty", schema.empty_table())
             source = f"{relation}_empty"
         else:
-            hive = ", ".join(f"'{name}': DATE" for name in partition_by)
-            partitioned = f"hive_partitioning = true, hive_types = {{{hive}}}" if hive else "hive_partitioning = false"
-            source = f"read_parquet({_listed(files)}, {partitioned})"
+            source = f"read_parquet({_listed(files)}, {_partitioned(schema, partition_by)})"
         self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT {columns} FROM {source}")
 
     def hold(self, relation: str, select: str) -> None:
@@ -295,6 +293,20 @@ def _in_utc(type_: pa.DataType) -> pa.DataType:
 def _aware(field: pa.Field) -> str:
     name = quoted(field.name, "duckdb")
     return f"make_timestamptz(epoch_us({name})) AS {name}" if pa.types.is_timestamp(field.type) else name
+
+
+def _partitioned(schema: pa.Schema, partition_by: Sequence[str]) -> str:
+    """How DuckDB is told of a table's partitions; it would take any other type for a column of theirs than ours."""
+    if not partition_by:
+        return "hive_partitioning = false"
+    types = ", ".join(f"'{name}': {_HIVE_TYPES[str(schema.field(name).type)]}" for name in partition_by)
+    # Tables that keep what each model said gain columns with the features; older files lack them.
+    grown = ", union_by_name = true" if len(partition_by) > 1 else ""
+    return f"hive_partitioning = true, hive_types = {{{types}}}{grown}"
+
+
+#: The types of partition columns, as DuckDB calls them.
+_HIVE_TYPES = {"date32[day]": "DATE", "string": "VARCHAR", "int64": "BIGINT"}
 
 
 def _naive(field: pa.Field) -> str:

@@ -35,7 +35,7 @@ from tenure.feature_store.plan import BackfillPlan, Partition, plan_backfill
 from tenure.proofs.gate import prove_candidate
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql import date_literal
-from tenure.store.lake import MadeOf
+from tenure.store.table import MadeOf
 from tenure.tiles.features import FeatureSteps, tiled
 from tenure.tiles.tiles import Tiles
 
@@ -76,11 +76,10 @@ def build_features(
     proved = _prove(work, written, plan.due)
     version, checks = work.commit(
         "features",
-        "features",
         written.files,
         written.schema,
         _fingerprint(made_of),
-        replaced=changed if kept else None,
+        replaced={"snapshot_date": changed} if kept else None,
         partitions=made_of,
     )
     outcome.add(version, built=True, checks=[*proved, *checks])
@@ -115,15 +114,8 @@ def _build_tiles(work: Work, steps: FeatureSteps, name: str, partitions: Sequenc
     with writers(work) as pool:
         _run_steps(work, table, whole, finished, _tile_steps(work, steps.tiles(name), partitions, schema, pool))
     files = [file for those in finished.values() for file in those]
-    work.lake.commit(
-        table,
-        files,
-        schema,
-        partition_by=("period_end",),
-        fingerprint=whole,
-        replaced=[str(day) for day in due] if stay else None,
-        partitions=stay | made_of,
-    )
+    replaced = {"period_end": [str(day) for day in due]}
+    work.commit(table, files, schema, whole, replaced=replaced if stay else None, partitions=stay | made_of)
 
 
 def _tile_steps(
@@ -192,7 +184,7 @@ def _prove(work: Work, written: _Written, due: Sequence[date]) -> list[CheckResu
     if not written.files:
         return []
     with work.removed_if_refused("features", written.files):
-        work.engine.scan("candidate", written.files, written.schema, work.partition_by("features"))
+        work.engine.scan("candidate", written.files, written.schema, work.contracts["features"].partition_by)
         proved = prove_candidate(work, "candidate", due)
     hold_snapshots(work, due)
     return proved

@@ -19,7 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tenure.checks.rows import schema_of
+from tenure.define.contracts import historical_contract
 from tenure.define.naming import check_name
+from tenure.define.personal import personal_cells
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import ColumnName
 from tenure.engines.base import ArrayEngine
@@ -45,8 +48,8 @@ from tenure.intake.calendar import require_staged
 from tenure.publish.csv_files import write_csv
 from tenure.session.work import Work
 from tenure.sql import Select, relations
-from tenure.store.lake import TableVersion
 from tenure.store.private import private_files
+from tenure.store.table import TableVersion
 from tenure.tiles.at_instants import ANSWERS, ASKED
 from tenure.tiles.point_in_time import PointInTime
 from tenure.version import __version__
@@ -158,7 +161,8 @@ class HistoricalFeatures:
                 hint="Rename the column.",
             )
         with work.lake.locked():
-            version = work.lake.write(f"historical/{name}", rows, fingerprint=work.definitions)
+            contract = historical_contract(name, self._spine.time, personal_cells(work.project))
+            version = work.lake.write(rows, contract, fingerprint=work.definitions)
             stored = stored_rows(version)
             own = [column for column in stored.column_names if column not in set(features)]
             made = Manifest(
@@ -177,7 +181,7 @@ class HistoricalFeatures:
                 engine=work.engine.version,
             )
             row = {"name": name, "version": made.version, "created_at": made.created_at, "manifest": made.json()}
-            work.lake.write("manifests", pa.Table.from_pylist([row], schema=MANIFESTS), mode="append")
+            work.lake.write(pa.Table.from_pylist([row], schema=schema_of(MANIFESTS)), MANIFESTS, mode="append")
         return made
 
     def sql(self) -> str:

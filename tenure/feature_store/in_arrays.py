@@ -87,7 +87,7 @@ def hold_range(work: Work, steps: FeatureSteps, customers: str) -> str:
 
 def write_range(work: Work, final: str, schema: pa.Schema) -> list[Path]:
     """Write the features of the range that is held; return the files, which no commit names yet."""
-    engine, by = work.engine, work.partition_by("features")
+    engine, by = work.engine, work.contracts["features"].partition_by
     token = work.lake.begin_write("features")
     if not isinstance(engine, ArrayEngine):
         return engine.write(final, work.lake.path("features"), by, schema, token=token)

@@ -17,17 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tenure.define.contracts import FIXED
 from tenure.define.naming import check_name
 from tenure.define.narrowing import narrowed
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
 from tenure.errors import NotReproducible, TenureError
-from tenure.store.lake import Lake, TableVersion
+from tenure.store.lake import Lake
+from tenure.store.table import TableVersion
 
-#: Rows of the lake's table of manifests.
-MANIFESTS = pa.schema(
-    [("name", pa.string()), ("version", pa.int64()), ("created_at", pa.string()), ("manifest", pa.string())]
-)
+MANIFESTS = FIXED["manifests"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from tenure.errors import InvalidConfig, MissingTable
 from tenure.feature_store import in_arrays
 from tenure.session.meaning import meanings
 from tenure.session.work import Work, fingerprint
-from tenure.store.lake import MadeOf, TableVersion
+from tenure.store.table import MadeOf, TableVersion
 from tenure.tiles.features import FeatureSteps
 
 State: TypeAlias = Literal["current", "missing", "stale", "retired"]

@@ -5,25 +5,18 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tenure.checks.rows import schema_of
+from tenure.define.contracts import FIXED
 from tenure.session.work import Work, fingerprint
 from tenure.tables import arrivals as arrivals_table
 
-_ARRIVALS = pa.schema(
-    [
-        ("source", pa.string()),
-        ("fingerprint", pa.string()),
-        ("day_start", pa.date32()),
-        ("rows", pa.int64()),
-        ("arrived", pa.string()),
-        ("tiled", pa.string()),
-        ("replaced", pa.string()),
-    ]
-)
+ARRIVALS = FIXED["arrivals"]
+_COLUMNS = schema_of(ARRIVALS)
 
 
 def note_arrivals(work: Work) -> None:
     """Note, of each source staged anew, on which days its rows began and stopped to count."""
-    noted = work.lake.read("arrivals") if work.lake.find("arrivals") else _ARRIVALS.empty_table()
+    noted = work.lake.read("arrivals") if work.lake.find("arrivals") else _COLUMNS.empty_table()
     versions = {name: work.require(name) for name in work.project.sources}
     known = {(row["source"], row["fingerprint"]) for row in noted.select(["source", "fingerprint"]).to_pylist()}
     fresh = [name for name, version in versions.items() if (name, version.fingerprint) not in known]
@@ -39,7 +32,7 @@ def note_arrivals(work: Work) -> None:
         work.scan([name])
         days = work.engine.run(arrivals_table.arrivals(work.project.sources[name], work.dialect).text)
         told = {"source": name, "fingerprint": versions[name].fingerprint}
-        columns = [pa.repeat(told[f.name], days.num_rows) if f.name in told else days[f.name] for f in _ARRIVALS]
-        tables.append(pa.table(columns, names=_ARRIVALS.names).cast(_ARRIVALS))
+        columns = [pa.repeat(told[f.name], days.num_rows) if f.name in told else days[f.name] for f in _COLUMNS]
+        tables.append(pa.table(columns, names=_COLUMNS.names).cast(_COLUMNS))
     made_of = fingerprint(version.fingerprint for version in versions.values())
-    work.lake.write("arrivals", pa.concat_tables(tables), fingerprint=made_of)
+    work.lake.write(pa.concat_tables(tables), ARRIVALS, fingerprint=made_of)

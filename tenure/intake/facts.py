@@ -6,29 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from tenure.define.contracts import FIXED
 from tenure.define.source import Source
 from tenure.intake.data_end import EventSpan, event_span
 from tenure.session.meaning import without_words
 from tenure.session.work import Work, fingerprint
 from tenure.version import __version__
 
-INTAKE = pa.schema(
-    [
-        ("source", pa.string()),
-        ("fingerprint", pa.string()),
-        ("definition", pa.string()),
-        ("rows_read", pa.int64()),
-        ("rows_staged", pa.int64()),
-        ("duplicates_dropped", pa.int64()),
-        ("rows_quarantined", pa.int64()),
-        ("reasons", pa.string()),
-        ("first_event", pa.timestamp("us", tz="UTC")),
-        ("last_event", pa.timestamp("us", tz="UTC")),
-        ("usual_first_day", pa.date32()),
-        ("usual_last_day", pa.date32()),
-        ("longest_gap", pa.int64()),
-    ]
-)
+INTAKE = FIXED["intake"]
 
 
 def intake_facts(work: Work) -> dict[str, dict[str, Any]]:

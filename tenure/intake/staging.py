@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tenure.checks.rows import schema_of
 from tenure.define.personal import personal_columns
 from tenure.define.source import Csv, Source, files_of, query_of
 from tenure.engines.files import files_in_words, locate
@@ -40,7 +41,8 @@ def staging(work: Work) -> Outcome:
             outcome.add(current, built=False)
             continue
         facts[source.name] = _stage(work, source, files, made_of, outcome)
-        work.lake.write("intake", pa.Table.from_pylist(list(facts.values()), schema=INTAKE), fingerprint=made_of)
+        rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
+        work.lake.write(rows, INTAKE, fingerprint=made_of)
     note_arrivals(work)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from tenure.checks.contracts import require_passed, run_checks
 from tenure.config import Config, load_config
-from tenure.define.contract import CheckResult, Contract, contracts
+from tenure.define.contract import CheckResult, Contract
+from tenure.define.contracts import contracts
 from tenure.define.project import Project, load_project
 from tenure.define.source import Csv, Parquet
 from tenure.define.stage import maker_of
@@ -33,9 +34,10 @@ from tenure.sql import Dialect, Select
 from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner
 from tenure.store.identity import adopt as adopt_lake
-from tenure.store.lake import Lake, MadeOf, TableVersion
+from tenure.store.lake import Lake, Replaced
 from tenure.store.private import private_files
 from tenure.store.spill import Spill
+from tenure.store.table import MadeOf, TableVersion
 from tenure.version import __version__
 
 
@@ -123,7 +125,7 @@ class Work:
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        """The contract of each table that has one."""
+        """The contract of each table that the definitions make, by its place in the lake."""
         return contracts(self.project)
 
     def __enter__(self) -> Self:
@@ -193,6 +195,10 @@ class Work:
         """The fingerprint of the definitions and of Tenure itself."""
         return fingerprint([self.project.fingerprint, __version__])
 
+    def contract_of(self, relation: str) -> Contract:
+        """Return the contract of a relation: a source's is that of its staged rows."""
+        return self.contracts[self.stored(relation)]
+
     def stored(self, relation: str) -> str:
         """Return the table's place in the lake: sources are under staging/."""
         return f"staging/{relation}" if relation in self.project.sources else relation
@@ -216,11 +222,13 @@ class Work:
             with self._reading(relation):
                 self.engine.scan(relation, version.files, version.schema, version.partition_by)
 
-    def read(self, relation: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return a table's rows."""
+    def read(
+        self, relation: str, columns: Sequence[str] | None = None, where: Mapping[str, str] | None = None
+    ) -> pa.Table:
+        """Return a table's rows; given `where`, those of the partitions alone whose values are these."""
         self.require(relation)
         with self._reading(relation):
-            return self.lake.read(self.stored(relation), columns=columns)
+            return self.lake.read(self.stored(relation), columns=columns, where=where)
 
     def _reading(self, relation: str) -> AbstractContextManager[None]:
         return self.boundary(f"reading table '{self.stored(relation)}'")
@@ -254,42 +262,38 @@ class Work:
             self.lake.sweep(table)
             schema = self.engine.schema(select.text)
             token = self.lake.begin_write(table)
-            files = self.engine.write(select.text, self.lake.path(table), self.partition_by(select.table), token=token)
-            return self.commit(select.table, table, files, schema, made_of)
-
-    def partition_by(self, name: str) -> tuple[str, ...]:
-        """Return the columns that a table is partitioned by."""
-        return self.contracts[name].partition_by if name in self.contracts else ()
+            by = self.contracts[table].partition_by
+            files = self.engine.write(select.text, self.lake.path(table), by, token=token)
+            return self.commit(table, files, schema, made_of)
 
     def commit(
         self,
-        name: str,
         table: str,
         files: Sequence[Path],
         schema: pa.Schema,
         made_of: str,
         *,
-        replaced: Collection[str] | None = None,
+        replaced: Replaced | None = None,
         partitions: Mapping[str, MadeOf] | None = None,
     ) -> tuple[TableVersion, list[CheckResult]]:
-        """Make files the table's content; raise CheckFailed, with the files removed, if they break contract `name`.
+        """Make files the table's content; raise CheckFailed, with the files removed, if they break its contract.
 
         Given `partitions`, the files are those of some partitions, whose rows the relation that the contract compares
         them with holds already; `replaced` tells which stored ones they stand for, None if no other stays.
         """
-        contract, partition_by = self.contracts.get(name), self.partition_by(name)
+        contract = self.contracts[table]
         checks: list[CheckResult] = []
         with self.removed_if_refused(table, files):
-            if contract and files:
+            if files:
                 self.scan([contract.same_rows_as] if contract.same_rows_as and partitions is None else [])
-                self.engine.scan("checked", files, schema, partition_by)
+                self.engine.scan("checked", files, schema, contract.partition_by)
                 checks = run_checks(self.engine, contract, "checked")
                 require_passed(checks)
         version = self.lake.commit(
             table,
             files,
             schema,
-            partition_by=partition_by,
+            partition_by=contract.partition_by,
             fingerprint=made_of,
             replaced=replaced,
             partitions=partitions,
@@ -309,10 +313,12 @@ class Work:
             raise
 
     def keep(self, table: str, rows: pa.Table, made_of: str, outcome: Outcome) -> TableVersion:
-        """Commit Arrow rows as a table and count it in `outcome`."""
+        """Commit Arrow rows as a table, or as its partition that they are of, and count it in `outcome`.
+
+        Raises CheckFailed, with nothing committed, if they break the table's contract.
+        """
         with self.boundary(f"table '{table}'"):
-            self.lake.sweep(table)
-            version = self.lake.write(table, rows, fingerprint=made_of)
+            version = self.lake.write(rows, self.contracts[table], fingerprint=made_of)
         outcome.add(version, built=True)
         return version
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tenure.catalog.models import (
     loaded_models,
     newest_training,
     usable_files,
 )
 from tenure.session.work import Outcome, Work
+from tenure.stages.frames import arrow
 from tenure.stages.inputs import (
     evaluations_fingerprint,
     require_trained_on,
 )
-
-if TYPE_CHECKING:
-    pass
-from tenure.stages.frames import arrow
 
 
 def evaluate(work: Work) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from tenure.catalog.models import (
     loaded_models,
@@ -12,14 +11,11 @@ from tenure.catalog.models import (
 )
 from tenure.define.personal import personal_cells
 from tenure.session.work import Outcome, Work, fingerprint
+from tenure.stages.frames import arrow, of_partition
 from tenure.stages.inputs import (
     explained_fingerprint,
     require_scores,
 )
-
-if TYPE_CHECKING:
-    pass
-from tenure.stages.frames import arrow, with_history
 from tenure.stages.score import todays_features
 
 
@@ -47,7 +43,7 @@ def explain(work: Work) -> Outcome:
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):
-        work.keep(table, with_history(work, table, arrow(rows)), made_of, outcome)
+        work.keep(table, of_partition(arrow(rows), snapshot_date, version), made_of, outcome)
     outcome.rows = len(found.shap_values)
     outcome.message = "values add up to the score on every row"
     return outcome

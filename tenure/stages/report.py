@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tenure.catalog.models import newest_training, versions_of
@@ -44,7 +43,7 @@ def report(work: Work) -> Outcome:
     if all(file.is_file() for file in written) and work.find_current(["attrition_list"], made_of, outcome):
         return outcome
     rows = _attrition_list(work, newest)
-    page = _page(work, rows)
+    page = _page(work, rows, newest)
     listed = _typed(rows)
     listed_csv, note = _csv(listed, work.project.entity.keys)
     for file, content in zip(written, (listed_csv, _parquet(listed), page.encode()), strict=True):
@@ -59,24 +58,24 @@ def _attrition_list(work: Work, newest: date) -> pd.DataFrame:
     """The champion's scores of the newest snapshot as the list."""
     from tenure.publish.attrition_list import attrition_list
 
+    scores, reasons, segments = (_of_today(work, table, newest) for table in ("scores", "reasons", "segments"))
+    return attrition_list(scores, reasons, segments, work.project.entity.keys)
+
+
+def _of_today(work: Work, table: str, newest: date) -> pd.DataFrame:
+    """A table's rows; of one that keeps its history, those of the champion at the newest snapshot."""
     (version,) = versions_of(newest_training(work)[:1])
-    scores, reasons, segments = (work.read(table) for table in ("scores", "reasons", "segments"))
-    scores, reasons = (
-        rows.filter(pc.and_(pc.equal(rows["model_version"], version), pc.equal(rows["snapshot_date"], newest)))
-        for rows in (scores, reasons)
-    )
-    segments = segments.filter(pc.equal(segments["snapshot_date"], newest))
-    return attrition_list(scores.to_pandas(), reasons.to_pandas(), segments.to_pandas(), work.project.entity.keys)
+    today = {"snapshot_date": str(newest), "model_version": version}
+    return work.read(table, where=today if work.contracts[table].partition_by else None).to_pandas()
 
 
-def _page(work: Work, rows: pd.DataFrame) -> str:
+def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
     from tenure.publish.report import Costs, ReportInput, report
 
-    project, (version,) = work.project, versions_of(newest_training(work)[:1])
+    project = work.project
     whole = [part.name for part in fields(ReportInput) if part.name in STAGES["report"].reads]
-    frames: dict[str, Any] = {name: work.read(name).to_pandas() for name in whole}
+    frames: dict[str, Any] = {name: _of_today(work, name, newest) for name in whole}
     frames["models"] = frames["models"][frames["models"]["model_version"].isin(frames["evaluations"]["model_version"])]
-    frames["importances"] = frames["importances"][frames["importances"]["model_version"] == version]
     return report(
         ReportInput(
             project=project.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,16 +14,13 @@ from tenure.catalog.models import (
 from tenure.errors import LabelError
 from tenure.session.work import Outcome, Work
 from tenure.sql import Select
+from tenure.stages.frames import arrow
 from tenure.stages.inputs import (
     newest_snapshot,
     scores_fingerprint,
 )
 from tenure.tables.labels import eligible
 from tenure.tables.visible import same
-
-if TYPE_CHECKING:
-    pass
-from tenure.stages.frames import arrow, with_history
 
 
 def score(work: Work) -> Outcome:
@@ -47,7 +43,7 @@ def score(work: Work) -> Outcome:
             hint="See min_tenure and active= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
         )
     rows = arrow(ModelInferenceService(model, version).score(frame))
-    work.keep("scores", with_history(work, "scores", rows), made_of, outcome)
+    work.keep("scores", rows, made_of, outcome)
     outcome.message = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
     outcome.rows = rows.num_rows
     return outcome

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tenure.catalog.models import (
     newest_training,
     versions_of,
 )
 from tenure.session.work import Outcome, Work
+from tenure.stages.frames import arrow, of_partition
 from tenure.stages.inputs import (
     require_scores,
     segments_fingerprint,
 )
-
-if TYPE_CHECKING:
-    pass
-from tenure.stages.frames import arrow
 from tenure.stages.score import todays_features
 
 
@@ -31,13 +26,13 @@ def segment(work: Work) -> Outcome:
 
     section = work.config.segment
     settings = SegmentSettings(seed=work.config.train.seed, method=section.method, min_share=section.min_share)
-    scores = work.read("scores").to_pandas()
     (version,) = versions_of(newest_training(work)[:1])
-    newest = scores[(scores["model_version"] == version) & (scores["snapshot_date"] == snapshot_date)]
+    of_today = {"snapshot_date": str(snapshot_date), "model_version": version}
+    newest = work.read("scores", where=of_today).to_pandas()
     service = SegmentationService(settings)
     found = service.segment(todays_features(work, snapshot_date).to_pandas(), work.project.entity.keys, newest)
     for table, rows in zip(tables, (found.segments, found.parameters, found.profiles), strict=True):
-        work.keep(table, arrow(rows), made_of, outcome)
+        work.keep(table, of_partition(arrow(rows), snapshot_date, version), made_of, outcome)
     outcome.rows = len(found.segments)
     outcome.message = f"{found.segments['segment_id'].max() + 1} segments"
     return outcome

@@ -122,7 +122,7 @@ def compare_engines(folder: Path, data: Path | None, left: str, right: str) -> I
     with tempfile.TemporaryDirectory(prefix="tenure-verify-") as scratch:
         works = [_built(folder, data, engine, Path(scratch) / engine) for engine in (left, right)]
         for name in (*works[0].project.sources, *SQL_STAGES[1:]):
-            contract = works[0].contracts[name]
+            contract = works[0].contract_of(name)
             yield compare(name, works[0].read(name), works[1].read(name), contract.keys, contract.personal)
 
 

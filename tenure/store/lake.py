@@ -17,20 +17,24 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 from urllib.parse import unquote
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import create_table_with_add_actions
 
+from tenure.checks.contracts import require_passed
+from tenure.checks.rows import check_rows
+from tenure.define.contract import Contract
 from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
 from tenure.host.paths import delta_path
 from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
@@ -39,7 +43,9 @@ from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
 from tenure.store.locks import try_lock
 from tenure.store.log_digests import DIGESTS, TableLog
 from tenure.store.private import Mode, open_own, private_files
+from tenure.store.rows import partitions_of, read_rows, write_rows
 from tenure.store.spill import remove_left
+from tenure.store.table import MadeOf, TableVersion, add_action, delta_schema, describe_file, utc
 
 _FINGERPRINT = "tenure.fingerprint"
 _PARTITIONS = "tenure.partitions"
@@ -53,27 +59,8 @@ _GROUP = 16_384
 #: The steps that an unfinished run had ended.
 STEPS = "_steps.json"
 
-#: What a partition was made of: each ingredient's name with its digest.
-MadeOf: TypeAlias = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class TableVersion:
-    """A committed version of a table: its number, rows, files, columns, and what it and its partitions are made of."""
-
-    table: str
-    version: int
-    rows: int
-    files: tuple[Path, ...]
-    schema: pa.Schema
-    partition_by: tuple[str, ...]
-    fingerprint: str
-    partitions: Mapping[str, MadeOf] = field(default_factory=dict)
-
-    def files_of(self, values: Collection[str]) -> tuple[Path, ...]:
-        """Return the files of some partitions of a table with one partition column."""
-        wanted = {f"{self.partition_by[0]}={value}" for value in values}
-        return tuple(file for file in self.files if file.parent.name in wanted)
+#: Partitions that a commit replaces, as values by column: those that hold one of the values of each.
+Replaced: TypeAlias = Mapping[str, Collection[str]]
 
 
 class Lake:
@@ -237,11 +224,18 @@ class Lake:
         return found
 
     def read(
-        self, table: str, *, run: str = "run", columns: Sequence[str] | None = None, version: int | None = None
+        self,
+        table: str,
+        *,
+        run: str = "run",
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+        where: Mapping[str, str] | None = None,
     ) -> pa.Table:
         """Return a table's rows as Arrow, of its newest or the given version.
 
-        Raises MissingTable if it is not built, StoreError if it has no such version.
+        Given `where`, only the partitions are read whose values are these. Raises MissingTable if it is not built,
+        StoreError if it has no such version.
         """
         newest = self.require(table, run=run)
         found = newest if version is None else self.find(table, version)
@@ -250,18 +244,7 @@ class Lake:
                 f"table '{table}' has no version {version}; versions: 0 to {newest.version}.",
                 hint=f"See them with 'tenure history {table}'.",
             )
-        if not found.files:
-            return found.schema.empty_table() if columns is None else found.schema.empty_table().select(list(columns))
-        if not found.partition_by:
-            # Arrow's datasets load pandas, which takes longer than most of these tables.
-            wanted = found.schema if columns is None else pa.schema([found.schema.field(name) for name in columns])
-            parts = [pq.ParquetFile(file).read(columns=wanted.names).select(wanted.names) for file in found.files]
-            # A cast, needed or not, loads Arrow's compute functions and pandas with them.
-            return pa.concat_tables(part if part.schema.equals(wanted, True) else part.cast(wanted) for part in parts)
-        delta = self.open_delta(table, found.version)
-        if delta is None:
-            raise damaged(self, table, "its log is gone")
-        return delta.to_pyarrow_dataset().to_table(columns=list(columns) if columns is not None else None)
+        return read_rows(found, columns, where)
 
     def commit(
         self,
@@ -272,36 +255,50 @@ class Lake:
         partition_by: Sequence[str] = (),
         fingerprint: str = "",
         mode: str = "overwrite",
-        replaced: Collection[str] | None = None,
+        replaced: Replaced | None = None,
         partitions: Mapping[str, MadeOf] | None = None,
+        columns_grow: bool = False,
+        repartition: bool = False,
     ) -> TableVersion:
         """Make `files` (already in the table's folder) the table's content, or add them to it (mode 'append').
 
-        Given `replaced`, only those partitions are: theirs are the values of the one partition column. `partitions`
-        tells what every partition of the new version is made of. Raises StoreError if the table has other partition
-        columns, or rows to append, or beside which others stay, have other columns.
+        Given `replaced`, they take the place of those partitions alone. `partitions` tells what every partition of the
+        new version is made of. With `columns_grow`, new columns are null in the rows that stay; with `repartition`, the
+        table gets these partition columns. Raises StoreError if it has others, or rows to append, or beside which
+        others stay, have other columns.
         """
         files = self.seal(files)
-        actions = [_add_action(self.path(table), file, partition_by) for file in files]
+        actions = [add_action(self.path(table), file, partition_by) for file in files]
         told = {_FINGERPRINT: fingerprint, **({_PARTITIONS: json.dumps(partitions)} if partitions else {})}
         properties = CommitProperties(custom_metadata=told)
-        uri, arrow_schema = delta_path(self.path(table)), _delta_schema(schema)
         by = list(partition_by) or None
         delta, log = self.open_delta(table), self.log(table)
-        if delta is not None:
+        if delta is not None and not repartition:
             others_stay = mode == "append" or replaced is not None
+            grown = _with_stored_columns(delta, schema) if columns_grow else None
+            schema, others_stay = (schema, others_stay) if grown is None else (grown, False)
             self._require_fitting(table, delta, schema, partition_by, others_stay=others_stay)
-            only = [(partition_by[0], "in", sorted(replaced))] if replaced else None
+            only = [(name, "in", sorted(values)) for name, values in (replaced or {}).items() if values]
             # Nothing to replace is nothing to take away.
-            way = "append" if replaced is not None and not replaced else mode
+            way = "append" if replaced is not None and not only else mode
             log.begin_commit()
             delta.create_write_transaction(
-                [*actions], way, arrow_schema, partition_by=by, partition_filters=only, commit_properties=properties
+                [*actions],
+                way,
+                delta_schema(schema),
+                partition_by=by,
+                partition_filters=only or None,
+                commit_properties=properties,
             )
         else:
             log.begin_commit()
             create_table_with_add_actions(
-                uri, arrow_schema, actions, mode="error", partition_by=by, commit_properties=properties
+                delta_path(self.path(table)),
+                delta_schema(schema),
+                actions,
+                mode="overwrite" if repartition else "error",
+                partition_by=by,
+                commit_properties=properties,
             )
         log.seal()
         self.forget_steps(table)
@@ -338,21 +335,50 @@ class Lake:
                 f"{_listed(partition_by)}; a table keeps its partitions.",
                 hint=f"Remove '{self.path(table)}' and run again.",
             )
-        if others_stay and not stored.equals(_utc(schema)):
+        if others_stay and not stored.equals(utc(schema)):
             raise StoreError(
                 f"table '{table}' in '{self.folder}' has the columns {_listed(stored.names)} and can't take "
                 f"rows with {_listed(schema.names)}, or has them as other types.",
                 hint=f"Move '{self.path(table)}' away and run again.",
             )
 
-    def write(self, table: str, rows: pa.Table, *, fingerprint: str = "", mode: str = "overwrite") -> TableVersion:
-        """Write and commit Arrow rows as one file."""
-        rows = rows.cast(_utc(rows.schema))
+    def write(
+        self, rows: pa.Table, contract: Contract, *, fingerprint: str = "", mode: str = "overwrite"
+    ) -> TableVersion:
+        """Check Arrow rows against the contract of their table, write and commit them.
+
+        Rows of a partitioned table take the place of their own partition and leave the others; they are all of one.
+        Raises CheckFailed, with nothing written, if they break the contract.
+        """
+        table = contract.table
+        rows = rows.cast(utc(rows.schema))
+        require_passed(check_rows(contract, rows))
+        if contract.partition_by:
+            return self._write_partition(rows, contract, fingerprint)
         if mode == "overwrite":
             self.sweep(table)
-        file = self.path(table) / f"part-{self.begin_write(table)}.parquet"
-        pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
-        return self.commit(table, [file], rows.schema, fingerprint=fingerprint, mode=mode)
+        files = write_rows(rows, self.path(table), (), token=self.begin_write(table))
+        return self.commit(table, files, rows.schema, fingerprint=fingerprint, mode=mode)
+
+    def _write_partition(self, rows: pa.Table, contract: Contract, fingerprint: str) -> TableVersion:
+        table, by = contract.table, contract.partition_by
+        (values,) = partitions_of(rows, by)
+        self.sweep(table)
+        stored = self.find(table)
+        moves = stored is not None and not stored.partition_by
+        if stored is not None and moves:
+            rows = pa.concat_tables([_rows_beside(stored, by, values), rows], promote_options="permissive")
+        files = write_rows(rows, self.path(table), by, token=self.begin_write(table))
+        return self.commit(
+            table,
+            files,
+            rows.schema,
+            partition_by=by,
+            fingerprint=fingerprint,
+            replaced=None if moves else {name: [value] for name, value in values.items()},
+            columns_grow=True,
+            repartition=moves,
+        )
 
     def write_part(
         self, table: str, column: str, value: str, rows: pa.Table, *, token: str, repeating: Sequence[str] = ()
@@ -365,7 +391,7 @@ class Lake:
         folder = self.path(table) / f"{column}={value}"
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"part-{token}-{uuid4().hex[:8]}.parquet"
-        rows = rows.cast(_utc(rows.schema))
+        rows = rows.cast(utc(rows.schema))
         pq.write_table(rows, file, row_group_size=_GROUP, use_dictionary=list(repeating), store_decimal_as_integer=True)
         return file
 
@@ -469,10 +495,22 @@ def file_problem(file: Path, digests: FileDigests) -> str:
     return "" if found == expected else f"is not as it was written: its SHA-256 is {found[:12]}…, not {expected[:12]}…"
 
 
-def describe_file(version: TableVersion, file: Path) -> str:
-    """Return a file's name with its partition, such as "file 'part-….parquet' of partition snapshot_date=…"."""
-    where = f" of partition {file.parent.name}" if version.partition_by else ""
-    return f"file '{file.name}'{where}"
+def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | None:
+    """Return the stored columns, then those that are new; None if a column is stored as another type."""
+    stored, new = pa.schema(delta.schema().to_arrow()), utc(schema)
+    if any(field.name in stored.names and stored.field(field.name).type != field.type for field in new):
+        return None
+    return pa.schema([*stored, *(field for field in new if field.name not in stored.names)])
+
+
+def _rows_beside(stored: TableVersion, partition_by: Sequence[str], values: Mapping[str, str]) -> pa.Table:
+    """Return the rows of a table without partitions that stay beside a new one; none that can't be put into any."""
+    rows = read_rows(stored)
+    if not set(partition_by) <= set(rows.column_names):
+        return rows.schema.empty_table()
+    same = [pc.equal(rows[name].cast(pa.string()), value) for name, value in values.items()]
+    known = [pc.is_valid(rows[name]) for name in partition_by]
+    return rows.filter(pc.and_(pc.invert(reduce(pc.and_, same)), reduce(pc.and_, known)))
 
 
 def damaged(lake: Lake, table: str, problem: str) -> DamagedLake:
@@ -510,44 +548,5 @@ def _process(handle: BinaryIO) -> str | None:
     return told.decode() if told.isdigit() or not told else None
 
 
-def _add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:
-    relative = file.relative_to(folder)
-    values = {name: _partition_value(text) for name, _, text in (part.partition("=") for part in relative.parts[:-1])}
-    return AddAction(
-        path=relative.as_posix(),
-        size=file.stat().st_size,
-        partition_values={name: values.get(name) for name in partition_by},
-        modification_time=int(file.stat().st_mtime * 1000),
-        data_change=True,
-        stats=json.dumps({"numRecords": pq.read_metadata(file).num_rows}),
-    )
-
-
-def _partition_value(text: str) -> str | None:
-    """What a hive folder's name says: engines escape it, and spell null their own way."""
-    return None if text == "__HIVE_DEFAULT_PARTITION__" else unquote(text)
-
-
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) or "nothing"
-
-
-def _utc(schema: pa.Schema) -> pa.Schema:
-    kinds: list[tuple[Callable[[pa.DataType], bool], pa.DataType]] = [
-        (pa.types.is_timestamp, pa.timestamp("us", tz="UTC")),
-        (pa.types.is_large_string, pa.string()),
-        (pa.types.is_string_view, pa.string()),
-        (pa.types.is_dictionary, pa.string()),
-        (pa.types.is_null, pa.string()),
-    ]
-
-    def plain(type_: pa.DataType) -> pa.DataType:
-        return next((to for is_kind, to in kinds if is_kind(type_)), type_)
-
-    return pa.schema([pa.field(f.name, plain(f.type)) for f in schema])
-
-
-def _delta_schema(schema: pa.Schema) -> Any:
-    from deltalake import Schema
-
-    return Schema.from_arrow(_utc(schema))

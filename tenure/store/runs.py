@@ -12,24 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from tenure.checks.rows import schema_of
 from tenure.define.contract import CheckResult
+from tenure.define.contracts import FIXED
 from tenure.store.lake import Lake
 
-_SCHEMA = pa.schema(
-    [
-        ("run_id", pa.string()),
-        ("stage", pa.string()),
-        ("status", pa.string()),
-        ("started_at", pa.timestamp("us", tz="UTC")),
-        ("seconds", pa.float64()),
-        ("rows", pa.int64()),
-        ("fingerprint", pa.string()),
-        ("versions", pa.string()),
-        ("checks", pa.string()),
-        ("engine", pa.string()),
-        ("message", pa.string()),
-    ]
-)
+RUNS = FIXED["runs"]
+_SCHEMA = schema_of(RUNS)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -135,7 +124,7 @@ def _append(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
         versions = json.dumps({**json.loads(row["versions"]), "runs": version})
         killed = {"status": "interrupted", "message": _KILLED} if row["status"] == _STARTED else {}
         told.append({**row, **killed, "versions": versions})
-    lake.write("runs", pa.Table.from_pylist(told, schema=_SCHEMA), mode="append")
+    lake.write(pa.Table.from_pylist(told, schema=_SCHEMA), RUNS, mode="append")
 
 
 def _pending(lake: Lake) -> list[dict[str, Any]]:

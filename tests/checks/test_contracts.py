@@ -94,7 +94,8 @@ def work(tmp_path, engine):
     folder = write_tiny_bank(tmp_path / "bank")
     made = Work(folder, load_config(folder), load_project(folder, "Tiny Bank"))
     made.use_engine(engine)
-    made.write(Select("other", select(SNAPSHOT_ROWS, ()), ()), "snapshots", "snapshots")
+    made.contracts["snapshots"] = Contract(table="snapshots")
+    made.write(Select("snapshots", select(SNAPSHOT_ROWS, ()), ()), "snapshots", "snapshots")
     return made
 
 

@@ -291,7 +291,7 @@ def test_spark_builds_the_same_tables(real_data, tmp_path, spark_session):
         for _ in run(work, SQL_STAGES):
             pass
     for table in (*ROWS, *SQL_STAGES[1:]):
-        found = compare(table, duck.read(table), spark.read(table), duck.contracts[table].keys)
+        found = compare(table, duck.read(table), spark.read(table), duck.contract_of(table).keys)
         assert found.equal, found
         assert found.rows > 0
     duck.engine.close()

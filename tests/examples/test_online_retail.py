@@ -130,7 +130,7 @@ def test_spark_stages_the_same_rows(work, real_data, tmp_path, spark_session):
     for _ in run(spark, ["staging"]):
         pass
     for table in work.project.sources:
-        found = compare(table, work.read(table), spark.read(table), work.contracts[table].keys)
+        found = compare(table, work.read(table), spark.read(table), work.contract_of(table).keys)
         assert found.equal, found
         assert found.rows > 0
 

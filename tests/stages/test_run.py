@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 from datetime import date
 
-import pyarrow as pa
 import pytest
 from tiny_bank import write_raw_files, write_tiny_bank
 
@@ -22,13 +21,11 @@ from tenure.errors import (
     LakeBusy,
     MissingFile,
     MissingTable,
-    StoreError,
     TenureError,
     UnreadableFile,
 )
 from tenure.intake.calendar import calendar
 from tenure.session.work import Work
-from tenure.stages.frames import with_history
 from tenure.stages.run import run, stages_between
 from tenure.store.runs import last_runs
 
@@ -299,15 +296,6 @@ def test_rows_that_arrive_after_the_horizon_are_no_ground_for_a_label(bank):
     edit(bank / "sources.py", 'event_time="paid_on",', 'event_time="paid_on", arrival_delay=30,')
     with pytest.raises(InvalidDefinition, match="looks 30 days ahead, but rows of source 'payments' arrive 30 days"):
         ran(bank)
-
-
-def test_rows_of_another_key_type_say_what_to_move_away(bank):
-    with Work.open(bank) as work:
-        work.lake.write("scores", pa.table({"customer_id": ["7"], "model_version": ["rule-1"]}))
-        rows = pa.table({"customer_id": [7], "model_version": ["rule-2"]})
-        with pytest.raises(StoreError, match="table 'scores' holds rows of earlier runs whose columns have") as caught:
-            with_history(work, "scores", rows)
-    assert "Move the folder" in caught.value.hint
 
 
 def test_lines_that_end_in_two_ways_are_told(bank):

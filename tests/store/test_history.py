@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tenure.define.contract import Contract
 from tenure.errors import MissingTable, StoreError
 from tenure.store.history import history, restore, tables
 from tenure.store.lake import Lake
@@ -27,7 +28,7 @@ def lake(tmp_path):
     """A table of three versions: two rows, one row, three rows; the columns changed after the first."""
     lake = Lake(tmp_path / "lake")
     for number, rows in enumerate((ONE, TWO, THREE)):
-        lake.write("snapshots", rows, fingerprint=f"made of {number}")
+        lake.write(contract=Contract(table="snapshots"), rows=rows, fingerprint=f"made of {number}")
     return lake
 
 
@@ -61,7 +62,7 @@ def test_a_restored_version_is_a_new_commit_with_the_old_rows_columns_and_finger
     assert told(lake)[0] == (3, 2, "made of 0", 0, 0)
     assert lake.read("snapshots", version=2).to_pydict() == THREE.to_pydict()
     assert set(lake.path("snapshots").glob("*.parquet")) == files  # nothing is copied
-    lake.write("snapshots", TWO, fingerprint="made of 4")
+    lake.write(contract=Contract(table="snapshots"), rows=TWO, fingerprint="made of 4")
     assert lake.find("snapshots", 3).fingerprint == "made of 0"
     assert lake.sweep("snapshots") == 0
     assert lake.read("snapshots", version=3).equals(ONE)
@@ -70,7 +71,7 @@ def test_a_restored_version_is_a_new_commit_with_the_old_rows_columns_and_finger
 def test_partitions_and_rows_added_one_by_one_come_back(tmp_path):
     lake = Lake(tmp_path / "lake")
     for number in range(3):
-        lake.write("runs", pa.table({"x": [number]}), mode="append")
+        lake.write(contract=Contract(table="runs"), rows=pa.table({"x": [number]}), mode="append")
     assert restore(lake, "runs", 1).rows == 2
     assert sorted(lake.read("runs")["x"].to_pylist()) == [0, 1]
     assert sorted(lake.read("runs", version=2)["x"].to_pylist()) == [0, 1, 2]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from tenure.define.contract import Contract
 from tenure.errors import LakeBusy, MissingTable, StoreError
 from tenure.store.journal import JOURNAL
 from tenure.store.lake import Lake
@@ -39,22 +40,22 @@ def test_file_without_a_commit_is_no_table(lake):
 
 
 def test_file_without_a_commit_is_invisible_beside_committed_ones(lake):
-    lake.write("snapshots", ONE)
+    lake.write(contract=Contract(table="snapshots"), rows=ONE)
     pq.write_table(ONE, lake.path("snapshots") / "part-1.parquet")
     assert lake.require("snapshots").rows == 2
     assert lake.read("snapshots").num_rows == 2
 
 
 def test_commit_of_a_file_that_is_not_there_changes_nothing(lake):
-    before = lake.write("snapshots", ONE)
+    before = lake.write(contract=Contract(table="snapshots"), rows=ONE)
     with pytest.raises(FileNotFoundError):
         lake.commit("snapshots", [lake.path("snapshots") / "gone.parquet"], ONE.schema)
     assert lake.require("snapshots") == before
 
 
 def test_overwrite_takes_another_schema_and_leaves_the_old_version_readable(lake):
-    lake.write("snapshots", ONE, fingerprint="first")
-    newest = lake.write("snapshots", TWO, fingerprint="second")
+    lake.write(contract=Contract(table="snapshots"), rows=ONE, fingerprint="first")
+    newest = lake.write(contract=Contract(table="snapshots"), rows=TWO, fingerprint="second")
     assert (newest.version, newest.rows, newest.fingerprint) == (1, 1, "second")
     assert lake.read("snapshots").to_pydict() == TWO.to_pydict()
 
@@ -65,15 +66,15 @@ def test_overwrite_takes_another_schema_and_leaves_the_old_version_readable(lake
 
 
 def test_a_version_that_never_was_is_none(lake):
-    lake.write("snapshots", ONE)
+    lake.write(contract=Contract(table="snapshots"), rows=ONE)
     assert lake.find("snapshots", version=1) is None
     assert lake.find("snapshots", version=-1) is None
     assert lake.find("labels") is None
 
 
 def test_sweep_takes_orphans_only_and_time_travel_still_reads(lake):
-    lake.write("snapshots", ONE)
-    lake.write("snapshots", TWO)
+    lake.write(contract=Contract(table="snapshots"), rows=ONE)
+    lake.write(contract=Contract(table="snapshots"), rows=TWO)
     kept = files_of(lake, "snapshots")
     deep = lake.path("snapshots") / "snapshot_date=2024-01-31"
     deep.mkdir()
@@ -99,13 +100,13 @@ def test_sweep_before_the_first_commit_takes_what_was_begun(lake):
 @pytest.mark.parametrize("committed", [True, False])
 def test_sweep_leaves_what_no_journal_proves_its_own_and_names_it(lake, name, committed):
     if committed:
-        lake.write("snapshots", ONE)
+        lake.write(contract=Contract(table="snapshots"), rows=ONE)
     stranger = lake.path("snapshots") / name
     stranger.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(ONE, stranger)
     assert lake.sweep("snapshots") == 0
     assert lake.strangers("snapshots") == [stranger]
-    lake.write("snapshots", TWO)
+    lake.write(contract=Contract(table="snapshots"), rows=TWO)
     assert lake.strangers("snapshots") == [stranger]
     assert pq.read_table(stranger).equals(ONE)
 
@@ -120,7 +121,7 @@ def test_a_journal_line_cut_by_a_kill_proves_nothing(lake):
 
 
 def test_sweep_takes_what_a_killed_spark_job_left(lake):
-    lake.write("snapshots", ONE)
+    lake.write(contract=Contract(table="snapshots"), rows=ONE)
     left = lake.path("snapshots") / f"_incoming-{lake.begin_write('snapshots')}" / "_temporary" / "0"
     left.mkdir(parents=True)
     pq.write_table(ONE, left / "part-00000.parquet")
@@ -131,7 +132,7 @@ def test_sweep_takes_what_a_killed_spark_job_left(lake):
 
 def test_sweep_keeps_live_files_whose_log_a_checkpoint_has_replaced(lake):
     for number in range(3):
-        lake.write("runs", pa.table({"x": [number]}), mode="append")
+        lake.write(contract=Contract(table="runs"), rows=pa.table({"x": [number]}), mode="append")
     long_ago = time.time() - timedelta(days=90).total_seconds()
     logs = lake.path("runs") / "_delta_log"
     for log in logs.glob("*.json"):
@@ -147,7 +148,7 @@ def test_sweep_keeps_live_files_whose_log_a_checkpoint_has_replaced(lake):
 
 @pytest.mark.parametrize("columns", [None, ["customer_id"]])
 def test_table_without_rows(lake, columns):
-    version = lake.write("snapshots", ONE.slice(0, 0))
+    version = lake.write(contract=Contract(table="snapshots"), rows=ONE.slice(0, 0))
     assert version.rows == 0
     wanted = ONE.schema if columns is None else ONE.select(columns).schema
     assert lake.read("snapshots", columns=columns).equals(wanted.empty_table())
@@ -185,7 +186,7 @@ def test_partitions_are_read_back_as_columns_and_overwritten_as_a_whole(lake):
 
 
 def test_other_partitions_are_refused_and_nothing_changes(lake):
-    before = lake.write("features", ONE)
+    before = lake.write(contract=Contract(table="features"), rows=ONE)
     file = partitioned(lake, "2024-01-31", 1)
     schema = pa.schema([("customer_id", pa.int64()), ("snapshot_date", pa.date32())])
     with pytest.raises(StoreError, match="partitioned by nothing, not by snapshot_date"):
@@ -194,17 +195,17 @@ def test_other_partitions_are_refused_and_nothing_changes(lake):
 
 
 def test_append_adds_rows_and_keeps_those_before(lake):
-    lake.write("runs", pa.table({"x": [1]}), mode="append")
-    version = lake.write("runs", pa.table({"x": [2, 3]}), mode="append")
+    lake.write(contract=Contract(table="runs"), rows=pa.table({"x": [1]}), mode="append")
+    version = lake.write(contract=Contract(table="runs"), rows=pa.table({"x": [2, 3]}), mode="append")
     assert (version.version, version.rows) == (1, 3)
     assert sorted(lake.read("runs")["x"].to_pylist()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("rows", [pa.table({"y": ["a"]}), pa.table({"x": ["a"]})])
 def test_append_of_other_columns_is_refused_rather_than_lost(lake, rows):
-    before = lake.write("runs", pa.table({"x": [1]}), mode="append")
+    before = lake.write(contract=Contract(table="runs"), rows=pa.table({"x": [1]}), mode="append")
     with pytest.raises(StoreError, match=r"table 'runs'.* has the columns x"):
-        lake.write("runs", rows, mode="append")
+        lake.write(contract=Contract(table="runs"), rows=rows, mode="append")
     assert lake.require("runs") == before
 
 
@@ -217,7 +218,7 @@ def test_instants_are_stored_in_utc_by_a_protocol_that_every_reader_knows(lake):
             "naive": pa.array([datetime(2024, 3, 31, 2, 30), None], pa.timestamp("ns")),
         }
     )
-    version = lake.write("staging/logins", rows)
+    version = lake.write(contract=Contract(table="staging/logins"), rows=rows)
     assert version.schema.types == [pa.timestamp("us", tz="UTC")] * 2
     assert lake.read("staging/logins").to_pylist() == [
         {
@@ -247,7 +248,7 @@ with Lake(Path(sys.argv[1])).locked():
 
 
 def test_lake_is_busy_while_another_process_holds_it_and_free_once_that_is_killed(lake):
-    lake.write("snapshots", ONE)
+    lake.write(contract=Contract(table="snapshots"), rows=ONE)
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(lake.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

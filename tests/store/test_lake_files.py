@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_bank import write_tiny_bank
 
+from tenure.define.contract import Contract
 from tenure.errors import DamagedLake
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
@@ -29,7 +30,7 @@ ROWS = pa.table({"customer_id": [1, 2], "amount": [1.5, None]})
 @pytest.fixture
 def lake(tmp_path):
     made = Lake(tmp_path / "lake")
-    made.write("snapshots", ROWS)
+    made.write(contract=Contract(table="snapshots"), rows=ROWS)
     return made
 
 
@@ -77,7 +78,7 @@ def test_a_damaged_memory_of_digests_is_not_believed(lake):
 
 @pytest.mark.parametrize("gone", ["the log", "the digests of the log", "log and digests"])
 def test_a_table_without_its_log_is_damaged_and_not_new(lake, gone):
-    lake.write("snapshots", ROWS)
+    lake.write(contract=Contract(table="snapshots"), rows=ROWS)
     if gone != "the digests of the log":
         shutil.rmtree(lake.path("snapshots") / "_delta_log")
     if gone != "the log":
@@ -108,7 +109,7 @@ def test_damage_names_its_partition(tmp_path):
 def test_after_210_commits_checkpoint_and_clean_up_there_is_no_false_alarm_and_old_damage_is_found(tmp_path):
     lake = Lake(tmp_path / "lake")
     for number in range(210):
-        lake.write("runs", pa.table({"x": [number]}), mode="append")
+        lake.write(contract=Contract(table="runs"), rows=pa.table({"x": [number]}), mode="append")
     logs = lake.path("runs") / "_delta_log"
     long_ago = time.time() - 40 * 86_400
     for log in logs.iterdir():
@@ -120,7 +121,7 @@ def test_after_210_commits_checkpoint_and_clean_up_there_is_no_false_alarm_and_o
     assert len(list(logs.glob("*.json"))) < 210, "Delta did not clean its log, so this test shows nothing"
     assert survey(lake).damages == ()
     assert lake.read("runs").num_rows == 210
-    lake.write("runs", pa.table({"x": [210]}), mode="append")
+    lake.write(contract=Contract(table="runs"), rows=pa.table({"x": [210]}), mode="append")
     assert survey(lake).damages == ()
 
     files = lake.require("runs").files
@@ -143,14 +144,14 @@ def test_a_run_killed_around_the_commit_is_no_damage_and_the_next_run_notes_the_
 
     monkeypatch.setattr(f"tenure.store.log_digests.TableLog.{point}", die)
     with pytest.raises(KilledError):
-        lake.write("snapshots", ROWS)
+        lake.write(contract=Contract(table="snapshots"), rows=ROWS)
     monkeypatch.undo()
     rows = lake.read("snapshots").num_rows
     assert rows == 2
     with lake.locked():
         assert survey(lake).damages == ()
         assert lake.require("snapshots").version == (1 if point == "seal" else 0)
-        lake.write("snapshots", ROWS)
+        lake.write(contract=Contract(table="snapshots"), rows=ROWS)
         assert survey(lake).damages == ()
 
 

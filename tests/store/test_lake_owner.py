@@ -16,6 +16,7 @@ import pytest
 from tiny_bank import TOML, write_tiny_bank
 
 from tenure.cli import application
+from tenure.define.contract import Contract
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import EngineError, LakeBusy, LakeFormat, LakeOfAnotherProject, StoreError
@@ -303,7 +304,7 @@ def test_what_a_run_writes_is_for_the_owner_or_the_group_alone(bank, tmp_path, m
         with Work.open(bank, overrides={"lake": {"mode": mode}}) as work:
             for table in ("historical/a",):
                 with work.lake.locked():
-                    work.lake.write(table, work.lake.read("snapshots"))
+                    work.lake.write(work.lake.read("snapshots"), Contract(table=table))
             job = FeatureStore(work).get_historical_features(work.lake.read("snapshots"), "region")
             job.to_file(tmp_path / "asked.csv")
         assert os.umask(umask) == umask

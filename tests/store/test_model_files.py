@@ -8,6 +8,7 @@ import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
 from tenure.catalog.models import newest_training
+from tenure.define.contract import Contract
 from tenure.errors import DamagedModel, UnsafeModelFile
 from tenure.model.registry import load_model
 from tenure.session.work import Work
@@ -151,7 +152,9 @@ def test_a_registry_of_an_older_tenure_is_trained_anew_and_its_versions_are_list
     with opened(bank) as work:
         old = work.lake.read("models").drop_columns(["files", "definitions", "inputs"])
         version = newest_training(work)[0]["model_version"]
-        work.lake.write("models", old, fingerprint=work.lake.require("models").fingerprint)
+        work.lake.write(
+            contract=Contract(table="models"), rows=old, fingerprint=work.lake.require("models").fingerprint
+        )
         assert list(damaged_model_files(work.lake)) == []
         assert version in unverifiable_models(work.lake)
         with pytest.raises(DamagedModel, match="keeps no digests of the files"):

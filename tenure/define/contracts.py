@@ -1,0 +1,307 @@
+"""The contract of every table of the lake: those that SQL makes, those of models, and the records of what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from tenure.define.contract import Contract, Invariant, OneOf, Within
+from tenure.define.personal import personal_cells, personal_columns
+from tenure.define.project import Project
+from tenure.define.source import Source
+
+SPLITS = ("train", "validation", "test", "embargo")
+
+#: How tables are partitioned that keep what each model version said of each snapshot.
+BY_SNAPSHOT_AND_MODEL = ("snapshot_date", "model_version")
+
+_STATUSES = ("built", "current", "proved", "failed", "interrupted")
+
+
+def contracts(project: Project) -> dict[str, Contract]:
+    """Return the contract of every table that is made of a project's definitions, by its place in the lake.
+
+    Those of `historical/<name>` are made of the rows that were asked for, see `historical_contract`.
+    """
+    row = (*project.entity.keys, "snapshot_date")
+    tables = [*_made_by_sql(row), *_modelled(row)]
+    cells = personal_cells(project)
+    found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
+    found.update(FIXED)
+    for source in project.sources.values():
+        for contract in (_staging(source), _quarantine(source), _tiles(project, source)):
+            found[contract.table] = contract
+    return found
+
+
+def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
+    return [
+        Contract(
+            table="snapshots",
+            keys=row,
+            required=(*row, "opened_on", "tenure_days"),
+            invariants=(
+                Invariant("opened_before_snapshot", "opened_on < snapshot_date", "a customer opened before t"),
+                Invariant("tenure_is_positive", "tenure_days >= 0", "tenure counts days before t"),
+            ),
+            doc="Who is a customer at each snapshot date.",
+        ),
+        Contract(
+            table="labels",
+            keys=row,
+            required=(*row, "label_start", "label_end", "churned"),
+            invariants=(
+                Invariant("label_is_0_or_1", "churned IN (0, 1)", "a label is 0 or 1; unknown is no row"),
+                Invariant("label_starts_at_or_after_snapshot", "label_start >= snapshot_date", "no label before t"),
+                Invariant("label_ends_after_start", "label_end > label_start", "the horizon is at least a day"),
+            ),
+            doc="Did the customer churn in the horizon after the gap; no row where that has no answer.",
+        ),
+        Contract(
+            table="splits",
+            keys=row,
+            required=(*row, "split", "seen_in_train"),
+            invariants=(OneOf("split", SPLITS, "one of the four splits"),),
+            same_rows_as="labels",
+            doc="Which part of training or testing each labelled row belongs to.",
+        ),
+        Contract(
+            table="features",
+            keys=row,
+            partition_by=("snapshot_date",),
+            required=row,
+            same_rows_as="snapshots",
+            doc="What was known about each customer before each snapshot.",
+        ),
+        Contract(
+            table="training_set",
+            keys=row,
+            required=(*row, "label_end", "split", "seen_in_train", "churned"),
+            same_rows_as="labels",
+            doc="Features, label and split of every labelled row.",
+        ),
+        Contract(
+            table="split_proof",
+            required=("train_rows", "validation_rows", "test_rows", "customers_in_train_and_validation", "holds"),
+            invariants=(Invariant("the_proof_holds", "holds", "no label of train reaches into the test"),),
+            doc="One row that proves the splits apart.",
+        ),
+    ]
+
+
+def _modelled(row: tuple[str, ...]) -> list[Contract]:
+    """Return the contracts of what the models make; `row` are the keys of a customer at a snapshot."""
+    scored = (*row, "model_version")
+    return [
+        Contract(
+            table="models",
+            keys=("model_version",),
+            columns={"champion": "bool", "training_rows": "int64"},
+            required=("model_version", "kind", "created_at", "champion"),
+            doc="The registry: a row a model.",
+        ),
+        Contract(
+            table="evaluations",
+            keys=("model_version", "split", "population", "snapshot_date"),
+            columns={"auroc": "double", "snapshot_date": "date32[day]"},
+            required=("model_version", "kind", "split", "population", "rows", "churners"),
+            invariants=(
+                Within("churn_rate", 0, 1, "a share"),
+                Within("auroc", 0, 1, "a share of pairs"),
+                Within("average_precision", 0, 1, "a mean of shares"),
+                Within("brier", 0, 1, "a mean square of probabilities"),
+            ),
+            doc="What each model is worth, out of time and on validation.",
+        ),
+        Contract(
+            table="curves",
+            columns={"x": "double", "y": "double"},
+            required=("model_version", "kind", "curve", "x", "y"),
+            doc="The points of each model's curves.",
+        ),
+        Contract(
+            table="campaign_value",
+            keys=("share",),
+            columns={"expected_profit": "double", "best": "bool"},
+            required=("share", "contacts", "best"),
+            invariants=(
+                Within("share", 0, 1, "a share of the customers"),
+                Within("precision", 0, 1, "a share of the contacts"),
+            ),
+            doc="What a campaign with the champion earns, by the share of customers contacted.",
+        ),
+        Contract(
+            table="scores",
+            keys=scored,
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            columns={"score": "double", "rank": "int64", "decile": "int64"},
+            required=(*scored, "score", "rank", "decile"),
+            invariants=(
+                Within("score", 0, 1, "a probability"),
+                Within("decile", 1, 10, "the tenth of the customers, the likeliest to leave first"),
+            ),
+            doc="Each customer's probability to churn, of every snapshot and model version that scored it.",
+        ),
+        Contract(
+            table="shap_values",
+            keys=scored,
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            required=scored,
+            doc="What each feature adds to each score.",
+        ),
+        Contract(
+            table="reasons",
+            keys=scored,
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            required=scored,
+            doc="The strongest pushes towards leaving, in words.",
+        ),
+        Contract(
+            table="importances",
+            keys=(*BY_SNAPSHOT_AND_MODEL, "feature"),
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            columns={"mean_abs_shap": "double", "rank": "int64"},
+            required=(*BY_SNAPSHOT_AND_MODEL, "feature", "mean_abs_shap", "rank"),
+            doc="What each feature weighs on average.",
+        ),
+        Contract(
+            table="segments",
+            keys=scored,
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            columns={"segment_id": "int64"},
+            required=(*scored, "segment_id"),
+            invariants=(Within("strength", 0, 1, "how surely a customer belongs to the segment"),),
+            doc="The segment of each customer, -1 for none.",
+        ),
+        Contract(
+            table="segment_parameters",
+            keys=(*BY_SNAPSHOT_AND_MODEL, "components", "min_cluster_size", "min_samples"),
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            columns={"chosen": "bool"},
+            required=(*BY_SNAPSHOT_AND_MODEL, "chosen"),
+            doc="The parameters that were tried, and which were chosen.",
+        ),
+        Contract(
+            table="segment_profiles",
+            keys=(*BY_SNAPSHOT_AND_MODEL, "segment_id", "position"),
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            columns={"segment_id": "int64", "customers": "int64"},
+            required=(*BY_SNAPSHOT_AND_MODEL, "segment_id", "customers"),
+            invariants=(Within("share", 0, 1, "a share of the customers"),),
+            doc="What sets each segment apart.",
+        ),
+        Contract(
+            table="attrition_list",
+            keys=row,
+            columns={"rank": "int64", "score": "double"},
+            required=(*row, "rank", "score", "model_version"),
+            invariants=(Within("score", 0, 1, "a probability"),),
+            doc="Today's customers by their score, with reasons and segment.",
+        ),
+    ]
+
+
+def _staging(source: Source) -> Contract:
+    wanted = (*source.keys, "event_time", "known_time", *(c.name for c in source.columns if c.required))
+    return Contract(
+        table=f"staging/{source.name}",
+        keys=(*source.keys, "known_time"),
+        required=tuple(dict.fromkeys(wanted)),
+        invariants=(
+            Invariant(
+                "versions_follow_each_other",
+                "known_until IS NULL OR known_until > known_time",
+                "a version is replaced after it was known",
+            ),
+        ),
+        personal=personal_columns(source),
+        doc=source.doc,
+    )
+
+
+def _quarantine(source: Source) -> Contract:
+    return Contract(
+        table=f"quarantine/{source.name}",
+        required=("quarantine_reason",),
+        personal=personal_columns(source),
+        doc=f"The rows of {source.name} that were set aside, each with its reason.",
+    )
+
+
+def _tiles(project: Project, source: Source) -> Contract:
+    wanted = (*project.entity.keys, "interval_start", "period_end")
+    return Contract(
+        table=f"tiles/{source.name}",
+        partition_by=("period_end",),
+        required=wanted,
+        personal=personal_cells(project),
+        doc=f"Sums of the rows of {source.name}, by customer and interval.",
+    )
+
+
+def historical_contract(name: str, time: str, personal: frozenset[str]) -> Contract:
+    """Return the contract of a persisted training set: a row an entity row, each with its time."""
+    return Contract(
+        table=f"historical/{name}",
+        required=(time,),
+        personal=personal,
+        doc="Features of entity rows, each as known at the row's own time.",
+    )
+
+
+_TEXT, _WHOLE, _INSTANT, _DAY = "string", "int64", "timestamp[us, tz=UTC]", "date32[day]"
+
+#: The contracts of tables whose columns are the same in every project.
+FIXED: Mapping[str, Contract] = MappingProxyType(
+    {
+        contract.table: contract
+        for contract in (
+            Contract(
+                table="runs",
+                columns={
+                    **dict.fromkeys(("run_id", "stage", "status"), _TEXT),
+                    "started_at": _INSTANT,
+                    "seconds": "double",
+                    "rows": _WHOLE,
+                    **dict.fromkeys(("fingerprint", "versions", "checks", "engine", "message"), _TEXT),
+                },
+                required=("run_id", "stage", "status", "started_at", "seconds", "rows"),
+                invariants=(OneOf("status", _STATUSES, "how a stage ended"),),
+                doc="The ledger: a row a stage and run.",
+            ),
+            Contract(
+                table="intake",
+                keys=("source",),
+                columns={
+                    **dict.fromkeys(("source", "fingerprint", "definition"), _TEXT),
+                    **dict.fromkeys(("rows_read", "rows_staged", "duplicates_dropped", "rows_quarantined"), _WHOLE),
+                    "reasons": _TEXT,
+                    **dict.fromkeys(("first_event", "last_event"), _INSTANT),
+                    **dict.fromkeys(("usual_first_day", "usual_last_day"), _DAY),
+                    "longest_gap": _WHOLE,
+                },
+                required=("source", "fingerprint", "rows_read", "rows_staged"),
+                doc="What was read of each source, and when its events lie.",
+            ),
+            Contract(
+                table="arrivals",
+                keys=("source", "fingerprint", "day_start"),
+                columns={
+                    **dict.fromkeys(("source", "fingerprint"), _TEXT),
+                    "day_start": _DAY,
+                    "rows": _WHOLE,
+                    **dict.fromkeys(("arrived", "tiled", "replaced"), _TEXT),
+                },
+                required=("source", "fingerprint", "day_start", "rows"),
+                doc="On which days the rows of each source began and stopped to count.",
+            ),
+            Contract(
+                table="manifests",
+                columns={"name": _TEXT, "version": _WHOLE, "created_at": _TEXT, "manifest": _TEXT},
+                required=("name", "version", "created_at", "manifest"),
+                doc="What each persisted training set was made of.",
+            ),
+        )
+    }
+)

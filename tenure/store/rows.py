@@ -1,0 +1,84 @@
+"""Arrow rows as the Parquet files of a table, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tenure.store.table import TableVersion, partition_folder, partition_values, utc
+
+
+def read_rows(
+    version: TableVersion, columns: Sequence[str] | None = None, where: Mapping[str, str] | None = None
+) -> pa.Table:
+    """Return a version's rows: some `columns` of them, of the partitions whose values are those of `where`."""
+    names = version.schema.names if columns is None else list(columns)
+    wanted = pa.schema([version.schema.field(name) for name in names])
+    parts = [
+        _read_file(file, wanted, values)
+        for file in version.files
+        if (values := partition_values(file, version.partition_by)).items() >= (where or {}).items()
+    ]
+    return pa.concat_tables(parts) if parts else wanted.empty_table()
+
+
+def _read_file(file: Path, wanted: pa.Schema, values: Mapping[str, str | None]) -> pa.Table:
+    """The rows of one file.
+
+    Its partition's columns are told by its folder, not by the file; columns that came later are null.
+    """
+    stored = pq.ParquetFile(file)
+    number = stored.metadata.num_rows
+    rows = stored.read(columns=[name for name in wanted.names if name in stored.schema_arrow.names])
+    for field in wanted:
+        if field.name in values:
+            value = pa.scalar(values[field.name], pa.string()).cast(field.type)
+            rows = _put(rows, field, pa.repeat(value, number))
+        elif field.name not in rows.column_names:
+            rows = _put(rows, field, pa.nulls(number, field.type))
+    rows = rows.select(wanted.names)
+    # A cast, needed or not, loads Arrow's compute functions and pandas with them.
+    return rows if rows.schema.equals(wanted, check_metadata=True) else rows.cast(wanted)
+
+
+def _put(rows: pa.Table, field: pa.Field, cells: pa.Array) -> pa.Table:
+    """Add a column, or put it in place of one that the file holds too."""
+    kept = rows.drop_columns([field.name]) if field.name in rows.column_names else rows
+    if not kept.num_columns:
+        return pa.table([cells], schema=pa.schema([field]))
+    return kept.append_column(field, cells)
+
+
+def write_rows(rows: pa.Table, folder: Path, partition_by: Sequence[str], *, token: str) -> list[Path]:
+    """Write rows into a table's folder, a file a partition, and return the files; no rows are no file if partitioned.
+
+    Their names bear the `token`, by which a sweep knows them.
+    """
+    if not partition_by:
+        return [_write_file(rows, folder / f"part-{token}.parquet")]
+    written = []
+    for values in partitions_of(rows, partition_by):
+        part = rows
+        for name, value in values.items():
+            part = part.filter(pc.equal(part[name].cast(pa.string()), value))
+        target = folder / partition_folder(values)
+        target.mkdir(parents=True, exist_ok=True)
+        written.append(_write_file(part.drop_columns(list(partition_by)), target / f"part-{token}.parquet"))
+    return written
+
+
+def partitions_of(rows: pa.Table, partition_by: Sequence[str]) -> list[dict[str, str]]:
+    """Return the partitions that rows lie in, each as column → value in text, sorted; their values are never null."""
+    found = rows.select(list(partition_by)).group_by(list(partition_by)).aggregate([])
+    texts = [found[name].cast(pa.string()).to_pylist() for name in partition_by]
+    return [dict(zip(partition_by, values, strict=True)) for values in sorted(zip(*texts, strict=True))]
+
+
+def _write_file(rows: pa.Table, file: Path) -> Path:
+    rows = rows.cast(utc(rows.schema))
+    pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
+    return file

@@ -1,0 +1,92 @@
+"""A version of a table of the lake: its files, columns, partitions, and how a file is told to Delta."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+#: How engines write a null partition.
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+#: What a partition was made of: each ingredient's name with its digest.
+MadeOf: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TableVersion:
+    """A committed version of a table: its number, rows, files, columns, and what it and its partitions are made of."""
+
+    table: str
+    version: int
+    rows: int
+    files: tuple[Path, ...]
+    schema: pa.Schema
+    partition_by: tuple[str, ...]
+    fingerprint: str
+    partitions: Mapping[str, MadeOf] = field(default_factory=dict)
+
+    def files_of(self, values: Collection[str]) -> tuple[Path, ...]:
+        """Return the files of some partitions of a table with one partition column."""
+        wanted = {f"{self.partition_by[0]}={value}" for value in values}
+        return tuple(file for file in self.files if file.parent.name in wanted)
+
+
+def partition_values(file: Path, partition_by: Sequence[str]) -> dict[str, str | None]:
+    """Return the partition that a table's file lies in: column → value, as text; null is None."""
+    folders = file.parts[-len(partition_by) - 1 : -1] if partition_by else ()
+    found = dict(part.partition("=")[::2] for part in folders)
+    return {name: None if found[name] == _NULL else unquote(found[name]) for name in partition_by}
+
+
+def partition_folder(values: Mapping[str, str]) -> str:
+    """Return the folder of a partition below its table's, such as 'snapshot_date=2024-01-31/model_version=rule-1'."""
+    return "/".join(f"{name}={quote(value, safe=' ')}" for name, value in values.items())
+
+
+def describe_file(version: TableVersion, file: Path) -> str:
+    """Return a file's name with its partition, such as "file 'part-….parquet' of partition snapshot_date=…"."""
+    where = f" of partition {file.parent.name}" if version.partition_by else ""
+    return f"file '{file.name}'{where}"
+
+
+def add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:
+    """Return what Delta is told of a new file in a table's folder."""
+    return AddAction(
+        path=file.relative_to(folder).as_posix(),
+        size=file.stat().st_size,
+        partition_values=partition_values(file, partition_by),
+        modification_time=int(file.stat().st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": pq.read_metadata(file).num_rows}),
+    )
+
+
+def utc(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with the types that the lake keeps: instants in UTC, texts as plain strings."""
+    kinds: list[tuple[Callable[[pa.DataType], bool], pa.DataType]] = [
+        (pa.types.is_timestamp, pa.timestamp("us", tz="UTC")),
+        (pa.types.is_large_string, pa.string()),
+        (pa.types.is_string_view, pa.string()),
+        (pa.types.is_dictionary, pa.string()),
+        (pa.types.is_null, pa.string()),
+    ]
+
+    def plain(type_: pa.DataType) -> pa.DataType:
+        return next((to for is_kind, to in kinds if is_kind(type_)), type_)
+
+    return pa.schema([pa.field(f.name, plain(f.type)) for f in schema])
+
+
+def delta_schema(schema: pa.Schema) -> Any:
+    """Return a schema as Delta's."""
+    from deltalake import Schema
+
+    return Schema.from_arrow(utc(schema))
