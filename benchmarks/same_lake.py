@@ -4,7 +4,8 @@
 
 Two commits that should mean the same each write a demo bank with the same seed; this tells whether they did. Tables,
 columns, their types and their rows must be equal, whatever order rows and columns lie in. Doubles are equal by their
-bits, so 0.0 is not -0.0, and NaN is not null. Columns that hold a run's number or the clock are left out (`LEFT_OUT`).
+bits, so 0.0 is not -0.0, and NaN is not null. Columns that hold a run's number or the clock are left out (`LEFT_OUT`);
+lists of tiles are bags (`BAGS`), since an engine's threads put their values in as they meet them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ LEFT_OUT = {
     "models": ("created_at",),
     "importances": ("explained_at",),
 }
+
+#: Ends of the names of columns of tiles/ whose lists have no order of their own.
+BAGS = ("__list", "__set")
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,16 @@ def compare(a: Path, b: Path) -> Iterator[Comparison]:
 
 def _read(lake: Path, table: str) -> pa.Table:
     rows = DeltaTable(str((lake / table).resolve())).to_pyarrow_table()
-    return rows.drop_columns([name for name in LEFT_OUT.get(table, ()) if name in rows.column_names])
+    rows = rows.drop_columns([name for name in LEFT_OUT.get(table, ()) if name in rows.column_names])
+    if table.startswith("tiles/"):
+        for name in filter(lambda name: name.endswith(BAGS), rows.column_names):
+            rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), _in_one_order(rows[name]))
+    return rows
+
+
+def _in_one_order(lists: pa.ChunkedArray) -> pa.Array:
+    """Each list with its values in the order of their texts."""
+    return pa.array([values and sorted(values, key=repr) for values in lists.to_pylist()], lists.type)
 
 
 def _differences(a: pa.Table, b: pa.Table) -> Iterator[str]:

@@ -80,6 +80,17 @@ def test_a_cell_of_a_list_counts(lake, tmp_path):
     assert "column 'kinds' holds other values" in said
 
 
+def test_lists_of_tiles_are_bags_and_other_lists_are_not(lake, tmp_path):
+    tiles = pa.table({"customer_id": [1, 2], "amount__list": [[0.2, 0.1, 0.1], None], "last__at": [[1, 2], [3]]})
+    write(lake, **{"customers": None, "features": None, "tiles/transactions": tiles})
+    turned = with_column(tiles, "amount__list", [[0.1, 0.2, 0.1], None])
+    assert compare(lake, write(tmp_path / "b", **{"tiles/transactions": turned}))[0] == 0
+    fewer = with_column(tiles, "amount__list", [[0.1, 0.2], None])
+    assert compare(lake, write(tmp_path / "c", **{"tiles/transactions": fewer}))[0] == 1
+    other = with_column(tiles, "last__at", [[2, 1], [3]])
+    assert compare(lake, write(tmp_path / "d", **{"tiles/transactions": other}))[0] == 1
+
+
 def test_a_missing_table_is_named_with_the_lake_that_has_it(lake, tmp_path):
     less = write(tmp_path / "b", features=None)
     for pair, where in (((lake, less), "only in A"), ((less, lake), "only in B")):
