@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 
 from tenure.errors import MissingDependency, install_hint
+from tenure.model.learners import libraries_of
 
 #: The stages that read frames and learn; those before them need no optional package.
 _MODELLING = ("train", "evaluate", "score", "explain", "segment", "report")
 
-_MODELLING_PACKAGES = {
-    "lightgbm": "lightgbm",
-    "optuna": "optuna",
-    "pandas": "pandas",
-    "sklearn": "scikit-learn",
-    "skops": "skops",
-}
 
+def require_packages(stages: Iterable[str], kinds: tuple[str, ...]) -> None:
+    """Raise MissingDependency if one of the stages needs a package that is not installed.
 
-def require_packages(stages: Iterable[str]) -> None:
-    """Raise MissingDependency if one of the stages needs a package that is not installed."""
+    `kinds` are the models that the project trains; their learners say what they need.
+    """
     first = next((stage for stage in stages if stage in _MODELLING), "")
     if not first:
         return
-    absent = [package for module, package in _MODELLING_PACKAGES.items() if find_spec(module) is None]
+    absent = [library.package for library in libraries_of(kinds) if not library.installed]
     if absent:
         raise MissingDependency(
             f"stage '{first}' needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed; "
