@@ -32,7 +32,14 @@ def _lightgbm() -> type[Model]:
     return LightGBMModel
 
 
+def _xgboost() -> type[Model]:
+    from tenure.model.learners.xgboost import XGBoostModel
+
+    return XGBoostModel
+
+
 _LIGHTGBM = Library("lightgbm", "lightgbm")
+_XGBOOST = Library("xgboost", "xgboost", others=("xgboost-cpu",))
 
 LEARNERS: tuple[Learner, ...] = (
     # Plain JSON: no library reads it.
@@ -54,6 +61,16 @@ LEARNERS: tuple[Learner, ...] = (
         file="model.txt",
         libraries=(_LIGHTGBM, OPTUNA),
         read_by={_LIGHTGBM: 1},
+    ),
+    # XGBoost's own JSON, whose schema a major version keeps.
+    Learner(
+        kind="xgboost",
+        words="XGBoost",
+        model=_xgboost,
+        file="xgboost.json",
+        libraries=(_XGBOOST, OPTUNA),
+        read_by={_XGBOOST: 1},
+        by_default=False,
     ),
 )
 """The learners, simplest first."""

@@ -108,5 +108,7 @@ class TestEveryLearner:
         with pytest.raises(UnsafeModelFile, match=f"kind '{learner.kind}' needs {learner.file}; got model.json"):
             load_model({"model.json": files["model.json"]})
         forest = json.dumps({**json.loads(files["model.json"]), "kind": "forest"}).encode()
-        with pytest.raises(UnsafeModelFile, match=r"no learner of kind 'forest'; allowed: lightgbm, logistic, rule"):
+        with pytest.raises(
+            UnsafeModelFile, match=r"no learner of kind 'forest'; allowed: lightgbm, logistic, rule, xgboost"
+        ):
             load_model({**files, "model.json": forest})

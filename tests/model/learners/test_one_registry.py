@@ -131,7 +131,7 @@ def test_a_run_that_trains_others_needs_no_package_of_it(register):
 
 
 def test_a_kind_without_a_learner_is_refused_wherever_it_comes_from():
-    known = "there is no learner of kind 'coin'; allowed: lightgbm, logistic, rule"
+    known = "there is no learner of kind 'coin'; allowed: lightgbm, logistic, rule, xgboost"
     model = Coin(Columns(("k",), ("x",), ()), {}, 0.5)
     with pytest.raises(ModelError, match=f"the model to explain: {known}"):
         contributions(model, np.zeros((1, 1)), np.zeros((1, 1)))
