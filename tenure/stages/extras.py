@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
 
+from tenure.define.stage import STAGES
 from tenure.errors import MissingDependency, install_hint
 from tenure.model.learners import libraries_of
+from tenure.model.learners.learner import Library
 
-#: The stages that read frames and learn; those before them need no optional package.
-_MODELLING = ("train", "evaluate", "score", "explain", "segment", "report")
+#: What each extra installs of what a run needs, by the kinds of model that the project trains.
+_LIBRARIES: dict[str, Callable[[tuple[str, ...]], tuple[Library, ...]]] = {
+    "": lambda _: (),
+    "ml": libraries_of,
+}
+
+#: The last stage before the first that needs an extra.
+_LAST_WITHOUT = [stage.name for stage in takewhile(lambda stage: not stage.extra, STAGES.values())][-1]
 
 
 def require_packages(stages: Iterable[str], kinds: tuple[str, ...]) -> None:
@@ -16,13 +25,13 @@ def require_packages(stages: Iterable[str], kinds: tuple[str, ...]) -> None:
 
     `kinds` are the models that the project trains; their learners say what they need.
     """
-    first = next((stage for stage in stages if stage in _MODELLING), "")
-    if not first:
-        return
-    absent = [library.package for library in libraries_of(kinds) if not library.installed]
-    if absent:
-        raise MissingDependency(
-            f"stage '{first}' needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not installed; "
-            "the stages up to training_set need no optional package ('tenure run --to training_set').",
-            hint=install_hint("ml"),
-        )
+    for stage in stages:
+        extra = STAGES[stage].extra
+        absent = [library.package for library in _LIBRARIES[extra](kinds) if not library.installed]
+        if absent:
+            raise MissingDependency(
+                f"stage '{stage}' needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not "
+                f"installed; the stages up to {_LAST_WITHOUT} need no optional package ('tenure run --to "
+                f"{_LAST_WITHOUT}').",
+                hint=install_hint(extra),
+            )

@@ -80,7 +80,7 @@ class XGBoostModel(Model):
     def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the values of the leaves that the booster puts each row in, summed in double precision: the log-odds.
 
-        The booster's own sum (`output_margin`) is a float32, within 1e-5 of this.
+        The booster's own sum (`output_margin`) is a float32: within 1e-5, or little more over hundreds of trees.
         """
         self.booster.set_param({"nthread": threads_of(self.threads)})
         leaves = self.booster.predict(_data(self.columns, matrix, threads=threads_of(self.threads)), pred_leaf=True)
