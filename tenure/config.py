@@ -13,11 +13,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from tenure.define.snapshot import FIRST_DAY, LAST_DAY
 from tenure.errors import InvalidConfig, MissingFile, choices
 from tenure.host.text_files import read_text
+from tenure.model.learners import default_kinds, kinds
 
 FILE_NAME = "tenure.toml"
 
@@ -33,6 +34,21 @@ def _no_instant(value: object) -> object:
 
 
 Day: TypeAlias = Annotated[date, BeforeValidator(_no_instant)]
+
+
+def _known_kind(value: str) -> str:
+    """A kind of model that has a learner; another is refused in pydantic's words for a choice."""
+    if value not in kinds():
+        *others, last = (f"'{kind}'" for kind in kinds())
+        raise ValueError(f"input should be {', '.join(others)} or {last}")
+    return value
+
+
+def _list_kinds(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(kinds())
+
+
+Kind: TypeAlias = Annotated[str, AfterValidator(_known_kind), Field(json_schema_extra=_list_kinds)]
 
 
 class _Section(BaseModel):
@@ -135,13 +151,13 @@ class SplitsSection(_Section):
 class TrainSection(_Section):
     """[train]"""
 
-    models: tuple[Literal["rule", "logistic", "lightgbm"], ...] = Field(
-        ("rule", "logistic", "lightgbm"),
+    models: tuple[Kind, ...] = Field(
+        default_factory=default_kinds,
         min_length=1,
         strict=False,
         description="Models to train and compare.",
     )
-    trials: int = Field(12, ge=1, le=MOST_COUNT, description="Parameter sets that LightGBM's search tries.")
+    trials: int = Field(12, ge=1, le=MOST_COUNT, description="Parameter sets that the search of boosted trees tries.")
     seconds: float = Field(
         3600.0,
         gt=0,

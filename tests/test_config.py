@@ -67,7 +67,7 @@ def test_config_is_frozen(tmp_path):
         (PROJECT + "[train]\ntrials = 0\n", r"\[train\] trials = 0: input should be greater than or equal to 1"),
         (
             PROJECT + "[train]\nmodels = ['xgb']\n",
-            r"\[train\] models\.0 = 'xgb': input should be 'rule', 'logistic' or",
+            r"\[train\] models\.0 = 'xgb': input should be 'rule', 'logistic', 'lightgbm' or",
         ),
         (PROJECT + "[train]\nmodels = []\n", r"\[train\] models = \[\]: the list is too short\."),
         (PROJECT + "[train]\nmodels = 'rule'\n", r"\[train\] models = 'rule': input should be a list\."),

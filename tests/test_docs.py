@@ -164,7 +164,7 @@ def test_a_new_kind_is_sent_to_every_room_whose_code_names_the_kinds_there_are(k
     naming = [
         file.relative_to(ROOT).as_posix()
         for room in rooms
-        for file in sorted((ROOT / "tenure" / room).glob("*.py"))
+        for file in sorted((ROOT / "tenure" / room).rglob("*.py"))
         if spelled.search(file.read_text())
     ]
     assert naming

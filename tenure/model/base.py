@@ -1,52 +1,50 @@
-"""What every model is, and what training it takes."""
+"""What every model is, and what fitting it takes."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from tenure.errors import InvalidConfig, choices
+from tenure.errors import InvalidConfig
 from tenure.model.select import Columns
 
-KINDS = ("rule", "logistic", "lightgbm")
-"""The kinds of model, simplest first."""
+CHUNK_ROWS = 20_000
+"""Rows that are taken apart at once, so that memory does not grow with the bank."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainSettings:
-    """How models are trained.
+class FitSettings:
+    """How one model is fitted.
 
-    kinds         which models to train, of KINDS
-    trials        LightGBM settings to try, the hand-set start included
+    trials        settings of boosted trees to try, the hand-set start included
     seconds       a guard: the longest that one kind's search may take. A search ends by its trials; where the guard
                   ends it, the model is `cut_short`. The first candidate is always finished
     seed          of every random draw. Same data, seed and library versions give the same models, whatever the
                   number of threads, unless a search is cut short
-    min_churners  the fewest churners in train worth learning from
-    threads       that LightGBM computes with; 0 takes all cores
+    threads       to compute with; 0 takes all cores
     """
 
-    kinds: tuple[str, ...] = KINDS
     trials: int = 12
     seconds: float = 3600.0
     seed: int = 7
-    min_churners: int = 20
     threads: int = 0
 
     def __post_init__(self) -> None:
-        unknown = set(self.kinds) - set(KINDS)
-        if unknown or not self.kinds:
-            raise InvalidConfig(f"[train] models: got {choices(unknown) or 'none'}; allowed: {choices(KINDS)}")
-        for name, least in (("trials", 1), ("seconds", 0), ("min_churners", 1), ("threads", 0)):
-            if getattr(self, name) < least:
-                raise InvalidConfig(f"{name}: got {getattr(self, name)}; it must be at least {least}")
+        self.require_at_least(trials=1, seconds=0, threads=0)
+
+    def require_at_least(self, **least: int) -> None:
+        """Raise InvalidConfig if a setting is below its least value."""
+        for name, allowed in least.items():
+            if getattr(self, name) < allowed:
+                raise InvalidConfig(f"{name}: got {getattr(self, name)}; it must be at least {allowed}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,9 @@ class Sample:
 class Model(ABC):
     """A fitted model: its kind, the columns that it reads, and what its search chose (plain JSON values).
 
+        matrix ── margin ──► log-odds ── score ──► probability of churn
+           └──── contributions ──► base + a value a feature = log-odds
+
     `threads` is how many it computes with, 0 for all cores; no bit of a result depends on it.
     """
 
@@ -69,6 +70,16 @@ class Model(ABC):
     def __init__(self, columns: Columns, parameters: Mapping[str, Any]) -> None:
         self.columns = columns
         self.parameters = dict(parameters)
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> Self:
+        """Return the model learned from train, its settings chosen on validation."""
+
+    @classmethod
+    @abstractmethod
+    def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """Return the model that `files` wrote; `card` is its model.json. Raises UnsafeModelFile for another's."""
 
     @property
     def cut_short(self) -> bool:
@@ -83,9 +94,27 @@ class Model(ABC):
         matrix = self.columns.matrix(frame)
         return self.probabilities(matrix) if len(matrix) else np.empty(0)
 
-    @abstractmethod
     def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of churn of each row of a matrix of `columns`; at least one row."""
+        return self.score(self.margin(matrix))
+
+    @abstractmethod
+    def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds of each row of a matrix of `columns`, finite, shape (rows,); at least one row."""
+
+    def score(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of churn that each margin stands for: its logistic function."""
+        return np.asarray(expit(margin), dtype=np.float64)
+
+    @abstractmethod
+    def contributions(
+        self, matrix: NDArray[np.float64], background: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each feature adds to the margin, shape (rows, features), and the base (rows,), in log-odds.
+
+        margin = base + the row's values, up to rounding. `background` (rows, features) is what a linear or a rule
+        model is compared with; trees are compared with their own training rows.
+        """
 
     @abstractmethod
     def files(self) -> dict[str, bytes]:
@@ -95,3 +124,9 @@ class Model(ABC):
         """Return model.json: the kind, columns and parameters that every model's files begin with."""
         record = {"kind": self.kind, "columns": self.columns.as_json(), "parameters": self.parameters}
         return json.dumps(record, indent=1).encode()
+
+
+def chunks(rows: int) -> Iterator[slice]:
+    """Yield slices of CHUNK_ROWS that cover so many rows."""
+    for first in range(0, rows, CHUNK_ROWS):
+        yield slice(first, first + CHUNK_ROWS)

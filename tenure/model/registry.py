@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import pandas as pd
 
-from tenure.errors import UnsafeModelFile, choices
+from tenure.errors import UnsafeModelFile
 from tenure.model import CUT_SHORT
 from tenure.model.base import Model
-from tenure.model.boosted import LightGBMModel
+from tenure.model.learners import learner_of
 from tenure.model.libraries import versions_here
-from tenure.model.logistic import LogisticModel
 from tenure.model.metrics import SAMPLE_METRICS
-from tenure.model.rule import RuleModel
-
-LOADERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], Mapping[str, bytes]], Model]]] = {
-    "rule": ("rule.json", RuleModel.from_files),
-    "logistic": ("pipeline.skops", LogisticModel.from_files),
-    "lightgbm": ("model.txt", LightGBMModel.from_files),
-}
 
 
 def model_version(model: Model, files: Mapping[str, str], data_fingerprint: str) -> str:
@@ -91,12 +83,7 @@ def load_model(files: Mapping[str, bytes]) -> Model:
         kind = card["kind"]
     except (KeyError, TypeError, ValueError) as error:
         raise UnsafeModelFile(f"model.json is missing or no model card: {error!r}", hint=hint) from error
-    if kind not in LOADERS:
-        raise UnsafeModelFile(f"model.json: kind '{kind}'; allowed: {choices(LOADERS)}", hint=hint)
-    name, load = LOADERS[kind]
-    if name not in files:
-        raise UnsafeModelFile(f"a model of kind '{kind}' needs {name}; got {choices(files)}", hint=hint)
-    return load(card, files)
+    return learner_of(kind, place="model.json", refused=UnsafeModelFile, hint=hint).load(card, files)
 
 
 def _test_metrics(evaluations: pd.DataFrame, version: str) -> dict[str, float | None]:

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from tenure.errors import EmptySplit, OneClassTarget
-from tenure.model.base import KINDS, Model, Sample, TrainSettings
-from tenure.model.boosted import LightGBMModel
-from tenure.model.logistic import LogisticModel
+from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
+from tenure.model.base import FitSettings, Model, Sample
+from tenure.model.learners import default_kinds, learner_of
 from tenure.model.metrics import average_precision
-from tenure.model.rule import RuleModel
 from tenure.model.select import Columns
 
-__all__ = ["KINDS", "Model", "ModelTrainingService", "TrainSettings", "champion"]
 
-FITS: Mapping[str, Callable[[Columns, Sample, Sample, TrainSettings], Model]] = {
-    "rule": RuleModel.fit,
-    "logistic": LogisticModel.fit,
-    "lightgbm": LightGBMModel.fit,
-}
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(FitSettings):
+    """How models are trained: each as FitSettings say, and which.
+
+    kinds         which models to train, of the learners there are
+    min_churners  the fewest churners in train worth learning from
+    """
+
+    kinds: tuple[str, ...] = field(default_factory=default_kinds)
+    min_churners: int = 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.kinds:
+            raise InvalidConfig("[train] models: got none; name at least one kind of model")
+        for kind in self.kinds:
+            learner_of(kind, place="[train] models", refused=InvalidConfig)
+        self.require_at_least(min_churners=1)
 
 
 class ModelTrainingService:
@@ -43,7 +54,8 @@ class ModelTrainingService:
             _refuse_one_class(training_set[training_set["split"] == split], split, least)
         columns = Columns.of(training_set, keys)
         train, validation = (_sample(training_set, columns, split) for split in ("train", "validation"))
-        return tuple(FITS[kind](columns, train, validation, self.settings) for kind in self.settings.kinds)
+        learners = [learner_of(kind, place="[train] models") for kind in self.settings.kinds]
+        return tuple(learner.fit(columns, train, validation, self.settings) for learner in learners)
 
 
 def champion(models: Sequence[Model], training_set: pd.DataFrame) -> Model:

@@ -6,18 +6,15 @@ import math
 from datetime import date
 
 from tenure.define.churn import ChurnDefinition, Event, simple_events, where_words
-from tenure.errors import ModelError, choices
+from tenure.model.learners import learner_of
 
-KINDS = {"rule": "Rule on one feature", "logistic": "Logistic regression", "lightgbm": "LightGBM"}
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _UNKNOWN = "n/a"
 
 
 def kind_words(kind: str) -> str:
     """Return a kind of model in words; raise ModelError for one that has none."""
-    if kind not in KINDS:
-        raise ModelError(f"a model of kind '{kind}' has no words here; allowed: {choices(KINDS)}.")
-    return KINDS[kind]
+    return learner_of(kind, place="the words of the report").words
 
 
 def event_words(event: Event) -> str:

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 
 from tenure.define.stage import STAGES
 from tenure.errors import MissingDependency, install_hint
+from tenure.model.learners import libraries_of
+from tenure.model.learners.learner import Library
 
-#: What each extra installs, by the module that is imported.
-_PACKAGES: dict[str, dict[str, str]] = {
-    "ml": {
-        "lightgbm": "lightgbm",
-        "optuna": "optuna",
-        "pandas": "pandas",
-        "sklearn": "scikit-learn",
-        "skops": "skops",
-    },
+#: What each extra installs of what a run needs, by the kinds of model that the project trains.
+_LIBRARIES: dict[str, Callable[[tuple[str, ...]], tuple[Library, ...]]] = {
+    "": lambda _: (),
+    "ml": libraries_of,
 }
 
 #: The last stage before the first that needs an extra.
 _LAST_WITHOUT = [stage.name for stage in takewhile(lambda stage: not stage.extra, STAGES.values())][-1]
 
 
-def require_packages(stages: Iterable[str]) -> None:
-    """Raise MissingDependency if one of the stages needs a package that is not installed."""
+def require_packages(stages: Iterable[str], kinds: tuple[str, ...]) -> None:
+    """Raise MissingDependency if one of the stages needs a package that is not installed.
+
+    `kinds` are the models that the project trains; their learners say what they need.
+    """
     for stage in stages:
         extra = STAGES[stage].extra
-        absent = [package for module, package in _PACKAGES.get(extra, {}).items() if find_spec(module) is None]
+        absent = [library.package for library in _LIBRARIES[extra](kinds) if not library.installed]
         if absent:
             raise MissingDependency(
                 f"stage '{stage}' needs {', '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} not "

@@ -34,7 +34,7 @@ def run(
     visible. A definition that does not compile, or a package that is not installed, is refused before the first stage.
     """
     stages = list(stages)
-    require_packages(stages)
+    require_packages(stages, work.config.train.models)
     with ExitStack() as held:
         with work.boundary("the start of the run"):
             compile_all(work, work.dialect)

@@ -5,9 +5,8 @@ import json
 import pytest
 
 from tenure.errors import OutdatedModel, UnsafeModelFile
-from tenure.model import libraries
-from tenure.model.base import KINDS
-from tenure.model.libraries import READERS, require_same_libraries, versions_here
+from tenure.model.learners import LEARNERS, kinds
+from tenure.model.libraries import require_same_libraries, versions_here
 
 
 def row(kind, **versions):
@@ -21,7 +20,7 @@ def other(name, place):
     return ".".join(parts)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds())
 def test_the_same_versions_are_read(kind):
     require_same_libraries(row(kind))
 
@@ -67,7 +66,9 @@ def test_a_version_that_is_not_on_record_is_refused(monkeypatch):
 
 
 def test_every_kind_of_model_has_its_rule_and_another_kind_is_refused():
-    assert set(READERS) == set(KINDS)
-    assert {name for needed in READERS.values() for name in needed} <= set(libraries.LIBRARIES)
-    with pytest.raises(UnsafeModelFile, match="kind 'forest'; allowed: lightgbm, logistic, rule"):
+    assert {library.package for learner in LEARNERS for library in learner.read_by} <= set(versions_here())
+    with pytest.raises(
+        UnsafeModelFile,
+        match="registry of models: there is no learner of kind 'forest'; allowed: lightgbm, logistic, rule, xgboost",
+    ):
         require_same_libraries(row("forest"))

@@ -56,6 +56,15 @@ def test_a_stage_names_the_one_package_that_is_missing(bank, stage):
     assert f"stage '{stage}' needs optuna, which is not installed" in done.stderr
 
 
+def test_a_library_of_a_model_that_only_some_projects_train_is_asked_of_those_alone(bank):
+    config = bank / "tenure.toml"
+    assert "[train]" not in config.read_text()
+    config.write_text(config.read_text() + "\n[train]\nmodels = ['rule', 'xgboost']\n")
+    done = tenure(["xgboost"], "train", "--project", bank)
+    assert done.returncode == 7
+    assert "stage 'train' needs xgboost, which is not installed" in done.stderr
+
+
 def test_the_stages_before_the_models_run_without_them(bank):
     done = tenure(MODELLING, "run", "--to", "training_set", "--project", bank)
     assert done.returncode == 0, done.stderr

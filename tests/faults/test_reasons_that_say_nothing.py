@@ -11,7 +11,7 @@ from tenure.insight.cells import reads_alike
 from tenure.insight.explain import SHAPExplainabilityService
 from tenure.insight.reasons import Teller, telling
 from tenure.insight.segment import SegmentationService
-from tenure.model.rule import Rule, RuleModel
+from tenure.model.learners.rule import Rule, RuleModel
 from tenure.model.select import Columns
 
 NAMES = ["region", "amount_sum_30d", "amount_sum_90d", "logins_count_30d", "has_card"]

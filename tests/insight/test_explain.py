@@ -19,9 +19,9 @@ from tenure.errors import AdditivityError, MissingFeature, ModelError
 from tenure.insight.contributions import Contributions
 from tenure.insight.explain import SHAPExplainabilityService
 from tenure.model.base import Model
-from tenure.model.boosted import LightGBMModel
-from tenure.model.logistic import LogisticModel
-from tenure.model.rule import Rule, RuleModel
+from tenure.model.learners.lightgbm import LightGBMModel
+from tenure.model.learners.logistic import LogisticModel
+from tenure.model.learners.rule import Rule, RuleModel
 from tenure.model.select import Columns
 
 EXPLAINED_AT = datetime(2024, 2, 1, 9, 30)
@@ -260,7 +260,7 @@ def test_a_rule_owes_all_to_its_only_feature():
 def test_trees_explained_in_chunks_equal_those_explained_at_once(world, monkeypatch):
     features, models = world
     whole = [explain(models[kind], features).shap_values for kind in ("lightgbm", "logistic")]
-    monkeypatch.setattr("tenure.insight.contributions.CHUNK_ROWS", 97)
+    monkeypatch.setattr("tenure.model.base.CHUNK_ROWS", 97)
     parts = [explain(models[kind], features).shap_values for kind in ("lightgbm", "logistic")]
     for one, other in zip(whole, parts, strict=True):
         pd.testing.assert_frame_equal(one, other, rtol=1e-12)

@@ -61,7 +61,10 @@ def test_a_broken_set_of_files_is_refused(models):
         load_model({"model.txt": files["model.txt"]})
     with pytest.raises(UnsafeModelFile, match=r"model\.json is missing or no model card"):
         load_model({**files, "model.json": b"[]"})
-    with pytest.raises(UnsafeModelFile, match=r"kind 'forest'; allowed: lightgbm, logistic, rule"):
+    with pytest.raises(
+        UnsafeModelFile,
+        match=r"model\.json: there is no learner of kind 'forest'; allowed: lightgbm, logistic, rule, xgboost",
+    ):
         load_model({**files, "model.json": b'{"kind": "forest"}'})
     with pytest.raises(UnsafeModelFile, match=r"kind 'lightgbm' needs model\.txt; got model\.json"):
         load_model({"model.json": files["model.json"]})

@@ -13,9 +13,9 @@ from tiny_bank import write_leavers, write_tiny_bank
 from tenure.catalog.models import newest_training
 from tenure.config import TrainSection
 from tenure.insight.contributions import contributions
-from tenure.model.base import Sample, TrainSettings
-from tenure.model.boosted import LightGBMModel
-from tenure.model.logistic import LogisticModel
+from tenure.model.base import FitSettings, Sample
+from tenure.model.learners.lightgbm import LightGBMModel
+from tenure.model.learners.logistic import LogisticModel
 from tenure.model.registry import model_version
 from tenure.model.select import Columns
 from tenure.session.work import Work
@@ -38,7 +38,7 @@ def sample(rows, seed):
 @pytest.fixture(scope="module")
 def by_threads():
     train, validation = sample(20_000, 0), sample(5_000, 1)
-    return {n: LightGBMModel.fit(COLUMNS, train, validation, TrainSettings(trials=2, threads=n)) for n in (1, 2, 3)}
+    return {n: LightGBMModel.fit(COLUMNS, train, validation, FitSettings(trials=2, threads=n)) for n in (1, 2, 3)}
 
 
 def test_lightgbm_has_the_same_text_with_any_number_of_threads(by_threads):
@@ -60,7 +60,7 @@ def test_scores_and_contributions_have_the_same_bits_with_any_number_of_threads(
 
 
 def test_the_logistic_model_has_the_same_bytes_each_time():
-    fits = [LogisticModel.fit(COLUMNS, sample(500, 0), sample(200, 1), TrainSettings()) for _ in range(2)]
+    fits = [LogisticModel.fit(COLUMNS, sample(500, 0), sample(200, 1), FitSettings()) for _ in range(2)]
     first, second = (model.files() for model in fits)
     assert first == second == fits[0].files()
 
@@ -71,7 +71,7 @@ def test_openmp_waits_passively_unless_the_user_chose(chosen):
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | {"OMP_DISPLAY_ENV": "true"}
     environment |= {"OMP_WAIT_POLICY": chosen} if chosen else {}
     done = subprocess.run(
-        [sys.executable, "-c", "import tenure.stages.train, tenure.model.boosted"],
+        [sys.executable, "-c", "import tenure.stages.train, tenure.model.learners.lightgbm"],
         capture_output=True, text=True, check=True, env=environment,
     )  # fmt: skip
     said = {line.strip() for line in done.stderr.splitlines() if "OMP_WAIT_POLICY" in line}
@@ -81,7 +81,7 @@ def test_openmp_waits_passively_unless_the_user_chose(chosen):
 
 
 def test_the_guard_of_a_search_is_an_hour():
-    assert (TrainSection().seconds, TrainSettings().seconds) == (3600.0, 3600.0)
+    assert (TrainSection().seconds, FitSettings().seconds) == (3600.0, 3600.0)
 
 
 @pytest.fixture(scope="module")

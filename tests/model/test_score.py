@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from tenure.errors import MissingFeature
-from tenure.model.rule import Rule, RuleModel
+from tenure.model.learners.rule import Rule, RuleModel
 from tenure.model.score import ModelInferenceService
 from tenure.model.select import Columns
 

@@ -133,7 +133,10 @@ def test_an_empty_split_is_refused(world, split):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kinds": ("forest",)}, "models: got forest; allowed: lightgbm, logistic, rule"),
+        (
+            {"kinds": ("forest",)},
+            "models: there is no learner of kind 'forest'; allowed: lightgbm, logistic, rule, xgboost",
+        ),
         ({"kinds": ()}, "models: got none"),
         ({"trials": 0}, "trials: got 0; it must be at least 1"),
         ({"seconds": -1}, "seconds: got -1"),

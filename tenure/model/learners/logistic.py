@@ -24,8 +24,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
-from tenure.errors import UnsafeModelFile
-from tenure.model.base import Model, Sample, TrainSettings
+from tenure.errors import ModelError, UnsafeModelFile
+from tenure.model.base import FitSettings, Model, Sample, chunks
 from tenure.model.select import LARGEST, Columns
 
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -45,7 +45,7 @@ class LogisticModel(Model):
         self.pipeline = pipeline
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> LogisticModel:
+    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> LogisticModel:
         """Return the fit on train whose C gives the least log loss on validation.
 
         No class weights and no resampling: both would shift every probability away from the true rate.
@@ -74,17 +74,36 @@ class LogisticModel(Model):
         """
         return cls(Columns.from_json(card["columns"]), card["parameters"], _pipeline(files["pipeline.skops"]))
 
-    def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the logistic function of the weighted features."""
-        with threadpool_limits(limits=1):
-            both: NDArray[np.float64] = self.pipeline[-1].predict_proba(prepared(self.pipeline[0], matrix))
-        return both[:, 1]
-
     def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the weighted features plus the intercept: the log-odds, finite for every row."""
         with threadpool_limits(limits=1):
             found = self.pipeline[-1].decision_function(prepared(self.pipeline[0], matrix))
         return np.asarray(found, dtype=np.float64)
+
+    def contributions(
+        self, matrix: NDArray[np.float64], background: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return coefficient · (x - background mean), summed over the columns that one feature was turned into.
+
+        Exact for a linear model under features that vary independently (Lundberg & Lee 2017, corollary 1).
+        """
+        prepare, classifier = self.pipeline[0], self.pipeline[-1]
+        weights = classifier.coef_[0]
+        means = _mean_in_chunks(prepare, background)
+        turned_from = _sources(prepare)
+        if len(turned_from) != len(weights):
+            raise ModelError(
+                f"the logistic model has {len(weights)} coefficients for {len(turned_from)} prepared columns; "
+                "they must be as many.",
+                hint="Train the model again with 'tenure train'.",
+            )
+        by_feature = np.zeros((len(weights), matrix.shape[1]))
+        by_feature[np.arange(len(weights)), turned_from] = weights
+        values = np.empty_like(matrix)
+        for rows in chunks(len(matrix)):
+            values[rows] = (prepared(prepare, matrix[rows]) - means) @ by_feature
+        base = float(classifier.intercept_[0] + means @ weights)
+        return values, np.full(len(matrix), base)
 
     def files(self) -> dict[str, bytes]:
         """Return model.json and pipeline.skops; the same bytes for the same model."""
@@ -99,6 +118,29 @@ def prepared(prepare: ColumnTransformer, matrix: NDArray[np.float64]) -> NDArray
     with np.errstate(over="ignore"):
         columns = prepare.transform(matrix)
     return np.asarray(np.clip(columns, -LARGEST, LARGEST), dtype=np.float64)
+
+
+def _mean_in_chunks(prepare: ColumnTransformer, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    totals = [prepared(prepare, matrix[rows]).sum(axis=0) for rows in chunks(len(matrix))]
+    return np.asarray(np.sum(totals, axis=0) / len(matrix))
+
+
+def _sources(prepare: ColumnTransformer) -> list[int]:
+    """Return, for each prepared column, the place of the feature that it was made from.
+
+    Numbers come first as they are, then an indicator for each that was missing in training; a category makes
+    a column a level.
+    """
+    places: list[int] = []
+    for _, step, at in prepare.transformers_:
+        if isinstance(step, Pipeline):
+            imputer = step[0]
+            places += list(at)
+            if imputer.add_indicator:
+                places += [at[missing] for missing in imputer.indicator_.features_]
+        elif hasattr(step, "categories_"):
+            places += [place for place, levels in zip(at, step.categories_, strict=True) for _ in levels]
+    return places
 
 
 def _preparation(columns: Columns) -> ColumnTransformer:

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from tenure.errors import ModelError
-from tenure.model.base import Model, Sample, TrainSettings
+from tenure.model.base import FitSettings, Model, Sample
 from tenure.model.select import Columns
 
 BANDS = 20
 """Quantile bands of the feature, before neighbours that break the direction are pooled."""
+
+LEAST_RATE = 1e-9
+"""Rates of 0 and 1 are read as this and 1 - this in log-odds, where they would be infinite."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class RuleModel(Model):
         self.rule = rule
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> RuleModel:
+    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> RuleModel:
         """Return the best rule on train, the first in column order where two are equal; nothing is tuned.
 
         Raises ModelError if no feature is numeric.
@@ -71,11 +74,32 @@ class RuleModel(Model):
         rule = Rule(**{**record, "edges": tuple(record["edges"]), "rates": tuple(record["rates"])})
         return cls(Columns.from_json(card["columns"]), card["parameters"], rule)
 
-    def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the churn rate of each row's band."""
+    def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds of the churn rate of each row's band; see LEAST_RATE."""
         values = matrix[:, self.columns.names.index(self.rule.feature)]
-        rates = np.asarray(self.rule.rates)[np.searchsorted(self.rule.edges, values)]
-        return np.where(np.isnan(values), self.rule.missing_rate, rates)
+        band = np.where(np.isnan(values), len(self.rule.rates), np.searchsorted(self.rule.edges, values))
+        return _log_odds(self._rates)[band]
+
+    def score(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the rate of the table that each margin was made of, to the bit; of other margins the sigmoid."""
+        rates = np.unique(self._rates)
+        margins = _log_odds(rates)
+        place = np.searchsorted(margins, margin).clip(max=len(rates) - 1)
+        return np.where(margins[place] == margin, rates[place], super().score(margin))
+
+    def contributions(
+        self, matrix: NDArray[np.float64], background: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the log-odds above the background's mean, all of it owed to the rule's only feature."""
+        base = np.full(len(matrix), self.margin(background).mean())
+        values = np.zeros_like(matrix)
+        values[:, self.columns.names.index(self.rule.feature)] = self.margin(matrix) - base
+        return values, base
+
+    @property
+    def _rates(self) -> NDArray[np.float64]:
+        """The rates of the bands, then that of rows without a value."""
+        return np.array([*self.rule.rates, self.rule.missing_rate])
 
     def files(self) -> dict[str, bytes]:
         """Return model.json and rule.json."""
@@ -120,6 +144,11 @@ def _rule(feature: str, values: NDArray[np.float64], churned: NDArray[np.float64
         missing_rate=missing_rate,
         train_auroc=auroc,
     )
+
+
+def _log_odds(rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    bounded = np.clip(rates, LEAST_RATE, 1 - LEAST_RATE)
+    return np.asarray(np.log(bounded) - np.log1p(-bounded))
 
 
 def _auroc_of_bands(rates: NDArray[np.float64], churners: NDArray[np.float64], rows: NDArray[np.float64]) -> float:

@@ -3,15 +3,15 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tenure.errors import ModelError
-from tenure.model.base import Sample, TrainSettings
-from tenure.model.rule import RuleModel
+from tenure.model.base import FitSettings, Sample
+from tenure.model.learners.rule import RuleModel
 from tenure.model.select import Columns
 
 
 def rule(churned, **features):
     columns = Columns(("customer_id",), tuple(features), ())
     sample = Sample(np.column_stack(list(features.values())).astype(float), np.array(churned, dtype=float))
-    return RuleModel.fit(columns, sample, sample, TrainSettings())
+    return RuleModel.fit(columns, sample, sample, FitSettings())
 
 
 def test_two_bands_by_hand():
@@ -63,4 +63,4 @@ def test_no_numeric_feature_is_refused():
     sample = Sample(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
     columns = Columns(("customer_id",), (), ("region",), {"region": ("a", "b")})
     with pytest.raises(ModelError, match="a rule needs a numeric feature"):
-        RuleModel.fit(columns, sample, sample, TrainSettings())
+        RuleModel.fit(columns, sample, sample, FitSettings())

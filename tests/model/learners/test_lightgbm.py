@@ -2,8 +2,8 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from tenure.model.base import Sample, TrainSettings
-from tenure.model.boosted import START, LightGBMModel, _Search
+from tenure.model.base import FitSettings, Sample
+from tenure.model.learners.lightgbm import START, LightGBMModel, _Search
 from tenure.model.select import Columns
 
 COLUMNS = Columns(("customer_id",), ("days",), ())
@@ -16,20 +16,20 @@ def sample(seed):
 
 
 def test_a_trial_is_cut_off_within_when_time_is_up_but_never_the_first():
-    search = _Search(COLUMNS, sample(0), sample(1), TrainSettings(seconds=0))
+    search = _Search(COLUMNS, sample(0), sample(1), FitSettings(seconds=0))
     study = optuna.create_study()
     study.optimize(search.loss, n_trials=3)
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED]
 
 
 def test_the_first_trial_is_the_hand_set_start():
-    model = LightGBMModel.fit(COLUMNS, sample(0), sample(1), TrainSettings(trials=1))
+    model = LightGBMModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=1))
     assert {name: model.parameters[name] for name in START} == dict(START)
 
 
 def test_more_trials_never_lose_on_validation():
     losses = [
-        LightGBMModel.fit(COLUMNS, sample(0), sample(1), TrainSettings(trials=trials, seconds=300)).parameters[
+        LightGBMModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=trials, seconds=300)).parameters[
             "validation_log_loss"
         ]
         for trials in (1, 3, 8)
@@ -39,6 +39,6 @@ def test_more_trials_never_lose_on_validation():
 
 def test_optuna_stays_quiet_and_keeps_its_verbosity(capfd):
     optuna.logging.set_verbosity(optuna.logging.INFO)
-    LightGBMModel.fit(COLUMNS, sample(0), sample(1), TrainSettings(trials=2))
+    LightGBMModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=2))
     assert capfd.readouterr() == ("", "")
     assert optuna.logging.get_verbosity() == optuna.logging.INFO

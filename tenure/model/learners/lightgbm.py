@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import lightgbm
@@ -15,14 +12,9 @@ import optuna
 from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
-from tenure.model.base import Model, Sample, TrainSettings
+from tenure.model.base import FitSettings, Model, Sample, chunks
+from tenure.model.learners.search import PATIENCE, ROUNDS, Deadline, best_settings, mean_log_loss, threads_of
 from tenure.model.select import Columns
-
-ROUNDS = 2000
-"""The most trees of one model; early stopping ends far below."""
-
-PATIENCE = 30
-"""Trees without a better validation log loss before a fit stops."""
 
 START: Mapping[str, float] = {
     "learning_rate": 0.05,
@@ -32,7 +24,7 @@ START: Mapping[str, float] = {
     "bagging_fraction": 0.7,
     "lambda_l2": 10.0,
 }
-"""The first trial: the search can only improve on it, and one cut short still ends with a sound model.
+"""The first trial.
 
 Small trees, few features at a time: snapshots of one customer resemble each other, so there is less to learn than
 there are rows. Five-fold by customer on the two real examples, against 31 leaves at a rate of 0.1: AUROC 0.755
@@ -57,32 +49,16 @@ class LightGBMModel(Model):
         self.booster = lightgbm.Booster(model_str=text)
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> LightGBMModel:
+    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> LightGBMModel:
         """Return the trees of the trial with the least log loss on validation.
 
-        Log loss and not average precision: it is a proper score, so it rewards honest probabilities, which
-        the campaign value is computed from, and it moves smoothly where validation has few churners. Trees
-        are counted by early stopping on the same loss. The winner stays as fitted on train: with validation
+        Trees are counted by early stopping on the same loss. The winner stays as fitted on train: with validation
         added there would be no held-out rows left to count the trees by, and the model judged would not be
         the one used.
         """
         search = _Search(columns, train, validation, settings)
-        with _quiet_optuna():
-            # Five trials at random before the sampler trusts what it has seen.
-            sampler = optuna.samplers.TPESampler(seed=settings.seed, n_startup_trials=5)
-            study = optuna.create_study(sampler=sampler)
-            study.enqueue_trial(dict(START))
-            study.optimize(search.loss, n_trials=1)
-            left = max(0.0, search.deadline - time.monotonic())
-            study.optimize(search.loss, n_trials=settings.trials - 1, timeout=left)
-        finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-        parameters = {
-            **study.best_params,
-            "trees": search.trees,
-            "trials": len(finished),
-            "validation_log_loss": float(study.best_value),
-            "seconds_limit_hit": len(finished) < settings.trials,
-        }
+        chosen, record = best_settings(search.loss, START, settings, search.deadline)
+        parameters = {**chosen, "trees": search.trees, **record}
         model = cls(columns, parameters, search.text)
         model.threads = settings.threads
         return model
@@ -92,17 +68,17 @@ class LightGBMModel(Model):
         """Return the model that `files` wrote."""
         return cls(Columns.from_json(card["columns"]), card["parameters"], files["model.txt"].decode())
 
-    def probabilities(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sigmoid of the summed leaf values."""
-        return self._predicted(matrix)
-
     def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the summed leaf values: the log-odds."""
         return self._predicted(matrix, raw_score=True)
 
-    def contributions(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return LightGBM's own TreeSHAP values, shape (rows, features + 1): the last column is the base."""
-        return self._predicted(matrix, pred_contrib=True)
+    def contributions(
+        self, matrix: NDArray[np.float64], background: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return LightGBM's own TreeSHAP values (Lundberg et al. 2020, path-dependent): exact, in chunks of rows."""
+        del background
+        found = np.concatenate([self._predicted(matrix[rows], pred_contrib=True) for rows in chunks(len(matrix))])
+        return found[:, :-1], found[:, -1]
 
     def _predicted(self, matrix: NDArray[np.float64], **how: Any) -> NDArray[np.float64]:
         found = self.booster.predict(matrix, num_threads=threads_of(self.threads), **how)
@@ -113,29 +89,10 @@ class LightGBMModel(Model):
         return {"model.json": self.card(), "model.txt": self.text.encode()}
 
 
-def threads_of(threads: int) -> int:
-    """Return how many threads LightGBM takes: those asked for, or for 0 one a core that this process may use."""
-    if threads:
-        return threads
-    # Not every system tells which cores a process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _quiet_optuna() -> Iterator[None]:
-    """Keep Optuna's line a trial out of the user's terminal, and leave its verbosity as it was."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)
-
-
 class _Search:
     """The trials of one search; keeps the text of the best booster so far."""
 
-    def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: TrainSettings) -> None:
+    def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> None:
         self.fixed = {
             "objective": "binary",
             # LightGBM's own sum of the loss depends on the number of threads in its last bits; _log_loss does not.
@@ -158,7 +115,7 @@ class _Search:
             free_raw_data=False,
         )
         self.validation = self.train.create_valid(validation.matrix, validation.churned)
-        self.deadline = time.monotonic() + settings.seconds
+        self.deadline = Deadline(settings.seconds)
         self.least = np.inf
         self.trees = 0
         self.text = ""
@@ -181,18 +138,14 @@ class _Search:
 
     def _stop_late(self, trial: optuna.Trial) -> Callable[[lightgbm.callback.CallbackEnv], None]:
         def stop(_: lightgbm.callback.CallbackEnv) -> None:
-            # Optuna looks at the clock between trials alone. The first trial must finish, or there is no model.
-            if trial.number > 0 and time.monotonic() > self.deadline:
-                raise optuna.TrialPruned
+            self.deadline.prune(trial)
 
         return stop
 
 
 def _log_loss(scores: NDArray[np.float64], data: lightgbm.Dataset) -> tuple[str, float, bool]:
     """Return the mean log loss of the probabilities, as LightGBM asks for a metric: name, value, higher is better."""
-    bounded = np.clip(scores, 1e-15, 1 - 1e-15)
-    churned = np.asarray(data.get_label()) > 0
-    return "log_loss", float(-np.log(np.where(churned, bounded, 1 - bounded)).mean()), False
+    return "log_loss", mean_log_loss(scores, np.asarray(data.get_label())), False
 
 
 def _text(booster: lightgbm.Booster) -> str:

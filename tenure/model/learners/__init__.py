@@ -1,0 +1,110 @@
+"""The learners, each in its file; every list of kinds is derived from LEARNERS.
+
+A row is light: it is read by settings and words, which load no library. `model` loads the learner's file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenure.errors import ModelError, TenureError, choices
+from tenure.model.learners.learner import COMMON, NUMPY, OPTUNA, SCIKIT_LEARN, SKOPS, Learner, Library
+
+if TYPE_CHECKING:
+    from tenure.model.base import Model
+
+
+def _rule() -> type[Model]:
+    from tenure.model.learners.rule import RuleModel
+
+    return RuleModel
+
+
+def _logistic() -> type[Model]:
+    from tenure.model.learners.logistic import LogisticModel
+
+    return LogisticModel
+
+
+def _lightgbm() -> type[Model]:
+    from tenure.model.learners.lightgbm import LightGBMModel
+
+    return LightGBMModel
+
+
+def _xgboost() -> type[Model]:
+    from tenure.model.learners.xgboost import XGBoostModel
+
+    return XGBoostModel
+
+
+_LIGHTGBM = Library("lightgbm", "lightgbm")
+_XGBOOST = Library("xgboost", "xgboost", others=("xgboost-cpu",))
+
+LEARNERS: tuple[Learner, ...] = (
+    # Plain JSON: no library reads it.
+    Learner(kind="rule", words="Rule on one feature", model=_rule, file="rule.json"),
+    # Fitted objects, attribute by attribute: scikit-learn and skops promise them within a minor version.
+    Learner(
+        kind="logistic",
+        words="Logistic regression",
+        model=_logistic,
+        file="pipeline.skops",
+        libraries=(SKOPS,),
+        read_by={SCIKIT_LEARN: 2, SKOPS: 2, NUMPY: 1},
+    ),
+    # LightGBM's own exchange format, which every version of a major number reads.
+    Learner(
+        kind="lightgbm",
+        words="LightGBM",
+        model=_lightgbm,
+        file="model.txt",
+        libraries=(_LIGHTGBM, OPTUNA),
+        read_by={_LIGHTGBM: 1},
+    ),
+    # XGBoost's own JSON, whose schema a major version keeps.
+    Learner(
+        kind="xgboost",
+        words="XGBoost",
+        model=_xgboost,
+        file="xgboost.json",
+        libraries=(_XGBOOST, OPTUNA),
+        read_by={_XGBOOST: 1},
+        by_default=False,
+    ),
+)
+"""The learners, simplest first."""
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the kinds of model there are, simplest first."""
+    return tuple(learner.kind for learner in LEARNERS)
+
+
+def default_kinds() -> tuple[str, ...]:
+    """Return the kinds that a project trains which names none."""
+    return tuple(learner.kind for learner in LEARNERS if learner.by_default)
+
+
+def learner_of(kind: str, *, place: str, refused: type[TenureError] = ModelError, hint: str = "") -> Learner:
+    """Return the learner of a kind; raise `refused` for an unknown one that was read in `place`."""
+    for learner in LEARNERS:
+        if learner.kind == kind:
+            return learner
+    raise refused(
+        f"{place}: there is no learner of kind '{kind}'; allowed: {choices(kinds())}.",
+        hint=hint or "tenure.toml: set [train] models to some of those, then run 'tenure train'.",
+    )
+
+
+def libraries() -> tuple[Library, ...]:
+    """Return the libraries of all learners, each once, by package."""
+    every = {*COMMON, *(library for learner in LEARNERS for library in learner.libraries)}
+    return tuple(sorted(every, key=lambda library: library.package))
+
+
+def libraries_of(chosen: tuple[str, ...]) -> tuple[Library, ...]:
+    """Return the libraries of the learners on by default and of those of the `chosen` kinds, each once, by package."""
+    asked = [learner for learner in LEARNERS if learner.by_default or learner.kind in chosen]
+    every = {*COMMON, *(library for learner in asked for library in learner.libraries)}
+    return tuple(sorted(every, key=lambda library: library.package))
