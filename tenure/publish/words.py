@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from datetime import date
 
-from tenure.define.churn import ChurnDefinition, Event, simple_events, where_words
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import Event, simple_events, where_words
 from tenure.errors import ModelError, choices
 
 KINDS = {"rule": "Rule on one feature", "logistic": "Logistic regression", "lightgbm": "LightGBM"}

@@ -13,10 +13,8 @@ from functools import cached_property
 
 import sqlglot
 
-from tenure.define.churn import Activity, BalanceDecline, Closure, Inactivity
 from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
-from tenure.define.shape import ByKind
 from tenure.define.source import Raw, Source, files_of, query_of
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, names_read, origins
@@ -110,22 +108,17 @@ class Origins:
         churn, customers = self.project.churn, self.project.sources[self.project.entity.source]
         ended = [Reading(customers.name, customers.ends, "when the customer left")] if customers.ends else []
         found: list[Reading] = []
-        for event in (*churn.events, *((churn.active,) if churn.active else ())):
-            role = _ROLES.of(event)
-            if isinstance(event, Closure):
-                continue
-            source = self.project.sources[event.source]
-            if isinstance(event, BalanceDecline):
-                found.append(Reading(source.name, event.of, "its mean before t and in the horizon"))
-            if event.where:
-                read = names_read(event.where, self.dialect)
-                found += [Reading(source.name, name, f"where {event.where}") for name in read]
+        for rows in churn.rows:
+            source = self.project.sources[rows.source]
+            found += [Reading(source.name, column, why) for column, why in rows.columns]
+            if rows.where:
+                read = names_read(rows.where, self.dialect)
+                found += [Reading(source.name, name, f"where {rows.where}") for name in read]
             whose = f"whose row it is ({self.project.entity.name})"
             found += [Reading(source.name, key, whose) for key in self.project.entity.keys]
-            known = "when it was known: before the horizon ended"
-            if event is churn.active:
-                known = _known(source)
-            found.append(Reading(source.name, source.event_time, role))
+            known = _known(source) if rows.before_snapshot else "when it was known: before the horizon ended"
+            found.append(Reading(source.name, source.event_time, rows.role))
+            found += [Reading(source.name, source.ends, rows.ends)] if rows.ends else []
             found.append(Reading(source.name, source.known_time or source.event_time, known))
         return [*ended, *found]
 
@@ -201,18 +194,6 @@ class Origins:
             return "counted over the labelled rows", [("splits", "split"), ("labels", "label_end")], []
         above = {"features": "snapshots", "labels": "snapshots", "splits": "labels", "training_set": "labels"}
         return "", [("splits" if column in ("split", "seen_in_train") else above[table], column)], []
-
-
-#: What a churn event reads its rows for.
-_ROLES: ByKind[str] = ByKind(
-    "churn event",
-    {
-        Closure: "",  # the customer's own row is told apart
-        Inactivity: "activity in the horizon",
-        BalanceDecline: "rows of its spans",
-        Activity: "active before t",
-    },
-)
 
 
 def _times(source: Source, column: ColumnName, *, versions_only: bool) -> list[tuple[str, str]]:

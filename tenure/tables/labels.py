@@ -11,10 +11,12 @@ or the event can't be measured. After femr's labelers and RelBench's churn tasks
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
-from tenure.define.churn import AllOf, AnyOf, BalanceDecline, ChurnDefinition, Closure, Event, Inactivity
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity, event_kinds
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.errors import CensoredHorizon
@@ -32,8 +34,14 @@ from tenure.tables.visible import (
 
 Cte = tuple[str, str, str]
 
-#: An event in SQL: the CTEs and joins that it needs, and its three-valued expression.
-Told: TypeAlias = tuple[list[Cte], list[str], str]
+
+@dataclass(frozen=True)
+class EventSql:
+    """An event in SQL: its three-valued expression over `eligible AS e`, and the CTEs and joins that it needs."""
+
+    happens: str
+    ctes: list[Cte] = field(default_factory=list, kw_only=True)
+    joins: list[str] = field(default_factory=list, kw_only=True)
 
 
 def label_dates(churn: ChurnDefinition, dates: Sequence[date], data_end: date) -> list[tuple[date, date, date]]:
@@ -68,11 +76,11 @@ def generate_churn_label(project: Project, dialect: Dialect, dates: Sequence[dat
         ),
         *_get_eligible_customers(project, dialect),
     ]
-    event_ctes, joins, expression = _event(project, dialect, churn.event, [])
-    ctes += event_ctes
+    event = _event(project, dialect, churn.event, [])
+    ctes += event.ctes
     answered = (
-        f"SELECT {qualified(keys, 'e')}, e.snapshot_date, e.label_start, e.label_end,\n    {expression} AS churns\n"
-        "FROM eligible AS e" + "".join(joins)
+        f"SELECT {qualified(keys, 'e')}, e.snapshot_date, e.label_start, e.label_end,\n    {event.happens} AS churns\n"
+        "FROM eligible AS e" + "".join(event.joins)
     )
     ctes.append(("answered", "eligible customers with the answer, null where it can't be told", answered))
     final = (
@@ -94,7 +102,7 @@ def eligible(project: Project, dialect: Dialect, snapshot_date: date) -> Select:
     ]
     final = f"SELECT {', '.join(keys)}, snapshot_date\nFROM eligible\nORDER BY {', '.join(keys)}"
     reads = dict.fromkeys(
-        ["snapshots", project.entity.source, *(project.churn.active.reads if project.churn.active else ())]
+        ["snapshots", project.entity.source, *([project.churn.active.source] if project.churn.active else [])]
     )
     return Select("eligible", with_ctes(ctes, final), tuple(reads))
 
@@ -131,32 +139,43 @@ def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
     return ctes
 
 
-def _event(project: Project, dialect: Dialect, event: Event, made: list[str]) -> Told:
-    """Return the CTEs and joins that an event needs, and its three-valued expression over `eligible AS e`.
+#: What each class of event is in SQL. One without any is refused as soon as this module is imported.
+_SQL_OF: ByKind[Callable[[Project, Dialect, Any, list[str]], EventSql]] = ByKind("churn event")
+
+
+def _event(project: Project, dialect: Dialect, event: Event, made: list[str]) -> EventSql:
+    """Return the event in SQL, over `eligible AS e`.
 
     `made` holds a mark for each event that has a CTE of its own so far, so that their names differ.
     """
     return _SQL_OF.of(event)(project, dialect, event, made)
 
 
-def _any_of(project: Project, dialect: Dialect, event: AnyOf, made: list[str]) -> Told:
+@_SQL_OF.register(AnyOf)
+def _any_of(project: Project, dialect: Dialect, event: AnyOf, made: list[str]) -> EventSql:
     return _joined(" OR ", [_event(project, dialect, part, made) for part in event.events])
 
 
-def _all_of(project: Project, dialect: Dialect, event: AllOf, made: list[str]) -> Told:
+@_SQL_OF.register(AllOf)
+def _all_of(project: Project, dialect: Dialect, event: AllOf, made: list[str]) -> EventSql:
     return _joined(" AND ", [_event(project, dialect, part, made) for part in event.events])
 
 
-def _joined(glue: str, parts: Sequence[Told]) -> Told:
-    expression = "(" + glue.join(part[2] for part in parts) + ")"
-    return [cte for part in parts for cte in part[0]], [join for part in parts for join in part[1]], expression
+def _joined(glue: str, parts: Sequence[EventSql]) -> EventSql:
+    return EventSql(
+        "(" + glue.join(part.happens for part in parts) + ")",
+        ctes=[cte for part in parts for cte in part.ctes],
+        joins=[join for part in parts for join in part.joins],
+    )
 
 
-def _closed(_project: Project, _dialect: Dialect, _event: Closure, _made: list[str]) -> Told:
-    return [], [], "(e.closed IS NOT NULL AND e.closed < e.label_end)"
+@_SQL_OF.register(Closure)
+def _closed(_project: Project, _dialect: Dialect, _event: Closure, _made: list[str]) -> EventSql:
+    return EventSql("(e.closed IS NOT NULL AND e.closed < e.label_end)")
 
 
-def _inactive(project: Project, dialect: Dialect, event: Inactivity, made: list[str]) -> Told:
+@_SQL_OF.register(Inactivity)
+def _inactive(project: Project, dialect: Dialect, event: Inactivity, made: list[str]) -> EventSql:
     made.append("event")
     name = f"active_{len(made)}"
     span = f"{within('d.label_start', 'd.label_end')}\n  AND {visible_at('d.label_end')}"
@@ -164,10 +183,11 @@ def _inactive(project: Project, dialect: Dialect, event: Inactivity, made: list[
     row = (*project.entity.keys, "snapshot_date")
     join = f"\nLEFT JOIN {name}\n  ON {same(row, name, 'e')}"
     cte = (name, f"customers with activity in {event.source} within the horizon", body)
-    return [cte], [join], f"({name}.snapshot_date IS NULL)"
+    return EventSql(f"({name}.snapshot_date IS NULL)", ctes=[cte], joins=[join])
 
 
-def _declined(project: Project, dialect: Dialect, event: BalanceDecline, made: list[str]) -> Told:
+@_SQL_OF.register(BalanceDecline)
+def _declined(project: Project, dialect: Dialect, event: BalanceDecline, made: list[str]) -> EventSql:
     made.append("event")
     name, keys = f"balances_{len(made)}", project.entity.keys
     row = (*keys, "snapshot_date")
@@ -188,14 +208,10 @@ def _declined(project: Project, dialect: Dialect, event: BalanceDecline, made: l
     join = f"\nLEFT JOIN {name}\n  ON {same(row, name, 'e')}"
     fell = f"{name}.mean_after < {event.below} * {name}.mean_before"
     cte = (name, f"mean {event.of} in the {event.baseline} days before t and in the horizon", body)
-    return [cte], [join], f"(CASE WHEN {name}.mean_before > 0 THEN {fell} END)"
+    return EventSql(f"(CASE WHEN {name}.mean_before > 0 THEN {fell} END)", ctes=[cte], joins=[join])
 
 
-#: How each kind of event is told in SQL.
-_SQL_OF: ByKind[Callable[[Project, Dialect, Any, list[str]], Told]] = ByKind(
-    "churn event",
-    {AnyOf: _any_of, AllOf: _all_of, Closure: _closed, Inactivity: _inactive, BalanceDecline: _declined},
-)
+_SQL_OF.require(event_kinds(), place="_SQL_OF of tenure/tables/labels.py")
 
 
 def _rows_in(project: Project, source: str, where: str, span: str, dialect: Dialect) -> str:

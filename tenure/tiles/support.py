@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from tenure.define.churn import Event, simple_events
+from tenure.define.events import Combination, Event, event_kinds, simple_events
 from tenure.define.feature import ALL_HISTORY, READINGS, Aggregate, Attribute, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
@@ -60,11 +60,7 @@ CAPABILITIES: dict[Capability, str] = {
     ("point in time", "arrival_delay"): "rows known so many days after they happened",
     ("point in time", "ttl"): "an attribute's version too old at t is null",
     ("point in time", "composite keys"): "customers with a key of several columns",
-    ("churn event", "Closure"): "the customer left in the horizon",
-    ("churn event", "Inactivity"): "no activity in the horizon",
-    ("churn event", "BalanceDecline"): "the mean in the horizon fell under a share of the mean before t",
-    ("churn event", "AnyOf"): "any of some events, three-valued",
-    ("churn event", "AllOf"): "all of some events, three-valued",
+    **{("churn event", kind.__name__): kind.what for kind in event_kinds()},
     ("churn event", "active="): "asked only of customers active before t",
     ("proof", "time travel"): "`tenure verify --time-travel`: the future destroyed, every cell compared",
     ("proof", "two engines"): "`tenure verify`: the same tables on both, every cell compared",
@@ -188,5 +184,6 @@ def _of_source(source: Source) -> Iterator[Capability]:
 def _events(event: Event) -> Iterator[str]:
     simple_events(event)  # refuses one that Tenure does not know
     yield type(event).__name__
-    for part in getattr(event, "events", ()):
-        yield from _events(part)
+    if isinstance(event, Combination):
+        for part in event.events:
+            yield from _events(part)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure, all_of, any_of
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import BalanceDecline, Closure, all_of, any_of
 from tenure.publish.report import report
 from tenure.publish.words import count_word, decimal, event_words, share
 

@@ -164,7 +164,9 @@ def bank(request, tmp_path_factory):
         # A churn definition changes none of the tables before the labels.
         list(run(work, stages_between("labels" if built else "staging", "labels")))
         rows = rows or {source.name: staged(source, raw[source.name]) for source in work.project.sources.values()}
-        oracle = Oracle(project=work.project, rows=rows, dates=DATES, data_end=DATA_END, dialect=name)
+        oracle = Oracle(
+            project=work.project, churn=work.project.churn, rows=rows, dates=DATES, data_end=DATA_END, dialect=name
+        )
         built[f"labels/{definition}"], told[f"labels/{definition}"] = work.read("labels").to_pylist(), oracle.labels()
     for table, answer in [*rows.items(), ("snapshots", oracle.snapshots()), ("features", oracle.features())]:
         built[table], told[table] = work.read(table).to_pylist(), answer
