@@ -13,6 +13,7 @@ from functools import cached_property
 
 import sqlglot
 
+from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Raw, Source, files_of, query_of
@@ -43,8 +44,8 @@ class Reading:
 class Origins:
     """The ways of a project's columns; `dialect` is that of the bank's own SELECTs."""
 
-    def __init__(self, project: Project, dialect: Dialect) -> None:
-        self.project, self.dialect = project, dialect
+    def __init__(self, project: Project, dialect: Dialect, churn: ChurnDefinition) -> None:
+        self.project, self.dialect, self.churn = project, dialect, churn
 
     @cached_property
     def table_columns(self) -> dict[str, list[str]]:
@@ -105,10 +106,10 @@ class Origins:
 
     def churn_readings(self) -> list[Reading]:
         """Return the source columns that decide who is asked and who churned."""
-        churn, customers = self.project.churn, self.project.sources[self.project.entity.source]
+        customers = self.project.sources[self.project.entity.source]
         ended = [Reading(customers.name, customers.ends, "when the customer left")] if customers.ends else []
         found: list[Reading] = []
-        for rows in churn.rows:
+        for rows in self.churn.rows:
             source = self.project.sources[rows.source]
             found += [Reading(source.name, column, why) for column, why in rows.columns]
             if rows.where:
@@ -169,7 +170,7 @@ class Origins:
 
     def _of_table(self, table: str, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
         """What a column of a table is, the columns of tables that it is made of, and those of sources that it reads."""
-        customers, churn = self.project.sources[self.project.entity.source], self.project.churn
+        customers, churn = self.project.sources[self.project.entity.source], self.churn
         if table == "snapshots":
             if column == "snapshot_date":
                 return "a date of [snapshots] in tenure.toml", [], []

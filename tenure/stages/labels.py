@@ -17,7 +17,7 @@ def labels(work: Work) -> Outcome:
     outcome, days = Outcome(), calendar(work)
     work.build(labels_select(work, days, work.dialect), outcome)
     if not outcome.rows:
-        churn = work.project.churn
+        churn = work.churn
         raise LabelError(
             f"churn definition '{churn.name}' has nobody to ask: no customer is eligible at any of the snapshots from "
             f"{days.dates[0]} to {days.dates[-1]} whose horizon ends by {days.data_end} ({churn.where_defined}).",

@@ -56,7 +56,7 @@ def score(work: Work) -> Outcome:
 def todays_features(work: Work, snapshot_date: date) -> pa.Table:
     """Return the features of the customers to score: eligible at the snapshot, in the order of their keys."""
     keys = (*work.project.entity.keys, "snapshot_date")
-    asked = eligible(work.project, work.dialect, snapshot_date)
+    asked = eligible(work.project, work.churn, work.dialect, snapshot_date)
     columns = ", ".join(f"f.{c}" for c in (*keys, *work.project.columns))
     joined = Select(
         "scored_features",

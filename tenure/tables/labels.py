@@ -10,9 +10,10 @@ or the event can't be measured. After femr's labelers and RelBench's churn tasks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 from tenure.define.churn import ChurnDefinition
@@ -33,6 +34,20 @@ from tenure.tables.visible import (
 )
 
 Cte = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A churn definition of a project in one dialect, and how many of its events have a CTE of their own so far."""
+
+    project: Project
+    churn: ChurnDefinition
+    dialect: Dialect
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1), init=False, repr=False, compare=False)
+
+    def cte(self, name: str) -> str:
+        """Return the name of a CTE that no other event has."""
+        return f"{name}_{next(self._numbers)}"
 
 
 @dataclass(frozen=True)
@@ -61,12 +76,14 @@ def label_dates(churn: ChurnDefinition, dates: Sequence[date], data_end: date) -
     return whole
 
 
-def generate_churn_label(project: Project, dialect: Dialect, dates: Sequence[date], data_end: date) -> Select:
+def generate_churn_label(
+    project: Project, churn: ChurnDefinition, dialect: Dialect, dates: Sequence[date], data_end: date
+) -> Select:
     """Return one row per eligible (customer, snapshot_date): label_start, label_end (DATE) and churned (0 or 1).
 
     Raises CensoredHorizon if the data end before the first snapshot's horizon does.
     """
-    churn, keys = project.churn, project.entity.keys
+    keys, question = project.entity.keys, Question(project, churn, dialect)
     spans = label_dates(churn, dates, data_end)
     ctes: list[Cte] = [
         (
@@ -74,9 +91,9 @@ def generate_churn_label(project: Project, dialect: Dialect, dates: Sequence[dat
             "snapshots whose horizon ends within the data",
             dates_relation(("snapshot_date", "t", "label_start", "label_end"), [(d, d, s, e) for d, s, e in spans]),
         ),
-        *_get_eligible_customers(project, dialect),
+        *_get_eligible_customers(project, churn, dialect),
     ]
-    event = _event(project, dialect, churn.event, [])
+    event = _event(question, churn.event)
     ctes += event.ctes
     answered = (
         f"SELECT {qualified(keys, 'e')}, e.snapshot_date, e.label_start, e.label_end,\n    {event.happens} AS churns\n"
@@ -92,27 +109,25 @@ def generate_churn_label(project: Project, dialect: Dialect, dates: Sequence[dat
     return Select("labels", with_ctes(ctes, final), tuple(reads))
 
 
-def eligible(project: Project, dialect: Dialect, snapshot_date: date) -> Select:
+def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapshot_date: date) -> Select:
     """Return the keys of whom the churn question is asked at one snapshot, whatever the future holds: whom to score."""
     keys = project.entity.keys
     day = [(snapshot_date,) * 4]
     ctes: list[Cte] = [
         ("dates", "the snapshot", dates_relation(("snapshot_date", "t", "label_start", "label_end"), day)),
-        *_get_eligible_customers(project, dialect),
+        *_get_eligible_customers(project, churn, dialect),
     ]
     final = f"SELECT {', '.join(keys)}, snapshot_date\nFROM eligible\nORDER BY {', '.join(keys)}"
-    reads = dict.fromkeys(
-        ["snapshots", project.entity.source, *([project.churn.active.source] if project.churn.active else [])]
-    )
+    reads = dict.fromkeys(["snapshots", project.entity.source, *([churn.active.source] if churn.active else [])])
     return Select("eligible", with_ctes(ctes, final), tuple(reads))
 
 
-def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
+def _get_eligible_customers(project: Project, churn: ChurnDefinition, dialect: Dialect) -> list[Cte]:
     """Return the CTEs that end in `eligible`: whom the churn question is asked of at each snapshot.
 
     Customers at t with the minimum tenure, active before t if the definition says so, not gone within the gap.
     """
-    churn, keys = project.churn, project.entity.keys
+    keys, question = project.entity.keys, Question(project, churn, dialect)
     row = (*keys, "snapshot_date")
     customers = project.sources[project.entity.source]
     ctes: list[Cte] = []
@@ -120,7 +135,7 @@ def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
     if churn.active:
         span = within(days_before("d.t", churn.active.within), "d.t")
         known = visible_at("d.t")
-        body = _rows_in(project, churn.active.source, churn.active.where, f"{span}\n  AND {known}", dialect)
+        body = _rows_in(question, churn.active.source, churn.active.where, f"{span}\n  AND {known}")
         ctes.append(("active_before", f"customers with activity in the {churn.active.within} days before t", body))
         active_join = f"\nJOIN active_before AS a\n  ON {same(row, 'a', 's')}"
     ends = f"r.{customers.ends}" if customers.ends else "CAST(NULL AS TIMESTAMP)"
@@ -140,25 +155,22 @@ def _get_eligible_customers(project: Project, dialect: Dialect) -> list[Cte]:
 
 
 #: What each class of event is in SQL. One without any is refused as soon as this module is imported.
-_SQL_OF: ByKind[Callable[[Project, Dialect, Any, list[str]], EventSql]] = ByKind("churn event")
+_SQL_OF: ByKind[Callable[[Question, Any], EventSql]] = ByKind("churn event")
 
 
-def _event(project: Project, dialect: Dialect, event: Event, made: list[str]) -> EventSql:
-    """Return the event in SQL, over `eligible AS e`.
-
-    `made` holds a mark for each event that has a CTE of its own so far, so that their names differ.
-    """
-    return _SQL_OF.of(event)(project, dialect, event, made)
+def _event(question: Question, event: Event) -> EventSql:
+    """Return the event in SQL, over `eligible AS e`."""
+    return _SQL_OF.of(event)(question, event)
 
 
 @_SQL_OF.register(AnyOf)
-def _any_of(project: Project, dialect: Dialect, event: AnyOf, made: list[str]) -> EventSql:
-    return _joined(" OR ", [_event(project, dialect, part, made) for part in event.events])
+def _any_of(question: Question, event: AnyOf) -> EventSql:
+    return _joined(" OR ", [_event(question, part) for part in event.events])
 
 
 @_SQL_OF.register(AllOf)
-def _all_of(project: Project, dialect: Dialect, event: AllOf, made: list[str]) -> EventSql:
-    return _joined(" AND ", [_event(project, dialect, part, made) for part in event.events])
+def _all_of(question: Question, event: AllOf) -> EventSql:
+    return _joined(" AND ", [_event(question, part) for part in event.events])
 
 
 def _joined(glue: str, parts: Sequence[EventSql]) -> EventSql:
@@ -170,29 +182,28 @@ def _joined(glue: str, parts: Sequence[EventSql]) -> EventSql:
 
 
 @_SQL_OF.register(Closure)
-def _closed(_project: Project, _dialect: Dialect, _event: Closure, _made: list[str]) -> EventSql:
+def _closed(_question: Question, _event: Closure) -> EventSql:
     return EventSql("(e.closed IS NOT NULL AND e.closed < e.label_end)")
 
 
 @_SQL_OF.register(Inactivity)
-def _inactive(project: Project, dialect: Dialect, event: Inactivity, made: list[str]) -> EventSql:
-    made.append("event")
-    name = f"active_{len(made)}"
+def _inactive(question: Question, event: Inactivity) -> EventSql:
+    name = question.cte("active")
     span = f"{within('d.label_start', 'd.label_end')}\n  AND {visible_at('d.label_end')}"
-    body = _rows_in(project, event.source, event.where, span, dialect)
-    row = (*project.entity.keys, "snapshot_date")
+    body = _rows_in(question, event.source, event.where, span)
+    row = (*question.project.entity.keys, "snapshot_date")
     join = f"\nLEFT JOIN {name}\n  ON {same(row, name, 'e')}"
     cte = (name, f"customers with activity in {event.source} within the horizon", body)
     return EventSql(f"({name}.snapshot_date IS NULL)", ctes=[cte], joins=[join])
 
 
 @_SQL_OF.register(BalanceDecline)
-def _declined(project: Project, dialect: Dialect, event: BalanceDecline, made: list[str]) -> EventSql:
-    made.append("event")
-    name, keys = f"balances_{len(made)}", project.entity.keys
+def _declined(question: Question, event: BalanceDecline) -> EventSql:
+    project, dialect = question.project, question.dialect
+    name, keys = question.cte("balances"), project.entity.keys
     row = (*keys, "snapshot_date")
     before, after = days_before("d.t", event.baseline), "d.label_start"
-    where = _and_where(project, event.source, event.where, dialect)
+    where = _and_where(question, event.source, event.where)
     of = f"r.{event.of}"
     if project.sources[event.source].column(event.of).type == "integer":
         of = f"CAST({of} AS {WHOLE[dialect]})"  # Spark would add them up in 64 bits, and begin anew beyond
@@ -214,17 +225,17 @@ def _declined(project: Project, dialect: Dialect, event: BalanceDecline, made: l
 _SQL_OF.require(event_kinds(), place="_SQL_OF of tenure/tables/labels.py")
 
 
-def _rows_in(project: Project, source: str, where: str, span: str, dialect: Dialect) -> str:
-    keys = project.entity.keys
+def _rows_in(question: Question, source: str, where: str, span: str) -> str:
+    keys = question.project.entity.keys
     return (
         f"SELECT DISTINCT {qualified(keys, 'r')}, d.snapshot_date\nFROM {source} AS r\nJOIN dates AS d\n  ON {span}"
-        + _and_where(project, source, where, dialect)
+        + _and_where(question, source, where)
     )
 
 
-def _and_where(project: Project, source: str, where: str, dialect: Dialect) -> str:
+def _and_where(question: Question, source: str, where: str) -> str:
     if not where:
         return ""
-    names = readable_columns(project.sources[source])
-    asked_by = f"churn definition '{project.churn.name}' ({project.churn.where_defined})"
-    return f"\n  AND ({condition(where, names, dialect, relation='r', asked_by=asked_by)})"
+    names = readable_columns(question.project.sources[source])
+    asked_by = f"churn definition '{question.churn.name}' ({question.churn.where_defined})"
+    return f"\n  AND ({condition(where, names, question.dialect, relation='r', asked_by=asked_by)})"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from tenure.define.churn import ChurnDefinition
 from tenure.define.events import Combination, Event, event_kinds, simple_events
 from tenure.define.feature import ALL_HISTORY, READINGS, Aggregate, Attribute, Ratio, Trend
 from tenure.define.project import Project
@@ -70,8 +71,8 @@ CAPABILITIES: dict[Capability, str] = {
 GAPS: dict[tuple[Capability, Dialect], Unsupported] = {}
 
 
-def needs(project: Project) -> Iterator[tuple[Capability, str]]:
-    """Yield each capability that a project's definitions need, with the definition that needs it."""
+def needs(project: Project, churn: ChurnDefinition | None = None) -> Iterator[tuple[Capability, str]]:
+    """Yield each capability that a project's features, and the churn definition if given, need, with who needs it."""
     for view in project.views.values():
         for feature in view.features:
             told = f"feature '{feature.name}' ({feature.where_defined})"
@@ -83,16 +84,20 @@ def needs(project: Project) -> Iterator[tuple[Capability, str]]:
         yield from ((capability, told) for capability in _of_source(source))
     if len(project.entity.keys) > 1:
         yield ("point in time", "composite keys"), f"entity '{project.entity.name}' ({project.entity.where_defined})"
-    churn = project.churn
+    if churn:
+        yield from _of_churn(churn)
+
+
+def _of_churn(churn: ChurnDefinition) -> Iterator[tuple[Capability, str]]:
     told = f"churn definition '{churn.name}' ({churn.where_defined})"
     yield from ((("churn event", name), told) for name in _events(churn.event))
     if churn.active:
         yield ("churn event", "active="), told
 
 
-def require_supported(project: Project, dialect: Dialect) -> None:
+def require_supported(project: Project, dialect: Dialect, churn: ChurnDefinition | None = None) -> None:
     """Raise InvalidDefinition for the first definition that needs what the engine lacks."""
-    for capability, asked_by in needs(project):
+    for capability, asked_by in needs(project, churn):
         require(capability, dialect, asked_by=asked_by)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from tiny_bank import LAST_DAY, write_raw_files, write_tiny_bank
 
+import tenure
 from tenure import ChurnDefinition, Closure, any_of
 from tenure.catalog.sql import compile_all
 from tenure.define import events
@@ -52,7 +55,7 @@ def bank(tmp_path):
     return write_tiny_bank(tmp_path / "bank")
 
 
-def sql_of(project, dialect, event, made):
+def sql_of(question, event):
     """SQL of the made-up event: nobody's payments are looked at, everybody stays."""
     return labels.EventSql("(e.t IS NULL)")
 
@@ -138,7 +141,7 @@ def test_the_sources_of_a_complete_new_event_end_the_data(bank, wrap):
         assert last - timedelta(days=9) < end <= last
         assert max(work.read("labels")["label_end"].to_pylist()) <= end
         assert "payments" in event_words(work.project.churn.event)
-        readings = {(r.source, r.column, r.why) for r in Origins(work.project, "duckdb").churn_readings()}
+        readings = {(r.source, r.column, r.why) for r in Origins(work.project, "duckdb", work.churn).churn_readings()}
         assert {("payments", "amount", "where amount > 50"), ("payments", "paid_on", "large payments")} <= readings
 
 
@@ -150,3 +153,10 @@ def test_a_new_event_that_bounds_nothing_needs_a_declared_end(bank):
         list(run(work, ("staging",)))
         with pytest.raises(InvalidConfig, match="nothing tells where the data end"):
             calendar(with_event(work, kind("payments")))
+
+
+def test_one_place_above_the_definitions_takes_the_churn_definition_from_the_project():
+    """Several churn definitions are coming: whoever reads one is given it."""
+    house = Path(tenure.__file__).parent
+    reading = [file for file in house.rglob("*.py") if re.search(r"\bproject\.churn\b", file.read_text())]
+    assert {file.relative_to(house).as_posix() for file in reading} == {"define/project.py", "session/work.py"}

@@ -267,17 +267,18 @@ def test_an_unknown_event_is_refused_by_name_everywhere(bank, event, wrap):
         list(run(work, ("staging",)))
         object.__setattr__(work.project.churn, "event", wrap(event))
         name = type(event).__name__
-        dates = (date(2024, 1, 31), date(2024, 2, 29))
+        dates, day = (date(2024, 1, 31), date(2024, 2, 29)), date(2024, 6, 30)
+        question = labels.Question(work.project, work.churn, "duckdb")
         asked = {
             "events": lambda: work.project.churn.events,
-            "labels": lambda: labels.generate_churn_label(work.project, "duckdb", dates, date(2024, 6, 30)),
-            "labels alone": lambda: labels._event(work.project, "duckdb", work.project.churn.event, []),
+            "labels": lambda: labels.generate_churn_label(work.project, work.churn, "duckdb", dates, day),
+            "labels alone": lambda: labels._event(question, work.churn.event),
             "words": lambda: event_words(work.project.churn.event),
             "calendar": lambda: calendar(work),
             "checks of definitions": lambda: projects.validate(work.project),
             "check": lambda: compile_all(work, "duckdb"),
-            "capabilities": lambda: list(support.needs(work.project)),
-            "lineage": lambda: origins.Origins(work.project, "duckdb").churn_readings(),
+            "capabilities": lambda: list(support.needs(work.project, work.churn)),
+            "lineage": lambda: origins.Origins(work.project, "duckdb", work.churn).churn_readings(),
             "stage": lambda: list(run(work, stages_between("snapshots", "labels"))),
         }
         for where, ask in asked.items():

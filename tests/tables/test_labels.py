@@ -40,8 +40,8 @@ def test_the_sql_of_labels_is_golden(tmp_path, dialect):
     for definition in definitions():
         project = project_with(definition, tmp_path)
         named = f"{definition.parents[1].name}, {definition.stem}"
-        labelled = generate_churn_label(project, dialect, DATES, DATA_END)
-        asked = eligible(project, dialect, DATES[-1])
+        labelled = generate_churn_label(project, project.churn, dialect, DATES, DATA_END)
+        asked = eligible(project, project.churn, dialect, DATES[-1])
         texts += [f"-- labels of {named}: reads {', '.join(labelled.reads)}\n{labelled.text}\n"]
         texts += [f"-- whom to score of {named}: reads {', '.join(asked.reads)}\n{asked.text}\n"]
     out, golden = "\n".join(texts), GOLDEN / f"labels.{dialect}.sql"
