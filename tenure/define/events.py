@@ -94,8 +94,13 @@ class Event(ABC):
 
     @property
     @abstractmethod
+    def asks_only(self) -> str:
+        """Whom it is asked of at the snapshot, beside what the churn definition demands, as a clause; '' for all."""
+
+    @property
+    @abstractmethod
     def leaves_out(self) -> str:
-        """Who gets no label though eligible, as a clause; '' where everybody gets one."""
+        """Who gets no label though asked, since there is no answer, as a clause; '' where everybody gets one."""
 
 
 class SimpleEvent(Event):
@@ -141,11 +146,16 @@ class Combination(Event):
         """What bounds its parts: an answer needs all of them."""
         return each(source for part in self.events for source in part.bounds)
 
+    @property
+    def asks_only(self) -> str:
+        """Whom each of its parts is asked of: of others one answer would be known beforehand."""
+        return " and ".join(each(part.asks_only for part in self.events if part.asks_only))
+
 
 EventClass = TypeVar("EventClass", bound=type[Event])
 
 #: What a class of event has to say itself: of what it could inherit, nothing fits it.
-_SIMPLE_ANSWERS = ("what", "rows", "bounds", "words", "leaves_out", "validate")
+_SIMPLE_ANSWERS = ("what", "rows", "bounds", "words", "asks_only", "leaves_out", "validate")
 _COMBINED_ANSWERS = ("what", "words", "leaves_out")
 
 #: Every class of event that Tenure knows, in reading order; what stands higher registers by these.
@@ -215,6 +225,11 @@ class Closure(SimpleEvent):
         return "the customer closes"
 
     @property
+    def asks_only(self) -> str:
+        """Everybody."""
+        return ""
+
+    @property
     def leaves_out(self) -> str:
         """Nobody."""
         return ""
@@ -251,6 +266,11 @@ class Inactivity(SimpleEvent):
     def words(self) -> str:
         """What counts as leaving, as a clause: 'there is no row of payments (amount > 0)'."""
         return f"there is no row of {self.source}{where_words(self.where)}"
+
+    @property
+    def asks_only(self) -> str:
+        """Everybody."""
+        return ""
 
     @property
     def leaves_out(self) -> str:
@@ -306,6 +326,11 @@ class BalanceDecline(SimpleEvent):
             f"the mean {self.of} of {self.source}{where_words(self.where)} falls under {self.below:.0%} of its mean in "
             f"the {self.baseline} days before the snapshot"
         )
+
+    @property
+    def asks_only(self) -> str:
+        """Everybody: whether there is a mean to compare is found out later."""
+        return ""
 
     @property
     def leaves_out(self) -> str:

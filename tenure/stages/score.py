@@ -44,7 +44,7 @@ def score(work: Work) -> Outcome:
     if frame.empty:
         raise LabelError(
             f"nobody is eligible at the newest snapshot, {snapshot_date}: there is no customer to score.",
-            hint="See min_tenure and active= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
+            hint="See min_tenure, active= and event= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
         )
     rows = arrow(ModelInferenceService(model, version).score(frame))
     work.keep("scores", with_history(work, "scores", rows), made_of, outcome)

@@ -118,7 +118,8 @@ def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapsho
         *_get_eligible_customers(project, churn, dialect),
     ]
     final = f"SELECT {', '.join(keys)}, snapshot_date\nFROM eligible\nORDER BY {', '.join(keys)}"
-    reads = dict.fromkeys(["snapshots", project.entity.source, *([churn.active.source] if churn.active else [])])
+    told = [rows.source for rows in churn.rows if rows.before_snapshot]
+    reads = dict.fromkeys(["snapshots", project.entity.source, *told])
     return Select("eligible", with_ctes(ctes, final), tuple(reads))
 
 

@@ -12,14 +12,14 @@ import pytest
 from tiny_bank import LAST_DAY, write_raw_files, write_tiny_bank
 
 import tenure
-from tenure import ChurnDefinition, Closure, any_of
+from tenure import ChurnDefinition, Closure, all_of, any_of
 from tenure.catalog.sql import compile_all
 from tenure.define import events
 from tenure.define.events import RowsRead, SimpleEvent, churn_event, event_kinds, require_prompt_rows
 from tenure.errors import InvalidConfig, InvalidDefinition
 from tenure.intake.calendar import calendar
 from tenure.proofs.oracle import labels as oracle
-from tenure.publish.words import event_words
+from tenure.publish.words import eligibility_brief, eligibility_words, event_words
 from tenure.session.origins import Origins
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
@@ -30,7 +30,8 @@ ANSWERS = {
     "rows": property(lambda self: (RowsRead(source=self.source, role="large payments", where="amount > 50"),)),
     "bounds": property(lambda self: (self.source,)),
     "words": property(lambda self: f"there is no large row of {self.source}"),
-    "leaves_out": "",
+    "asks_only": "who ever paid",
+    "leaves_out": "nobody at all",
     "validate": lambda self, asked: require_prompt_rows(self.source, asked),
 }
 
@@ -66,7 +67,9 @@ def test_an_event_class_that_keeps_an_answer_back_is_refused_where_it_is_defined
     with pytest.raises(InvalidDefinition) as caught:
         churn_event(made_up(without=answer))
     told(
-        caught.value, f"the churn event 'NoLargePayment' does not say {answer} (", "each event says bounds, leaves_out"
+        caught.value,
+        f"the churn event 'NoLargePayment' does not say {answer} (",
+        "each event says asks_only, bounds, ",
     )
     assert "NoLargePayment" not in [kind.__name__ for kind in event_kinds()]
 
@@ -75,7 +78,7 @@ def test_an_event_class_that_keeps_an_answer_back_is_refused_where_it_is_defined
 def test_a_subclass_of_an_event_answers_for_itself_too(told):
     with pytest.raises(InvalidDefinition) as caught:
         churn_event(type("LateClosure", (Closure,), {}))
-    told(caught.value, "'LateClosure' does not say bounds, leaves_out, rows, validate, what, words")
+    told(caught.value, "'LateClosure' does not say asks_only, bounds, leaves_out, rows, validate, what, words")
 
 
 def test_what_is_no_event_is_refused(told):
@@ -143,6 +146,17 @@ def test_the_sources_of_a_complete_new_event_end_the_data(bank, wrap):
         assert "payments" in event_words(work.project.churn.event)
         readings = {(r.source, r.column, r.why) for r in Origins(work.project, "duckdb", work.churn).churn_readings()}
         assert {("payments", "amount", "where amount > 50"), ("payments", "paid_on", "large payments")} <= readings
+
+
+@pytest.mark.usefixtures("known")
+def test_whom_an_event_is_asked_of_is_said_of_all_its_combinations():
+    event = churn_event(made_up())("payments")
+    churn = ChurnDefinition("quiet", event=all_of(event, any_of(Closure(), event)), horizon=30)
+    assert eligibility_words(churn) == "open at the snapshot, who ever paid"
+    assert eligibility_brief(churn) == "open and who ever paid"
+    assert churn.event.leaves_out == (
+        "nobody at all and nobody at all, unless another event happens, unless another event does not happen"
+    )
 
 
 @pytest.mark.usefixtures("known")
