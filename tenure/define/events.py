@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
 from tenure.define.naming import definition_place
@@ -31,7 +31,7 @@ from tenure.define.source import Source
 from tenure.errors import InvalidDefinition, choices
 
 #: What a bank's churn.py may import of this module; `tenure` exports just these.
-__all__ = ["BalanceDecline", "Closure", "Inactivity", "all_of", "any_of"]
+__all__ = ["BalanceDecline", "Closure", "Inactivity", "ProductClosure", "all_of", "any_of"]
 
 #: The longest horizon, gap or look-back: ten years.
 MOST_DAYS = 3660
@@ -349,6 +349,62 @@ class BalanceDecline(SimpleEvent):
 
 _BELOW = share("a share in (0, 1)", least_is_allowed=False)
 _BASELINE = whole(1, MOST_DAYS)
+
+
+@churn_event
+@dataclass(frozen=True)
+class ProductClosure(SimpleEvent):
+    """All rows of `source` that meet `where` (all share drafts) have ended by label_end, and the customer stays.
+
+                       t      gap                            label_end
+     ───▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▌───────────────┊───►     1: none is open when the horizon ends
+     ───▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬▬▬▬▬▬▬▬▌──────▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬►     0: another was opened
+
+    Asked only of customers with at least one open at t. It compares the two states, so what ends within the gap counts
+    as ended. Who leaves the bank before label_end (the customer's own row ends) has no label: that is Closure's.
+    A row is open at an instant if it began before it and did not end before it.
+    """
+
+    source: str
+    where: str = field(default="", kw_only=True)
+
+    what = "all accounts of a kind closed by the end of the horizon, the customer stayed"
+
+    def __post_init__(self) -> None:
+        check_shape("ProductClosure", {"source": (self.source, NAME), "where": (self.where, TEXT)})
+
+    @property
+    def rows(self) -> tuple[RowsRead, ...]:
+        """Those of its source, once at t and once at the horizon's end."""
+        ended = "when it ended: whether it is open at t, and when the horizon ends"
+        at_end = RowsRead(source=self.source, role="open when the horizon ends", where=self.where, ends=ended)
+        at_snapshot = replace(at_end, role="open at t", before_snapshot=True)
+        return (at_snapshot, at_end)
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """No source: days without an opening or a closing are not days without data."""
+        return ()
+
+    @property
+    def words(self) -> str:
+        """What counts as leaving, as a clause."""
+        return f"the customer has no open row of {self.source}{where_words(self.where)} any more, and stays a customer"
+
+    @property
+    def asks_only(self) -> str:
+        """Those who have something to close."""
+        return f"with an open row of {self.source}{where_words(self.where)}"
+
+    @property
+    def leaves_out(self) -> str:
+        """Those who leave altogether."""
+        return "customers who leave altogether before the horizon ends"
+
+    def validate(self, asked: Asked) -> None:
+        """Its rows tell the customer and when they end, and so does the customer's own row."""
+        require_ends(asked.source(self.source), f"ProductClosure('{self.source}')", asked)
+        require_ends(asked.customers, f"ProductClosure('{self.source}')", asked)
 
 
 @churn_event

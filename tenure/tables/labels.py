@@ -17,7 +17,16 @@ from itertools import count
 from typing import Any
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity, event_kinds
+from tenure.define.events import (
+    AllOf,
+    AnyOf,
+    BalanceDecline,
+    Closure,
+    Event,
+    Inactivity,
+    ProductClosure,
+    event_kinds,
+)
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.errors import CensoredHorizon
@@ -139,6 +148,12 @@ def _get_eligible_customers(project: Project, churn: ChurnDefinition, dialect: D
         body = _rows_in(question, churn.active.source, churn.active.where, f"{span}\n  AND {known}")
         ctes.append(("active_before", f"customers with activity in the {churn.active.within} days before t", body))
         active_join = f"\nJOIN active_before AS a\n  ON {same(row, 'a', 's')}"
+    held_joins = ""
+    for event in churn.events:
+        if event.asks_only:
+            cte, join = _ASKED_OF.of(event)(question, event)
+            ctes.append(cte)
+            held_joins += join
     ends = f"r.{customers.ends}" if customers.ends else "CAST(NULL AS TIMESTAMP)"
     outcome = (
         f"SELECT {qualified(keys, 'r')}, d.snapshot_date, {ends} AS closed\nFROM {customers.name} AS r\n"
@@ -147,13 +162,16 @@ def _get_eligible_customers(project: Project, churn: ChurnDefinition, dialect: D
     ctes.append(("outcome", "each customer's closing time, if any, as known when the horizon ended", outcome))
     eligible = (
         f"SELECT {qualified(row, 's')}, d.t, d.label_start, d.label_end, o.closed\nFROM snapshots AS s\n"
-        f"JOIN dates AS d\n  ON d.snapshot_date = s.snapshot_date{active_join}\n"
+        f"JOIN dates AS d\n  ON d.snapshot_date = s.snapshot_date{active_join}{held_joins}\n"
         f"LEFT JOIN outcome AS o\n  ON {same(row, 'o', 's')}\n"
         f"WHERE s.tenure_days >= {churn.min_tenure}\n  AND (o.closed IS NULL OR o.closed >= d.label_start)"
     )
     ctes.append(("eligible", f"customers of at least {churn.min_tenure} days, not gone within the gap", eligible))
     return ctes
 
+
+#: Of those that are asked of some customers only: the CTE of these, and its join to `snapshots AS s`.
+_ASKED_OF: ByKind[Callable[[Question, Any], tuple[Cte, str]]] = ByKind("churn event with asks_only")
 
 #: What each class of event is in SQL. One without any is refused as soon as this module is imported.
 _SQL_OF: ByKind[Callable[[Question, Any], EventSql]] = ByKind("churn event")
@@ -221,6 +239,33 @@ def _declined(question: Question, event: BalanceDecline) -> EventSql:
     fell = f"{name}.mean_after < {event.below} * {name}.mean_before"
     cte = (name, f"mean {event.of} in the {event.baseline} days before t and in the horizon", body)
     return EventSql(f"(CASE WHEN {name}.mean_before > 0 THEN {fell} END)", ctes=[cte], joins=[join])
+
+
+@_SQL_OF.register(ProductClosure)
+def _product_closed(question: Question, event: ProductClosure) -> EventSql:
+    name, row = question.cte("kept"), (*question.project.entity.keys, "snapshot_date")
+    cte = (
+        name,
+        f"customers with an open row of {event.source} when the horizon ends",
+        _open_at(question, event, "d.label_end"),
+    )
+    join = f"\nLEFT JOIN {name}\n  ON {same(row, name, 'e')}"
+    stays = "e.closed IS NULL OR e.closed >= e.label_end"
+    return EventSql(f"(CASE WHEN {stays} THEN {name}.snapshot_date IS NULL END)", ctes=[cte], joins=[join])
+
+
+@_ASKED_OF.register(ProductClosure)
+def _product_holders(question: Question, event: ProductClosure) -> tuple[Cte, str]:
+    name, row = question.cte("holders"), (*question.project.entity.keys, "snapshot_date")
+    cte = (name, f"customers with an open row of {event.source} at t", _open_at(question, event, "d.t"))
+    return cte, f"\nJOIN {name}\n  ON {same(row, name, 's')}"
+
+
+def _open_at(question: Question, event: ProductClosure, instant: str) -> str:
+    """Customers with a row that began before the instant and did not end before it, as known then."""
+    ends = f"r.{question.project.sources[event.source].ends}"
+    is_open = f"r.event_time < {instant} AND ({ends} IS NULL OR {ends} >= {instant})\n  AND {visible_at(instant)}"
+    return _rows_in(question, event.source, event.where, is_open)
 
 
 _SQL_OF.require(event_kinds(), place="_SQL_OF of tenure/tables/labels.py")

@@ -30,7 +30,7 @@ ANSWERS = {
     "rows": property(lambda self: (RowsRead(source=self.source, role="large payments", where="amount > 50"),)),
     "bounds": property(lambda self: (self.source,)),
     "words": property(lambda self: f"there is no large row of {self.source}"),
-    "asks_only": "who ever paid",
+    "asks_only": "",
     "leaves_out": "nobody at all",
     "validate": lambda self, asked: require_prompt_rows(self.source, asked),
 }
@@ -129,6 +129,17 @@ def test_an_event_without_sql_is_refused_by_the_check_before_anything_runs(bank)
 
 
 @pytest.mark.usefixtures("known")
+def test_an_event_that_is_asked_of_some_but_does_not_say_so_in_sql_is_refused(bank):
+    """It would be asked of everybody: whom it leaves out would count as a 0."""
+    kind = churn_event(made_up())
+    kind.asks_only = "who ever paid"
+    labels._SQL_OF.register(kind)(sql_of)
+    refused = "'NoLargePayment' is no churn event with asks_only that Tenure knows; known: ProductClosure"
+    with Work.open(bank) as work, pytest.raises(InvalidDefinition, match=refused):
+        compile_all(with_event(work, kind("payments")), "duckdb")
+
+
+@pytest.mark.usefixtures("known")
 @pytest.mark.parametrize("wrap", [lambda event: event, lambda event: any_of(Closure(), event)], ids=["alone", "any_of"])
 def test_the_sources_of_a_complete_new_event_end_the_data(bank, wrap):
     """Payments end early; were they not asked, the end would be told from elsewhere and silence be censored wrongly."""
@@ -150,7 +161,9 @@ def test_the_sources_of_a_complete_new_event_end_the_data(bank, wrap):
 
 @pytest.mark.usefixtures("known")
 def test_whom_an_event_is_asked_of_is_said_of_all_its_combinations():
-    event = churn_event(made_up())("payments")
+    kind = churn_event(made_up())
+    kind.asks_only = "who ever paid"
+    event = kind("payments")
     churn = ChurnDefinition("quiet", event=all_of(event, any_of(Closure(), event)), horizon=30)
     assert eligibility_words(churn) == "open at the snapshot, who ever paid"
     assert eligibility_brief(churn) == "open and who ever paid"

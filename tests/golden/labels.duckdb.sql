@@ -204,6 +204,110 @@ SELECT branch, number, snapshot_date
 FROM eligible
 ORDER BY branch, number
 
+-- labels of branch_bank, dropped: reads snapshots, clients, holdings
+WITH
+-- snapshots whose horizon ends within the data
+dates AS (
+    SELECT snapshot_date, t, label_start, label_end
+    FROM (VALUES
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-03 00:00:00', TIMESTAMP '2024-04-17 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-03 00:00:00', TIMESTAMP '2024-05-18 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end)
+),
+-- customers with an open row of holdings at t
+holders_1 AS (
+    SELECT DISTINCT r.branch, r.number, d.snapshot_date
+    FROM holdings AS r
+    JOIN dates AS d
+      ON r.event_time < d.t AND (r.ended_on IS NULL OR r.ended_on >= d.t)
+      AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
+      AND (r.worth > 100)
+),
+-- each customer's closing time, if any, as known when the horizon ended
+outcome AS (
+    SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
+    FROM clients AS r
+    JOIN dates AS d
+      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+),
+-- customers of at least 0 days, not gone within the gap
+eligible AS (
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    FROM snapshots AS s
+    JOIN dates AS d
+      ON d.snapshot_date = s.snapshot_date
+    JOIN holders_1
+      ON holders_1.branch = s.branch AND holders_1.number = s.number AND holders_1.snapshot_date = s.snapshot_date
+    LEFT JOIN outcome AS o
+      ON o.branch = s.branch AND o.number = s.number AND o.snapshot_date = s.snapshot_date
+    WHERE s.tenure_days >= 0
+      AND (o.closed IS NULL OR o.closed >= d.label_start)
+),
+-- customers with an open row of holdings when the horizon ends
+kept_1 AS (
+    SELECT DISTINCT r.branch, r.number, d.snapshot_date
+    FROM holdings AS r
+    JOIN dates AS d
+      ON r.event_time < d.label_end AND (r.ended_on IS NULL OR r.ended_on >= d.label_end)
+      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND (r.worth > 100)
+),
+-- eligible customers with the answer, null where it can't be told
+answered AS (
+    SELECT e.branch, e.number, e.snapshot_date, e.label_start, e.label_end,
+        ((e.closed IS NOT NULL AND e.closed < e.label_end) OR (CASE WHEN e.closed IS NULL OR e.closed >= e.label_end THEN kept_1.snapshot_date IS NULL END)) AS churns
+    FROM eligible AS e
+    LEFT JOIN kept_1
+      ON kept_1.branch = e.branch AND kept_1.number = e.number AND kept_1.snapshot_date = e.snapshot_date
+)
+SELECT branch, number, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+FROM answered
+WHERE churns IS NOT NULL
+ORDER BY snapshot_date, branch, number
+
+-- whom to score of branch_bank, dropped: reads snapshots, clients, holdings
+WITH
+-- the snapshot
+dates AS (
+    SELECT snapshot_date, t, label_start, label_end
+    FROM (VALUES
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end)
+),
+-- customers with an open row of holdings at t
+holders_1 AS (
+    SELECT DISTINCT r.branch, r.number, d.snapshot_date
+    FROM holdings AS r
+    JOIN dates AS d
+      ON r.event_time < d.t AND (r.ended_on IS NULL OR r.ended_on >= d.t)
+      AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
+      AND (r.worth > 100)
+),
+-- each customer's closing time, if any, as known when the horizon ended
+outcome AS (
+    SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
+    FROM clients AS r
+    JOIN dates AS d
+      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+),
+-- customers of at least 0 days, not gone within the gap
+eligible AS (
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    FROM snapshots AS s
+    JOIN dates AS d
+      ON d.snapshot_date = s.snapshot_date
+    JOIN holders_1
+      ON holders_1.branch = s.branch AND holders_1.number = s.number AND holders_1.snapshot_date = s.snapshot_date
+    LEFT JOIN outcome AS o
+      ON o.branch = s.branch AND o.number = s.number AND o.snapshot_date = s.snapshot_date
+    WHERE s.tenure_days >= 0
+      AND (o.closed IS NULL OR o.closed >= d.label_start)
+)
+SELECT branch, number, snapshot_date
+FROM eligible
+ORDER BY branch, number
+
 -- labels of branch_bank, silence: reads snapshots, clients, moves
 WITH
 -- snapshots whose horizon ends within the data

@@ -1,4 +1,4 @@
-"""The SQL of labels.
+"""The SQL of labels, and the proof that no label knows what came after its horizon.
 
 The golden SQL is rewritten by `TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/tables/test_labels.py -k golden`.
 """
@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from tenure.define.project import load_project
+from tenure.session.work import Work
 from tenure.sql import DIALECTS
+from tenure.stages.run import run, stages_between
 from tenure.tables.labels import eligible, generate_churn_label
+from tenure.tables.time_travel import DESTRUCTIONS, destroyed
 
 WORLDS = Path(__file__).parents[1] / "worlds"
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -48,3 +53,37 @@ def test_the_sql_of_labels_is_golden(tmp_path, dialect):
     if os.environ.get("TENURE_REWRITE_GOLDEN"):
         golden.write_text(out, encoding="utf-8")
     assert out == golden.read_text(encoding="utf-8"), "see this module's docstring to rewrite it"
+
+
+TEXTS = {file.stem: file.read_text() for file in definitions() if file.parents[1].name == "twelve_customers"}
+
+
+@contextmanager
+def labelled(bank):
+    """The bank with its labels made, and an engine that knows every staged source as `<source>_staged`."""
+    with Work.open(bank, overrides={"verify": {"customers": 0}}) as work:
+        list(run(work, stages_between("staging", "labels")))
+    with Work.open(bank) as work:
+        engine = work.engine.apart()
+        names = {"snapshots": "snapshots"} | {name: f"{name}_staged" for name in work.project.sources}
+        for name, relation in names.items():
+            version = work.require(name)
+            engine.scan(relation, version.files, version.schema, version.partition_by)
+        yield work, engine
+        engine.close()
+
+
+@pytest.mark.parametrize("definition", TEXTS)
+def test_no_label_knows_what_came_after_its_horizon(tmp_path, definition):
+    """Every row known at label_end or later is deleted, or filled with nonsense: the same labels, to the cell."""
+    bank = shutil.copytree(WORLDS / "twelve_customers", tmp_path / "bank")
+    (bank / "churn.py").write_text(TEXTS[definition])
+    with labelled(bank) as (work, engine):
+        stored = work.read("labels").to_pylist()
+        spans = {(row["snapshot_date"], row["label_end"]) for row in stored}
+        assert len(spans) == 2
+        for (day, end), how in product(sorted(spans), DESTRUCTIONS):
+            for name, source in work.project.sources.items():
+                engine.hold(name, destroyed(source, f"{name}_staged", end, how, work.dialect))
+            made = generate_churn_label(work.project, work.churn, work.dialect, [day], end)
+            assert engine.run(made.text).to_pylist() == [row for row in stored if row["snapshot_date"] == day]

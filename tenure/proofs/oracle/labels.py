@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import Any
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity, event_kinds
+from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity, ProductClosure, event_kinds
 from tenure.define.shape import ByKind
 from tenure.proofs.oracle.oracle import Oracle
-from tenure.proofs.oracle.rules import Row, all_true, any_true, happened_in, instant, mean, visible
+from tenure.proofs.oracle.rules import Row, all_true, any_true, ended_before, happened_in, instant, mean, visible
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,8 @@ class Question:
             since = self.t - timedelta(days=churn.active.within)
             if not any(happened_in(row, since, self.t) for row in known):
                 return False
+        if not all(_IS_ASKED.of(event)(event, self) for event in churn.events if event.asks_only):
+            return False
         return self.closed is None or self.closed >= self.start
 
     @cached_property
@@ -94,6 +96,9 @@ class Question:
         ends = [row[source.ends] for row in self.rows(source.name, "", known_at=self.end)]
         return next((instant(end) for end in ends if end is not None), None)
 
+
+#: Of those that are asked of some customers only: whether a customer is one of them.
+_IS_ASKED: ByKind[Callable[[Any, Question], bool]] = ByKind("churn event with asks_only")
 
 #: Whether each class of event happens to a customer; None where it can't be told.
 _HAPPENS: ByKind[Callable[[Any, Question], bool | None]] = ByKind("churn event")
@@ -140,6 +145,26 @@ def _declines(event: BalanceDecline, question: Question) -> bool | None:
     if before is None or after is None or before <= 0:
         return None
     return after < event.below * before
+
+
+@_IS_ASKED.register(ProductClosure)
+def _holds_at_t(event: ProductClosure, question: Question) -> bool:
+    return _holds(event, question, question.t)
+
+
+@_HAPPENS.register(ProductClosure)
+def _drops(event: ProductClosure, question: Question) -> bool | None:
+    """None open at label_end, unless the customer is gone by then."""
+    if question.closed is not None and question.closed < question.end:
+        return None
+    return not _holds(event, question, question.end)
+
+
+def _holds(event: ProductClosure, question: Question, moment: datetime) -> bool:
+    """event_time ──(···· moment ····]── ends, in the version that the moment sees."""
+    source = question.oracle.project.sources[event.source]
+    known = question.rows(event.source, event.where, known_at=moment)
+    return any(row["event_time"] < moment and not ended_before(source, row, moment) for row in known)
 
 
 _HAPPENS.require(event_kinds(), place="_HAPPENS of tenure/proofs/oracle/labels.py")
