@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 # LightGBM's OpenMP threads spin while they wait; on shared cores that makes training several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from tenure.define.churn import (
-    Activity,
-    BalanceDecline,
-    ChurnDefinition,
-    Closure,
-    Inactivity,
-    all_of,
-    any_of,
-)
+from tenure.define import events
+from tenure.define.churn import Activity, ChurnDefinition
+from tenure.define.events import *  # noqa: F403  (a new event is exported by its own module's __all__)
 from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project, load_project
 from tenure.define.snapshot import SnapshotPlan
@@ -32,16 +26,13 @@ __all__ = [
     "Activity",
     "Aggregate",
     "Attribute",
-    "BalanceDecline",
     "ChurnDefinition",
-    "Closure",
     "Column",
     "Csv",
     "Entity",
     "FeatureService",
     "FeatureStore",
     "FeatureView",
-    "Inactivity",
     "Parquet",
     "Postgres",
     "Project",
@@ -50,12 +41,12 @@ __all__ = [
     "Source",
     "TenureError",
     "Trend",
-    "all_of",
-    "any_of",
     "days",
     "load_project",
     "months",
 ]
+__all__ += events.__all__
+__all__.sort()
 
 
 def __getattr__(name: str) -> Any:

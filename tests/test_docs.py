@@ -160,7 +160,7 @@ def test_names_of_the_code_that_a_page_sends_to_exist(page):
 def test_a_new_kind_is_sent_to_every_room_whose_code_names_the_kinds_there_are(kind, name):
     """A file that spells a kind's name out has to learn of a new one; the page of the demo bank is no such file."""
     spelled = re.compile(rf"[\"']{name}[\"']|\b{name}:|\b{name}\)")
-    rooms = ("define", "model", "tables", "quality", "insight", "publish", "pipeline")
+    rooms = ("define", "model", "tables", "tiles", "session", "proofs/oracle", "insight", "publish")
     naming = [
         file.relative_to(ROOT).as_posix()
         for room in rooms

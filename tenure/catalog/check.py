@@ -59,7 +59,7 @@ def _compiles(work: Work, dialect: Dialect) -> str:
     """Compile every table; what only the other engine lacks is told, not refused."""
     if dialect != work.dialect:
         try:
-            require_supported(work.project, dialect)
+            require_supported(work.project, dialect, work.churn)
         except InvalidDefinition as gap:
             return f"not on this engine: {gap.message}"
     return f"{len(compile_all(work, dialect))} tables compile"

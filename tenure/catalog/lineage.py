@@ -49,7 +49,7 @@ def lineage(work: Work, name: str) -> Lineage:
 
     A name without a table is a feature column, or else that of the first table that has it. Raises UnknownColumn.
     """
-    ways = Origins(work.project, work.dialect)
+    ways = Origins(work.project, work.dialect, work.churn)
     table, column = _place(ways, name)
     return Lineage(ways.origin(table, column), tuple(_readers(work, ways, table, column)))
 
@@ -80,7 +80,7 @@ def _readers(work: Work, ways: Origins, table: str, column: str) -> Iterator[Rea
         asked = (table, column)
         direct = [n for n in project.columns if any((r.source, r.column) == asked for r in ways.readings_of(n))]
         if any((r.source, r.column) == asked for r in ways.churn_readings()):
-            yield Reader("churn definition", project.churn.name, project.churn.where_defined, ("labels.churned",))
+            yield Reader("churn definition", work.churn.name, work.churn.where_defined, ("labels.churned",))
     elif table in ("features", "training_set") and column in ways.features:
         direct = [ways.features[column]]
     else:

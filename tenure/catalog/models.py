@@ -70,7 +70,7 @@ def loaded_models(work: Work, rows: Iterable[Row]) -> dict[str, Model]:
 
 def definitions_of(work: Work, model: Model) -> dict[str, str]:
     """Return the digests of what a model reads and predicts, as the definitions stand now."""
-    now = meanings(work.project)
+    now = meanings(work.project, work.churn)
     return {name: now[name] for name in (*model.columns.names, LABEL)}
 
 
@@ -94,11 +94,11 @@ def registered(work: Work, rows: list[dict[str, Any]]) -> pa.Table:
 
 def _require_same_meaning(work: Work, row: Row) -> None:
     """Raise OutdatedModel, naming the columns, if what a model learned is defined otherwise now."""
-    learned, now = json.loads(row["definitions"]), meanings(work.project)
+    learned, now = json.loads(row["definitions"]), meanings(work.project, work.churn)
     changed = [name for name, digest in learned.items() if now.get(name) != digest]
     if not changed:
         return
-    columns, churn = [name for name in changed if name != LABEL], work.project.churn
+    columns, churn = [name for name in changed if name != LABEL], work.churn
     told = [f"the columns {choices(columns)}"] if columns else []
     told += [f"the churn definition '{churn.name}' ({churn.where_defined})"] if LABEL in changed else []
     raise OutdatedModel(

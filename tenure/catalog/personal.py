@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Ratio, Trend
 from tenure.define.personal import personal_columns
 from tenure.define.project import Project
@@ -13,13 +14,13 @@ from tenure.session.origins import Origin, Origins, Reading
 from tenure.sql import Dialect
 
 
-def made_of_personal(project: Project, dialect: Dialect) -> dict[str, tuple[str, ...]]:
+def made_of_personal(project: Project, dialect: Dialect, churn: ChurnDefinition) -> dict[str, tuple[str, ...]]:
     """Return each column declared personal, as 'source.column', with the feature columns made of its values.
 
     A feature is made of what it reads: values, times, conditions; through a source's select too, as far as that can be
     traced. 'churned' stands for the label. Whose row a row is, by the entity's key, is no value.
     """
-    traced = Origins(project, dialect)
+    traced = Origins(project, dialect, churn)
     raw_columns = cache(lambda source, column: frozenset(_raw_columns(traced.origin(source, column))))
     read = {str(column): set(_read(traced, column)) for column in project.columns}
     read["churned"] = {(reading.source, reading.column) for reading in traced.churn_readings() if _is_value(reading)}

@@ -24,6 +24,7 @@ from tenure.tables import staging as staging_table
 from tenure.tables import training_set as training_set_table
 from tenure.tables.visible import readable_columns
 from tenure.tiles.features import FeatureSteps
+from tenure.tiles.support import require_supported
 
 #: How a relation that is computed once and held is printed.
 _HOLD: dict[Dialect, str] = {
@@ -43,10 +44,11 @@ def statements(work: Work, stage: str, dialect: Dialect) -> list[Select]:
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
-    require_end(work.config.data.end, work.project.churn.bounds)
+    require_end(work.config.data.end, work.churn.bounds)
+    require_supported(work.project, dialect, work.churn)
     _check_conditions(work, dialect)
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
-    end = sample[-1] + timedelta(days=work.project.churn.gap + work.project.churn.horizon)
+    end = sample[-1] + timedelta(days=work.churn.gap + work.churn.horizon)
     return [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
 
 
@@ -67,12 +69,12 @@ def snapshots_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
 
 def labels_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the labels table."""
-    return labels_table.generate_churn_label(work.project, dialect, days.dates, days.data_end)
+    return labels_table.generate_churn_label(work.project, work.churn, dialect, days.dates, days.data_end)
 
 
 def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the splits table."""
-    spans = labels_table.label_dates(work.project.churn, days.dates, days.data_end)
+    spans = labels_table.label_dates(work.churn, days.dates, days.data_end)
     section = work.config.splits
     plan = splits_table.SplitPlan(test_snapshots=section.test_snapshots, validation_share=section.validation_share)
     return splits_table.splits(work.project, dialect, spans, plan)
@@ -95,13 +97,13 @@ def _compiled(
         held = [replace(s, text=_HOLD[dialect].format(s.table, s.text)) for s in (*steps.held, *steps.ranged())]
         return [*held, steps.final()]
     if stage == "labels":
-        return [labels_table.generate_churn_label(project, dialect, dates, data_end)]
+        return [labels_table.generate_churn_label(project, work.churn, dialect, dates, data_end)]
     if stage == "splits":
         section = work.config.splits
         plan = splits_table.SplitPlan(
             test_snapshots=test_snapshots or section.test_snapshots, validation_share=section.validation_share
         )
-        spans = labels_table.label_dates(project.churn, dates, data_end)
+        spans = labels_table.label_dates(work.churn, dates, data_end)
         return [splits_table.splits(project, dialect, spans, plan), splits_table.split_proof(project)]
     return [training_set_table.training_set(project)]
 

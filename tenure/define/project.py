@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from tenure.define.churn import Activity, BalanceDecline, ChurnDefinition, Closure, Inactivity
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import Asked
 from tenure.define.feature import (
     NUMERIC,
     Aggregate,
@@ -26,7 +27,7 @@ from tenure.define.feature import (
     Trend,
 )
 from tenure.define.naming import check_name, definition_place
-from tenure.define.shape import NAME, ByKind, check_shape, either, list_of, named
+from tenure.define.shape import NAME, check_shape, either, list_of, named
 from tenure.define.source import Column, Source
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
@@ -168,7 +169,7 @@ def validate(project: Project) -> None:
             f"entity '{project.entity.name}' has key {project.entity.keys}, its source '{customers.name}' has key "
             f"{customers.keys} ({project.entity.where_defined}); they must be the same."
         )
-    _validate_churn(project)
+    _validate_churn(project, project.churn)
     for view in project.views.values():
         _validate_view(project, view)
     _validate_column_names(project)
@@ -195,51 +196,16 @@ def _validate_services(project: Project) -> None:
             ) from error
 
 
-def _validate_churn(project: Project) -> None:
-    churn = project.churn
+def _validate_churn(project: Project, churn: ChurnDefinition) -> None:
     asked_by = f"churn definition '{churn.name}' ({churn.where_defined})"
-    for event in (*churn.events, *((churn.active,) if churn.active else ())):
-        _EVENT_CHECKS.of(event)(project, event, asked_by)
-
-
-def _validate_closure(project: Project, _: Closure, asked_by: str) -> None:
-    if not project.sources[project.entity.source].ends:
-        raise InvalidDefinition(
-            f"{asked_by} uses Closure(), but source '{project.entity.source}' has no ends= column.",
-            hint="Give the source the column with the closing time: Source(…, ends='closed_on').",
+    churn.validate(
+        Asked(
+            by=asked_by,
+            horizon=churn.horizon,
+            customers=project.sources[project.entity.source],
+            source=lambda name: _keyed_source(project, name, asked_by),
         )
-
-
-def _validate_rows(project: Project, event: Inactivity | BalanceDecline | Activity, asked_by: str) -> None:
-    source = _keyed_source(project, event.source, asked_by)
-    if source.arrival_delay >= project.churn.horizon:
-        raise InvalidDefinition(
-            f"{asked_by} looks {project.churn.horizon} days ahead, but rows of source '{source.name}' arrive "
-            f"{source.arrival_delay} days late: nobody would be seen active.",
-            hint="Lengthen the horizon, or lower the source's arrival_delay.",
-        )
-
-
-def _validate_decline(project: Project, event: BalanceDecline, asked_by: str) -> None:
-    _validate_rows(project, event, asked_by)
-    balance = project.sources[event.source].column(event.of)
-    if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":
-        raise InvalidDefinition(
-            f"{asked_by} takes the mean of '{event.of}', a {balance.type} of role {balance.role}; "
-            "allowed: integer, decimal or float, and not PII."
-        )
-
-
-#: What each kind of event wants of the definitions that it reads.
-_EVENT_CHECKS: ByKind[Callable[[Project, Any, str], None]] = ByKind(
-    "churn event",
-    {
-        Closure: _validate_closure,
-        Inactivity: _validate_rows,
-        BalanceDecline: _validate_decline,
-        Activity: _validate_rows,
-    },
-)
+    )
 
 
 def _validate_view(project: Project, view: FeatureView) -> None:

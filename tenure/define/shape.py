@@ -132,13 +132,32 @@ class ByKind(Generic[T]):
     Classes are told apart exactly: a subclass is another kind, whose own fields nothing would read.
     """
 
-    def __init__(self, kind: str, table: Mapping[type, T]) -> None:
-        self._kind, self._table = kind, dict(table)
+    def __init__(self, kind: str, table: Mapping[type, T] | None = None) -> None:
+        self._kind, self._table = kind, dict(table or {})
 
     @property
     def kinds(self) -> frozenset[type]:
         """The classes that are known."""
         return frozenset(self._table)
+
+    def register(self, kind: type) -> Callable[[T], T]:
+        """Return the decorator that lets what it stands on stand for a class."""
+
+        def stands(thing: T) -> T:
+            self._table[kind] = thing
+            return thing
+
+        return stands
+
+    def require(self, kinds: Iterable[type], *, place: str) -> None:
+        """Raise InvalidDefinition, naming the class and where it has to be registered, if one of `kinds` is missing."""
+        for kind in kinds:
+            if kind not in self._table:
+                raise InvalidDefinition(
+                    f"the {self._kind} '{kind.__name__}' is not registered in {place}; registered: "
+                    f"{choices(known.__name__ for known in self._table)}.",
+                    hint=f"Register it in {place}, as CONTRIBUTING.md says.",
+                )
 
     def of(self, thing: object) -> T:
         """Return what stands for the class of `thing`; raise InvalidDefinition for an unknown one."""

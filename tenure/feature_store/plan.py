@@ -138,7 +138,7 @@ def plan_backfill(
         )
     arrivals, stored = stored_arrivals(work), work.lake.find("features")
     sample = FeatureSteps(work.project, work.dialect, _SAMPLE)
-    common = {"definition": _definition(work.project), "code": _code(sample, work)}
+    common = {"definition": _definition(work), "code": _code(sample, work)}
     wanted = {t: common | _seen(work.project, arrivals, t) for t in asked}
     features = [_partition("features", t, made_of, stored) for t, made_of in wanted.items()]
     kept = {date.fromisoformat(text) for text in (stored.partitions if stored else {})} - set(asked)
@@ -208,14 +208,14 @@ def outdated_features(work: Work, dates: Sequence[date]) -> list[date]:
     Which engine made them has no say, and neither has the code of Tenure.
     """
     stored, arrivals = work.require("features").partitions, stored_arrivals(work)
-    common = {"definition": _definition(work.project)}
+    common = {"definition": _definition(work)}
     wanted = {t: common | _seen(work.project, arrivals, t) for t in dates}
     return [t for t, made_of in wanted.items() if not made_of.items() <= stored.get(str(t), {}).items()]
 
 
-def _definition(project: Project) -> str:
+def _definition(work: Work) -> str:
     """The columns in their order and what each one means; a changed `doc` or `unit` makes nothing stale."""
-    meant = meanings(project)
+    project, meant = work.project, meanings(work.project, work.churn)
     return fingerprint([project.entity.keys, *((name, meant[str(name)]) for name in project.columns)])
 
 

@@ -39,7 +39,7 @@ def calendar(work: Work) -> Calendar:
     Raises MissingTable if a source was staged with other definitions, InvalidConfig or BadValue if the end of the data
     can't be told, or can't be true.
     """
-    bounds, section = work.project.churn.bounds, work.config.snapshots
+    bounds, section = work.churn.bounds, work.config.snapshots
     require_end(work.config.data.end, bounds)
     require_staged(work, list(work.project.sources))
     spans = _spans(work, bounds)

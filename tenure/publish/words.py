@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from datetime import date
 
-from tenure.define.churn import ChurnDefinition, Event, simple_events, where_words
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import Event, simple_events, where_words
 from tenure.model.learners import learner_of
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -36,6 +37,8 @@ def eligibility_words(churn: ChurnDefinition) -> str:
             f"active before it (a row of {churn.active.source}{where_words(churn.active.where)} in the "
             f"{churn.active.within} days before)"
         )
+    if churn.event.asks_only:
+        parts.append(churn.event.asks_only)
     return ", ".join(parts)
 
 
@@ -43,6 +46,7 @@ def eligibility_brief(churn: ChurnDefinition) -> str:
     """Return who is asked about, without details: 'customers for 90 days or more and active in the 90 days before'."""
     parts = [f"customers for {churn.min_tenure} days or more"] if churn.min_tenure else ["open"]
     parts += [f"active in the {churn.active.within} days before"] if churn.active else []
+    parts += [churn.event.asks_only] if churn.event.asks_only else []
     return " and ".join(parts)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
+from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Postgres, Raw, Source
@@ -21,9 +22,9 @@ from tenure.session.work import fingerprint
 LABEL = "churned"
 
 
-def meanings(project: Project) -> dict[str, str]:
+def meanings(project: Project, churn: ChurnDefinition) -> dict[str, str]:
     """Return the digest of what each feature column means, by its name, and under 'churned' that of the label."""
-    found = _Meanings(project)
+    found = _Meanings(project, churn)
     return {str(name): found.of(name) for name in project.columns} | {LABEL: found.of_label()}
 
 
@@ -33,9 +34,9 @@ def without_words(source: Source) -> Source:
 
 
 class _Meanings:
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._origins = Origins(project, "duckdb")
+    def __init__(self, project: Project, churn: ChurnDefinition) -> None:
+        self._project, self._churn = project, churn
+        self._origins = Origins(project, "duckdb", churn)
 
     def of(self, column: ColumnName) -> str:
         if column not in self._origins.defined:
@@ -46,7 +47,7 @@ class _Meanings:
         return fingerprint([type(part).__name__, *self._parts(view, part, column)])
 
     def of_label(self) -> str:
-        churn, read = self._project.churn, self._origins.churn_readings()
+        churn, read = self._churn, self._origins.churn_readings()
         names = dict.fromkeys([self._project.entity.source, *(reading.source for reading in read)])
         sources = [self._reading(self._project.sources[n], {r.column for r in read if r.source == n}) for n in names]
         return fingerprint([churn.event, churn.gap, churn.horizon, churn.min_tenure, churn.active, *sources])

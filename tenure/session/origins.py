@@ -13,10 +13,9 @@ from functools import cached_property
 
 import sqlglot
 
-from tenure.define.churn import Activity, BalanceDecline, Closure, Inactivity
+from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
-from tenure.define.shape import ByKind
 from tenure.define.source import Raw, Source, files_of, query_of
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, names_read, origins
@@ -45,8 +44,8 @@ class Reading:
 class Origins:
     """The ways of a project's columns; `dialect` is that of the bank's own SELECTs."""
 
-    def __init__(self, project: Project, dialect: Dialect) -> None:
-        self.project, self.dialect = project, dialect
+    def __init__(self, project: Project, dialect: Dialect, churn: ChurnDefinition) -> None:
+        self.project, self.dialect, self.churn = project, dialect, churn
 
     @cached_property
     def table_columns(self) -> dict[str, list[str]]:
@@ -107,25 +106,20 @@ class Origins:
 
     def churn_readings(self) -> list[Reading]:
         """Return the source columns that decide who is asked and who churned."""
-        churn, customers = self.project.churn, self.project.sources[self.project.entity.source]
+        customers = self.project.sources[self.project.entity.source]
         ended = [Reading(customers.name, customers.ends, "when the customer left")] if customers.ends else []
         found: list[Reading] = []
-        for event in (*churn.events, *((churn.active,) if churn.active else ())):
-            role = _ROLES.of(event)
-            if isinstance(event, Closure):
-                continue
-            source = self.project.sources[event.source]
-            if isinstance(event, BalanceDecline):
-                found.append(Reading(source.name, event.of, "its mean before t and in the horizon"))
-            if event.where:
-                read = names_read(event.where, self.dialect)
-                found += [Reading(source.name, name, f"where {event.where}") for name in read]
+        for rows in self.churn.rows:
+            source = self.project.sources[rows.source]
+            found += [Reading(source.name, column, why) for column, why in rows.columns]
+            if rows.where:
+                read = names_read(rows.where, self.dialect)
+                found += [Reading(source.name, name, f"where {rows.where}") for name in read]
             whose = f"whose row it is ({self.project.entity.name})"
             found += [Reading(source.name, key, whose) for key in self.project.entity.keys]
-            known = "when it was known: before the horizon ended"
-            if event is churn.active:
-                known = _known(source)
-            found.append(Reading(source.name, source.event_time, role))
+            known = _known(source) if rows.before_snapshot else "when it was known: before the horizon ended"
+            found.append(Reading(source.name, source.event_time, rows.role))
+            found += [Reading(source.name, source.ends, rows.ends)] if rows.ends else []
             found.append(Reading(source.name, source.known_time or source.event_time, known))
         return [*ended, *found]
 
@@ -176,7 +170,7 @@ class Origins:
 
     def _of_table(self, table: str, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
         """What a column of a table is, the columns of tables that it is made of, and those of sources that it reads."""
-        customers, churn = self.project.sources[self.project.entity.source], self.project.churn
+        customers, churn = self.project.sources[self.project.entity.source], self.churn
         if table == "snapshots":
             if column == "snapshot_date":
                 return "a date of [snapshots] in tenure.toml", [], []
@@ -201,18 +195,6 @@ class Origins:
             return "counted over the labelled rows", [("splits", "split"), ("labels", "label_end")], []
         above = {"features": "snapshots", "labels": "snapshots", "splits": "labels", "training_set": "labels"}
         return "", [("splits" if column in ("split", "seen_in_train") else above[table], column)], []
-
-
-#: What a churn event reads its rows for.
-_ROLES: ByKind[str] = ByKind(
-    "churn event",
-    {
-        Closure: "",  # the customer's own row is told apart
-        Inactivity: "activity in the horizon",
-        BalanceDecline: "rows of its spans",
-        Activity: "active before t",
-    },
-)
 
 
 def _times(source: Source, column: ColumnName, *, versions_only: bool) -> list[tuple[str, str]]:

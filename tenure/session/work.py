@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from tenure.checks.contracts import require_passed, run_checks
 from tenure.config import Config, load_config
+from tenure.define.churn import ChurnDefinition
 from tenure.define.contract import CheckResult, Contract
 from tenure.define.contracts import contracts
 from tenure.define.project import Project, load_project
@@ -122,6 +123,11 @@ class Work:
             project = load_project(self.folder, self.config.project.name)
         require_unread(self.folders, project)
         return project
+
+    @property
+    def churn(self) -> ChurnDefinition:
+        """The churn definition that this run is about: nothing else takes it from the project."""
+        return self.project.churn
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:

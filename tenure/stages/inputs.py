@@ -74,7 +74,7 @@ def newest_snapshot(work: Work) -> date:
 
 def scores_fingerprint(work: Work, snapshot_date: date) -> str:
     """Return the fingerprint of the scores that the champion gives the customers of a snapshot now."""
-    asked = eligible(work.project, "duckdb", snapshot_date)
+    asked = eligible(work.project, work.churn, "duckdb", snapshot_date)
     inputs = [work.require(name) for name in ("features", *asked.reads)]
     champion = versions_of(newest_training(work)[:1])
     return fingerprint([*(i.fingerprint for i in inputs), champion, snapshot_date, asked.text, __version__])

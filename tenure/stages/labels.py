@@ -17,11 +17,13 @@ def labels(work: Work) -> Outcome:
     outcome, days = Outcome(), calendar(work)
     work.build(labels_select(work, days, work.dialect), outcome)
     if not outcome.rows:
-        churn = work.project.churn
+        churn = work.churn
         raise LabelError(
             f"churn definition '{churn.name}' has nobody to ask: no customer is eligible at any of the snapshots from "
             f"{days.dates[0]} to {days.dates[-1]} whose horizon ends by {days.data_end} ({churn.where_defined}).",
-            hint="Lower min_tenure, widen active=, or shorten the horizon in churn.py; then run 'tenure labels'.",
+            hint="Lower min_tenure, widen active=, or shorten the horizon in churn.py; then run 'tenure labels'."
+            + (f" The event is asked only of customers {churn.event.asks_only}." if churn.event.asks_only else "")
+            + (f" There is no answer for {churn.event.leaves_out}." if churn.event.leaves_out else ""),
         )
     return outcome
 

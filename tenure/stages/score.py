@@ -40,7 +40,7 @@ def score(work: Work) -> Outcome:
     if frame.empty:
         raise LabelError(
             f"nobody is eligible at the newest snapshot, {snapshot_date}: there is no customer to score.",
-            hint="See min_tenure and active= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
+            hint="See min_tenure, active= and event= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
         )
     rows = arrow(ModelInferenceService(model, version).score(frame))
     work.keep("scores", rows, made_of, outcome)
@@ -52,7 +52,7 @@ def score(work: Work) -> Outcome:
 def todays_features(work: Work, snapshot_date: date) -> pa.Table:
     """Return the features of the customers to score: eligible at the snapshot, in the order of their keys."""
     keys = (*work.project.entity.keys, "snapshot_date")
-    asked = eligible(work.project, work.dialect, snapshot_date)
+    asked = eligible(work.project, work.churn, work.dialect, snapshot_date)
     columns = ", ".join(f"f.{c}" for c in (*keys, *work.project.columns))
     joined = Select(
         "scored_features",

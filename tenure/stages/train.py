@@ -116,7 +116,7 @@ def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
     try:
         trained: Sequence[Model] = service.train(frame, work.project.entity.keys)
     except OneClassTarget as error:
-        churn = work.project.churn
+        churn = work.churn
         raise OneClassTarget(
             f"churn definition '{churn.name}' can't be learned: {error.message} ({churn.where_defined}).",
             hint=error.hint,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from tenure.define.churn import Event, simple_events
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import Combination, Event, event_kinds, simple_events
 from tenure.define.feature import ALL_HISTORY, READINGS, Aggregate, Attribute, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
@@ -60,11 +61,7 @@ CAPABILITIES: dict[Capability, str] = {
     ("point in time", "arrival_delay"): "rows known so many days after they happened",
     ("point in time", "ttl"): "an attribute's version too old at t is null",
     ("point in time", "composite keys"): "customers with a key of several columns",
-    ("churn event", "Closure"): "the customer left in the horizon",
-    ("churn event", "Inactivity"): "no activity in the horizon",
-    ("churn event", "BalanceDecline"): "the mean in the horizon fell under a share of the mean before t",
-    ("churn event", "AnyOf"): "any of some events, three-valued",
-    ("churn event", "AllOf"): "all of some events, three-valued",
+    **{("churn event", kind.__name__): kind.what for kind in event_kinds()},
     ("churn event", "active="): "asked only of customers active before t",
     ("proof", "time travel"): "`tenure verify --time-travel`: the future destroyed, every cell compared",
     ("proof", "two engines"): "`tenure verify`: the same tables on both, every cell compared",
@@ -74,8 +71,8 @@ CAPABILITIES: dict[Capability, str] = {
 GAPS: dict[tuple[Capability, Dialect], Unsupported] = {}
 
 
-def needs(project: Project) -> Iterator[tuple[Capability, str]]:
-    """Yield each capability that a project's definitions need, with the definition that needs it."""
+def needs(project: Project, churn: ChurnDefinition | None = None) -> Iterator[tuple[Capability, str]]:
+    """Yield each capability that a project's features, and the churn definition if given, need, with who needs it."""
     for view in project.views.values():
         for feature in view.features:
             told = f"feature '{feature.name}' ({feature.where_defined})"
@@ -87,16 +84,20 @@ def needs(project: Project) -> Iterator[tuple[Capability, str]]:
         yield from ((capability, told) for capability in _of_source(source))
     if len(project.entity.keys) > 1:
         yield ("point in time", "composite keys"), f"entity '{project.entity.name}' ({project.entity.where_defined})"
-    churn = project.churn
+    if churn:
+        yield from _of_churn(churn)
+
+
+def _of_churn(churn: ChurnDefinition) -> Iterator[tuple[Capability, str]]:
     told = f"churn definition '{churn.name}' ({churn.where_defined})"
     yield from ((("churn event", name), told) for name in _events(churn.event))
     if churn.active:
         yield ("churn event", "active="), told
 
 
-def require_supported(project: Project, dialect: Dialect) -> None:
+def require_supported(project: Project, dialect: Dialect, churn: ChurnDefinition | None = None) -> None:
     """Raise InvalidDefinition for the first definition that needs what the engine lacks."""
-    for capability, asked_by in needs(project):
+    for capability, asked_by in needs(project, churn):
         require(capability, dialect, asked_by=asked_by)
 
 
@@ -188,5 +189,6 @@ def _of_source(source: Source) -> Iterator[Capability]:
 def _events(event: Event) -> Iterator[str]:
     simple_events(event)  # refuses one that Tenure does not know
     yield type(event).__name__
-    for part in getattr(event, "events", ()):
-        yield from _events(part)
+    if isinstance(event, Combination):
+        for part in event.events:
+            yield from _events(part)

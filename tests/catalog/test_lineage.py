@@ -116,7 +116,7 @@ def test_a_select_is_traced_or_said_to_be_untold(select, found):
 @pytest.mark.parametrize("folder", [TEMPLATE, EXAMPLES / "berka", EXAMPLES / "online_retail"], ids=lambda f: f.name)
 def test_every_column_of_every_table_has_a_way_back(folder):
     with Work.open(folder) as work:
-        ways = Origins(work.project, work.dialect)
+        ways = Origins(work.project, work.dialect, work.churn)
         for table, columns in ways.table_columns.items():
             for column in columns:
                 made_of = ways.origin(table, column)
@@ -126,7 +126,7 @@ def test_every_column_of_every_table_has_a_way_back(folder):
 def test_the_tables_have_the_columns_that_lineage_knows(tiny):
     with Work.open(tiny) as work:
         list(run(work, stages_between("staging", "training_set")))
-        for table, columns in Origins(work.project, work.dialect).table_columns.items():
+        for table, columns in Origins(work.project, work.dialect, work.churn).table_columns.items():
             assert work.read(table).column_names == columns, table
 
 

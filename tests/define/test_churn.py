@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenure import Activity, BalanceDecline, ChurnDefinition, Closure, Inactivity, all_of, any_of
+from tenure import Activity, BalanceDecline, ChurnDefinition, Closure, Inactivity, ProductClosure, all_of, any_of
 from tenure.errors import InvalidDefinition
 
 HERE = "define/test_churn.py:"
@@ -61,3 +61,20 @@ def test_activity_looks_back_whole_days(within):
 def test_a_horizon_is_whole_days_and_at_most_ten_years(horizon):
     with pytest.raises(InvalidDefinition, match=f"horizon={horizon}"):
         ChurnDefinition("gone", event=Closure(), horizon=horizon)
+
+
+@pytest.mark.parametrize(("fields", "told_as"), [({"source": ""}, "source=''"), ({"where": None}, "where=None")])
+def test_a_product_closure_of_a_wrong_shape_is_refused(fields, told_as, told):
+    with pytest.raises(InvalidDefinition) as caught:
+        ProductClosure(**{"source": "accounts"} | fields)
+    told(caught.value, HERE, f"ProductClosure has {told_as}", "allowed: text")
+
+
+def test_a_product_closure_says_what_it_reads_and_whom_it_is_asked_of():
+    event = ProductClosure("accounts", where="kind = 'share_draft'")
+    assert (event.reads, event.bounds) == (("accounts",), ())
+    of_kind = "accounts (kind = 'share_draft')"
+    assert event.words == f"the customer has no open row of {of_kind} any more, and stays a customer"
+    assert event.asks_only == f"with an open row of {of_kind}"
+    assert event.leaves_out == "customers who leave altogether before the horizon ends"
+    assert [rows.before_snapshot for rows in event.rows] == [True, False]

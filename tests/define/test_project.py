@@ -204,6 +204,22 @@ def test_closure_wants_a_closing_time(bank, told):
     assert "ends='closed_on'" in error.hint
 
 
+def test_a_product_closure_wants_end_times_of_its_source_and_of_the_customers(bank, told):
+    bank.change(CHURN, "Closure()", 'ProductClosure("payments")')
+    bank.change(CHURN, ", Closure", ", ProductClosure")
+    error = bank.refusal(InvalidDefinition)
+    told(error, "churn definition 'closed'", "uses ProductClosure('payments')", "'payments' has no ends= column")
+    bank.change(CHURN, '"payments"', '"customers"')
+    bank.change(SOURCES, '    ends="closed_on",\n', "")
+    told(bank.refusal(InvalidDefinition), "source 'customers' has no ends= column")
+
+
+def test_a_product_closure_of_a_source_that_is_not_there_is_refused(bank, told):
+    bank.change(CHURN, "Closure()", 'ProductClosure("share_drafts")')
+    bank.change(CHURN, ", Closure", ", ProductClosure")
+    told(bank.refusal(UnknownSource), "churn definition 'closed'", "'share_drafts'", "sources: branches, customers, ")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fragments"),
     [

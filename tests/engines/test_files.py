@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tenure.define.churn import ChurnDefinition, Inactivity
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import Inactivity
 from tenure.define.project import Entity, Project
 from tenure.define.source import Column, Csv, Parquet, Source
 from tenure.engines.base import EngineSettings

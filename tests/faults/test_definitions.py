@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import get_args
 
 import pytest
 from tiny_bank import write_tiny_bank
@@ -36,7 +35,7 @@ from tenure import (
 )
 from tenure.catalog.sql import compile_all
 from tenure.define import project as projects
-from tenure.define.churn import AllOf, AnyOf, Event
+from tenure.define.events import AnyOf, event_kinds
 from tenure.define.feature import FEATURES
 from tenure.define.project import load_project
 from tenure.define.shape import ByKind
@@ -44,6 +43,7 @@ from tenure.define.source import READERS
 from tenure.define.window import Window
 from tenure.errors import InvalidDefinition
 from tenure.intake.calendar import calendar
+from tenure.proofs.oracle import labels as oracle
 from tenure.publish.words import event_words
 from tenure.session import origins
 from tenure.session.work import Work
@@ -267,17 +267,18 @@ def test_an_unknown_event_is_refused_by_name_everywhere(bank, event, wrap):
         list(run(work, ("staging",)))
         object.__setattr__(work.project.churn, "event", wrap(event))
         name = type(event).__name__
-        dates = (date(2024, 1, 31), date(2024, 2, 29))
+        dates, day = (date(2024, 1, 31), date(2024, 2, 29)), date(2024, 6, 30)
+        question = labels.Question(work.project, work.churn, "duckdb")
         asked = {
             "events": lambda: work.project.churn.events,
-            "labels": lambda: labels.generate_churn_label(work.project, "duckdb", dates, date(2024, 6, 30)),
-            "labels alone": lambda: labels._event(work.project, "duckdb", work.project.churn.event, []),
+            "labels": lambda: labels.generate_churn_label(work.project, work.churn, "duckdb", dates, day),
+            "labels alone": lambda: labels._event(question, work.churn.event),
             "words": lambda: event_words(work.project.churn.event),
             "calendar": lambda: calendar(work),
             "checks of definitions": lambda: projects.validate(work.project),
             "check": lambda: compile_all(work, "duckdb"),
-            "capabilities": lambda: list(support.needs(work.project)),
-            "lineage": lambda: origins.Origins(work.project, "duckdb").churn_readings(),
+            "capabilities": lambda: list(support.needs(work.project, work.churn)),
+            "lineage": lambda: origins.Origins(work.project, "duckdb", work.churn).churn_readings(),
             "stage": lambda: list(run(work, stages_between("snapshots", "labels"))),
         }
         for where, ask in asked.items():
@@ -334,10 +335,7 @@ def test_an_unknown_reader_is_refused_by_name_everywhere(bank, reader):
 
 def test_every_registry_knows_every_kind_of_event_and_feature():
     """A new kind that somebody forgets to register is found here, not by a bank."""
-    simple = {kind for kind in get_args(Event) if kind not in (AnyOf, AllOf)}
-    assert labels._SQL_OF.kinds == set(get_args(Event))
-    assert projects._EVENT_CHECKS.kinds == simple | {Activity}
-    assert origins._ROLES.kinds == simple | {Activity}
+    assert labels._SQL_OF.kinds == oracle._HAPPENS.kinds == set(event_kinds())
     assert support._CAPABILITIES_OF.kinds == set(FEATURES)
     assert columns._COMPARED.kinds == {Ratio, Trend}
     assert READERS.kinds == {Csv, Parquet, Postgres}

@@ -170,7 +170,7 @@ def test_a_personal_key_and_what_is_made_of_personal_data_are_personal_in_every_
     tables = contracts(project)
     assert tables["features"].personal == tables["labels"].personal == {"customer_id", "age"}
     assert tables["customers"].personal == {"born_on"}
-    made = made_of_personal(project, "duckdb")
+    made = made_of_personal(project, "duckdb", project.churn)
     assert made == {"customers.born_on": ("age",), "payments.customer_id": ()}
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import pytest
 
-from tenure.define.churn import Activity, ChurnDefinition, Inactivity
+from tenure.define.churn import Activity, ChurnDefinition
+from tenure.define.events import Inactivity
 from tenure.publish.report import Costs, ReportInput
 
 DATES = [date(2024, month, 28) for month in range(1, 9)]

@@ -1,13 +1,15 @@
 """The report says its numbers, is one file that fetches nothing, and holds on a phone."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tenure.define.churn import BalanceDecline, ChurnDefinition, Closure, all_of, any_of
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import BalanceDecline, Closure, all_of, any_of
 from tenure.publish.report import report
 from tenure.publish.words import count_word, decimal, event_words, share
 
@@ -128,6 +130,16 @@ def test_one_snapshot_of_each_split_can_be_drawn(make_input):
     found = Page(report(make_input(population=few)))
     assert "In the last labelled snapshot, which" in found.text
     assert found.tags.count("svg") == 10
+
+
+def test_whom_the_event_has_no_answer_for_is_said(make_input):
+    fell = BalanceDecline("balances", of="amount", below=0.5, baseline=30)
+    inputs = make_input()
+    assert "or the customer left within the gap) there is no label" in " ".join(Page(report(inputs)).text.split())
+    told = Page(report(replace(inputs, churn=replace(inputs.churn, event=fell)))).text
+    assert "within the gap, or for customers whose mean amount of balances can't be compared) there is no" in " ".join(
+        told.split()
+    )
 
 
 def test_a_nested_event_is_told_in_brackets():

@@ -58,7 +58,7 @@ def recomputed(bank):
         shutil.copy(WORLD / "churn_definitions" / f"{name}.py", bank / "churn.py")
         project = load_project(bank, "Twelve Customers")
         rows = {source.name: staged(source, raw_rows(bank, source)) for source in project.sources.values()}
-        oracle = Oracle(project=project, rows=rows, dates=dates, data_end=date(2024, 5, 1))
+        oracle = Oracle(project=project, churn=project.churn, rows=rows, dates=dates, data_end=date(2024, 5, 1))
         tables[f"labels/{name}"] = oracle.labels()
     return tables | {"snapshots": oracle.snapshots(), "features": oracle.features()}
 

@@ -59,7 +59,8 @@ class Bank:
             write_csv(folder / "data" / f"{source.name}.csv", [c.name for c in source.columns], raw[source.name])
         list(run(self.work, stages_between("staging", "features")))
         self.rows = {source.name: staged(source, raw[source.name]) for source in self.work.project.sources.values()}
-        self.oracle = Oracle(project=self.work.project, rows=self.rows, dates=DATES, data_end=DATA_END)
+        project = self.work.project
+        self.oracle = Oracle(project=project, churn=project.churn, rows=self.rows, dates=DATES, data_end=DATA_END)
         self.store = FeatureStore(self.work)
         self.names = [str(name) for name in self.work.project.columns]
 

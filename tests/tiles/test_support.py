@@ -61,7 +61,8 @@ def test_every_yes_is_of_something_that_the_worlds_compute_on_both_engines(tmp_p
         folder = shutil.copytree(WORLDS / world, tmp_path / world)
         for churn in (WORLDS / world / "churn_definitions").glob("*.py"):
             shutil.copy(churn, folder / "churn.py")
-            asked |= {capability for capability, _ in needs(load_project(folder, world))}
+            project = load_project(folder, world)
+            asked |= {capability for capability, _ in needs(project, project.churn)}
     assert set(CAPABILITIES) - asked == {("proof", "time travel"), ("proof", "two engines")}
     assert asked <= set(CAPABILITIES)
 
@@ -90,12 +91,12 @@ def test_a_gap_is_on_the_page_with_its_reason():
 )
 def test_a_definition_that_needs_a_gap_is_refused_on_that_engine_alone(gap, dialect, kind, name, asked_by):
     project = load_project(WORLDS / "branch_bank", "Branch Bank")
-    require_supported(project, dialect)
+    require_supported(project, dialect, project.churn)
     gap(kind, name, dialect)
     (other,) = set(DIALECTS) - {dialect}
-    require_supported(project, other)
+    require_supported(project, other, project.churn)
     with pytest.raises(InvalidDefinition) as caught:
-        require_supported(project, dialect)
+        require_supported(project, dialect, project.churn)
     assert caught.value.message.startswith(asked_by)
     assert caught.value.message.endswith(f" needs the {kind} '{name}', which engine {dialect} can't compute: {REASON}.")
     assert caught.value.hint == f"Run it with --engine {other}, or change the definition."

@@ -1,0 +1,520 @@
+"""Churn events: what happens to a customer that counts as leaving; each class answers for itself.
+
+    what happens ──► rows, validate ──► SQL of labels · plain Python of the oracle    (one table of classes each)
+                 ──► bounds         ──► where the data end, so which labels are censored
+                 ──► words, leaves_out ──► report · docs
+
+An event class that keeps one answer back is refused where it is defined; one without SQL, when `tenure` is imported.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, TypeVar
+
+from tenure.define.naming import definition_place
+from tenure.define.shape import (
+    NAME,
+    TEXT,
+    Allowed,
+    check_shape,
+    in_place,
+    instance_of,
+    list_of,
+    share,
+    unknown_kind,
+    whole,
+)
+from tenure.define.source import Source
+from tenure.errors import InvalidDefinition, choices
+
+#: What a bank's churn.py may import of this module; `tenure` exports just these.
+__all__ = ["BalanceDecline", "Closure", "Inactivity", "ProductClosure", "all_of", "any_of"]
+
+#: The longest horizon, gap or look-back: ten years.
+MOST_DAYS = 3660
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsRead:
+    """The rows of one source that a definition looks at, and what for.
+
+    `columns` are those that it reads beside keys, times and `where`, each with the reason; `ends` is what it reads the
+    source's end time for, '' if it does not. Rows count as known when the horizon ended, or, `before_snapshot`, at t.
+    """
+
+    source: str
+    role: str
+    where: str = ""
+    columns: tuple[tuple[str, str], ...] = ()
+    ends: str = ""
+    before_snapshot: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What an event is validated against: the customers' source, the other sources by name, and the horizon in days.
+
+    `source` raises UnknownSource or UnknownColumn for a source that is not there or does not say whose rows it has.
+    """
+
+    by: str
+    horizon: int
+    customers: Source
+    source: Callable[[str], Source]
+
+
+class Event(ABC):
+    """What counts as leaving. All events answer these; lists of sources name each once."""
+
+    #: What happens, for the page of engines: 'no activity in the horizon'.
+    what: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def simple(self) -> tuple[SimpleEvent, ...]:
+        """The events that it is made of, in reading order."""
+
+    @property
+    @abstractmethod
+    def reads(self) -> tuple[str, ...]:
+        """The sources whose rows it looks at, beside the customer's own row, which every label reads."""
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[str, ...]:
+        """Those of them whose last event ends the data: after it nobody could be seen, so nothing is known."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """What counts as leaving, as a clause."""
+
+    @property
+    @abstractmethod
+    def asks_only(self) -> str:
+        """Whom it is asked of at the snapshot, beside what the churn definition demands, as a clause; '' for all."""
+
+    @property
+    @abstractmethod
+    def leaves_out(self) -> str:
+        """Who gets no label though asked, since there is no answer, as a clause; '' where everybody gets one."""
+
+
+class SimpleEvent(Event):
+    """An event that is made of no others."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> tuple[RowsRead, ...]:
+        """The rows that it reads, beside the customer's own row."""
+
+    @abstractmethod
+    def validate(self, asked: Asked) -> None:
+        """Raise InvalidDefinition, UnknownSource or UnknownColumn where the bank does not have what it needs."""
+
+    @property
+    def simple(self) -> tuple[SimpleEvent, ...]:
+        """The event itself."""
+        return (self,)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The sources of its rows."""
+        return each(read.source for read in self.rows)
+
+
+class Combination(Event):
+    """Several events as one: it reads what they read, and what bounds one of them bounds it."""
+
+    events: tuple[Event, ...]
+
+    @property
+    def simple(self) -> tuple[SimpleEvent, ...]:
+        """The simple events of its parts."""
+        return tuple(one for part in self.events for one in simple_events(part))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The sources of its parts."""
+        return each(source for part in self.events for source in part.reads)
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """What bounds its parts: an answer needs all of them."""
+        return each(source for part in self.events for source in part.bounds)
+
+    @property
+    def asks_only(self) -> str:
+        """Whom each of its parts is asked of: of others one answer would be known beforehand."""
+        return " and ".join(each(part.asks_only for part in self.events if part.asks_only))
+
+
+EventClass = TypeVar("EventClass", bound=type[Event])
+
+#: What a class of event has to say itself: of what it could inherit, nothing fits it.
+_SIMPLE_ANSWERS = ("what", "rows", "bounds", "words", "asks_only", "leaves_out", "validate")
+_COMBINED_ANSWERS = ("what", "words", "leaves_out")
+
+#: Every class of event that Tenure knows, in reading order; what stands higher registers by these.
+_KNOWN: list[type[Event]] = []
+
+
+def churn_event(kind: EventClass) -> EventClass:
+    """Make a class of event known, so that churn definitions may use it.
+
+    Raises InvalidDefinition if it is no class of event, or does not say all that an event says.
+    """
+    if not issubclass(kind, SimpleEvent | Combination):
+        raise InvalidDefinition(
+            f"'{kind.__name__}' is no class of churn event{in_place()}; "
+            "allowed: a subclass of SimpleEvent or Combination."
+        )
+    wanted = _SIMPLE_ANSWERS if issubclass(kind, SimpleEvent) else _COMBINED_ANSWERS
+    unsaid = [name for name in wanted if name not in vars(kind)]
+    if unsaid:
+        raise InvalidDefinition(
+            f"the churn event '{kind.__name__}' does not say {choices(unsaid)}{in_place()}; "
+            f"each event says {choices(wanted)}.",
+            hint="Write them into the class itself, as those in tenure/define/events.py do.",
+        )
+    _KNOWN.append(kind)
+    return kind
+
+
+def event_kinds() -> tuple[type[Event], ...]:
+    """Return every class of event that Tenure knows, in reading order."""
+    return tuple(_KNOWN)
+
+
+def simple_events(event: Event) -> tuple[SimpleEvent, ...]:
+    """Return the simple events that an event is made of, in reading order.
+
+    Raises InvalidDefinition, with its name, for an event of a class that Tenure does not know.
+    """
+    if type(event) not in _KNOWN:
+        raise unknown_kind("churn event", event, (kind.__name__ for kind in _KNOWN))
+    return event.simple
+
+
+@churn_event
+@dataclass(frozen=True)
+class Closure(SimpleEvent):
+    """The customer's row ends in [label_start, label_end): hard attrition.
+
+    It bounds nothing: its source's last date is that of whoever opened or closed last, often weeks before the data end.
+    """
+
+    what = "the customer left in the horizon"
+
+    @property
+    def rows(self) -> tuple[RowsRead, ...]:
+        """None but the customer's own row."""
+        return ()
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """No source: days without a closing are not days without data."""
+        return ()
+
+    @property
+    def words(self) -> str:
+        """What counts as leaving, as a clause."""
+        return "the customer closes"
+
+    @property
+    def asks_only(self) -> str:
+        """Everybody."""
+        return ""
+
+    @property
+    def leaves_out(self) -> str:
+        """Nobody."""
+        return ""
+
+    def validate(self, asked: Asked) -> None:
+        """The customers' source has an end time."""
+        require_ends(asked.customers, "Closure()", asked)
+
+
+@churn_event
+@dataclass(frozen=True)
+class Inactivity(SimpleEvent):
+    """No row of `source` (that meets `where`) in [label_start, label_end): silent attrition."""
+
+    source: str
+    where: str = field(default="", kw_only=True)
+
+    what = "no activity in the horizon"
+
+    def __post_init__(self) -> None:
+        check_shape("Inactivity", {"source": (self.source, NAME), "where": (self.where, TEXT)})
+
+    @property
+    def rows(self) -> tuple[RowsRead, ...]:
+        """Those of its source."""
+        return (RowsRead(source=self.source, role="activity in the horizon", where=self.where),)
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """Its source: after its last event everybody would be silent."""
+        return (self.source,)
+
+    @property
+    def words(self) -> str:
+        """What counts as leaving, as a clause: 'there is no row of payments (amount > 0)'."""
+        return f"there is no row of {self.source}{where_words(self.where)}"
+
+    @property
+    def asks_only(self) -> str:
+        """Everybody."""
+        return ""
+
+    @property
+    def leaves_out(self) -> str:
+        """Nobody."""
+        return ""
+
+    def validate(self, asked: Asked) -> None:
+        """Its rows tell the customer and arrive within the horizon."""
+        require_prompt_rows(self.source, asked)
+
+
+@churn_event
+@dataclass(frozen=True)
+class BalanceDecline(SimpleEvent):
+    """The mean of `of` in [label_start, label_end) falls under `below` × its mean in [t − baseline, t).
+
+    Not measurable, so no label row, where either span has no value or the baseline's mean is not positive.
+    """
+
+    source: str
+    of: str = field(kw_only=True)
+    below: float = field(default=0.7, kw_only=True)
+    baseline: int = field(default=90, kw_only=True)
+    where: str = field(default="", kw_only=True)
+
+    what = "the mean in the horizon fell under a share of the mean before t"
+
+    def __post_init__(self) -> None:
+        texts = {"source": (self.source, NAME), "of": (self.of, NAME), "where": (self.where, TEXT)}
+        below, baseline = _BELOW.test(self.below), _BASELINE.test(self.baseline)
+        check_shape("BalanceDecline", texts)
+        if not (below and baseline):
+            raise InvalidDefinition(
+                f"BalanceDecline has below={self.below!r}, baseline={self.baseline!r} ({definition_place()}); "
+                f"below is a share in (0, 1), baseline whole days, 1 to {MOST_DAYS}."
+            )
+
+    @property
+    def rows(self) -> tuple[RowsRead, ...]:
+        """Those of its source, with the column whose mean it takes."""
+        mean = (self.of, "its mean before t and in the horizon")
+        return (RowsRead(source=self.source, role="rows of its spans", where=self.where, columns=(mean,)),)
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """Its source: after its last event no mean can be taken."""
+        return (self.source,)
+
+    @property
+    def words(self) -> str:
+        """What counts as leaving, as a clause."""
+        return (
+            f"the mean {self.of} of {self.source}{where_words(self.where)} falls under {self.below:.0%} of its mean in "
+            f"the {self.baseline} days before the snapshot"
+        )
+
+    @property
+    def asks_only(self) -> str:
+        """Everybody: whether there is a mean to compare is found out later."""
+        return ""
+
+    @property
+    def leaves_out(self) -> str:
+        """Whom it can't be measured for."""
+        return f"customers whose mean {self.of} of {self.source}{where_words(self.where)} can't be compared"
+
+    def validate(self, asked: Asked) -> None:
+        """Its rows tell the customer, arrive within the horizon and hold a number that is not personal."""
+        balance = require_prompt_rows(self.source, asked).column(self.of)
+        if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":
+            raise InvalidDefinition(
+                f"{asked.by} takes the mean of '{self.of}', a {balance.type} of role {balance.role}; "
+                "allowed: integer, decimal or float, and not PII."
+            )
+
+
+_BELOW = share("a share in (0, 1)", least_is_allowed=False)
+_BASELINE = whole(1, MOST_DAYS)
+
+
+@churn_event
+@dataclass(frozen=True)
+class ProductClosure(SimpleEvent):
+    """All rows of `source` that meet `where` (all share drafts) have ended by label_end, and the customer stays.
+
+                       t      gap                            label_end
+     ───▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▌───────────────┊───►     1: none is open when the horizon ends
+     ───▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬▬▬▬▬▬▬▬▌──────▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬►     0: another was opened
+
+    Asked only of customers with at least one open at t. It compares the two states, so what ends within the gap counts
+    as ended. Who leaves the bank before label_end (the customer's own row ends) has no label: that is Closure's.
+    A row is open at an instant if it began before it and did not end before it.
+    """
+
+    source: str
+    where: str = field(default="", kw_only=True)
+
+    what = "all accounts of a kind closed by the end of the horizon, the customer stayed"
+
+    def __post_init__(self) -> None:
+        check_shape("ProductClosure", {"source": (self.source, NAME), "where": (self.where, TEXT)})
+
+    @property
+    def rows(self) -> tuple[RowsRead, ...]:
+        """Those of its source, once at t and once at the horizon's end."""
+        ended = "when it ended: whether it is open at t, and when the horizon ends"
+        at_end = RowsRead(source=self.source, role="open when the horizon ends", where=self.where, ends=ended)
+        at_snapshot = replace(at_end, role="open at t", before_snapshot=True)
+        return (at_snapshot, at_end)
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """No source: days without an opening or a closing are not days without data."""
+        return ()
+
+    @property
+    def words(self) -> str:
+        """What counts as leaving, as a clause."""
+        return f"the customer has no open row of {self.source}{where_words(self.where)} any more, and stays a customer"
+
+    @property
+    def asks_only(self) -> str:
+        """Those who have something to close."""
+        return f"with an open row of {self.source}{where_words(self.where)}"
+
+    @property
+    def leaves_out(self) -> str:
+        """Those who leave altogether."""
+        return "customers who leave altogether before the horizon ends"
+
+    def validate(self, asked: Asked) -> None:
+        """Its rows tell the customer and when they end, and so does the customer's own row."""
+        require_ends(asked.source(self.source), f"ProductClosure('{self.source}')", asked)
+        require_ends(asked.customers, f"ProductClosure('{self.source}')", asked)
+
+
+@churn_event
+@dataclass(frozen=True)
+class AnyOf(Combination):
+    """Churn if any of the events happens."""
+
+    events: tuple[Event, ...]
+
+    what = "any of some events, three-valued"
+
+    def __post_init__(self) -> None:
+        _check_parts("any_of", self.events)
+
+    @property
+    def words(self) -> str:
+        """What counts as leaving, as a clause."""
+        return " or ".join(_nested(part) for part in self.events)
+
+    @property
+    def leaves_out(self) -> str:
+        """Whom its events leave out, unless another of them happens."""
+        return _unless(self.events, "another event happens")
+
+
+@churn_event
+@dataclass(frozen=True)
+class AllOf(Combination):
+    """Churn if all of the events happen."""
+
+    events: tuple[Event, ...]
+
+    what = "all of some events, three-valued"
+
+    def __post_init__(self) -> None:
+        _check_parts("all_of", self.events)
+
+    @property
+    def words(self) -> str:
+        """What counts as leaving, as a clause."""
+        return " and ".join(_nested(part) for part in self.events)
+
+    @property
+    def leaves_out(self) -> str:
+        """Whom its events leave out, unless another of them does not happen."""
+        return _unless(self.events, "another event does not happen")
+
+
+def any_of(*events: Event) -> AnyOf:
+    """Return the event that happens when any of `events` does."""
+    return AnyOf(events)
+
+
+def all_of(*events: Event) -> AllOf:
+    """Return the event that happens when all of `events` do."""
+    return AllOf(events)
+
+
+def event_allowed() -> Allowed:
+    """Return what may stand where an event is asked for: one of just the known classes."""
+    simple = [f"{kind.__name__}(…)" for kind in _KNOWN if issubclass(kind, SimpleEvent)]
+    return instance_of(", ".join([*simple, "any_of(…)", "all_of(…)"]), *_KNOWN)
+
+
+def require_ends(source: Source, event: str, asked: Asked) -> Source:
+    """Return the source if it has an end time; raise InvalidDefinition, naming the event, if it has none."""
+    if not source.ends:
+        raise InvalidDefinition(
+            f"{asked.by} uses {event}, but source '{source.name}' has no ends= column.",
+            hint="Give the source the column with the closing time: Source(…, ends='closed_on').",
+        )
+    return source
+
+
+def require_prompt_rows(name: str, asked: Asked) -> Source:
+    """Return the source so named if its rows tell the customer and arrive within the horizon.
+
+    Raises UnknownSource, UnknownColumn or InvalidDefinition if not.
+    """
+    source = asked.source(name)
+    if source.arrival_delay >= asked.horizon:
+        raise InvalidDefinition(
+            f"{asked.by} looks {asked.horizon} days ahead, but rows of source '{source.name}' arrive "
+            f"{source.arrival_delay} days late: nobody would be seen active.",
+            hint="Lengthen the horizon, or lower the source's arrival_delay.",
+        )
+    return source
+
+
+def each(sources: Iterable[str]) -> tuple[str, ...]:
+    """Return the sources in their order, each once."""
+    return tuple(dict.fromkeys(sources))
+
+
+def where_words(condition: str) -> str:
+    """Return a condition in brackets behind a blank, '' where there is none."""
+    return f" ({condition})" if condition else ""
+
+
+def _check_parts(name: str, events: object) -> None:
+    if isinstance(events, tuple) and len(events) < 2:
+        raise InvalidDefinition(f"any_of and all_of combine two events or more ({definition_place()}).")
+    allowed = event_allowed()
+    check_shape(name, {"events": (events, list_of(allowed, f"two or more of {allowed.words}", least=2))})
+
+
+def _nested(part: Event) -> str:
+    return f"({part.words})" if isinstance(part, Combination) else part.words
+
+
+def _unless(events: Iterable[Event], otherwise: str) -> str:
+    left_out = each(part.leaves_out for part in events if part.leaves_out)
+    return f"{' and '.join(left_out)}, unless {otherwise}" if left_out else ""

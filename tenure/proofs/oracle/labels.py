@@ -1,0 +1,170 @@
+"""The labels once more, in plain and slow Python, from staged rows.
+
+Loops over every snapshot date and customer; nothing of `tenure.tables` is read, so a fault there shows as a label that
+differs.
+
+    t ── gap ──[ label_start ······ event? ······ label_end )──┊ all read as known at label_end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from tenure.define.churn import ChurnDefinition
+from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity, ProductClosure, event_kinds
+from tenure.define.shape import ByKind
+from tenure.proofs.oracle.oracle import Oracle
+from tenure.proofs.oracle.rules import Row, all_true, any_true, ended_before, happened_in, instant, mean, visible
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOracle(Oracle):
+    """The oracle of snapshots and features, with the labels of `churn` whose horizon ends by `data_end`."""
+
+    churn: ChurnDefinition
+    data_end: date
+
+    def labels(self) -> list[Row]:
+        """Return one row per row of snapshots whose question has an answer."""
+        rows = [self._label_of(Question(self, snapshot)) for snapshot in self.snapshots()]
+        return [row for row in rows if row is not None]
+
+    def _label_of(self, question: Question) -> Row | None:
+        """The label; None if it is censored, the question is not asked of the customer, or it has no answer."""
+        if question.end.date() > self.data_end or not question.is_asked:
+            return None
+        churned = happens(self.churn.event, question)
+        if churned is None:
+            return None
+        keys = (*self.project.entity.keys, "snapshot_date")
+        row = {name: question.snapshot[name] for name in keys}
+        span = {"label_start": question.start.date(), "label_end": question.end.date()}
+        return row | span | {"churned": int(churned)}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One customer at one snapshot: t ── gap ──[ start ······ end ), and what was known of the customer then."""
+
+    oracle: LabelOracle
+    snapshot: Row
+
+    @cached_property
+    def t(self) -> datetime:
+        """The instant of the snapshot."""
+        return instant(self.snapshot["snapshot_date"])
+
+    @cached_property
+    def start(self) -> datetime:
+        """The first instant at which the event counts."""
+        return self.t + timedelta(days=self.oracle.churn.gap)
+
+    @cached_property
+    def end(self) -> datetime:
+        """The instant behind the last at which the event counts."""
+        return self.start + timedelta(days=self.oracle.churn.horizon)
+
+    def rows(self, source: str, where: str, *, known_at: datetime) -> list[Row]:
+        """Return the customer's rows of a source that meet `where`, in the versions that an instant sees."""
+        return [row for row in self.oracle.own_rows(source, self.snapshot, where) if visible(row, known_at)]
+
+    @cached_property
+    def is_asked(self) -> bool:
+        """Whether the customer is eligible: old enough, active before t, not gone before the label's span."""
+        churn = self.oracle.churn
+        if self.snapshot["tenure_days"] < churn.min_tenure:
+            return False
+        if churn.active:
+            known = self.rows(churn.active.source, churn.active.where, known_at=self.t)
+            since = self.t - timedelta(days=churn.active.within)
+            if not any(happened_in(row, since, self.t) for row in known):
+                return False
+        if not all(_IS_ASKED.of(event)(event, self) for event in churn.events if event.asks_only):
+            return False
+        return self.closed is None or self.closed >= self.start
+
+    @cached_property
+    def closed(self) -> datetime | None:
+        """The customer's closing time in the version that the horizon's end sees."""
+        source = self.oracle.project.sources[self.oracle.project.entity.source]
+        if not source.ends:
+            return None
+        ends = [row[source.ends] for row in self.rows(source.name, "", known_at=self.end)]
+        return next((instant(end) for end in ends if end is not None), None)
+
+
+#: Of those that are asked of some customers only: whether a customer is one of them.
+_IS_ASKED: ByKind[Callable[[Any, Question], bool]] = ByKind("churn event with asks_only")
+
+#: Whether each class of event happens to a customer; None where it can't be told.
+_HAPPENS: ByKind[Callable[[Any, Question], bool | None]] = ByKind("churn event")
+
+
+def happens(event: Event, question: Question) -> bool | None:
+    """Return whether an event happens to a customer in the label's span, None where it can't be told."""
+    return _HAPPENS.of(event)(event, question)
+
+
+@_HAPPENS.register(AnyOf)
+def _any_of(event: AnyOf, question: Question) -> bool | None:
+    return any_true([happens(part, question) for part in event.events])
+
+
+@_HAPPENS.register(AllOf)
+def _all_of(event: AllOf, question: Question) -> bool | None:
+    return all_true([happens(part, question) for part in event.events])
+
+
+@_HAPPENS.register(Closure)
+def _closes(_: Closure, question: Question) -> bool:
+    closed = question.closed
+    return closed is not None and question.start <= closed < question.end
+
+
+@_HAPPENS.register(Inactivity)
+def _is_silent(event: Inactivity, question: Question) -> bool:
+    known = question.rows(event.source, event.where, known_at=question.end)
+    return not any(happened_in(row, question.start, question.end) for row in known)
+
+
+@_HAPPENS.register(BalanceDecline)
+def _declines(event: BalanceDecline, question: Question) -> bool | None:
+    """T − baseline ──[ mean before )── t ── gap ──[ mean after )── label_end."""
+    known = question.rows(event.source, event.where, known_at=question.end)
+
+    def mean_of(first: datetime, last: datetime) -> float | None:
+        rows = [row for row in known if happened_in(row, first, last)]
+        return mean([row[event.of] for row in rows if row[event.of] is not None])
+
+    before = mean_of(question.t - timedelta(days=event.baseline), question.t)
+    after = mean_of(question.start, question.end)
+    if before is None or after is None or before <= 0:
+        return None
+    return after < event.below * before
+
+
+@_IS_ASKED.register(ProductClosure)
+def _holds_at_t(event: ProductClosure, question: Question) -> bool:
+    return _holds(event, question, question.t)
+
+
+@_HAPPENS.register(ProductClosure)
+def _drops(event: ProductClosure, question: Question) -> bool | None:
+    """None open at label_end, unless the customer is gone by then."""
+    if question.closed is not None and question.closed < question.end:
+        return None
+    return not _holds(event, question, question.end)
+
+
+def _holds(event: ProductClosure, question: Question, moment: datetime) -> bool:
+    """event_time ──(···· moment ····]── ends, in the version that the moment sees."""
+    source = question.oracle.project.sources[event.source]
+    known = question.rows(event.source, event.where, known_at=moment)
+    return any(row["event_time"] < moment and not ended_before(source, row, moment) for row in known)
+
+
+_HAPPENS.require(event_kinds(), place="_HAPPENS of tenure/proofs/oracle/labels.py")
