@@ -19,7 +19,6 @@ from tenure.checks.contracts import require_passed, run_checks
 from tenure.config import Config, load_config
 from tenure.define.contract import CheckResult, Contract, contracts
 from tenure.define.project import Project, load_project
-from tenure.define.source import Csv, Parquet
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineName, EngineSettings
 from tenure.engines.files import matching_files
@@ -203,9 +202,9 @@ class Work:
         with self._reading(relation):
             return self.lake.require(self.stored(relation), run=stage)
 
-    def raw_files(self, raw: Csv | Parquet, *, asked_by: str) -> list[Path]:
+    def raw_files(self, pattern: str, *, asked_by: str) -> list[Path]:
         """Return the files that a raw table's path matches; raise MissingFile if none does, InvalidConfig for ours."""
-        files = matching_files(raw, self.data, asked_by=asked_by)
+        files = matching_files(pattern, self.data, asked_by=asked_by)
         require_outside(files, self.folders, asked_by=asked_by)
         return files
 

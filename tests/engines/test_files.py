@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tenure.define.churn import ChurnDefinition, Inactivity
 from tenure.define.project import Entity, Project
-from tenure.define.source import Column, Csv, Parquet, Source
+from tenure.define.source import Column, Csv, Source
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.engines.files import check_structure, csv_header, locate, matching_files
@@ -62,14 +62,14 @@ def test_bytes_of_another_encoding_are_unreadable_and_right_ones_are_read(engine
         check_structure([file], Csv("1.csv"))
     raw = Csv("1.csv", encoding="latin-1")
     check_structure([file], raw)
-    engine.read("raw", raw, [file])
+    engine.read_csv("raw", raw, [file])
     assert engine.run("SELECT name FROM raw").to_pylist() == [{"name": "Zoë"}]
 
 
 def test_byte_order_mark_is_no_part_of_the_first_name(engine, tmp_path):
     file = write(tmp_path, "1.csv", "\ufeffid,name\n1,a\n")
     assert csv_header([file], Csv("1.csv")) == ["id", "name"]
-    engine.read("raw", Csv("1.csv"), [file])
+    engine.read_csv("raw", Csv("1.csv"), [file])
     assert engine.run("SELECT id, name FROM raw").to_pylist() == [{"id": "1", "name": "a"}]
 
 
@@ -109,11 +109,11 @@ def test_missing_value_is_located_in_its_own_column_alone(tmp_path):
 def test_path_may_hold_stars_and_be_absolute(tmp_path):
     for name in ("b.csv", "a.csv", "c.txt"):
         write(tmp_path, name, "id\n")
-    found = matching_files(Csv("*.csv"), tmp_path, asked_by="source 'x'")
+    found = matching_files("*.csv", tmp_path, asked_by="source 'x'")
     assert [file.name for file in found] == ["a.csv", "b.csv"]
-    assert matching_files(Parquet(str(tmp_path / "c.*")), Path("elsewhere"), asked_by="x") == [tmp_path / "c.txt"]
+    assert matching_files(str(tmp_path / "c.*"), Path("elsewhere"), asked_by="x") == [tmp_path / "c.txt"]
     with pytest.raises(MissingFile, match=r"source 'x' reads 'd\.csv'.*there are: a\.csv, b\.csv, x\.txt"):
-        matching_files(Csv("d.csv"), tmp_path, asked_by="source 'x'")
+        matching_files("d.csv", tmp_path, asked_by="source 'x'")
 
 
 def typed(engine, file, raw, columns):
@@ -128,7 +128,7 @@ def typed(engine, file, raw, columns):
         views={},
         churn=ChurnDefinition("quiet", event=Inactivity("rows_read"), horizon=30),
     )
-    types = engine.read("rows_read", raw, [file])
+    types = engine.read_csv("rows_read", raw, [file])
     select = typed_rows(project, source, engine.dialect, types).text
     names = ", ".join(c.name for c in columns)
     return engine.run(f"SELECT {names}, quarantine_reason FROM ({select}) AS t ORDER BY row_id").to_pylist()

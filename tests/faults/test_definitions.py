@@ -44,6 +44,7 @@ from tenure.define.source import READERS
 from tenure.define.window import Window
 from tenure.errors import InvalidDefinition
 from tenure.intake.calendar import calendar
+from tenure.intake.readers import Reader, reader_class
 from tenure.publish.words import event_words
 from tenure.session import origins
 from tenure.session.work import Work
@@ -341,6 +342,10 @@ def test_every_registry_knows_every_kind_of_event_and_feature():
     assert support._CAPABILITIES_OF.kinds == set(FEATURES)
     assert columns._COMPARED.kinds == {Ratio, Trend}
     assert READERS.kinds == {Csv, Parquet, Postgres}
+    for declared in (Csv("a.csv"), Parquet("a.parquet"), Postgres("SELECT 1 AS a")):
+        reader = reader_class(declared)
+        assert issubclass(reader, Reader)
+        assert reader.__name__ == f"{type(declared).__name__}Reader"
 
 
 def test_a_registry_names_what_it_knows():
