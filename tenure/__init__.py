@@ -20,7 +20,7 @@ from tenure.define.churn import (
 from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project, load_project
 from tenure.define.snapshot import SnapshotPlan
-from tenure.define.source import Column, Csv, Parquet, Postgres, Source
+from tenure.define.source import Column, Csv, JsonLines, Parquet, Postgres, Source
 from tenure.define.window import days, months
 from tenure.errors import TenureError
 from tenure.version import __version__ as __version__
@@ -42,6 +42,7 @@ __all__ = [
     "FeatureStore",
     "FeatureView",
     "Inactivity",
+    "JsonLines",
     "Parquet",
     "Postgres",
     "Project",

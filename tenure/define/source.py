@@ -94,6 +94,25 @@ class Parquet(RawTable):
 
 
 @dataclass(frozen=True)
+class JsonLines(RawTable):
+    """Text files in UTF-8 with one JSON object a line.
+
+    `path` is relative to the project's data folder and may hold `*`. Every value is read as its own text (`0.10`
+    stays so) and typed by the source's columns like a CSV's; a key that a line lacks is null, as is an empty text.
+    `null` lists further spellings of null. Objects and arrays inside a row are refused.
+    """
+
+    path: str
+    null: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_shape("JsonLines", {"path": (self.path, NAME)})
+        null = (self.null, list_of(TEXT, "a list of texts, such as ('?', 'n/a')"))
+        check_shape(f"JsonLines('{self.path}')", {"null": null})
+        object.__setattr__(self, "null", tuple(self.null))
+
+
+@dataclass(frozen=True)
 class Postgres(RawTable):
     """A query against PostgreSQL (or any server that speaks its protocol), read through ADBC.
 
@@ -129,7 +148,12 @@ class Postgres(RawTable):
 
 
 #: Every class of raw table, and the module of `tenure/intake/readers/` that reads it.
-_MODULES: dict[type[RawTable], str] = {Csv: "csv", Parquet: "parquet", Postgres: "postgres"}
+_MODULES: dict[type[RawTable], str] = {
+    Csv: "csv",
+    JsonLines: "json_lines",
+    Parquet: "parquet",
+    Postgres: "postgres",
+}
 READERS: ByKind[str] = ByKind("reader of raw tables", _MODULES)
 
 #: The same in words: Csv(…), Parquet(…), ….

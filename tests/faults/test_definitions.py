@@ -23,6 +23,7 @@ from tenure import (
     FeatureService,
     FeatureView,
     Inactivity,
+    JsonLines,
     Parquet,
     Postgres,
     Ratio,
@@ -166,6 +167,8 @@ def test_a_field_of_a_wrong_type_is_refused_with_field_value_and_place(make, fie
         lambda: Csv("a.csv", encoding=["utf-8"]),
         lambda: Csv("a.csv", null="?"),
         lambda: Csv("a.csv", null=5),
+        lambda: JsonLines(None),
+        lambda: JsonLines("a.jsonl", null="?"),
         lambda: Parquet(5),
         lambda: Postgres(None),
         lambda: Postgres("SELECT 1", dsn=None),
@@ -341,8 +344,8 @@ def test_every_registry_knows_every_kind_of_event_and_feature():
     assert origins._ROLES.kinds == simple | {Activity}
     assert support._CAPABILITIES_OF.kinds == set(FEATURES)
     assert columns._COMPARED.kinds == {Ratio, Trend}
-    assert READERS.kinds == {Csv, Parquet, Postgres}
-    for declared in (Csv("a.csv"), Parquet("a.parquet"), Postgres("SELECT 1 AS a")):
+    assert READERS.kinds == {Csv, JsonLines, Parquet, Postgres}
+    for declared in (Csv("a.csv"), JsonLines("a.jsonl"), Parquet("a.parquet"), Postgres("SELECT 1 AS a")):
         reader = reader_class(declared)
         assert issubclass(reader, Reader)
         assert reader.__name__ == f"{type(declared).__name__}Reader"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import re
 import warnings
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -130,10 +132,37 @@ def write_parquet(data, rows):
     pq.write_table(pa.table(columns), data / "people.parquet")
 
 
+#: A number as JSON has it: the other texts of the world stand in quotes.
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def json_value(name, text):
+    """A text as the bank's own export writes it: bare where it is a number, true, false or null."""
+    if text is None or (name == "vip" and text in ("true", "false")):
+        return text or "null"
+    return text if name != "note" and JSON_NUMBER.fullmatch(text) else json.dumps(text)
+
+
+def write_json_lines(data, rows):
+    """The second line is blank, keys go the other way round in every other row, nulls are left out of the last."""
+    lines = []
+    for number, row in enumerate(rows):
+        names = NAMES[:: 1 if number % 2 else -1]
+        kept = [name for name in names if number < 3 or row[name] is not None]
+        lines.append("{" + ", ".join(f'"{name}": {json_value(name, row[name])}' for name in kept) + "}")
+    (data / "people.jsonl").write_text("\n".join([lines[0], "", *lines[1:]]) + "\n")
+
+
 #: Of each class of raw table: its declaration in sources.py, how the world is written for it (into the data folder, or
 #: by the fixture `world` into a server), and what messages call it and the third row of it.
 KINDS = {
     "Csv": ('Csv("people.csv", null=("?",))', write_csv, "people.csv", "people.csv, line 4"),
+    "JsonLines": (
+        'JsonLines("people.jsonl", null=("?",))',
+        write_json_lines,
+        "people.jsonl",
+        "people.jsonl, line 4",
+    ),
     "Parquet": ('Parquet("people.parquet")', write_parquet, "people.parquet", "people.parquet"),
     "Postgres": ('Postgres("SELECT * FROM people", dsn="PEOPLE_DSN")', None, "its query", "its query"),
 }
@@ -277,8 +306,10 @@ def test_a_plan_has_the_columns_of_the_rows_and_leaves_the_lake_alone(world, tmp
     with world.open() as work:
         source = work.project.sources["people"]
         (planned,) = readers_of(work, source, folder=tmp_path / "planned").values()
-        assert planned.plan("planned") == dict.fromkeys(NAMES, "text")
+        columns = planned.plan("planned")
+        assert columns == dict.fromkeys(columns, "text")
+        assert sorted(columns) == sorted(NAMES)
         assert not work.lake.folder.exists()
         (reader,) = readers_of(work, source).values()
-        assert reader.land("people") == dict.fromkeys(NAMES, "text")
+        assert reader.land("people") == columns
         assert reader.words == world.words
