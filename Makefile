@@ -4,7 +4,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wheel bench lock clean venv system
+.PHONY: help demo test check house wheel bench lock clean venv system
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/mypy --strict tenure
 	$(BIN)/lint-imports --no-logo
 
+house: .venv/.ready ## Measure the rooms and how dense their lines are, against the goals; ARGS="--tree CHECKOUT" measures another
+	$(BIN)/python benchmarks/house.py $(ARGS)
+
 wheel: .venv/.ready ## Build dist/tenure-….whl, for other machines
 	$(BIN)/python -m hatchling build --target wheel
 
@@ -28,7 +31,7 @@ bench: .venv/.ready ## Time the features against their peers; ARGS="--size M --c
 	$(BIN)/python benchmarks/features.py $(ARGS)
 
 lock: .venv/.ready ## Solve pyproject.toml anew into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra all --extra segments --extra serve --group dev --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra all --extra segments --group dev --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
 
 clean: ## Remove what runs and builds left behind; .venv stays

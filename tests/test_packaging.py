@@ -1,10 +1,12 @@
 """What a stranger's machine gets: the lock, the wheel and the public names."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,23 @@ LOCK = (ROOT / "requirements.lock").read_text()
 LOCKED: dict[str, set[Version]] = {}  # one version for each fork of markers
 for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", LOCK, re.MULTILINE):
     LOCKED.setdefault(canonicalize_name(name), set()).add(Version(version))
-LEFT_OUT_OF_LOCK = {"mlflow"}
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-OPTIONAL = [text for extra, texts in EXTRAS.items() if extra not in LEFT_OUT_OF_LOCK for text in texts]
+OPTIONAL = [text for texts in EXTRAS.values() for text in texts]
+NOT_IMPORTED = {"xgboost-cpu"}  # The learner that imports it is on its way.
 PINNED = PROJECT["tool"]["uv"]["constraint-dependencies"]
 DECLARED = PROJECT["project"]["dependencies"] + OPTIONAL + PROJECT["dependency-groups"]["dev"] + PINNED
+
+
+def _imported():
+    for file in (ROOT / "tenure").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield (node.module or "").partition(".")[0]
+
+
+IMPORTED = set(_imported())
 
 
 def test_lock_holds_no_registry_address():
@@ -51,9 +65,20 @@ def test_lock_holds_every_declared_dependency_in_its_range(text):
     assert not refused, f"{wanted} is not met by the locked {refused}. Run 'make lock'."
 
 
-def test_lock_leaves_out_what_would_cap_pyarrow():
-    assert set(EXTRAS) >= LEFT_OUT_OF_LOCK
-    assert LEFT_OUT_OF_LOCK.isdisjoint(LOCKED)
+@pytest.mark.parametrize("text", PROJECT["project"]["dependencies"] + OPTIONAL)
+def test_every_package_that_users_install_is_imported_somewhere(text):
+    wanted = Requirement(text)
+    names = {canonicalize_name(wanted.name)}
+    if wanted.name == PROJECT["project"]["name"] or names <= NOT_IMPORTED or not _is_for_here(wanted):
+        return
+    modules = {
+        module for module, owners in packages_distributions().items() if names & {*map(canonicalize_name, owners)}
+    }
+    assert modules & IMPORTED, f"nothing in tenure imports {wanted.name}; an extra comes with the code that imports it."
+
+
+def _is_for_here(wanted):
+    return wanted.marker is None or wanted.marker.evaluate()
 
 
 def test_wheel_ships_the_package_its_types_and_nothing_else(tmp_path):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pyarrow as pa
 
+from tenure.define.stage import RECORDS, STAGES
 from tenure.engines import open_engine
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
-from tenure.intake.arrivals import note_arrivals
-from tenure.session.stage_words import MADE_BY, STAGE_DOCS
 from tenure.session.work import Work
 from tenure.sql import condition, quoted
 from tenure.store import history
 from tenure.store.runs import StageRun, ledger
+
+#: The stage and run that made a version of a table, by the table's name and the version's number.
+Makers: TypeAlias = dict[tuple[str, int], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -35,21 +38,17 @@ class Version:
 def versions(work: Work, table: str, most: int | None = None) -> Iterator[Version]:
     """Yield a table's versions, the newest first; raise MissingTable, with the tables there are, if it is none."""
     name = _stored(work, table)
-    makers = _makers(work, name)
-    newest = work.lake.require(name).version
+    makers = _makers(work)
     for commit in history.history(work.lake, name, most):
-        stage, run_id = makers.get(commit.version, ("", ""))
-        notes = [f"version {commit.restored} restored" if commit.restored is not None else ""]
-        notes += ["current" if commit.version == newest else "", f"{commit.gone} files gone" if commit.gone else ""]
-        told = ", ".join(filter(None, notes))
-        when = f"{commit.committed_at:%Y-%m-%d %H:%M:%S}"
-        yield Version(name, commit.version, when, commit.rows, commit.fingerprint, stage, run_id, told)
+        yield _version(name, commit, makers)
 
 
 def newest_versions(work: Work) -> Iterator[Version]:
     """Yield the newest version of every table of the lake."""
+    makers = _makers(work)
     for name in history.tables(work.lake):
-        yield from versions(work, name, 1)
+        for commit in history.history(work.lake, name, 1):
+            yield _version(name, commit, makers)
 
 
 def restore(work: Work, table: str, version: int) -> StageRun:
@@ -59,7 +58,7 @@ def restore(work: Work, table: str, version: int) -> StageRun:
     Raises LakeBusy, MissingTable, or StoreError with nothing changed.
     """
     name = _stored(work, table)
-    if name in ("runs", "intake", "arrivals"):
+    if name in RECORDS:
         raise StoreError(
             f"table '{name}' can't be restored: it is a record of what was done.",
             hint="Its old versions stay readable: 'tenure show " + name + " --version N'.",
@@ -71,6 +70,9 @@ def restore(work: Work, table: str, version: int) -> StageRun:
             told = f"version {version} of '{name}' is the current one"
             return StageRun(run_id=work.run_id, stage="restore", status="current", rows=now.rows, message=told)
         if name.startswith("staging/"):
+            # Imported here: it loads Arrow's compute functions, which `history` and `show` do without.
+            from tenure.intake.arrivals import note_arrivals
+
             _restore_intake(work, name.removeprefix("staging/"), now.fingerprint)
             note_arrivals(work)
         done = StageRun(
@@ -86,11 +88,9 @@ def restore(work: Work, table: str, version: int) -> StageRun:
 
 
 def next_stage(table: str) -> str:
-    """Return the first stage after the one that makes a table; '' after the last."""
-    stages = list(STAGE_DOCS)
-    stage = "staging" if table.startswith("staging/") else MADE_BY.get(table, table)
-    after = stages[stages.index(stage) + 1 :] if stage in stages else []
-    return after[0] if after else ""
+    """Return the first stage that reads a table, '' if none does."""
+    place = table.partition("/")[0]
+    return next((stage.name for stage in STAGES.values() if place in stage.reads), "")
 
 
 def shown(
@@ -137,15 +137,23 @@ def _stored(work: Work, table: str) -> str:
     return name
 
 
-def _makers(work: Work, table: str) -> dict[int, tuple[str, str]]:
-    """The stage and run that first told of each version of a table."""
-    if work.lake.find("runs") is None:
-        return {}
-    found: dict[int, tuple[str, str]] = {}
+def _version(table: str, commit: history.Commit, makers: Makers) -> Version:
+    stage, run_id = makers.get((table, commit.version), ("", ""))
+    notes = [f"version {commit.restored} restored" if commit.restored is not None else ""]
+    notes += ["current" if commit.is_newest else "", f"{commit.gone} files gone" if commit.gone else ""]
+    note = ", ".join(filter(None, notes))
+    when = f"{commit.committed_at:%Y-%m-%d %H:%M:%S}"
+    return Version(table, commit.version, when, commit.rows, commit.fingerprint, stage, run_id, note)
+
+
+def _makers(work: Work) -> Makers:
+    """The stage and run that first told of each version of each table."""
+    found: Makers = {}
     for row in ledger(work.lake):
-        version = json.loads(str(row["versions"])).get(table)
-        if version is not None and row["status"] == "built":
-            found.setdefault(version, (str(row["stage"]), str(row["run_id"])))
+        if row["status"] != "built":
+            continue
+        for table, version in json.loads(str(row["versions"])).items():
+            found.setdefault((table, version), (str(row["stage"]), str(row["run_id"])))
     return found
 
 

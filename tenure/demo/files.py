@@ -81,6 +81,7 @@ class BankFiles:
         for name in reversed(_OWN):
             _remove(self._folder / name)
         for name in _OWN:
+            # Not `replace`: some are folders, which Windows replaces not; what was there has just been removed.
             (self._unfinished / name).rename(self._folder / name)
         self._unfinished.rmdir()
 

@@ -169,7 +169,7 @@ class SparkEngine:
             target.parent.mkdir(parents=True, exist_ok=True)
             # Java's files know nothing of the process's umask; the folder that was just made does.
             file.chmod(stat.S_IMODE(target.parent.stat().st_mode) & 0o666)
-            moved.append(file.rename(target))
+            moved.append(file.replace(target))
         shutil.rmtree(incoming)
         return moved
 

@@ -69,7 +69,7 @@ def land(raw: Postgres, folder: Path, *, asked_by: str) -> Path:
             with pq.ParquetWriter(unfinished, landed) as writer:
                 for batch in batches:
                     writer.write_table(pa.Table.from_batches([batch.cast(_storage(batch.schema))]).cast(landed))
-        unfinished.rename(file)
+        unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
     return file

@@ -46,7 +46,6 @@ _LIBRARIES: dict[str, tuple[type[TenureError], str, str]] = {
     "sklearn": (ModelError, "scikit-learn can't use the model or the rows", "Run 'tenure train' again."),
     "skops": (ModelError, "a model file can't be read", "Run 'tenure train' again."),
     "umap": (ModelError, "the customers can't be projected", "Use [segment] method = 'pca'."),
-    "fast_hdbscan": (ModelError, "the customers can't be grouped", "Raise [segment] min_share."),
     "pandas": (EngineError, "a frame can't be made of the rows", "Check the columns' types."),
     "numpy": (EngineError, "the rows can't be computed", "Check the columns' values."),
 }

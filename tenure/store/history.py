@@ -19,13 +19,14 @@ from tenure.store.lake import Lake, TableVersion, damaged, file_problem
 
 @dataclass(frozen=True)
 class Commit:
-    """One version of a table: when it was committed, its rows, what it was made of, how many of its files are gone."""
+    """A version of a table: when it was committed, its rows, its fingerprint, how many of its files are gone."""
 
     version: int
     committed_at: datetime
     rows: int
     fingerprint: str
     gone: int
+    is_newest: bool
     restored: int | None = None
 
 
@@ -36,11 +37,18 @@ def tables(lake: Lake) -> list[str]:
 
 def history(lake: Lake, table: str, most: int | None = None) -> Iterator[Commit]:
     """Yield a table's versions, the newest first; raise MissingTable if it was never committed."""
-    lake.require(table)
-    for commit in _delta(lake, table).history(most):
+    delta = lake.open_delta(table)
+    if delta is None:
+        lake.require(table)
+        return
+    commits = delta.history(most)
+    # The newest is taken from the table that is open already: each opening reads its log.
+    newest = lake.version_of(table, delta, delta.version())
+    lake.verify_files(newest)
+    for commit in commits:
         number = int(commit["version"])
         try:
-            found = lake.find(table, number, verified=False)
+            found = newest if number == newest.version else lake.find(table, number, verified=False)
         except DeltaError:
             continue  # Delta has dropped the logs that it would be put together from.
         if found is None:
@@ -52,6 +60,7 @@ def history(lake: Lake, table: str, most: int | None = None) -> Iterator[Commit]
             rows=found.rows,
             fingerprint=found.fingerprint,
             gone=sum(not file.is_file() for file in found.files),
+            is_newest=found is newest,
             restored=int(parameters["version"]) if commit.get("operation") == "RESTORE" else None,
         )
 

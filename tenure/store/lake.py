@@ -13,7 +13,6 @@ lake/
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -37,6 +36,7 @@ from tenure.host.paths import delta_path
 from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
 from tenure.store.identity import Owner, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
+from tenure.store.locks import try_lock
 from tenure.store.log_digests import DIGESTS, TableLog
 from tenure.store.private import Mode, open_own, private_files
 from tenure.store.spill import remove_left
@@ -113,13 +113,11 @@ class Lake:
                 yield
 
     def _take_lock(self, handle: BinaryIO) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not try_lock(self.folder / ".lock", handle):
             raise LakeBusy(
                 f"another run (process {_process(handle) or 'unknown'}) is writing to '{self.folder}'.",
                 hint="Wait for it to end, or stop it, then run again.",
-            ) from error
+            )
         if _process(handle) is None:
             raise StoreError(
                 f"'{self.folder / '.lock'}' holds something that Tenure did not write, so it is not overwritten.",
@@ -194,13 +192,21 @@ class Lake:
         wanted = newest if version is None else version
         if not 0 <= wanted <= newest:
             return None
+        found = self.version_of(table, delta, wanted)
+        if verified:
+            self.verify_files(found)
+        return found
+
+    def version_of(self, table: str, delta: DeltaTable, wanted: int) -> TableVersion:
+        """Return a version of a table that was opened at its newest, and leave `delta` there; no file is looked at."""
+        newest = delta.version()
         # Asked before an old version is loaded: afterwards deltalake numbers the commits wrongly.
         info = next((c for c in delta.history(newest - wanted + 1) if c["version"] == wanted), {})
         if wanted < newest:
             delta.load_as_version(wanted)
         adds = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
         files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
-        found = TableVersion(
+        return TableVersion(
             table=table,
             version=delta.version(),
             rows=sum(adds.column("num_records").to_pylist()),
@@ -210,9 +216,6 @@ class Lake:
             fingerprint=str(info.get(_FINGERPRINT, "")),
             partitions=json.loads(str(info.get(_PARTITIONS, "{}"))),
         )
-        if verified:
-            self.verify_files(found)
-        return found
 
     def verify_files(self, version: TableVersion) -> None:
         """Raise DamagedLake unless each file of a version is there and has the digest that its name ends with.
@@ -252,8 +255,9 @@ class Lake:
         if not found.partition_by:
             # Arrow's datasets load pandas, which takes longer than most of these tables.
             wanted = found.schema if columns is None else pa.schema([found.schema.field(name) for name in columns])
-            parts = [pq.ParquetFile(file).read(columns=wanted.names) for file in found.files]
-            return pa.concat_tables(part.select(wanted.names).cast(wanted) for part in parts)
+            parts = [pq.ParquetFile(file).read(columns=wanted.names).select(wanted.names) for file in found.files]
+            # A cast, needed or not, loads Arrow's compute functions and pandas with them.
+            return pa.concat_tables(part if part.schema.equals(wanted, True) else part.cast(wanted) for part in parts)
         delta = self.open_delta(table, found.version)
         if delta is None:
             raise damaged(self, table, "its log is gone")
@@ -311,7 +315,7 @@ class Lake:
                 sealed.append(file)
                 continue
             digest = sha256_of(file)
-            target = file.rename(name_with_digest(file, digest))
+            target = file.replace(name_with_digest(file, digest))
             self.digests.note(target, digest)
             sealed.append(target)
         return sealed
@@ -499,7 +503,10 @@ def added_files(log: Path) -> Iterator[Path]:
 def _process(handle: BinaryIO) -> str | None:
     """The number of the process that wrote the lock's file, '' if none did, None if it holds something else."""
     handle.seek(0)
-    told = handle.read(32).strip()
+    try:
+        told = handle.read(32).strip()
+    except OSError:
+        return ""  # Windows lets nobody read what another process has locked.
     return told.decode() if told.isdigit() or not told else None
 
 

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from tenure.errors import DamagedModel
 from tenure.store.lake import Lake
+from tenure.store.private import sync_names
 
 #: Digits of a digest that a message shows.
 _SHOWN = 12
@@ -56,12 +57,13 @@ def write_model_files(lake: Lake, model_version: str, files: Mapping[str, bytes]
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-    _sync(partial)
+    sync_names(partial)
     if os.path.lexists(folder):
         # What lies there is damaged, or not Tenure's: it is moved out of the way, and stays.
         folder.rename(folder.with_name(f".{model_version}.replaced-{uuid4().hex[:8]}"))
+    # Not `replace`: Windows replaces no folder, and none is there any more.
     partial.rename(folder)
-    _sync(folder.parent)
+    sync_names(folder.parent)
 
 
 def read_model_files(lake: Lake, row: Mapping[str, Any]) -> dict[str, bytes]:
@@ -138,12 +140,3 @@ def _problems(
             yield file, f"was changed: its SHA-256 is {got[:_SHOWN]}…, registered is {expected[:_SHOWN]}…"
     for name in sorted(present.keys() - registered.keys()):
         yield present[name], "is not one that was registered"
-
-
-def _sync(folder: Path) -> None:
-    """Make a folder's names durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

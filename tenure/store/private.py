@@ -19,6 +19,9 @@ from tenure.errors import StoreError
 
 Mode: TypeAlias = Literal["owner", "group"]
 
+#: A file is opened as it is, by no link and for no child. Windows lacks these flags but the last, which only it has.
+_PLAIN = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+
 _UMASK: dict[Mode, int] = {"owner": 0o077, "group": 0o027}
 
 
@@ -72,10 +75,9 @@ def open_own(file: Path) -> int:
 
     Raises StoreError, with nothing touched, if the file is a link (by name or by a second name) or no plain file.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     if file.is_symlink():
         raise _no_plain_file(file, "a link")
-    descriptor = os.open(file, flags, 0o666)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | _PLAIN, 0o666)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
         os.close(descriptor)
@@ -87,17 +89,24 @@ def replace_own(file: Path, content: bytes) -> None:
     """Put a whole file in place of an old one at once: by a new file beside it, on disk before it is renamed."""
     partial = file.with_name(f".{file.name}.partial")
     partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(content)
         handle.flush()
         os.fsync(handle.fileno())
     partial.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
+    sync_names(file.parent)
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    if os.name == "nt":
+        return  # Windows opens no folder, and writes names through by itself.
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def _no_plain_file(file: Path, what: str) -> StoreError:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +31,7 @@ _SCHEMA = pa.schema(
     ]
 )
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Bytes of the file that keeps rows which the ledger could not take. They are claimed while there is room, and
 #: written in place: on a disk that is full by then there is still room for what failed.
@@ -99,8 +100,15 @@ def ledger(lake: Lake) -> list[dict[str, object]]:
     """Return the ledger's rows in the order in which they were written, whatever the clock said; [] before any run."""
     if lake.find("runs") is None:
         return []
-    rows: list[dict[str, object]] = lake.read("runs").to_pylist()
-    return sorted(rows, key=_place_in_ledger)
+    return sorted(_rows(lake.read("runs")), key=_place_in_ledger)
+
+
+def _rows(stored: pa.Table) -> list[dict[str, object]]:
+    """The table's rows. Arrow's own way from instants to Python loads pandas: half the time of `tenure status`."""
+    place = stored.schema.get_field_index("started_at")
+    microseconds = pa.chunked_array([chunk.view(pa.int64()) for chunk in stored.column(place).chunks], pa.int64())
+    rows: list[dict[str, object]] = stored.set_column(place, "started_at", microseconds).to_pylist()
+    return [row | {"started_at": _EPOCH + timedelta(microseconds=row["started_at"])} for row in rows]  # type: ignore[arg-type]
 
 
 def last_runs(lake: Lake) -> dict[str, dict[str, object]]:
@@ -147,10 +155,10 @@ def _keep_pending(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
         kept = kept[1:]
     if not rows and not (lake.folder / _PENDING).exists():
         return
-    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(lake.folder / _PENDING, flags, 0o600)
     try:
-        os.pwrite(handle, _as_json(kept).ljust(_RESERVED), 0)
+        os.write(handle, _as_json(kept).ljust(_RESERVED))
     finally:
         os.close(handle)
 

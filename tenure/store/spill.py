@@ -1,23 +1,28 @@
 """Spill: where an engine puts rows that its memory has no room for, in the lake's own folder.
 
-lake/spill/<run>/      of one run, for the owner alone, locked while the run lives, removed at its end
-                       what a killed run left is removed by the next run that writes the lake
+lake/spill/<run>/      of one run, for the owner alone, removed at its end
+├── .lock              held while the run lives; of a killed run the next one that writes the lake removes the folder
+└── duckdb_temp_…      the engine's own
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from tenure.store.locks import try_lock
 
 FOLDER = "spill"
 
 #: A run's name, as session/work.py makes it.
 RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
+
+_LOCK = ".lock"
 
 #: What the engines call what they put here.
 _OURS = re.compile(r"duckdb_temp_.+|(blockmgr|spark|temp_shuffle|artifacts)-.+")
@@ -28,14 +33,14 @@ class Spill:
 
     def __init__(self, lake: Path, run_id: str) -> None:
         """Make the folder in the lake; where there is none yet, or it can't be written, in the system's own place."""
-        self.folder = _make(lake, run_id)
-        self._lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        self.folder, self._lock = _make(lake, run_id)
 
     def close(self) -> None:
         """Remove the folder and what is left in it."""
-        _remove(self.folder)
-        os.close(self._lock)
+        _remove_spilled(self.folder)
+        # The lock goes last, and closed: Windows removes no open file.
+        self._lock.close()
+        _remove_emptied(self.folder)
         with suppress(OSError):
             self.folder.parent.rmdir()  # If no other run has a folder there.
 
@@ -52,32 +57,44 @@ def remove_left(lake: Path) -> None:
         room.rmdir()
 
 
-def _make(lake: Path, run_id: str) -> Path:
+def _make(lake: Path, run_id: str) -> tuple[Path, BinaryIO]:
     room = lake / FOLDER
     if lake.is_dir() and not room.is_symlink():
         with suppress(OSError):
             room.mkdir(mode=0o700, exist_ok=True)
             folder = room / run_id
             folder.mkdir(mode=0o700)
-            return folder
-    return Path(tempfile.mkdtemp(prefix="tenure-spill-"))
+            return folder, _locked(folder)
+    folder = Path(tempfile.mkdtemp(prefix="tenure-spill-"))
+    return folder, _locked(folder)
+
+
+def _locked(folder: Path) -> BinaryIO:
+    """The open lock of a new folder; who would remove the folder finds it held."""
+    file = folder / _LOCK
+    handle = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b")
+    try_lock(file, handle)
+    return handle
 
 
 def _is_alive(folder: Path) -> bool:
+    file = folder / _LOCK
+    if not file.is_file() or file.is_symlink():
+        return False
     try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = file.open("r+b")
     except OSError:
         return True  # Not ours to read, so not ours to remove.
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+    with handle:
+        return not try_lock(file, handle)
 
 
 def _remove(folder: Path) -> None:
+    _remove_spilled(folder)
+    _remove_emptied(folder)
+
+
+def _remove_spilled(folder: Path) -> None:
     for left in list(folder.iterdir()):
         if not _OURS.fullmatch(left.name):
             continue
@@ -85,5 +102,10 @@ def _remove(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+
+
+def _remove_emptied(folder: Path) -> None:
+    """Remove the lock, and the folder unless somebody else put something into it."""
     with suppress(OSError):
+        (folder / _LOCK).unlink(missing_ok=True)
         folder.rmdir()

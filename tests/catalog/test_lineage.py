@@ -217,9 +217,9 @@ def test_the_command_draws_a_tree_or_prints_json(tiny):
     assert "\nread by " in drawn
     record = json.loads(told("large_count_90d", "--json"))
     assert record["made_of"][0]["made_of"][0] == {
-        "kind": "raw column",
+        "type": "raw column",
         "name": "payments.amount",
-        "told": "payments.csv",
+        "message": "payments.csv",
         "made_of": [],
     }
     assert record["read_by"][0]["columns"] == ["large_to_all_ratio_90d"]
