@@ -19,8 +19,11 @@ What is counted:
 - A file is entered by a call into it from another file, and counts as a stay each time; going back by `return` is
   none. Files that only make such calls are counted too.
 - A climb is a call from a file of a lower layer into one of a higher layer. Layers are the lines of the import contract
-  'The house' in pyproject.toml; rooms on one line are level. Returns are no calls; a generator that is resumed, by
-  `next` or at the end of a `with`, was called once, when it began.
+  'The house' in pyproject.toml; rooms on one line are level. Returns are no calls. A generator's
+  body runs for whoever asks for its next item, often a lower layer, and the profile does not see who made it: its
+  beginning enters its file and is no climb; its going on, by `next` or at the end of a `with`, is nothing.
+- Since no lower layer imports a higher one, climbs are callbacks, and few. *ups* are what a reader of the code feels: a
+  stay in a higher layer right after one in a lower layer, though control had come back there by `return`.
 """
 
 from __future__ import annotations
@@ -34,7 +37,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
+from inspect import CO_GENERATOR
+from itertools import groupby, pairwise
 from opcode import opmap
 from pathlib import Path
 from types import CodeType, FrameType
@@ -67,8 +71,8 @@ class Walk:
     climbs: list[tuple[str, str]] = field(default_factory=list)
     callers: dict[str, None] = field(default_factory=dict)
 
-    def note(self, caller: str, callee: str, heights: dict[str, int]) -> None:
-        """Add one call; within a file nothing is entered."""
+    def note(self, caller: str, callee: str, heights: dict[str, int], *, resumable: bool) -> None:
+        """Add one call; within a file nothing is entered. What is resumable may be called by whoever resumes it."""
         if caller:
             self.callers[caller] = None
         if not self.stays:
@@ -77,13 +81,17 @@ class Walk:
             return
         if caller != callee:
             self.stays.append(callee)
-            if caller and heights[_room(caller)] < heights[_room(callee)]:
+            if caller and not resumable and heights[_room(caller)] < heights[_room(callee)]:
                 self.climbs.append((caller, callee))
 
     @property
     def files(self) -> list[str]:
         """Each file once: those that are entered, in order, and those that only call."""
         return list(dict.fromkeys([*self.stays, *self.callers]))
+
+    def ups(self, heights: dict[str, int]) -> int:
+        """Return how often a stay follows one in a lower layer."""
+        return sum(heights[_room(one)] < heights[_room(next_)] for one, next_ in pairwise(self.stays))
 
 
 def _room(file: str) -> str:
@@ -108,9 +116,10 @@ class Tracer:
         if not callee or _resumed(frame):
             return
         caller = self._caller(frame)
-        self.all.note(caller, callee, self.heights)
+        resumable = bool(frame.f_code.co_flags & CO_GENERATOR)
+        self.all.note(caller, callee, self.heights, resumable=resumable)
         if self.follows(frame):
-            self.followed.note(caller, callee, self.heights)
+            self.followed.note(caller, callee, self.heights, resumable=resumable)
 
     def _caller(self, frame: FrameType) -> str:
         above = frame.f_back
@@ -238,6 +247,7 @@ def main() -> None:
         tracer = WALKS[chosen](Path(folder))
     for name, walk in (("followed", tracer.followed), ("all", tracer.all)):
         counts = {"stays": len(walk.stays), "files": len(walk.files), "climbs": len(walk.climbs)}
+        counts["ups"] = walk.ups(tracer.heights)
         print(json.dumps({"walk": chosen, "calls": name, **counts}))
         print("   files: ", " → ".join(walk.files))
         if name == "followed":
