@@ -20,6 +20,9 @@ from tenure.errors import MissingColumn, MissingFile, StoreError, TenureError, U
 from tenure.faults.redact import file_shape, shape
 from tenure.host.paths import literal_part, local_path
 
+#: The first two bytes of a file that gzip compressed.
+GZIP = b"\x1f\x8b"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -126,7 +129,10 @@ def _difference(other: Sequence[str], first: Sequence[str]) -> str:
 
 def _header(file: Path, files: Sequence[Path], raw: Csv) -> list[str]:
     name = file_in_words(file, files, raw)
-    with file.open(encoding=raw.encoding, newline="") as lines:
+    with file.open("rb") as content:
+        if content.read(2) == GZIP:
+            raise UnreadableFile(f"{name} is compressed with gzip.", hint=f"Unpack it: gunzip {name}.")
+    with file.open(encoding=_encoding(raw), newline="") as lines:
         try:
             header = next(csv.reader(lines, delimiter=raw.delimiter), [])
         except UnicodeDecodeError as error:
@@ -283,9 +289,14 @@ def _damage(file: Path) -> str:
     return ""
 
 
+def _encoding(raw: Csv) -> str:
+    """Python's name of it: a byte order mark is passed over, also before a quote, as spreadsheets write it."""
+    return "utf-8-sig" if raw.encoding == "utf-8" else raw.encoding
+
+
 def _rows(file: Path, name: str, raw: Csv) -> Iterator[tuple[Place, list[str]]]:
     """Each row with the line on which it begins; a quoted field may span several."""
-    with file.open(encoding=raw.encoding, newline="") as lines:
+    with file.open(encoding=_encoding(raw), newline="") as lines:
         reader = csv.reader(lines, delimiter=raw.delimiter, strict=True)
         next(reader, None)
         begins = reader.line_num + 1

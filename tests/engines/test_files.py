@@ -1,6 +1,7 @@
 """Raw files: their structure, the line in which something is wrong, and text that becomes typed values alike."""
 
 import csv
+import gzip
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -71,6 +72,21 @@ def test_byte_order_mark_is_no_part_of_the_first_name(engine, tmp_path):
     assert csv_header([file], Csv("1.csv")) == ["id", "name"]
     engine.read_csv("raw", Csv("1.csv"), [file])
     assert engine.run("SELECT id, name FROM raw").to_pylist() == [{"id": "1", "name": "a"}]
+
+
+def test_byte_order_mark_may_stand_before_a_quoted_name(engine, tmp_path):
+    file = write(tmp_path, "1.csv", '\ufeff"id","name"\r\n"1","a, b"\r\n')
+    engine.read_csv("raw", Csv("1.csv"), [file])
+    assert engine.run("SELECT id, name FROM raw").to_pylist() == [{"id": "1", "name": "a, b"}]
+    assert str(locate("1", [file], Csv("1.csv"), "id")) == "1.csv, line 2"
+
+
+def test_a_compressed_file_is_refused_by_name(tmp_path):
+    file = tmp_path / "1.csv.gz"
+    file.write_bytes(gzip.compress(b"id,name\n1,a\n"))
+    with pytest.raises(UnreadableFile, match=r"^1\.csv\.gz is compressed with gzip\.$") as caught:
+        csv_header([file], Csv("1.csv.gz"))
+    assert caught.value.hint == "Unpack it: gunzip 1.csv.gz."
 
 
 def test_headers_that_differ_name_the_file(tmp_path):

@@ -42,14 +42,11 @@ def landed(bank, *contents, engine=None):
     for number, content in enumerate(contents, 1):
         name = "customers.jsonl" if len(contents) == 1 else f"customers-{number}.jsonl"
         (bank / "data" / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    work = work_on(bank, engine)
-    (reader,) = readers_of(work, work.project.sources["customers"]).values()
-    kinds = reader.land("customers")
-    assert set(kinds.values()) == {"text"}
-    rows = work.engine.run("SELECT * FROM customers").to_pylist()
-    if engine is None:
-        work.engine.close()
-    return rows
+    with work_on(bank, engine) as work:
+        (reader,) = readers_of(work, work.project.sources["customers"]).values()
+        kinds = reader.land("customers")
+        assert set(kinds.values()) == {"text"}
+        return work.engine.run("SELECT * FROM customers").to_pylist()
 
 
 def refused(bank, *contents, error=UnreadableFile):

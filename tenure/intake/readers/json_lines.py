@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.define.source import JsonLines, Parquet
-from tenure.engines.files import Place, file_in_words
+from tenure.engines.files import GZIP, Place, file_in_words
 from tenure.errors import EmptyTable, MissingColumn, UnreadableFile
 from tenure.faults.redact import shape
 from tenure.intake.readers import Reader
@@ -43,7 +43,7 @@ _LONGEST_LINE = 64 * 2**20
 #: More keys than a table has columns: such as objects whose keys are customers.
 _MOST_KEYS = 10_000
 
-_BYTE_ORDER_MARK, _GZIP = b"\xef\xbb\xbf", b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 #: A key that a message may show; any other may be a row's value, and is told by its shape.
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
@@ -159,7 +159,7 @@ class _Rows:
                 number += 1
                 self.size = len(content)
                 if number == 1:
-                    if content.startswith(_GZIP):
+                    if content.startswith(GZIP):
                         raise UnreadableFile(f"{name} is compressed with gzip.", hint=f"Unpack it: gunzip {name}.")
                     content = content.removeprefix(_BYTE_ORDER_MARK)
                 if not content.strip():
