@@ -9,11 +9,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tenure.define.feature import Aggregate
-from tenure.define.source import Source, files_of, query_of
+from tenure.define.source import Source
 from tenure.define.stage import SQL_STAGES
-from tenure.engines.warehouse import land
 from tenure.intake.calendar import Calendar, calendar
 from tenure.intake.data_end import require_end
+from tenure.intake.readers import readers_of
 from tenure.intake.staging import planned_types
 from tenure.session.work import Work
 from tenure.sql import Dialect, Select, condition
@@ -110,14 +110,9 @@ def _compiled(
 
 def staging_selects(work: Work, source: Source, folder: Path) -> list[Select]:
     """Plan a source's staging over the real raw columns, reading no rows."""
-    engine, asked_by = work.engine, f"source '{source.name}'"
-    for name, raw in source.raws.items():
-        query = query_of(raw)
-        if query:
-            empty = replace(query, query=f"SELECT * FROM ({query.query.strip().rstrip(';')}) AS planned LIMIT 0")
-            engine.read(name, files_of(raw), [land(empty, folder / f"{source.name}-{name}", asked_by=asked_by)])
-        else:
-            engine.read(name, files_of(raw), work.raw_files(files_of(raw), asked_by=asked_by))
+    engine = work.engine
+    for name, reader in readers_of(work, source, folder=folder).items():
+        reader.plan(name)
     raw_types = planned_types(work, source, staging_table.raw_rows(source, engine.dialect))
     typed = staging_table.typed_rows(work.project, source, engine.dialect, raw_types)
     engine.schema(typed.text)

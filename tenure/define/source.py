@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
 from tenure.define.shape import (
@@ -35,8 +35,29 @@ ENCODINGS: tuple[str, ...] = ("utf-8", "latin-1")
 ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
 
 
+class RawTable:
+    """A raw table's declaration: what it tells of itself. How it is read lies in `tenure/intake/readers/`.
+
+    `path` is that of the files that it reads, which may hold `*`, '' where it reads none; `null` are the spellings of
+    null in its text beside the empty one.
+    """
+
+    path: str
+    null: Sequence[str]
+
+    @property
+    def place(self) -> str:
+        """Where its rows come from, in words."""
+        return self.path
+
+    @property
+    def meaning(self) -> object:
+        """What of it decides which rows it has."""
+        return self
+
+
 @dataclass(frozen=True)
-class Csv:
+class Csv(RawTable):
     """Delimited text files.
 
     `path` is relative to the project's data folder and may hold `*`. Every value is read as text and
@@ -63,23 +84,44 @@ class Csv:
 
 
 @dataclass(frozen=True)
-class Parquet:
+class Parquet(RawTable):
     """Parquet files; `path` is relative to the project's data folder and may hold `*`."""
 
     path: str
+    null = ()
 
     def __post_init__(self) -> None:
         check_shape("Parquet", {"path": (self.path, NAME)})
 
 
 @dataclass(frozen=True)
-class Postgres:
+class JsonLines(RawTable):
+    """Text files in UTF-8 with one JSON object a line.
+
+    `path` is relative to the project's data folder and may hold `*`. Every value is read as its own text (`0.10`
+    stays so) and typed by the source's columns like a CSV's; a key that a line lacks is null, as is an empty text.
+    `null` lists further spellings of null. Objects and arrays inside a row are refused.
+    """
+
+    path: str
+    null: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_shape("JsonLines", {"path": (self.path, NAME)})
+        null = (self.null, list_of(TEXT, "a list of texts, such as ('?', 'n/a')"))
+        check_shape(f"JsonLines('{self.path}')", {"null": null})
+        object.__setattr__(self, "null", tuple(self.null))
+
+
+@dataclass(frozen=True)
+class Postgres(RawTable):
     """A query against PostgreSQL (or any server that speaks its protocol), read through ADBC.
 
     `dsn` names the environment variable that holds the connection string: secrets never stand in files.
     """
 
     query: str
+    path, null = "", ()
     dsn: str = field(default="TENURE_POSTGRES_DSN", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -95,24 +137,30 @@ class Postgres:
                 hint="Export the connection string, for example as TENURE_POSTGRES_DSN, and give dsn= that name.",
             )
 
+    @property
+    def place(self) -> str:
+        """Where its rows come from, in words."""
+        return f"query on ${self.dsn}"
 
-Raw: TypeAlias = Csv | Parquet | Postgres
-
-#: Every class of reader, and whether its rows come by a query, so that they are landed as Parquet first.
-READERS: ByKind[bool] = ByKind("reader of raw tables", {Csv: False, Parquet: False, Postgres: True})
-
-
-def query_of(raw: Raw) -> Postgres | None:
-    """Return the reader if its rows come by a query, None if they lie in files; raise InvalidDefinition for neither."""
-    return cast(Postgres, raw) if READERS.of(raw) else None
-
-
-def files_of(raw: Raw) -> Csv | Parquet:
-    """Return how the files of a raw table are read: a query's rows are landed as Parquet."""
-    return Parquet("landed") if READERS.of(raw) else cast("Csv | Parquet", raw)
+    @property
+    def meaning(self) -> object:
+        """What of it decides which rows it has: where a database is has no say."""
+        return ("query", self.query)
 
 
-_RAW = instance_of("Csv(…), Parquet(…), Postgres(…)", Csv, Parquet, Postgres)
+#: Every class of raw table, and the module of `tenure/intake/readers/` that reads it.
+_MODULES: dict[type[RawTable], str] = {
+    Csv: "csv",
+    JsonLines: "json_lines",
+    Parquet: "parquet",
+    Postgres: "postgres",
+}
+READERS: ByKind[str] = ByKind("reader of raw tables", _MODULES)
+
+#: The same in words: Csv(…), Parquet(…), ….
+READERS_IN_WORDS = ", ".join(f"{kind.__name__}(…)" for kind in _MODULES)
+
+_RAW = instance_of(READERS_IN_WORDS, *_MODULES)
 
 
 def _is_named_raws(value: object) -> bool:
@@ -184,7 +232,7 @@ class Source:
     """
 
     name: str
-    read: Raw | Mapping[str, Raw] = field(kw_only=True)
+    read: RawTable | Mapping[str, RawTable] = field(kw_only=True)
     columns: Sequence[Column] = field(kw_only=True)
     key: str | Sequence[str] = field(kw_only=True)
     event_time: str = field(kw_only=True)
@@ -257,7 +305,7 @@ class Source:
             )
 
     @property
-    def raws(self) -> Mapping[str, Raw]:
+    def raws(self) -> Mapping[str, RawTable]:
         """The raw tables by the name that `select` calls them."""
         if not isinstance(self.read, Mapping):
             raise TypeError("read is normalised when a Source is made")

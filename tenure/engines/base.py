@@ -40,8 +40,11 @@ class Engine(Protocol):
     dialect: Dialect
     version: str
 
-    def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
-        """Make raw files a relation; return its columns as name → 'text' or another type."""
+    def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
+        """Make CSV files a relation, every value as its text; return its columns, each as name → 'text'."""
+
+    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> dict[str, str]:
+        """Make Parquet files a relation, a column that some lack null there; return name → 'text' or another type."""
 
     def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation, its partition columns included."""

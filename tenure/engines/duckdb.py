@@ -11,10 +11,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import check_structure, csv_header, has_hive_folders, named_damage
+from tenure.engines.files import ReadFiles, csv_header, has_hive_folders, unlike_parquet
 from tenure.errors import DiskFull, EngineError, FileAccessError, TenureError, UnreadableFile
 from tenure.faults.boundary import register_stoppable, translated
 from tenure.faults.redact import redacted
@@ -41,10 +40,7 @@ class DuckDBEngine:
 
     def __init__(self, settings: EngineSettings, connection: duckdb.DuckDBPyConnection | None = None) -> None:
         self._settings = settings
-        self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
-        #: Relation → Parquet files that it reads, the raw ones apart from the lake's.
-        self._raw_parquet: dict[str, tuple[Parquet, Sequence[Path]]] = {}
-        self._scanned: dict[str, Sequence[Path]] = {}
+        self._files = ReadFiles()
         self._held: set[str] = set()
         options: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory,
@@ -70,38 +66,31 @@ class DuckDBEngine:
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("SET enable_progress_bar = false")
 
-    def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
-        """Make raw files a relation; CSV values stay text."""
-        listed = _listed(files)
-        if isinstance(raw, Csv):
-            header = csv_header(files, raw)
-            self._raw_files[relation] = (raw, files)
-            self._raw_parquet.pop(relation, None)
-            columns = ", ".join(f"{literal(name, 'duckdb')}: 'VARCHAR'" for name in header)
-            reader = (
-                f"read_csv({listed}, columns = {{{columns}}}, auto_detect = false, header = true, strict_mode = true, "
-                f"delim = {literal(raw.delimiter, 'duckdb')}, quote = '\"', escape = '\"', nullstr = '', "
-                f"encoding = {literal(raw.encoding, 'duckdb')}, hive_partitioning = false)"
-            )
-            self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {reader}")
-            return dict.fromkeys(header, "text")
-        if not isinstance(raw, Parquet):
-            refuse("reader of raw files", raw)
-        self._raw_files.pop(relation, None)
-        self._raw_parquet[relation] = (raw, files)
+    def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
+        """Make CSV files a relation, every value as its text."""
+        header = csv_header(files, raw)
+        self._files.note_csv(relation, raw, files)
+        columns = ", ".join(f"{literal(name, 'duckdb')}: 'VARCHAR'" for name in header)
+        reader = (
+            f"read_csv({_listed(files)}, columns = {{{columns}}}, auto_detect = false, header = true, "
+            f"strict_mode = true, delim = {literal(raw.delimiter, 'duckdb')}, quote = '\"', escape = '\"', "
+            f"nullstr = '', encoding = {literal(raw.encoding, 'duckdb')}, hive_partitioning = false)"
+        )
+        self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {reader}")
+        return dict.fromkeys(header, "text")
+
+    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> dict[str, str]:
+        """Make Parquet files a relation."""
+        self._files.note_parquet(relation, raw, files)
         try:
             # Left to itself DuckDB makes columns of folders above the data too.
             hive = "" if has_hive_folders(raw, files) else ", hive_partitioning = false"
             self._execute(
                 f"CREATE OR REPLACE TEMP VIEW {relation} AS "
-                f"SELECT * FROM read_parquet({listed}, union_by_name = true{hive})"
+                f"SELECT * FROM read_parquet({_listed(files)}, union_by_name = true{hive})"
             )
         except EngineError as error:
-            raise UnreadableFile(
-                f"the files of '{raw.path}' can't be read together as Parquet.",
-                hint="Give files of another layout a source of their own.",
-                original=error.original,
-            ) from error
+            raise unlike_parquet(raw, error.original) from error
         return {field.name: _kind(field.type) for field in self.schema(f"SELECT * FROM {relation}")}
 
     def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
@@ -110,7 +99,7 @@ class DuckDBEngine:
         if relation in self._held:
             self._execute(f"DROP TABLE {relation}")
             self._held.remove(relation)
-        self._scanned[relation] = files
+        self._files.note_table(relation, files)
         if not files:
             self._connection.register(f"{relation}_empty", schema.empty_table())
             source = f"{relation}_empty"
@@ -230,8 +219,7 @@ class DuckDBEngine:
             raise KeyboardInterrupt from error
         except duckdb.Error as error:
             if re.search("CSV (Error|Parser)", str(error)):
-                for raw, files in self._raw_files.values():
-                    check_structure(files, raw)
+                self._files.check_csv()
                 raise UnreadableFile(
                     f"a CSV file can't be read: {redacted(str(error).splitlines()[0])}",
                     hint="Lines that end in different ways, \\n and \\r\\n, in one file are a common cause.",
@@ -267,7 +255,7 @@ class DuckDBEngine:
                 original=error,
             )
         # Looked for in the files themselves: slow, but only after a failure.
-        return named_damage(self._raw_parquet.values(), self._scanned.values(), error) or EngineError(
+        return self._files.damage(error) or EngineError(
             "DuckDB can't compute the rows.", hint="Check the data and the definitions that read them.", original=error
         )
 

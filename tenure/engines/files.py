@@ -15,10 +15,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import Csv, Parquet
+from tenure.define.source import Csv, Parquet, RawTable
 from tenure.errors import MissingColumn, MissingFile, StoreError, TenureError, UnreadableFile, choices
 from tenure.faults.redact import file_shape, shape
 from tenure.host.paths import literal_part, local_path
+
+#: The first two bytes of a file that gzip compressed.
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,14 @@ class Place:
         return f"{self.name}, line {self.line}"
 
 
-def file_in_words(file: Path, files: Sequence[Path], raw: Csv | Parquet) -> str:
+def file_in_words(file: Path, files: Sequence[Path], raw: RawTable) -> str:
     """Return what messages call one of a raw table's files: 'payments.csv', or 'file 2 of 7 that match 'p-*.csv''."""
     if not _is_pattern(raw.path):
         return Path(raw.path).name
     return f"file {list(files).index(file) + 1} of {len(files)} that match '{raw.path}'"
 
 
-def files_in_words(files: Sequence[Path], raw: Csv | Parquet) -> str:
+def files_in_words(files: Sequence[Path], raw: RawTable) -> str:
     """Return what messages call all of a raw table's files: 'payments.csv', or '7 files that match 'p-*.csv''."""
     if not _is_pattern(raw.path):
         return Path(raw.path).name
@@ -50,15 +53,15 @@ def _is_pattern(path: str) -> bool:
     return any(sign in path for sign in "*?[")
 
 
-def matching_files(raw: Csv | Parquet, data: Path, *, asked_by: str) -> list[Path]:
+def matching_files(wanted: str, data: Path, *, asked_by: str) -> list[Path]:
     """Return the files that a raw table's path matches, sorted; raise MissingFile if none does."""
-    path = local_path(raw.path, asked_by=f"the path of {asked_by}")
-    base, pattern = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, raw.path)
+    path = local_path(wanted, asked_by=f"the path of {asked_by}")
+    base, pattern = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, wanted)
     files = sorted(file for file in base.glob(pattern) if file.is_file())
     if not files:
         there = [file.name for file in (base / pattern).parent.glob("*") if file.is_file()]
         raise MissingFile(
-            f"{asked_by} reads '{raw.path}', but no such file is in '{data}'"
+            f"{asked_by} reads '{wanted}', but no such file is in '{data}'"
             + (f"; there are: {_names_in_words(there, Path(pattern).name)}." if there else "."),
             hint="Give the data folder with --data DIR or [data] path, or mend the source's path.",
         )
@@ -126,7 +129,10 @@ def _difference(other: Sequence[str], first: Sequence[str]) -> str:
 
 def _header(file: Path, files: Sequence[Path], raw: Csv) -> list[str]:
     name = file_in_words(file, files, raw)
-    with file.open(encoding=raw.encoding, newline="") as lines:
+    with file.open("rb") as content:
+        if content.read(2) == GZIP:
+            raise UnreadableFile(f"{name} is compressed with gzip.", hint=f"Unpack it: gunzip {name}.")
+    with file.open(encoding=_encoding(raw), newline="") as lines:
         try:
             header = next(csv.reader(lines, delimiter=raw.delimiter), [])
         except UnicodeDecodeError as error:
@@ -221,6 +227,47 @@ def named_damage(
     return None
 
 
+class ReadFiles:
+    """The files that an engine's relations read: raw CSV, raw Parquet, and the lake's tables."""
+
+    def __init__(self) -> None:
+        self._csv: dict[str, tuple[Csv, Sequence[Path]]] = {}
+        self._parquet: dict[str, tuple[Parquet, Sequence[Path]]] = {}
+        self._tables: dict[str, Sequence[Path]] = {}
+
+    def note_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> None:
+        """Note that a relation reads CSV files from now on."""
+        self._csv[relation] = (raw, files)
+        self._parquet.pop(relation, None)
+
+    def note_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> None:
+        """Note that a relation reads raw Parquet files from now on."""
+        self._parquet[relation] = (raw, files)
+        self._csv.pop(relation, None)
+
+    def note_table(self, relation: str, files: Sequence[Path]) -> None:
+        """Note that a relation reads a table of the lake."""
+        self._tables[relation] = files
+
+    def check_csv(self) -> None:
+        """Raise UnreadableFile with the first CSV file and line of a broken structure; slow, for after a failure."""
+        for raw, files in self._csv.values():
+            check_structure(files, raw)
+
+    def damage(self, error: Exception) -> TenureError | None:
+        """Return the error that names the first damaged Parquet file, None if all can be read; slow as well."""
+        return named_damage(self._parquet.values(), self._tables.values(), error)
+
+
+def unlike_parquet(raw: Parquet, original: BaseException | None) -> UnreadableFile:
+    """Return the refusal of Parquet files that an engine can't read together."""
+    return UnreadableFile(
+        f"the files of '{raw.path}' can't be read together as Parquet.",
+        hint="Give files of another layout a source of their own.",
+        original=original,
+    )
+
+
 def _damage(file: Path) -> str:
     """What of a Parquet file can't be read, '' if all can."""
     if not file.is_file():
@@ -242,9 +289,14 @@ def _damage(file: Path) -> str:
     return ""
 
 
+def _encoding(raw: Csv) -> str:
+    """Python's name of it: a byte order mark is passed over, also before a quote, as spreadsheets write it."""
+    return "utf-8-sig" if raw.encoding == "utf-8" else raw.encoding
+
+
 def _rows(file: Path, name: str, raw: Csv) -> Iterator[tuple[Place, list[str]]]:
     """Each row with the line on which it begins; a quoted field may span several."""
-    with file.open(encoding=raw.encoding, newline="") as lines:
+    with file.open(encoding=_encoding(raw), newline="") as lines:
         reader = csv.reader(lines, delimiter=raw.delimiter, strict=True)
         next(reader, None)
         begins = reader.line_num + 1

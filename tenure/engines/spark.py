@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenure.define.shape import refuse
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import check_structure, csv_header, named_damage
-from tenure.errors import EngineError, MissingDependency, UnreadableFile, install_hint
+from tenure.engines.files import ReadFiles, csv_header, unlike_parquet
+from tenure.errors import EngineError, MissingDependency, install_hint
 from tenure.faults.redact import redacted
 from tenure.host.paths import spark_path
 from tenure.sql import Dialect
@@ -63,36 +62,13 @@ class SparkEngine:
         for name, value in _REQUIRED_OPTIONS.items():
             self._session.conf.set(name, value)
         self.version = f"spark {self._session.version}"
-        self._raw_files: dict[str, tuple[Csv, Sequence[Path]]] = {}
-        self._raw_parquet: dict[str, tuple[Parquet, Sequence[Path]]] = {}
-        self._scanned: dict[str, Sequence[Path]] = {}
+        self._files = ReadFiles()
         self._held: dict[str, DataFrame] = {}
 
-    def read(self, relation: str, raw: Csv | Parquet, files: Sequence[Path]) -> dict[str, str]:
-        """Make raw files a relation; CSV values stay text."""
-        paths = [spark_path(file) for file in files]
-        if isinstance(raw, Parquet):
-            self._raw_files.pop(relation, None)
-            self._raw_parquet[relation] = (raw, files)
-            reader = self._session.read.option("mergeSchema", "true")
-            try:
-                frame = self._checked(lambda: reader.parquet(*paths))
-            except EngineError as error:
-                raise UnreadableFile(
-                    f"the files of '{raw.path}' can't be read together as Parquet.",
-                    hint="Give files of another layout a source of their own.",
-                    original=error,
-                ) from error
-            frame.createOrReplaceTempView(relation)
-            return {
-                f.name: "text" if f.dataType.simpleString() == "string" else f.dataType.simpleString()
-                for f in frame.schema
-            }
-        if not isinstance(raw, Csv):
-            refuse("reader of raw files", raw)
+    def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
+        """Make CSV files a relation, every value as its text."""
         header = csv_header(files, raw)
-        self._raw_files[relation] = (raw, files)
-        self._raw_parquet.pop(relation, None)
+        self._files.note_csv(relation, raw, files)
         frame = (
             self._session.read.options(
                 header="true",
@@ -105,16 +81,28 @@ class SparkEngine:
                 enforceSchema="true",
             )
             .schema(", ".join(f"`{name}` STRING" for name in header))
-            .csv(paths)
+            .csv([spark_path(file) for file in files])
         )
         frame.createOrReplaceTempView(relation)
         return dict.fromkeys(header, "text")
+
+    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> dict[str, str]:
+        """Make Parquet files a relation."""
+        self._files.note_parquet(relation, raw, files)
+        reader = self._session.read.option("mergeSchema", "true")
+        try:
+            frame = self._checked(lambda: reader.parquet(*(spark_path(file) for file in files)))
+        except EngineError as error:
+            raise unlike_parquet(raw, error) from error
+        frame.createOrReplaceTempView(relation)
+        types = {field.name: field.dataType.simpleString() for field in frame.schema}
+        return {name: "text" if type_ == "string" else type_ for name, type_ in types.items()}
 
     def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
-        self._scanned[relation] = files
+        self._files.note_table(relation, files)
         fields = from_arrow_schema(schema)
         if not files:
             frame = self._session.createDataFrame([], fields)
@@ -203,13 +191,12 @@ class SparkEngine:
         try:
             return action()
         except (Py4JJavaError, PySparkException) as error:
-            for raw, files in self._raw_files.values():
-                check_structure(files, raw)
+            self._files.check_csv()
             told = str(error.java_exception if isinstance(error, Py4JJavaError) else error)
             reason = next((line for line in told.splitlines() if line.strip()), type(error).__name__)
             # Spark's analysis quotes the statement alone; what fails while rows are read may quote a row.
             if not isinstance(error, AnalysisException | ParseException):
-                damaged = named_damage(self._raw_parquet.values(), self._scanned.values(), error)
+                damaged = self._files.damage(error)
                 if damaged:
                     raise damaged from error
                 reason = redacted(reason)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import pyarrow as pa
 
 from tenure.checks.rows import schema_of
 from tenure.define.personal import personal_columns
-from tenure.define.source import Csv, Source, files_of, query_of
-from tenure.engines.files import files_in_words, locate
-from tenure.engines.warehouse import land
+from tenure.define.source import Source
 from tenure.errors import (
     BadValue,
     DuplicateKey,
@@ -24,6 +21,7 @@ from tenure.errors import (
 from tenure.faults.redact import redacted, shown, shown_row
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
+from tenure.intake.readers import Readers, readers_of
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.tables import staging as staging_table
 
@@ -34,13 +32,13 @@ def staging(work: Work) -> Outcome:
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
     for source in work.project.sources.values():
-        files = raw_files(work, source)
-        made_of = raw_digest(work, source, files)
+        readers = readers_of(work, source)
+        made_of = raw_digest(work, source, readers)
         current = work.lake.find(f"staging/{source.name}")
         if current and current.fingerprint == made_of and facts.get(source.name, {}).get("fingerprint") == made_of:
             outcome.add(current, built=False)
             continue
-        facts[source.name] = _stage(work, source, files, made_of, outcome)
+        facts[source.name] = _stage(work, source, readers, made_of, outcome)
         rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
         work.lake.write(rows, INTAKE, fingerprint=made_of)
     note_arrivals(work)
@@ -53,20 +51,19 @@ def restaged(work: Work) -> list[str]:
     """Return the sources that staging would read again: their definition or their files' contents changed."""
     facts, found = intake_facts(work), []
     for source in work.project.sources.values():
-        if not any(query_of(raw) for raw in source.raws.values()):
-            made_of = raw_digest(work, source, raw_files(work, source))
+        readers = readers_of(work, source)
+        if not any(reader.asks_a_server for reader in readers.values()):
+            made_of = raw_digest(work, source, readers)
             current = work.lake.find(f"staging/{source.name}")
             if not current or {current.fingerprint, facts.get(source.name, {}).get("fingerprint")} != {made_of}:
                 found.append(source.name)
     return found
 
 
-def _stage(
-    work: Work, source: Source, files: dict[str, list[Path]], made_of: str, outcome: Outcome
-) -> dict[str, object]:
+def _stage(work: Work, source: Source, readers: Readers, made_of: str, outcome: Outcome) -> dict[str, object]:
     engine = work.engine
-    for name, raw in source.raws.items():
-        engine.read(name, files_of(raw), files[name])
+    for name, reader in readers.items():
+        reader.land(name)
     raw_rows = staging_table.raw_rows(source, engine.dialect)
     raw_types = planned_types(work, source, raw_rows)
     engine.hold(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
@@ -76,15 +73,15 @@ def _stage(
     rows_read = sum(row["n"] for row in counted)
     if not rows_read:
         raise EmptyTable(
-            f"source '{source.name}' has no rows ({_named(source, files)}).",
+            f"source '{source.name}' has no rows ({_named(readers)}).",
             hint="Check the files or the query.",
         )
-    _require_years(work, source, files)
+    _require_years(work, source, readers)
     reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
     losers = sum(int(row["claims"]) - 1 for row in rivals)
     if reasons.total() + losers > source.quarantine * rows_read:
-        raise _refusal(source, files, reasons, rivals, rows_read)
+        raise _refusal(source, readers, reasons, rivals, rows_read)
     version, checks = work.write(staging_table.staging(work.project, source), f"staging/{source.name}", made_of)
     outcome.add(version, built=True, checks=checks)
     if reasons or losers or work.lake.find(f"quarantine/{source.name}"):
@@ -93,7 +90,7 @@ def _stage(
     return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
 
 
-def _require_years(work: Work, source: Source, files: dict[str, list[Path]]) -> None:
+def _require_years(work: Work, source: Source, readers: Readers) -> None:
     """Raise BadValue if a time lies outside the years 1 to 9999: Python's dates end there, and so do most engines'."""
     times = [column.name for column in source.columns if column.type in ("date", "timestamp")]
     if not times:
@@ -108,7 +105,7 @@ def _require_years(work: Work, source: Source, files: dict[str, list[Path]]) -> 
         name, rows = next(iter(wrong.items()))
         raise BadValue(
             f"source '{source.name}', column '{name}': {rows:,} {'time lies' if rows == 1 else 'times lie'} outside "
-            f"the years 1 to 9999 ({_named(source, files)}).",
+            f"the years 1 to 9999 ({_named(readers)}).",
             hint="Correct the values; for an open end use null or 9999-12-31.",
         )
 
@@ -160,7 +157,7 @@ def _facts(
 
 def _refusal(
     source: Source,
-    files: dict[str, list[Path]],
+    readers: Readers,
     reasons: Counter[str],
     rivals: list[dict[str, object]],
     rows_read: int,
@@ -172,7 +169,7 @@ def _refusal(
         first = min(reasons)
         column, _, problem = first.partition(": ")
         problem, colon, value = problem.partition(": ")
-        place = _place(source, files, value, source.column(column).raw_name)
+        place = _place(readers, value, source.column(column).raw_name)
         problem += colon + (shown(value, personal=column in personal) if colon else "")
         return BadValue(
             f"source '{source.name}', column '{column}': {problem}{place}; "
@@ -181,7 +178,7 @@ def _refusal(
         )
     key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
     told = shown_row(key, personal)
-    place = _place(source, files, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
+    place = _place(readers, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
     return DuplicateKey(
         f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {told}{place}; "
         f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
@@ -189,42 +186,20 @@ def _refusal(
     )
 
 
-def _place(source: Source, files: dict[str, list[Path]], value: str, column: str) -> str:
-    for name, raw in source.raws.items():
-        place = locate(value, files[name], raw, column) if isinstance(raw, Csv) else None
+def _place(readers: Readers, value: str, column: str) -> str:
+    for reader in readers.values():
+        place = reader.place_of(value, column)
         if place:
             return f" ({place})"
-    return f" ({_named(source, files)})"
+    return f" ({_named(readers)})"
 
 
-def _named(source: Source, files: dict[str, list[Path]]) -> str:
+def _named(readers: Readers) -> str:
     """The files that a source read, or 'its query' where it read none."""
-    told = [
-        "its query" if query_of(raw) else files_in_words(files[name], files_of(raw))
-        for name, raw in source.raws.items()
-    ]
-    return ", ".join(dict.fromkeys(told))
+    return ", ".join(dict.fromkeys(reader.words for reader in readers.values()))
 
 
-def raw_files(work: Work, source: Source) -> dict[str, list[Path]]:
-    """Return the files of each of a source's raw tables; rows of a query are landed in one first."""
-    asked_by = f"source '{source.name}'"
-    found: dict[str, list[Path]] = {}
-    for name, raw in source.raws.items():
-        query = query_of(raw)
-        if query:
-            found[name] = [land(query, work.lake.path(f"landing/{source.name}-{name}"), asked_by=asked_by)]
-        else:
-            found[name] = work.raw_files(files_of(raw), asked_by=asked_by)
-    return found
-
-
-def raw_digest(work: Work, source: Source, files: dict[str, list[Path]]) -> str:
+def raw_digest(work: Work, source: Source, readers: Readers) -> str:
     """Return the digest of what a source is staged from: its definition and the contents of its files."""
-    contents = [(_name_in(work.data, file), work.raw_digests.of(file)) for paths in files.values() for file in paths]
+    contents = [pair for reader in readers.values() for pair in reader.digest()]
     return fingerprint([work.dialect, definition_of(work, source), contents])
-
-
-def _name_in(data: Path, file: Path) -> str:
-    """A raw file's name below the data folder; its bare name elsewhere, so that no folder of a machine counts."""
-    return file.relative_to(data).as_posix() if file.is_relative_to(data) else file.name

@@ -19,7 +19,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 
 from tenure.define.personal import personal_columns
-from tenure.define.source import Raw, Source
+from tenure.define.source import RawTable, Source
 from tenure.faults.redact import shown, shown_row
 from tenure.leaks.staged_rows import Sign
 from tenure.sql import Dialect, column_list, midnight_literal, quoted
@@ -35,7 +35,7 @@ class RawTime:
     """A source's claim that rows of a raw table are known at the time in one of its columns."""
 
     source: Source
-    raw: Raw
+    raw: RawTable
     column: str
 
     @property
@@ -71,7 +71,7 @@ def raw_times(source: Source, headers: Mapping[str, Mapping[str, str]], dialect:
     ]
 
 
-def the_raw_time(source: Source, raw: Raw, claims: Sequence[RawTime]) -> RawTime | None:
+def the_raw_time(source: Source, raw: RawTable, claims: Sequence[RawTime]) -> RawTime | None:
     """Return by which claim a raw table is cut for a source: its own, else what the other sources agree on."""
     of_raw = [claim for claim in claims if claim.raw == raw]
     own = [claim for claim in of_raw if claim.source.name == source.name]

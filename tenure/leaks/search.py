@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TypeAlias
 
 from tenure.catalog.features import entries
 from tenure.define.personal import personal_cells
-from tenure.define.source import Raw, Source, files_of, query_of
-from tenure.engines.warehouse import land
+from tenure.define.source import Source
 from tenure.errors import MissingTable
 from tenure.intake.calendar import calendar
+from tenure.intake.readers import readers_of
 from tenure.intake.staging import planned_types, raw_digest
 from tenure.leaks.raw_tables import (
     PARSED_SHARE,
@@ -156,11 +155,11 @@ def _not_current(work: Work) -> str:
     except MissingTable as error:
         return error.message
     for source in work.project.sources.values():
+        readers = readers_of(work, source, again=True)
         # A query would have to be asked again.
-        if any(query_of(raw) for raw in source.raws.values()):
+        if any(reader.asks_a_server for reader in readers.values()):
             continue
-        files = {name: _files(work, source, name, raw) for name, raw in source.raws.items()}
-        if work.require(source.name).fingerprint != raw_digest(work, source, files):
+        if work.require(source.name).fingerprint != raw_digest(work, source, readers):
             return f"the files of source '{source.name}' changed since it was staged."
     return ""
 
@@ -243,24 +242,11 @@ def _unprovable(work: Work, name: str, claim: RawTime | None, header: Mapping[st
 
 def _read_whole(work: Work, source: Source) -> Headers:
     """Make each raw table of a source the relation `<name>_whole`; return their columns and types."""
-    return {
-        name: work.engine.read(f"{name}_whole", files_of(raw), _files(work, source, name, raw))
-        for name, raw in source.raws.items()
-    }
-
-
-def _files(work: Work, source: Source, name: str, raw: Raw) -> list[Path]:
-    """The raw table's files: of a query, what staging landed of it."""
-    asked_by = f"source '{source.name}'"
-    query = query_of(raw)
-    if not query:
-        return work.raw_files(files_of(raw), asked_by=asked_by)
-    folder = work.lake.path(f"landing/{source.name}-{name}")
-    landed = sorted(folder.glob("rows.parquet"))
-    return landed or [land(query, folder, asked_by=asked_by)]
+    return {name: reader.land(f"{name}_whole") for name, reader in readers_of(work, source, again=True).items()}
 
 
 def _written(work: Work, source: Source) -> datetime | None:
     """When the newest raw file of a source was written, in UTC."""
-    times = [f.stat().st_mtime for name, raw in source.raws.items() for f in _files(work, source, name, raw)]
+    readers = readers_of(work, source, again=True)
+    times = [file.stat().st_mtime for reader in readers.values() for file in reader.files]
     return datetime.fromtimestamp(max(times), UTC) if times else None

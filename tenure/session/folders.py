@@ -15,7 +15,6 @@ from pathlib import Path
 
 from tenure.config import Config
 from tenure.define.project import Project
-from tenure.define.source import Postgres
 from tenure.errors import InvalidConfig
 from tenure.host.paths import literal_part, local_path, require_data_path, require_lake_path
 from tenure.store.identity import FILE_NAME
@@ -58,18 +57,19 @@ def folders_of(folder: Path, config: Config, data: Path | None) -> Folders:
 def require_unread(folders: Folders, project: Project) -> None:
     """Raise InvalidConfig if a source's path could match a file in the lake, or a file that a run writes as output."""
     for source in project.sources.values():
+        asked_by = f"source '{source.name}'"
         for raw in source.raws.values():
-            if isinstance(raw, Postgres):
+            if not raw.path:
                 continue
-            path = local_path(raw.path, asked_by=f"the path of source '{source.name}'", folder=folders.data)
+            path = local_path(raw.path, asked_by=f"the path of {asked_by}", folder=folders.data)
             if _can_match(path, folders.lake):
                 raise InvalidConfig(
-                    f"source '{source.name}' reads '{raw.path}', which can match files in the lake '{folders.lake}'.",
+                    f"{asked_by} reads '{raw.path}', which can match files in the lake '{folders.lake}'.",
                     hint="Set [lake] path in tenure.toml to a folder outside the data, or narrow the source's path.",
                 )
             if any(_can_match_file(path, folders.output / name) for name in OUTPUT_FILES):
                 raise InvalidConfig(
-                    f"source '{source.name}' reads '{raw.path}', which can match what runs write to the output folder "
+                    f"{asked_by} reads '{raw.path}', which can match what runs write to the output folder "
                     f"'{folders.output}'.",
                     hint="Set [output] path in tenure.toml to a folder outside the data, or narrow the source's path.",
                 )

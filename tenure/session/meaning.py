@@ -7,13 +7,14 @@ key, time, condition, aggregate, window or list of values does. A model scores o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 from typing import assert_never
 
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
-from tenure.define.source import Postgres, Raw, Source
+from tenure.define.source import Source
 from tenure.define.window import ColumnName
 from tenure.session.origins import Origins
 from tenure.session.work import fingerprint
@@ -30,7 +31,10 @@ def meanings(project: Project, churn: ChurnDefinition) -> dict[str, str]:
 
 def without_words(source: Source) -> Source:
     """Return the source without what only people read: its doc, and each column's doc and unit."""
-    return replace(source, doc="", columns=[replace(column, doc="", unit="") for column in source.columns])
+    plain = copy(source)  # What was valid stays so: replace() would check every field again.
+    object.__setattr__(plain, "doc", "")
+    object.__setattr__(plain, "columns", tuple(replace(column, doc="", unit="") for column in source.columns))
+    return plain
 
 
 class _Meanings:
@@ -72,11 +76,6 @@ class _Meanings:
         times = (source.event_time, source.known_time, source.ends)
         read = {*columns, *source.keys, *times, *self._project.entity.keys}
         typed = [(c.name, c.type, c.raw_name, c.format, c.required) for c in source.columns if c.name in read]
-        raws = [(name if source.select else "", _raw(raw)) for name, raw in source.raws.items()]
+        raws = [(name if source.select else "", raw.meaning) for name, raw in source.raws.items()]
         keys = (source.keys, self._project.entity.keys)
         return fingerprint([raws, source.select, keys, times, source.arrival_delay, sorted(typed)])
-
-
-def _raw(raw: Raw) -> object:
-    """Where a database is has no say; which files are read, and how, has."""
-    return ("query", raw.query) if isinstance(raw, Postgres) else raw

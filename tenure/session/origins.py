@@ -16,7 +16,7 @@ import sqlglot
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
-from tenure.define.source import Raw, Source, files_of, query_of
+from tenure.define.source import RawTable, Source
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, names_read, origins
 from tenure.tables.splits import split_proof
@@ -212,7 +212,5 @@ def _known(source: Source) -> str:
     return f"when it was known: before t{late}"
 
 
-def _raw(table: str, column: str, raw: Raw) -> Origin:
-    query = query_of(raw)
-    place = f"query on ${query.dsn}" if query else files_of(raw).path
-    return Origin("raw column", f"{table}.{column}", place)
+def _raw(table: str, column: str, raw: RawTable) -> Origin:
+    return Origin("raw column", f"{table}.{column}", raw.place)

@@ -21,7 +21,6 @@ from tenure.define.churn import ChurnDefinition
 from tenure.define.contract import CheckResult, Contract
 from tenure.define.contracts import contracts
 from tenure.define.project import Project, load_project
-from tenure.define.source import Csv, Parquet
 from tenure.define.stage import maker_of
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineName, EngineSettings
@@ -215,9 +214,9 @@ class Work:
         with self._reading(relation):
             return self.lake.require(stored, run=maker_of(stored) or "run")
 
-    def raw_files(self, raw: Csv | Parquet, *, asked_by: str) -> list[Path]:
+    def raw_files(self, pattern: str, *, asked_by: str) -> list[Path]:
         """Return the files that a raw table's path matches; raise MissingFile if none does, InvalidConfig for ours."""
-        files = matching_files(raw, self.data, asked_by=asked_by)
+        files = matching_files(pattern, self.data, asked_by=asked_by)
         require_outside(files, self.folders, asked_by=asked_by)
         return files
 

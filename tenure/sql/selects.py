@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 
 from tenure.define.dialect import Dialect
+from tenure.define.source import READERS_IN_WORDS
 from tenure.errors import InvalidDefinition
 
 
@@ -59,11 +60,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: What each kind of SELECT may read, and what to do instead.
 _RAW_TABLES = (
     "the raw tables of its read=, and what is made of them",
-    "Give the file or query a name in read={…: Csv(…), Parquet(…) or Postgres(…)} and select from that name.",
+    f"Give the file or query a name in read={{'name': …}}, one of {READERS_IN_WORDS}, and select from that name.",
 )
 _LAKE_TABLES = (
     "tables of the lake by their plain names, and what is made of them",
-    "Read files by read= of a source: Csv(…), Parquet(…) or Postgres(…).",
+    f"Read files by read= of a source, one of {READERS_IN_WORDS}.",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tenure.define.project import Project
-from tenure.define.source import Column, Csv, Source
+from tenure.define.source import Column, Source
 from tenure.errors import InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
 from tenure.sql import (
@@ -160,9 +160,9 @@ def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
 
 def _text(source: Source, column: Column, dialect: Dialect) -> str:
     """The raw text, trimmed, with the spellings of null turned to null."""
-    nulls = dict.fromkeys(n for raw in source.raws.values() if isinstance(raw, Csv) for n in ("", *raw.null))
+    nulls = dict.fromkeys(["", *(spelling for raw in source.raws.values() for spelling in raw.null)])
     trimmed = f"TRIM({quoted(column.raw_name, dialect)})"
-    for spelling in nulls or ("",):
+    for spelling in nulls:
         trimmed = f"NULLIF({trimmed}, {literal(spelling, dialect)})"
     return trimmed
 

@@ -85,7 +85,7 @@ def test_read_of_csv_keeps_every_value_as_text(engine, tmp_path):
     one, two = tmp_path / "1.csv", tmp_path / "2.csv"
     one.write_bytes('id;Full Name;amount\n007;"semi;colon";1,50\n008;"say ""hi""\nthere";\n'.encode("latin-1"))
     two.write_bytes("id;Full Name;amount\n9;Zoë;true\n".encode("latin-1"))
-    kinds = engine.read("raw", Csv("*.csv", delimiter=";", encoding="latin-1"), [one, two])
+    kinds = engine.read_csv("raw", Csv("*.csv", delimiter=";", encoding="latin-1"), [one, two])
     assert kinds == {"id": "text", "Full Name": "text", "amount": "text"}
     rows = engine.run("SELECT * FROM raw ORDER BY id").to_pylist()
     assert rows == [
@@ -98,7 +98,7 @@ def test_read_of_csv_keeps_every_value_as_text(engine, tmp_path):
 def test_read_of_parquet_tells_text_from_types(engine, tmp_path):
     pq.write_table(pa.table({"id": [1], "name": ["a"]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"id": [2], "name": ["b"], "late": [0.5]}), tmp_path / "2.parquet")
-    kinds = engine.read("raw", Parquet("*.parquet"), [tmp_path / "1.parquet", tmp_path / "2.parquet"])
+    kinds = engine.read_parquet("raw", Parquet("*.parquet"), [tmp_path / "1.parquet", tmp_path / "2.parquet"])
     assert list(kinds) == ["id", "name", "late"]
     assert [name for name, kind in kinds.items() if kind == "text"] == ["name"]
     assert engine.run("SELECT * FROM raw ORDER BY id").to_pylist() == [
@@ -110,7 +110,7 @@ def test_read_of_parquet_tells_text_from_types(engine, tmp_path):
 def test_file_that_is_not_parquet_is_named(engine, tmp_path):
     (tmp_path / "rows.parquet").write_text("customer_id,amount\n1,2\n")
     with pytest.raises(UnreadableFile, match=r"rows\.parquet is damaged Parquet: its footer can't be read"):
-        engine.read("raw", Parquet("rows.parquet"), [tmp_path / "rows.parquet"])
+        engine.read_parquet("raw", Parquet("rows.parquet"), [tmp_path / "rows.parquet"])
 
 
 def test_file_whose_pages_are_damaged_is_named_once_they_are_read(engine, tmp_path):
@@ -118,7 +118,7 @@ def test_file_whose_pages_are_damaged_is_named_once_they_are_read(engine, tmp_pa
     damaged = bytearray((tmp_path / "rows.parquet").read_bytes())
     damaged[4:30_000] = b"\xff" * (30_000 - 4)
     (tmp_path / "rows.parquet").write_bytes(damaged)
-    engine.read("raw", Parquet("rows.parquet"), [tmp_path / "rows.parquet"])
+    engine.read_parquet("raw", Parquet("rows.parquet"), [tmp_path / "rows.parquet"])
     told = "column 'id' of row group 0 \\(counted from 0\\) can't be read"
     with pytest.raises(UnreadableFile, match=rf"rows\.parquet is damaged Parquet: {told}"):
         engine.run("SELECT id FROM raw")
@@ -217,7 +217,7 @@ def test_hold_computes_once_and_may_be_replaced_by_what_reads_it(engine):
 def test_held_rows_do_not_change_with_the_file_they_came_from(engine, tmp_path):
     file = tmp_path / "raw.csv"
     file.write_text("x\n1\n")
-    engine.read("raw", Csv("raw.csv"), [file])
+    engine.read_csv("raw", Csv("raw.csv"), [file])
     engine.hold("kept", "SELECT x FROM raw")
     file.write_text("x\n2\n")
     assert engine.run("SELECT * FROM kept").to_pylist() == [{"x": "1"}]

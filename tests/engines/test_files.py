@@ -1,6 +1,7 @@
 """Raw files: their structure, the line in which something is wrong, and text that becomes typed values alike."""
 
 import csv
+import gzip
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tenure.define.churn import ChurnDefinition
 from tenure.define.events import Inactivity
 from tenure.define.project import Entity, Project
-from tenure.define.source import Column, Csv, Parquet, Source
+from tenure.define.source import Column, Csv, Source
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.engines.files import check_structure, csv_header, locate, matching_files
@@ -63,15 +64,30 @@ def test_bytes_of_another_encoding_are_unreadable_and_right_ones_are_read(engine
         check_structure([file], Csv("1.csv"))
     raw = Csv("1.csv", encoding="latin-1")
     check_structure([file], raw)
-    engine.read("raw", raw, [file])
+    engine.read_csv("raw", raw, [file])
     assert engine.run("SELECT name FROM raw").to_pylist() == [{"name": "Zoë"}]
 
 
 def test_byte_order_mark_is_no_part_of_the_first_name(engine, tmp_path):
     file = write(tmp_path, "1.csv", "\ufeffid,name\n1,a\n")
     assert csv_header([file], Csv("1.csv")) == ["id", "name"]
-    engine.read("raw", Csv("1.csv"), [file])
+    engine.read_csv("raw", Csv("1.csv"), [file])
     assert engine.run("SELECT id, name FROM raw").to_pylist() == [{"id": "1", "name": "a"}]
+
+
+def test_byte_order_mark_may_stand_before_a_quoted_name(engine, tmp_path):
+    file = write(tmp_path, "1.csv", '\ufeff"id","name"\r\n"1","a, b"\r\n')
+    engine.read_csv("raw", Csv("1.csv"), [file])
+    assert engine.run("SELECT id, name FROM raw").to_pylist() == [{"id": "1", "name": "a, b"}]
+    assert str(locate("1", [file], Csv("1.csv"), "id")) == "1.csv, line 2"
+
+
+def test_a_compressed_file_is_refused_by_name(tmp_path):
+    file = tmp_path / "1.csv.gz"
+    file.write_bytes(gzip.compress(b"id,name\n1,a\n"))
+    with pytest.raises(UnreadableFile, match=r"^1\.csv\.gz is compressed with gzip\.$") as caught:
+        csv_header([file], Csv("1.csv.gz"))
+    assert caught.value.hint == "Unpack it: gunzip 1.csv.gz."
 
 
 def test_headers_that_differ_name_the_file(tmp_path):
@@ -110,11 +126,11 @@ def test_missing_value_is_located_in_its_own_column_alone(tmp_path):
 def test_path_may_hold_stars_and_be_absolute(tmp_path):
     for name in ("b.csv", "a.csv", "c.txt"):
         write(tmp_path, name, "id\n")
-    found = matching_files(Csv("*.csv"), tmp_path, asked_by="source 'x'")
+    found = matching_files("*.csv", tmp_path, asked_by="source 'x'")
     assert [file.name for file in found] == ["a.csv", "b.csv"]
-    assert matching_files(Parquet(str(tmp_path / "c.*")), Path("elsewhere"), asked_by="x") == [tmp_path / "c.txt"]
+    assert matching_files(str(tmp_path / "c.*"), Path("elsewhere"), asked_by="x") == [tmp_path / "c.txt"]
     with pytest.raises(MissingFile, match=r"source 'x' reads 'd\.csv'.*there are: a\.csv, b\.csv, x\.txt"):
-        matching_files(Csv("d.csv"), tmp_path, asked_by="source 'x'")
+        matching_files("d.csv", tmp_path, asked_by="source 'x'")
 
 
 def typed(engine, file, raw, columns):
@@ -129,7 +145,7 @@ def typed(engine, file, raw, columns):
         views={},
         churn=ChurnDefinition("quiet", event=Inactivity("rows_read"), horizon=30),
     )
-    types = engine.read("rows_read", raw, [file])
+    types = engine.read_csv("rows_read", raw, [file])
     select = typed_rows(project, source, engine.dialect, types).text
     names = ", ".join(c.name for c in columns)
     return engine.run(f"SELECT {names}, quarantine_reason FROM ({select}) AS t ORDER BY row_id").to_pylist()

@@ -22,6 +22,7 @@ from tenure import (
     FeatureService,
     FeatureView,
     Inactivity,
+    JsonLines,
     Parquet,
     Postgres,
     Ratio,
@@ -43,6 +44,7 @@ from tenure.define.source import READERS
 from tenure.define.window import Window
 from tenure.errors import InvalidDefinition
 from tenure.intake.calendar import calendar
+from tenure.intake.readers import Reader, reader_class
 from tenure.proofs.oracle import labels as oracle
 from tenure.publish.words import event_words
 from tenure.session import origins
@@ -165,6 +167,8 @@ def test_a_field_of_a_wrong_type_is_refused_with_field_value_and_place(make, fie
         lambda: Csv("a.csv", encoding=["utf-8"]),
         lambda: Csv("a.csv", null="?"),
         lambda: Csv("a.csv", null=5),
+        lambda: JsonLines(None),
+        lambda: JsonLines("a.jsonl", null="?"),
         lambda: Parquet(5),
         lambda: Postgres(None),
         lambda: Postgres("SELECT 1", dsn=None),
@@ -338,7 +342,11 @@ def test_every_registry_knows_every_kind_of_event_and_feature():
     assert labels._SQL_OF.kinds == oracle._HAPPENS.kinds == set(event_kinds())
     assert support._CAPABILITIES_OF.kinds == set(FEATURES)
     assert columns._COMPARED.kinds == {Ratio, Trend}
-    assert READERS.kinds == {Csv, Parquet, Postgres}
+    assert READERS.kinds == {Csv, JsonLines, Parquet, Postgres}
+    for declared in (Csv("a.csv"), JsonLines("a.jsonl"), Parquet("a.parquet"), Postgres("SELECT 1 AS a")):
+        reader = reader_class(declared)
+        assert issubclass(reader, Reader)
+        assert reader.__name__ == f"{type(declared).__name__}Reader"
 
 
 def test_a_registry_names_what_it_knows():

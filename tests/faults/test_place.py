@@ -76,7 +76,7 @@ def test_a_url_as_an_option_is_refused_though_a_path_swallows_a_slash(bank, url)
     with pytest.raises(InvalidConfig, match="--project is "):
         Work.look(Path(url))
     with pytest.raises(InvalidConfig, match="source 'a'"):
-        matching_files(Csv(url), bank / "data", asked_by="source 'a'")
+        matching_files(url, bank / "data", asked_by="source 'a'")
 
 
 def test_no_command_makes_a_folder_for_a_url(tmp_path, monkeypatch):
@@ -192,7 +192,7 @@ def test_a_raw_file_is_read_alone_whatever_its_folder_and_its_name_are(tmp_path,
     for file in (folder / "p.csv", folder / f"{name}.csv"):
         file.write_text("k\n1\n")
         engine = DuckDBEngine(EngineSettings())
-        engine.read("raw", Csv("p.csv"), [file])
+        engine.read_csv("raw", Csv("p.csv"), [file])
         assert engine.run("SELECT k FROM raw").to_pylist() == [{"k": "1"}]
         engine.close()
 
@@ -209,7 +209,7 @@ def test_spark_reads_and_writes_whatever_the_folder_is_called(tmp_path, spark_se
         folder = tmp_path / name
         folder.mkdir()
         (folder / "p.csv").write_text("k\n1\n")
-        engine.read("raw", Csv("p.csv"), [folder / "p.csv"])
+        engine.read_csv("raw", Csv("p.csv"), [folder / "p.csv"])
         assert engine.run("SELECT k FROM raw").to_pylist() == [{"k": "1"}], name
         select = "SELECT 1 AS k, DATE '2024-01-31' AS day"
         files = engine.write(select, folder / "table", ("day",))
@@ -226,17 +226,17 @@ def test_a_folder_above_the_data_is_no_column(tmp_path):
     for sub in ("", "month=1"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table({"k": [1]}), folder / sub / "p.parquet")
-    engine.read("raw", Parquet("p.parquet"), [folder / "p.parquet"])
+    engine.read_parquet("raw", Parquet("p.parquet"), [folder / "p.parquet"])
     assert engine.run("SELECT * FROM raw").to_pylist() == [{"k": 1}]
     (folder / "p.csv").write_text("k\n1\n")
-    engine.read("raw", Csv("p.csv"), [folder / "p.csv"])
+    engine.read_csv("raw", Csv("p.csv"), [folder / "p.csv"])
     assert engine.run("SELECT * FROM raw").to_pylist() == [{"k": "1"}]
     with pytest.raises(UnreadableFile, match="above the data lies 'k=5'"):
-        engine.read("raw", Parquet("*/p.parquet"), [folder / "month=1" / "p.parquet"])
+        engine.read_parquet("raw", Parquet("*/p.parquet"), [folder / "month=1" / "p.parquet"])
     # A folder that the source itself names stays a column.
     inside = tmp_path / "month=1"
     shutil.copytree(folder / "month=1", inside)
-    engine.read("raw", Parquet("*/p.parquet"), [inside / "p.parquet"])
+    engine.read_parquet("raw", Parquet("*/p.parquet"), [inside / "p.parquet"])
     assert engine.run("SELECT * FROM raw").to_pylist() == [{"k": 1, "month": 1}]
     engine.close()
 

@@ -1,0 +1,97 @@
+"""Readers: how each kind of raw table is found, digested, landed and looked up; one module a kind.
+
+```
+sources.py: Csv(…) ──► READERS ──► readers/csv.py ──► found ──► digest ──► land ──► a relation of the engine
+             words of a place, nulls      files, or a query's rows │            └── place_of: file and line of a value
+```
+The declaration, in `tenure/define/source.py`, tells of itself and touches nothing; the module named there reads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
+
+from tenure.define.source import READERS, RawTable, Source
+from tenure.engines.files import Place, files_in_words
+from tenure.session.work import Work
+
+Declared = TypeVar("Declared", bound=RawTable)
+
+
+class Reader(ABC, Generic[Declared]):
+    """One raw table of a source, as a run reads it.
+
+    `asked_by` is what messages call the source; `folder` is where rows are landed that no engine reads as they are.
+    With `again`, rows that staging landed are taken as they are, and no server is asked for them.
+    """
+
+    #: Whether its rows come from a server, so that nothing tells whether they changed but to ask again.
+    asks_a_server: ClassVar[bool] = False
+
+    def __init__(self, work: Work, raw: Declared, *, asked_by: str, folder: Path, again: bool) -> None:
+        """Know what to read; nothing is read yet."""
+        self.work, self.raw = work, raw
+        self.asked_by, self.folder, self.again = asked_by, folder, again
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The files whose contents its rows are; MissingFile if there is none, InvalidConfig if one is Tenure's own."""
+        return self.work.raw_files(self.raw.path, asked_by=self.asked_by)
+
+    @property
+    def words(self) -> str:
+        """What messages call the whole of it: 'payments.csv'."""
+        return files_in_words(self.files, self.raw)
+
+    def digest(self) -> list[tuple[str, str]]:
+        """Return the name and SHA-256 of each file: other contents, or other names, are staged anew."""
+        return [(_name_in(self.work.data, file), self.work.raw_digests.of(file)) for file in self.files]
+
+    @abstractmethod
+    def land(self, relation: str) -> dict[str, str]:
+        """Make its rows a relation of the engine; return its columns as name → 'text' or another type."""
+
+    def plan(self, relation: str) -> dict[str, str]:
+        """Make a relation of the same columns, for a SELECT that is planned and not run."""
+        return self.land(relation)
+
+    def place_of(self, value: str, column: str) -> Place | None:  # noqa: ARG002  (the contract's)
+        """Return the first line that holds `value` in `column`, None where it can't be told; slow, for messages."""
+        return None
+
+
+Readers: TypeAlias = Mapping[str, Reader[RawTable]]
+
+
+def readers_of(work: Work, source: Source, *, folder: Path | None = None, again: bool = False) -> Readers:
+    """Return the readers of a source's raw tables, by the names that its `select` calls them.
+
+    Rows are landed in `folder`, by default in the lake. Raises InvalidDefinition for a kind that Tenure doesn't know.
+    """
+    found: dict[str, Reader[RawTable]] = {}
+    for name, raw in source.raws.items():
+        landing = f"{source.name}-{name}"
+        found[name] = reader_class(raw)(
+            work,
+            raw,
+            asked_by=f"source '{source.name}'",
+            folder=folder / landing if folder else work.lake.path(f"landing/{landing}"),
+            again=again,
+        )
+    return found
+
+
+def reader_class(raw: RawTable) -> type[Reader[RawTable]]:
+    """Return the class that reads a kind of raw table; its module is imported when the first such table is read."""
+    module = import_module(f"{__name__}.{READERS.of(raw)}")
+    return cast("type[Reader[RawTable]]", module.READER)
+
+
+def _name_in(data: Path, file: Path) -> str:
+    """A raw file's name below the data folder; its bare name elsewhere, so that no folder of a machine counts."""
+    return file.relative_to(data).as_posix() if file.is_relative_to(data) else file.name

@@ -1,0 +1,22 @@
+"""CSV: delimited text that the engine reads where it lies."""
+
+from __future__ import annotations
+
+from tenure.define.source import Csv
+from tenure.engines.files import Place, locate
+from tenure.intake.readers import Reader
+
+
+class CsvReader(Reader[Csv]):
+    """Delimited text files of one header."""
+
+    def land(self, relation: str) -> dict[str, str]:
+        """Make the files a relation, every value as its text."""
+        return self.work.engine.read_csv(relation, self.raw, self.files)
+
+    def place_of(self, value: str, column: str) -> Place | None:
+        """Return the line on which the first row begins that holds `value`."""
+        return locate(value, self.files, self.raw, column)
+
+
+READER = CsvReader
