@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
+from tenure.define.aggregates import KINDS
 from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Postgres, Raw, Source
@@ -62,7 +63,7 @@ class _Meanings:
         if isinstance(part, Attribute):
             return [part.of, part.how, view.ttl, self._reading(source, read)]
         if isinstance(part, Aggregate):
-            values = part.values if column.aggregate in ("mode", "entropy") else ()
+            values = part.values if KINDS[column.aggregate].lists_values else ()
             return [column.aggregate, part.of, part.where, column.window, values, self._reading(source, read)]
         assert_never(part)
 

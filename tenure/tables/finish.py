@@ -31,8 +31,8 @@ def whole(value: str, type_: str, dialect: Dialect) -> str:
     return f"CAST({value} AS {WHOLE[dialect]})"
 
 
-def deviation(rows: str, total: str, low: str, high: str, type_: str, dialect: Dialect) -> str:
-    """Return the sample's standard deviation, null of fewer than two rows.
+def spread(rows: str, total: str, low: str, high: str, type_: str, dialect: Dialect) -> str:
+    """Return n·Σx² − (Σx)² as a DOUBLE, in squared units of the values' last place.
 
     `total` is the sum of the values; each square is `high · CUT² + low`, and the sums of both are given, as whole
     numbers. n·Σx² and (Σx)² are far larger than their difference, which doubles would round away, so it is exact, for
@@ -41,13 +41,11 @@ def deviation(rows: str, total: str, low: str, high: str, type_: str, dialect: D
     total = whole(total, type_, dialect)
     low, high = (f"CAST({number} AS {WHOLE[dialect]})" for number in (low, high))
     most = CUT**2 // 10**6
-    spread = (
+    return (
         f"CASE WHEN {high} = 0 AND {total} BETWEEN -{most} AND {most} "
         f"THEN CAST({rows} * {low} - {total} * {total} AS DOUBLE) "
         f"ELSE {_wide_spread(rows, total, low, high, dialect)} END"
     )
-    units = " / 100" if type_ == "decimal" else ""
-    return f"CASE WHEN {rows} > 1 THEN SQRT(({spread}) / {rows} / ({rows} - 1)){units} END"
 
 
 def _wide_spread(rows: str, total: str, low: str, high: str, dialect: Dialect) -> str:

@@ -14,15 +14,15 @@ from typing import get_args
 import pytest
 from conftest import make_engine, quick
 
-from tenure.define.feature import ALL_HISTORY, NUMERIC, WINDOWED, How
-from tenure.define.window import AGGREGATES, Window
+from tenure.define.aggregates import KINDS, How
+from tenure.define.window import Window
 from tenure.proofs.oracle.oracle import Oracle
 from tenure.proofs.oracle.rules import instant
 from tenure.proofs.wording import compare_rows
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
-HOWS = tuple(name for name in AGGREGATES if name not in ("ratio", "share"))
+HOWS = tuple(KINDS)
 UNITS = ("d", "m", "open", "history")
 CASES = ("no rows at all", "none in the window", "only nulls", "one row", "many rows")
 
@@ -91,16 +91,15 @@ HAPPENED = {
 
 def units_of(how):
     """The units of window that the definitions allow: days, months, none (the rows open at t), all history."""
-    if how in ALL_HISTORY:
+    kind = KINDS[how]
+    if kind.reads_all_history:
         return ("history",)
-    windowed = ("m",) if how == "streak" else ("d", "m")
-    return windowed if how in WINDOWED else (*windowed, "open")
+    windowed = ("m",) if kind.window == "months" else ("d", "m")
+    return windowed if kind.needs_window else (*windowed, "open")
 
 
 def columns_of(how):
-    if how in ("mode", "entropy"):
-        return ("kind",)
-    return ("amount", "pieces", "rate") if how in NUMERIC else tuple(COLUMNS)
+    return tuple(column for column, type_ in COLUMNS.items() if type_ in KINDS[how].reads)
 
 
 def asked():
@@ -116,7 +115,7 @@ def features():
     lines = []
     for how, of, unit, subject, _ in asked():
         windows = {"d": "days(45)", "m": "months(2)"}.get(unit, "()")
-        values = ", values=('a', 'b')" if how in ("mode", "entropy") else ""
+        values = ", values=('a', 'b')" if KINDS[how].lists_values else ""
         lines.append(f"    Aggregate({subject!r}, of={of!r}, how={how!r}, windows={windows}{values}, doc='x'),")
     return (
         "from tenure import Aggregate, FeatureView, Ratio, Trend, days, months\n"

@@ -148,6 +148,20 @@ AGGREGATED: dict[str, Callable[[Sequence[Any]], float | int | None]] = {
 }
 
 
+def active_days(moments: Sequence[datetime], _: Sequence[Any]) -> int:
+    """Return the distinct days of the moments."""
+    return len({moment.date() for moment in moments})
+
+
+#: Aggregate → its function of the moments at which rows happened, and of their values.
+OF_EVENTS: dict[str, Callable[[Sequence[datetime], Sequence[Any]], float | int | None]] = {
+    "active_days": active_days,
+}
+
+#: Quantile → its share of the way through the sorted values.
+QUANTILES = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9}
+
+
 def quantile(values: Sequence[Any], share: float) -> float | None:
     """Return the value at `share` of the way through the sorted ones, in between if it falls between two."""
     ordered = sorted(values)
