@@ -121,9 +121,10 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
     import pyarrow.parquet
 
     import tenure.store.lake
+    from tenure.define.stage import STAGES
     from tenure.engines.duckdb import DuckDBEngine
     from tenure.session.work import Work
-    from tenure.stages.run import STAGES, backfill, run, stages_between
+    from tenure.stages.run import backfill, run, stages_between
     from tenure.store.lake import Lake
 
     folder, backfilled = Path(asked["folder"]), asked["verb"] == "backfill"

@@ -16,7 +16,7 @@ from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import FeatureView
 from tenure.define.project import Project, validate
 from tenure.define.source import Source
-from tenure.session.stage_words import STAGE_DOCS
+from tenure.define.stage import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -97,7 +97,7 @@ def test_commands_are_found_and_wrong_ones_refused():
     assert wrong_with("tenure sql", whole=True) != ""
 
 
-@pytest.mark.parametrize("stage", STAGE_DOCS)
+@pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_has_its_page_that_names_its_table_and_command(stage):
     text = (DOCS / f"{stage}.md").read_text()
     assert f"`{TABLES.get(stage, stage)}`" in text

@@ -4,7 +4,7 @@ import pytest
 from tiny_bank import write_tiny_bank
 
 from tenure import glue
-from tenure.catalog.sql import SQL_STAGES
+from tenure.define.stage import SQL_STAGES
 from tenure.errors import MissingTable
 from tenure.proofs.differences import compare
 from tenure.session.work import Work

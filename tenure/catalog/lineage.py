@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tenure.catalog.models import newest_training
 from tenure.define.project import Project
@@ -33,10 +32,6 @@ class Lineage:
 
     made_of: Origin
     read_by: tuple[Reader, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the column's kind, name and text, `made_of` as nested records, and `read_by`."""
-        return {**asdict(self.made_of), "read_by": [asdict(reader) for reader in self.read_by]}
 
     def drawn(self) -> str:
         """Return both directions as trees of text."""

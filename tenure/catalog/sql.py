@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tenure.define.feature import Aggregate
 from tenure.define.source import Source, files_of, query_of
+from tenure.define.stage import SQL_STAGES
 from tenure.engines.warehouse import land
 from tenure.intake.calendar import Calendar, calendar
 from tenure.intake.data_end import require_end
@@ -23,10 +24,6 @@ from tenure.tables import staging as staging_table
 from tenure.tables import training_set as training_set_table
 from tenure.tables.visible import readable_columns
 from tenure.tiles.features import FeatureSteps
-
-#: Stages that SQL makes; the others train, score and explain in Python.
-SQL_STAGES = ("staging", "snapshots", "features", "labels", "splits", "training_set")
-
 
 #: How a relation that is computed once and held is printed.
 _HOLD: dict[Dialect, str] = {

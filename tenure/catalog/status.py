@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenure.session.stage_words import STAGE_DOCS
+from tenure.define.stage import STAGES
 from tenure.session.work import Work
 from tenure.store.runs import last_runs
 
@@ -10,4 +10,4 @@ from tenure.store.runs import last_runs
 def state(work: Work) -> list[dict[str, object]]:
     """Return each stage's newest record of the run ledger, in order, then the proofs; empty before the first run."""
     newest = last_runs(work.lake)
-    return [newest[stage] for stage in (*STAGE_DOCS, "verify", "integrity") if stage in newest]
+    return [newest[stage] for stage in (*STAGES, "verify", "integrity") if stage in newest]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tenure.define.stage import RECORDS, STAGES
 from tenure.engines import open_engine
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
 from tenure.intake.arrivals import note_arrivals
-from tenure.session.stage_words import MADE_BY, STAGE_DOCS
 from tenure.session.work import Work
 from tenure.sql import condition, quoted
 from tenure.store import history
@@ -59,7 +59,7 @@ def restore(work: Work, table: str, version: int) -> StageRun:
     Raises LakeBusy, MissingTable, or StoreError with nothing changed.
     """
     name = _stored(work, table)
-    if name in ("runs", "intake", "arrivals"):
+    if name in RECORDS:
         raise StoreError(
             f"table '{name}' can't be restored: it is a record of what was done.",
             hint="Its old versions stay readable: 'tenure show " + name + " --version N'.",
@@ -86,11 +86,9 @@ def restore(work: Work, table: str, version: int) -> StageRun:
 
 
 def next_stage(table: str) -> str:
-    """Return the first stage after the one that makes a table; '' after the last."""
-    stages = list(STAGE_DOCS)
-    stage = "staging" if table.startswith("staging/") else MADE_BY.get(table, table)
-    after = stages[stages.index(stage) + 1 :] if stage in stages else []
-    return after[0] if after else ""
+    """Return the first stage that reads a table, '' if none does."""
+    place = table.partition("/")[0]
+    return next((stage.name for stage in STAGES.values() if place in stage.reads), "")
 
 
 def shown(

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from tenure.cli import signals
 
-# ruff: noqa: E402  (the imports below take longer than an impatient user waits)
+# ruff: noqa: E402, I001  (the imports below take longer than an impatient user waits; their order is that of --help)
 signals.handle_early()
 
+from tenure.cli import running
+from tenure.cli import stages
+from tenure.cli import storing
+from tenure.cli import looking
 from tenure.cli import proving
 from tenure.cli.application import EXIT_CODES, app, main
-from tenure.cli.looking import add_features_commands
-from tenure.cli.running import stage_command
-from tenure.session.stage_words import STAGE_DOCS
 
-__all__ = ["EXIT_CODES", "app", "main", "proving"]
-
-for stage, doc in STAGE_DOCS.items():
-    if stage == "features":
-        add_features_commands(doc)
-    else:
-        app.command(stage, help=f"{doc}.")(stage_command(stage))
+__all__ = ["EXIT_CODES", "app", "looking", "main", "proving", "running", "stages", "storing"]

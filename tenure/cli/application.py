@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 from typer.core import TyperGroup
@@ -16,6 +17,8 @@ from tenure.cli import signals, terminal
 from tenure.faults.boundary import Interrupted, boundary
 from tenure.version import __version__
 
+Purpose: TypeAlias = Literal["build", "look", "prove", "model"]
+
 _HELP = "Tenure: from a bank's raw tables to a feature store and a customer attrition model."
 
 
@@ -23,8 +26,29 @@ class _Stopped(BaseException):
     """Carries a KeyboardInterrupt past typer, which would end the process without a word."""
 
 
+#: The verbs by name with what they are for, in the order in which `--help` lists them.
+VERBS: dict[str, Purpose] = {}
+
+_PURPOSES: dict[Purpose, str] = {
+    "build": "Build the tables",
+    "look": "Look at what is there",
+    "prove": "Prove that it is right",
+    "model": "Model attrition",
+}
+
+
 class _Verbs(TyperGroup):
     """The verbs; Ctrl-C in one of them comes out to `main`."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  (its parameters are click's)
+        """List the verbs by purpose, each with its whole summary."""
+        for purpose, heading in _PURPOSES.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, self._summary(name)) for name in VERBS if VERBS[name] == purpose])
+
+    def _summary(self, name: str) -> str:
+        text = self.commands[name].help or ""
+        return " ".join(text.partition("\n\n")[0].split())
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -42,6 +66,18 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+def verb(purpose: Purpose, name: str = "", help_: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the decorator that makes a function a verb of the command, listed under its purpose."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        called = name or function.__name__
+        VERBS[called] = purpose
+        return app.command(called, help=help_ or None)(function)
+
+    return register
+
 
 EXIT_CODES: dict[type[errors.TenureError], int] = {
     errors.InternalError: 1,
@@ -93,7 +129,7 @@ def main() -> None:
 
 def _run_command() -> int:
     """Run the command and return its exit code."""
-    doing = verb()
+    doing = typed_verb()
     try:
         with boundary(doing, internal=True):
             try:
@@ -117,7 +153,7 @@ def _run_command() -> int:
     return 0
 
 
-def verb() -> str:
+def typed_verb() -> str:
     """Return the command without its options, which may hold anything: 'tenure run'."""
     named = [word for word in sys.argv[1:2] if re.fullmatch(r"[a-z][a-z_-]{1,30}", word)]
     return f"'{' '.join(['tenure', *named])}'"

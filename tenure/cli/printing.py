@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tenure.cli.application import verb
+from tenure.cli.application import typed_verb
+from tenure.cli.records import ComparisonRecord, FeatureRecord, PlanRecord, Record, StageRecord
 from tenure.cli.terminal import say
 from tenure.faults.boundary import boundary
+
+if TYPE_CHECKING:
+    from tenure.catalog.features import Entry
+    from tenure.proofs.differences import Comparison
+    from tenure.store.runs import StageRun
 
 
 @contextmanager
@@ -20,7 +25,7 @@ def open_project(project: Path, data: Path | None, engine: str) -> Iterator[Any]
 
     with boundary(f"opening the project '{project}'"):
         work = Work.open(project, data=data, engine=engine)
-    with work.boundary(verb(), internal=True), work:
+    with work.boundary(typed_verb(), internal=True), work:
         yield work
 
 
@@ -31,55 +36,43 @@ def open_lake(project: Path) -> Any:
     return Work.look(project)
 
 
-def print_record(record: Any, as_json: bool) -> None:
+def print_record(record: StageRun, as_json: bool) -> None:
     """Print what a stage did."""
-    told = {k: v for k, v in vars(record).items() if k != "checks"} | {"checks": len(record.checks)}
-    if as_json:
-        say(json.dumps(told, default=str))
-    else:
-        print_stage(told)
+    print_stage(StageRecord.of_run(record), as_json)
 
 
-def print_stage(record: dict[str, Any]) -> None:
+def print_stage(record: StageRecord, as_json: bool) -> None:
     """Print a stage's line: its status, rows, seconds and message."""
-    note = f"  {record['message']}" if record["message"] else ""
-    say(f"{record['stage']:13} {record['status']:8} {record['rows']:>12,} rows {record['seconds']:>8.2f} s{note}")
+    note = f"  {record.message}" if record.message else ""
+    line = f"{record.stage:13} {record.status:8} {record.rows:>12,} rows {record.seconds:>8.2f} s{note}"
+    print_one(record, line, as_json)
 
 
-@contextmanager
-def told(stage: Literal["generate"], as_json: bool) -> Iterator[Callable[..., None]]:
-    """Time something that is no stage, and print its line when it ends."""
-    import time
-
-    begun, told = time.perf_counter(), {"stage": stage, "status": "built", "rows": 0, "message": ""}
-    yield lambda **facts: told.update(facts)
-    told["seconds"] = time.perf_counter() - begun
-    say(json.dumps(told)) if as_json else print_stage(told)
+def print_one(record: Record, line: str, as_json: bool) -> None:
+    """Print a record: as JSON, or as a line for people."""
+    say(record.line() if as_json else line)
 
 
-def print_plan(told: dict[str, str], as_json: bool) -> None:
+def print_plan(record: PlanRecord, as_json: bool) -> None:
     """Print a partition of a plan."""
-    say(
-        json.dumps(told)
-        if as_json
-        else f"{told['table']:24} {told.get('partition', ''):10} {told['state']:8} {told['why']}"
-    )
+    print_one(record, f"{record.table:24} {record.partition:10} {record.state:8} {record.why}", as_json)
 
 
-def print_entries(entries: Sequence[Any], as_json: bool) -> None:
+def print_entries(entries: Sequence[Entry], as_json: bool) -> None:
     """Print feature columns, a line each."""
     for entry in entries:
         unit = f" [{entry.unit}]" if entry.unit else ""
-        say(json.dumps(vars(entry)) if as_json else f"{entry.name:48} {entry.text}{unit}")
+        print_one(FeatureRecord.of(entry), f"{entry.name:48} {entry.text}{unit}", as_json)
 
 
-def print_comparisons(comparisons: Iterator[Any], as_json: bool) -> bool:
+def print_comparisons(comparisons: Iterator[Comparison], as_json: bool) -> bool:
     """Print each comparison as it ends; return whether any found a difference."""
     different = False
     for comparison in comparisons:
         different |= not comparison.equal
-        told = f"{comparison.rows:,} rows × {comparison.columns} columns: " + (
-            "equal" if comparison.equal else f"{comparison.different_cells:,} cells differ, {comparison.example}"
-        )
-        say(json.dumps(vars(comparison)) if as_json else f"{comparison.table:24} {told}")
+        found = "equal"
+        if not comparison.equal:
+            found = f"{comparison.different_cells:,} cells differ, {comparison.example}"
+        line = f"{comparison.table:24} {comparison.rows:,} rows × {comparison.columns} columns: {found}"
+        print_one(ComparisonRecord.of(comparison), line, as_json)
     return different

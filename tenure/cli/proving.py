@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from tenure import errors
-from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, app
-from tenure.cli.printing import open_project, print_comparisons
+from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, verb
+from tenure.cli.printing import open_project, print_comparisons, print_one
+from tenure.cli.records import ConfirmationRecord, DamageRecord, FindingRecord, ProofRecord, StrangerRecord
 from tenure.cli.terminal import say
 
 
-@app.command()
+@verb("prove")
 def check(
     project: ProjectOption = Path(),
     data: DataOption = None,
@@ -28,11 +28,11 @@ def check(
 
     with open_project(project, data, engine) as work:
         for finding in findings(work):
-            say(json.dumps(vars(finding)) if as_json else f"ok  {finding.subject}: {finding.told}")
+            print_one(ConfirmationRecord.of(finding), f"ok  {finding.subject}: {finding.told}", as_json)
         _require_no_leak(data_signs(work), as_json)
 
 
-@app.command()
+@verb("prove")
 def verify(
     project: ProjectOption = Path(),
     data: DataOption = None,
@@ -79,14 +79,10 @@ def _require_whole(survey: Any, as_json: bool) -> None:
     for damage in survey.damages:
         where = ", ".join(filter(None, [f"version {damage.version}" if damage.version else "", damage.partition]))
         place = f"table '{damage.table}'{f', {where}' if where else ''}"
-        typer.echo(json.dumps(vars(damage)) if as_json else f"DAMAGED  {place}: {damage.file} {damage.problem}")
+        print_one(DamageRecord.of(damage), f"DAMAGED  {place}: {damage.file} {damage.problem}", as_json)
     for file in survey.strangers:
-        note = (
-            {"stranger": file}
-            if as_json
-            else f"note  {file}: Tenure did not write it, or an old lake left it; it stays"
-        )
-        typer.echo(json.dumps(note) if as_json else note)
+        note = f"note  {file}: Tenure did not write it, or an old lake left it; it stays"
+        print_one(StrangerRecord(file), note, as_json)
     if survey.damages:
         number = len(survey.damages)
         raise errors.CheckFailed(
@@ -101,7 +97,7 @@ def _require_whole(survey: Any, as_json: bool) -> None:
 
 def _print_proof(proof: Any, as_json: bool) -> None:
     if as_json:
-        say(json.dumps(vars(proof)))
+        say(ProofRecord.of(proof).line())
         return
     found = "equal" if proof.holds else f"{proof.different_cells:,} differ, {proof.example}"
     status = "proved" if proof.holds else "FAILED"
@@ -117,7 +113,7 @@ def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
         leaks += [sign] if sign.alarm else []
         notes += not sign.alarm
         mark = "LEAK" if sign.alarm else "note"
-        say(json.dumps(vars(sign)) if as_json else f"{mark}  {sign.subject}: {sign.detection}: {sign.told}")
+        print_one(FindingRecord.of(sign), f"{mark}  {sign.subject}: {sign.detection}: {sign.told}", as_json)
     if leaks:
         number = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks, the first"
         raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].told}", hint=leaks[0].hint)

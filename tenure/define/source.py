@@ -24,6 +24,7 @@ from tenure.define.shape import (
     shown,
     whole,
 )
+from tenure.define.stage import STAGES, TABLES
 from tenure.errors import InvalidDefinition, UnknownColumn, choices
 
 Type: TypeAlias = Literal["string", "integer", "decimal", "float", "boolean", "date", "timestamp"]
@@ -286,10 +287,11 @@ _DELAY = whole(0, 3660)
 
 #: Relations that Tenure's tables and SELECTs name; a bank's source may not take their names.
 RESERVED_TABLES = frozenset(
-    "staging quarantine intake arrivals tiles snapshots_stored snapshots features labels splits split_proof "
-    "training_set train evaluate score explain "
-    "segment report models evaluations curves campaign_value scores shap_values reasons importances segments "
-    "segment_profiles segment_parameters attrition_list runs landing dates raw_rows typed_rows clean_rows claims "
-    "versions customers_then measured active_before outcome eligible answered labelled drawn trained in_both "
-    "checked intervals grid_days customer_numbers numbered spine_windows".split()
+    {
+        *TABLES,
+        *STAGES,
+        *"snapshots_stored landing dates raw_rows typed_rows clean_rows claims versions customers_then measured "
+        "active_before outcome eligible answered labelled drawn trained in_both checked intervals grid_days "
+        "customer_numbers numbered spine_windows".split(),
+    }
 )

@@ -34,7 +34,7 @@ Writing: TypeAlias = Callable[[], list[Path]]
 
 #: The number of the cells that this route computes, tiles and features. Raise it by one when any cell changes, here or
 #: in what computes for it (arrays/, tiles/rows_to_sum.py, tiles/array_windows.py): stored snapshots are then stale,
-#: and computed anew. tests/faults/test_route_number.py compares the cells and says when it is due.
+#: and computed anew. tests/feature_store/test_route_number.py compares the cells and says when it is due.
 CELLS = 2
 
 #: Rows of the spine that one thread of the engine takes at a time.

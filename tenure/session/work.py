@@ -20,6 +20,7 @@ from tenure.config import Config, load_config
 from tenure.define.contract import CheckResult, Contract, contracts
 from tenure.define.project import Project, load_project
 from tenure.define.source import Csv, Parquet
+from tenure.define.stage import maker_of
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineName, EngineSettings
 from tenure.engines.files import matching_files
@@ -28,7 +29,6 @@ from tenure.faults.boundary import boundary
 from tenure.faults.error_log import ErrorLog
 from tenure.host.paths import local_path
 from tenure.session.folders import folders_of, require_outside, require_unread
-from tenure.session.stage_words import MADE_BY
 from tenure.sql import Dialect, Select
 from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner
@@ -199,9 +199,9 @@ class Work:
 
     def require(self, relation: str) -> TableVersion:
         """Return a table's newest version, or raise MissingTable naming the stage to run."""
-        stage = "staging" if relation in self.project.sources else MADE_BY.get(relation, relation)
+        stored = self.stored(relation)
         with self._reading(relation):
-            return self.lake.require(self.stored(relation), run=stage)
+            return self.lake.require(stored, run=maker_of(stored) or "run")
 
     def raw_files(self, raw: Csv | Parquet, *, asked_by: str) -> list[Path]:
         """Return the files that a raw table's path matches; raise MissingFile if none does, InvalidConfig for ours."""

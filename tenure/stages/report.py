@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,9 @@ import pyarrow.parquet as pq
 from tenure.catalog.models import newest_training, versions_of
 from tenure.catalog.personal import made_of_personal
 from tenure.define.personal import personal_keys
+from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
 from tenure.publish.csv_files import write_csv
-from tenure.session.stage_words import STAGE_DOCS
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.stages.inputs import require_report_inputs
 from tenure.store.private import replace_own
@@ -28,18 +29,6 @@ if TYPE_CHECKING:
 
 LIST_CSV, LIST_PARQUET, REPORT = "attrition_list.csv", "attrition_list.parquet", "report.html"
 
-#: The tables that the report is made of; all must be built.
-_READ = (
-    "intake", "snapshots", "labels", "splits", "split_proof", "models", "evaluations", "curves", "campaign_value",
-    "scores", "reasons", "importances", "segments", "segment_profiles", "segment_parameters",
-)  # fmt: skip
-
-#: The tables that the report is given whole.
-_WHOLE = (
-    "split_proof", "evaluations", "curves", "campaign_value", "segments", "segment_profiles", "segment_parameters",
-    "intake", "models", "importances",
-)  # fmt: skip
-
 
 def report(work: Work) -> Outcome:
     """Write attrition_list.csv, attrition_list.parquet and report.html, and keep the list as a table.
@@ -48,7 +37,7 @@ def report(work: Work) -> Outcome:
     now.
     """
     outcome = Outcome()
-    inputs = [work.require(table) for table in _READ]
+    inputs = [work.require(table) for table in STAGES["report"].relations(work.project.sources)]
     newest = require_report_inputs(work)
     made_of = fingerprint([*(i.fingerprint for i in inputs), work.config.value, work.definitions])
     written = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
@@ -84,7 +73,8 @@ def _page(work: Work, rows: pd.DataFrame) -> str:
     from tenure.publish.report import Costs, ReportInput, report
 
     project, (version,) = work.project, versions_of(newest_training(work)[:1])
-    frames: dict[str, Any] = {name: work.read(name).to_pandas() for name in _WHOLE}
+    whole = [part.name for part in fields(ReportInput) if part.name in STAGES["report"].reads]
+    frames: dict[str, Any] = {name: work.read(name).to_pandas() for name in whole}
     frames["models"] = frames["models"][frames["models"]["model_version"].isin(frames["evaluations"]["model_version"])]
     frames["importances"] = frames["importances"][frames["importances"]["model_version"] == version]
     return report(
@@ -129,13 +119,14 @@ def _latencies(work: Work) -> pd.DataFrame:
     """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
     import pandas as pd
 
+    columns = ("rows", "seconds", "engine")
     newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
     told = [
-        {"stage": stage, "doc": doc, **{name: newest[stage][name] for name in ("rows", "seconds", "engine")}}
-        for stage, doc in STAGE_DOCS.items()
-        if stage in newest and stage != "report"
+        {"stage": stage.name, "doc": stage.words, **{key: newest[stage.name][key] for key in columns}}
+        for stage in STAGES.values()
+        if stage.name in newest and stage.name != "report"
     ]
-    return pd.DataFrame(told, columns=["stage", "doc", "rows", "seconds", "engine"])
+    return pd.DataFrame(told, columns=["stage", "doc", *columns])
 
 
 def _typed(rows: pd.DataFrame) -> pa.Table:

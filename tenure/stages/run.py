@@ -7,45 +7,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import date
 from functools import partial
+from importlib import import_module
+from typing import TypeAlias
 
 from tenure.catalog.sql import compile_all
+from tenure.define.stage import STAGES, Stage, maker_of
 from tenure.errors import InvalidConfig, TenureError
-from tenure.intake.staging import staging
-from tenure.session.stage_words import MADE_BY
 from tenure.session.work import Outcome, Work
-from tenure.stages.evaluate import evaluate
-from tenure.stages.explain import explain
 from tenure.stages.extras import require_packages
 from tenure.stages.features import features, newest_features
-from tenure.stages.labels import labels
-from tenure.stages.report import report
-from tenure.stages.score import score
-from tenure.stages.segment import segment
-from tenure.stages.snapshots import snapshots
-from tenure.stages.splits import splits
-from tenure.stages.train import train
-from tenure.stages.training_set import training_set
 from tenure.store.runs import StageRun
 
-#: The function that does each stage; a stage may read the tables of those above it.
-STAGES: dict[str, Callable[[Work], Outcome]] = {
-    "staging": staging,
-    "snapshots": snapshots,
-    "features": features,
-    "labels": labels,
-    "splits": splits,
-    "training_set": training_set,
-    "train": train,
-    "evaluate": evaluate,
-    "score": score,
-    "explain": explain,
-    "segment": segment,
-    "report": report,
-}
+#: What does a stage: it builds the stage's tables, unless they are current.
+StageFunction: TypeAlias = Callable[[Work], Outcome]
 
 
 def run(
-    work: Work, stages: Iterable[str] = tuple(STAGES), instead: Mapping[str, Callable[[Work], Outcome]] | None = None
+    work: Work, stages: Iterable[str] = tuple(STAGES), instead: Mapping[str, StageFunction] | None = None
 ) -> Iterator[StageRun]:
     """Run stages in order and yield each one's record as it ends; the lake is locked for the whole run.
 
@@ -62,7 +40,14 @@ def run(
             compile_all(work, work.dialect)
             held.enter_context(work.lake.locked())
         for stage in stages:
-            yield _run_stage(work, stage, (instead or {}).get(stage, STAGES[stage]))
+            do = (instead or {}).get(stage) or function_of(STAGES[stage])
+            yield _run_stage(work, stage, do)
+
+
+def function_of(stage: Stage) -> StageFunction:
+    """Return the function that does a stage, its module loaded: most runs need few of them."""
+    function: StageFunction = getattr(import_module(stage.module), stage.name)
+    return function
 
 
 def backfill(work: Work, first: date | None = None, last: date | None = None) -> Iterator[StageRun]:
@@ -75,7 +60,7 @@ def materialize(work: Work) -> Iterator[StageRun]:
     return run(work, stages_between("staging", "features"), {"features": newest_features})
 
 
-def _run_stage(work: Work, stage: str, do: Callable[[Work], Outcome]) -> StageRun:
+def _run_stage(work: Work, stage: str, do: StageFunction) -> StageRun:
     record = StageRun(run_id=work.run_id, stage=stage)
     begun = time.perf_counter()
     record.begin(work.lake)
@@ -103,8 +88,7 @@ def _run_stage(work: Work, stage: str, do: Callable[[Work], Outcome]) -> StageRu
 def _require_whole(work: Work, stage: str) -> None:
     """Raise DamagedLake if a table of the stage is damaged: it would be taken for current without being read."""
     for table in work.lake.tables():
-        folder, _, _ = table.partition("/")
-        if {"tiles": "features", "quarantine": "staging"}.get(folder, MADE_BY.get(folder, folder)) == stage:
+        if maker_of(table) == stage:
             work.lake.find(table)
 
 

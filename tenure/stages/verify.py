@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tenure.catalog.sql import SQL_STAGES
+from tenure.define.stage import SQL_STAGES
 from tenure.engines.base import Engine
 from tenure.errors import InvalidConfig, StoreError, TenureError
 from tenure.proofs.differences import Comparison, compare

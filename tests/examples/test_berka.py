@@ -14,15 +14,15 @@ import pytest
 
 import tenure
 from tenure import days, load_project
-from tenure.catalog.sql import SQL_STAGES
 from tenure.define.narrowing import narrowed
+from tenure.define.stage import SQL_STAGES, STAGES
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import OneClassTarget
 from tenure.leaks.search import every_sign
 from tenure.proofs.differences import compare
 from tenure.session.work import Work
-from tenure.stages.run import STAGES, run
+from tenure.stages.run import run
 
 BERKA = Path(__file__).parents[2] / "examples" / "berka"
 

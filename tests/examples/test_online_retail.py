@@ -8,12 +8,13 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
+from tenure.define.stage import STAGES
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.leaks.search import every_sign
 from tenure.proofs.differences import compare
 from tenure.session.work import Work
-from tenure.stages.run import STAGES, run
+from tenure.stages.run import run
 
 SHOP = Path(__file__).parents[2] / "examples" / "online_retail"
 

@@ -21,10 +21,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from tenure.define.dialect import Dialect
 from tenure.errors import UnprovenCondition
 from tenure.proofs.oracle.rules import Row, all_true, any_true
 from tenure.proofs.oracle.values import Months, NotSure, arithmetic, as_text, cast, compared, equal, rounded
-from tenure.sql import Dialect
 
 #: What a row gives: a value, null as None.
 Reading: TypeAlias = Callable[[Row], Any]

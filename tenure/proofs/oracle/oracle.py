@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from tenure.define.dialect import Dialect
 from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Source
@@ -41,7 +42,6 @@ from tenure.proofs.oracle.rules import (
     whole_years,
     window_start,
 )
-from tenure.sql import Dialect
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
+from tenure.define.dialect import Dialect
 from tenure.proofs.oracle.rules import instant
-from tenure.sql import Dialect
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*\Z")
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*\Z")

@@ -1,4 +1,4 @@
-"""A bank whose customers have a key of two columns; tests/tables/test_oracle.py draws its rows."""
+"""A bank whose customers have a key of two columns; tests/tables/test_labels.py draws its rows."""
 
 from tenure import Column, Csv, Entity, Source
 

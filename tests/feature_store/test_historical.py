@@ -38,7 +38,7 @@ from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 from tenure.tiles.point_in_time import PointInTime
 
-WORLDS = Path(__file__).parent / "worlds"
+WORLDS = Path(__file__).parents[1] / "worlds"
 PLAN = SnapshotPlan(every="month-end", first=date(2024, 2, 29), last=date(2024, 4, 30))
 
 # pyspark leaves the sockets that rows came through to the garbage collector.

@@ -1,10 +1,12 @@
 """The command: verbs, exit codes, messages with hints, JSON lines; never a traceback for a user's mistake.
 
-The golden SQL in tests/golden is rewritten by `TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/test_cli.py -k golden`.
+The golden SQL in tests/golden is rewritten by
+`TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/cli/test_cli.py -k golden`.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,11 +20,10 @@ from typer.testing import CliRunner
 
 import tenure
 from tenure import cli, errors
-from tenure.catalog.sql import SQL_STAGES
-from tenure.session.stage_words import STAGE_DOCS
+from tenure.define.stage import SQL_STAGES, STAGES
 from tenure.store.lake import Lake
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 COMMAND = (sys.executable, "-m", "tenure.cli")
 HEAVY = ("deltalake", "duckdb", "lightgbm", "pandas", "pyarrow", "pyspark", "sklearn")
 
@@ -62,9 +63,27 @@ def files(folder):
 def test_help_lists_a_verb_for_every_stage():
     done = CliRunner().invoke(cli.app, ["--help"])
     assert done.exit_code == 0
-    verbs = {line.split()[0] for line in done.output.partition("Commands:")[2].splitlines() if line.strip()}
-    assert verbs >= set(STAGE_DOCS)
-    assert verbs >= {"init", "demo", "check", "run", "status", "sql", "verify", "version"}
+    verbs = [line.split()[0] for line in done.output.splitlines() if re.match(r"  [a-z][a-z_-]*  ", line)]
+    assert [verb for verb in verbs if verb in STAGES] == list(STAGES)
+    assert verbs[:4] == ["init", "demo", "run", "staging"]
+    assert set(verbs) >= {*STAGES, "check", "status", "sql", "verify", "version"}
+
+
+def test_help_groups_every_verb_by_its_purpose_and_cuts_no_summary():
+    lines = CliRunner().invoke(cli.app, ["--help"]).output.splitlines()
+    headings = [line for line in lines if re.fullmatch(r"[A-Z].*:", line)]
+    assert headings == [
+        "Options:",
+        "Build the tables:",
+        "Look at what is there:",
+        "Prove that it is right:",
+        "Model attrition:",
+    ]
+    registered = {c.name for c in cli.app.registered_commands} | {g.name for g in cli.app.registered_groups}
+    listed = [line.split()[0] for line in lines if re.match(r"  [a-z][a-z_-]*  ", line)]
+    assert sorted(listed) == sorted(registered)
+    assert "..." not in " ".join(lines[1:])
+    assert "which run and stage." in " ".join(" ".join(lines).split())
 
 
 @pytest.mark.parametrize("command", sorted(c.name or c.callback.__name__ for c in cli.app.registered_commands))
@@ -118,8 +137,8 @@ def test_every_error_class_has_an_exit_code():
 
 
 def test_docs_name_every_verb_stage_and_error_under_its_exit_code():
-    page = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert [stage for stage in STAGE_DOCS if f"`{stage}`" not in page] == []
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert [stage for stage in STAGES if f"`{stage}`" not in page] == []
     table = page.partition("## Exit codes")[2]
     for kind, code in cli.EXIT_CODES.items():
         (row,) = [line for line in table.splitlines() if line.startswith(f"| {code} |")]
@@ -212,7 +231,7 @@ def test_run_tells_a_line_a_stage_and_json_lines_parse(bank, told):
         "checks",
         "engine",
     }
-    assert all(wanted | {"message"} == set(record) for record in records)
+    assert all(wanted | {"message", "record", "schema"} == set(record) for record in records)
     assert records[0]["versions"] == {"staging/customers": 0, "staging/payments": 0}
 
 
@@ -273,7 +292,7 @@ def test_check_finds_nothing_wrong_and_writes_nothing(bank, told):
     ]
     code, out, _ = told("check", "--project", bank, "--json")
     assert code == 0
-    assert all(set(json.loads(line)) >= {"subject", "told"} for line in out.splitlines())
+    assert all(set(json.loads(line)) >= {"record", "schema", "subject", "message"} for line in out.splitlines())
     assert files(bank) == before
 
 
@@ -444,7 +463,7 @@ def test_verify_prints_a_line_a_proof_and_exits_6_where_one_fails(bank, told):
     proofs = [json.loads(line) for line in out.splitlines()]
     assert [proof["proof"] for proof in proofs] == ["rows", "oracle"]
     assert all(proof["different_cells"] == 0 < proof["cells"] for proof in proofs)
-    assert "2 snapshots" in proofs[1]["told"]
+    assert "2 snapshots" in proofs[1]["message"]
 
     # Another definition, and features that are not built anew.
     edit(bank / "features" / "paid.py", "amount > 50", "amount > 10")

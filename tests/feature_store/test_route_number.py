@@ -3,7 +3,7 @@
 A fixed bank is built through the arrays and its cells compared with tests/golden/array_cells.json. Where they differ,
 raise CELLS in tenure/feature_store/in_arrays.py by one, write a line in CHANGELOG.md (stored snapshots will be
 computed anew once), and rewrite the golden file with
-`TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/faults/test_route_number.py`.
+`TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/feature_store/test_route_number.py`.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def test_damage_is_named_with_table_version_and_partition_and_is_exit_6(bank, co
         found = [json.loads(line) for line in out.splitlines()]
         assert found[0]["table"] == "features"
         assert found[0]["partition"] == "snapshot_date=2024-02-29"
-        assert found[1] == {"stranger": "snapshots/part-1.parquet"}
+        assert found[1] == {"record": "stranger", "schema": 1, "file": "snapshots/part-1.parquet"}
     finally:
         file.write_bytes(whole)
         stranger.unlink()

@@ -13,7 +13,7 @@ from tenure.define.feature import READINGS
 from tenure.define.window import AGGREGATES
 
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"
-PAGE = Path(__file__).parents[1] / "docs" / "bank_pack.md"
+PAGE = Path(__file__).parents[2] / "docs" / "bank_pack.md"
 ACCOUNT_VIEWS = ("customer", "profile", "accounts", "closings", "account_use", "balances")
 
 

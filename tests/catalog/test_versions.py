@@ -56,9 +56,10 @@ def test_history_names_the_run_and_stage_of_each_version(twice):
     ]
     assert {v.run_id for v in found} == {row["run_id"] for row in ledger}
     assert {v.fingerprint for v in found} == {row["fingerprint"] for row in ledger}
-    assert [
-        json.loads(line)["version"] for line in told("history", "features", "-p", twice, "--json").splitlines()
-    ] == [1, 0]
+    assert [json.loads(line)["number"] for line in told("history", "features", "-p", twice, "--json").splitlines()] == [
+        1,
+        0,
+    ]
     assert len(told("history", "features", "-p", twice, "--limit", 1).splitlines()) == 1
 
 
@@ -132,13 +133,13 @@ def test_restoring_the_current_version_records_nothing(bank):
 def test_the_command_restores_and_says_what_to_run(bank):
     output = told("restore", "features", "--version", 0, "-p", bank)
     assert "version 0 of 'features'" in output
-    assert f"tenure run --from labels --project {bank}" in output
+    assert f"tenure run --from training_set --project {bank}" in output
     tiny_bank.write_raw_files(bank / "data", last_day=date(2024, 5, 31))
     build(bank)
     assert f"tenure run --from snapshots --project {bank}" in told("restore", "payments", "--version", 0, "-p", bank)
     assert "stale" not in told("restore", "payments", "--version", 2, "-p", bank)
     assert [next_stage(t) for t in ("staging/payments", "features", "models", "attrition_list")] == [
-        *("snapshots", "labels", "evaluate", "")
+        *("snapshots", "training_set", "evaluate", "")
     ]
 
 
@@ -159,7 +160,7 @@ def test_show_gives_rows_of_a_version_in_the_order_of_the_keys(twice):
         assert (one.num_rows, one["customer_id"].to_pylist()) == (1, [7])
         assert shown(work, "payments", most=3).num_rows == 3
     lines = [json.loads(line) for line in told("show", "features", "-p", twice, "--limit", 2, "--json").splitlines()]
-    assert [line["snapshot_date"] for line in lines] == ["2024-01-31", "2024-02-29"]
+    assert [line["values"]["snapshot_date"] for line in lines] == ["2024-01-31", "2024-02-29"]
     assert told("show", "customers", "-p", twice, "--column", "region", "--limit", 1).split() == ["region", "north"]
 
 

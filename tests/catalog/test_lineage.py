@@ -20,7 +20,7 @@ from tenure.sql import origins
 from tenure.stages.run import run, stages_between
 
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -217,9 +217,9 @@ def test_the_command_draws_a_tree_or_prints_json(tiny):
     assert "\nread by " in drawn
     record = json.loads(told("large_count_90d", "--json"))
     assert record["made_of"][0]["made_of"][0] == {
-        "kind": "raw column",
+        "type": "raw column",
         "name": "payments.amount",
-        "told": "payments.csv",
+        "message": "payments.csv",
         "made_of": [],
     }
     assert record["read_by"][0]["columns"] == ["large_to_all_ratio_90d"]
@@ -227,6 +227,6 @@ def test_the_command_draws_a_tree_or_prints_json(tiny):
 
 def test_the_page_shows_what_comes_out(tmp_path):
     berka = shutil.copytree(EXAMPLES / "berka", tmp_path / "berka", ignore=shutil.ignore_patterns("lake", "out"))
-    page = (Path(__file__).parents[1] / "docs" / "features.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
     shown = page.partition("$ tenure lineage spent_cash_sum_30d --project examples/berka\n")[2].partition("```")[0]
     assert shown == traced(berka, "spent_cash_sum_30d").drawn() + "\n"

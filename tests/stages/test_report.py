@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
+from tenure.define.stage import STAGES
 from tenure.errors import MissingTable, ModelError
 from tenure.session.work import Work
 from tenure.stages import report as deliver
-from tenure.stages.run import STAGES, run
+from tenure.stages.run import run
 
 FILES = ["attrition_list.csv", "attrition_list.parquet", "report.html"]
 

@@ -32,7 +32,7 @@ from tenure.stages.run import run
 
 CUSTOMERS, CHUNK = 300, 150
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"
-PAGE = Path(__file__).parents[1] / "docs" / "demo_bank.md"
+PAGE = Path(__file__).parents[2] / "docs" / "demo_bank.md"
 
 Bank = tuple[Path, BankFacts]
 

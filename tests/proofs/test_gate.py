@@ -38,7 +38,7 @@ def bank(tmp_path):
 def world(tmp_path):
     """The hand-worked bank, whose rows come late and are corrected."""
     folder = tmp_path / "twelve_customers"
-    shutil.copytree(Path(__file__).parent / "worlds" / "twelve_customers", folder)
+    shutil.copytree(Path(__file__).parents[1] / "worlds" / "twelve_customers", folder)
     shutil.copy(next((folder / "churn_definitions").glob("*.py")), folder / "churn.py")
     return folder
 

@@ -8,9 +8,10 @@ import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
 from tenure.catalog.models import newest_training
+from tenure.define.stage import STAGES
 from tenure.errors import MissingTable, OutdatedModel, TenureError
 from tenure.session.work import Work
-from tenure.stages.run import STAGES, run
+from tenure.stages.run import run
 from tenure.store.model_files import folder_of
 
 SETTINGS = {"train": {"models": ("rule", "logistic")}, "verify": {"customers": 0}}

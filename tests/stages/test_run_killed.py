@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from kill_points import Runs
 
+from tenure.define.stage import STAGES
 from tenure.demo import generate_bank
 from tenure.session.start import write_project
-from tenure.stages.run import STAGES
 from tenure.store.lake import Lake
 from tenure.store.runs import last_runs
 

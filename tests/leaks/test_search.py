@@ -22,7 +22,7 @@ from tenure.leaks.search import every_sign
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
-WORLD = Path(__file__).parent / "worlds" / "twelve_customers"
+WORLD = Path(__file__).parents[1] / "worlds" / "twelve_customers"
 
 
 @pytest.fixture

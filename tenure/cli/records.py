@@ -1,0 +1,345 @@
+"""What `--json` prints: one declared record a line, with its kind and the version of its schema.
+
+A field is never renamed, dropped or given another meaning without a new version of its record; a field may be added.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_hints
+
+if TYPE_CHECKING:
+    from tenure.catalog.check import Finding
+    from tenure.catalog.features import Entry
+    from tenure.catalog.lineage import Lineage
+    from tenure.catalog.versions import Version
+    from tenure.feature_store.plan import Partition
+    from tenure.leaks.staged_rows import Sign
+    from tenure.proofs.differences import Comparison
+    from tenure.proofs.gate import Proof
+    from tenure.store.integrity import Damage
+    from tenure.store.runs import StageRun
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line of `--json`: `record` is its kind, `schema` the version of its fields."""
+
+    kind: ClassVar[str]
+    schema: ClassVar[int] = 1
+
+    def line(self) -> str:
+        """Return the record as one line of JSON."""
+        return json.dumps({"record": self.kind, "schema": self.schema, **asdict(self)}, default=str)
+
+
+@dataclass(frozen=True)
+class StageRecord(Record):
+    """What a stage did in one run: of `run`, `demo`, `backfill`, `materialize`, `restore`, `status` and each stage."""
+
+    kind: ClassVar[str] = "stage"
+
+    stage: Annotated[str, "the stage, or 'generate', 'restore', 'verify' or 'integrity'"]
+    status: Annotated[str, "'built', 'current', 'proved', 'failed', 'interrupted' or 'started'"]
+    rows: Annotated[int, "rows of the tables that it stands on now; cells compared, of 'verify'"]
+    seconds: Annotated[float, "how long it took"]
+    message: Annotated[str, "what else there is to say, '' for nothing"]
+    run_id: Annotated[str, "the run; '' of 'generate', which is none"] = ""
+    started_at: Annotated[str, "when it began, UTC"] = ""
+    fingerprint: Annotated[str, "digest of what its last table was made of"] = ""
+    versions: Annotated[Mapping[str, int], "the Delta version of each table that it stands on now"] = field(
+        default_factory=dict
+    )
+    engine: Annotated[str, "the engine and its version, '' if none was started"] = ""
+    checks: Annotated[int, "checks of contracts and proofs that passed"] = 0
+
+    @classmethod
+    def of_run(cls, run: StageRun) -> StageRecord:
+        """Return the record of what a run has just done."""
+        return cls(
+            stage=run.stage,
+            status=run.status,
+            rows=run.rows,
+            seconds=run.seconds,
+            message=run.message,
+            run_id=run.run_id,
+            started_at=str(run.started_at),
+            fingerprint=run.fingerprint,
+            versions=run.versions,
+            engine=run.engine,
+            checks=len(run.checks),
+        )
+
+    @classmethod
+    def of_ledger(cls, row: Mapping[str, Any]) -> StageRecord:
+        """Return the record of a row of the ledger, which keeps versions and checks as JSON text."""
+        return cls(
+            stage=row["stage"],
+            status=row["status"],
+            rows=row["rows"],
+            seconds=row["seconds"],
+            message=row["message"],
+            run_id=row["run_id"],
+            started_at=_utc(row["started_at"]),
+            fingerprint=row["fingerprint"],
+            versions=json.loads(row["versions"] or "{}"),
+            engine=row["engine"],
+            checks=len(json.loads(row["checks"] or "[]")),
+        )
+
+
+@dataclass(frozen=True)
+class PlanRecord(Record):
+    """A partition of a plan, or a source that `staging` would read again: of `plan`."""
+
+    kind: ClassVar[str] = "plan"
+
+    table: Annotated[str, "the table, such as 'features' or 'staging/customers'"]
+    partition: Annotated[str, "the partition's value, such as a snapshot date; '' of a source"]
+    state: Annotated[str, "'current', 'missing', 'stale' or 'retired'"]
+    why: Annotated[str, "the reason, '' where it is current"]
+
+    @classmethod
+    def of(cls, part: Partition) -> PlanRecord:
+        """Return the record of a partition of a plan."""
+        return cls(part.table, str(part.value), part.state, part.why)
+
+
+@dataclass(frozen=True)
+class ConfirmationRecord(Record):
+    """One thing that was checked and found right: of `check`."""
+
+    kind: ClassVar[str] = "confirmation"
+
+    subject: Annotated[str, "what was checked"]
+    message: Annotated[str, "what was found"]
+
+    @classmethod
+    def of(cls, finding: Finding) -> ConfirmationRecord:
+        """Return the record of what the check found right."""
+        return cls(finding.subject, finding.told)
+
+
+@dataclass(frozen=True)
+class FindingRecord(Record):
+    """A sign of a leak, or, where `alarm` is false, why something could not be looked at: of `check`, `verify`."""
+
+    kind: ClassVar[str] = "finding"
+
+    detection: Annotated[str, "the way of looking that found it"]
+    subject: Annotated[str, "where it was found"]
+    message: Annotated[str, "what was found, and where it is defined"]
+    hint: Annotated[str, "what to do"]
+    alarm: Annotated[bool, "whether it is a leak"]
+
+    @classmethod
+    def of(cls, sign: Sign) -> FindingRecord:
+        """Return the record of a sign of a leak."""
+        return cls(sign.detection, sign.subject, sign.told, sign.hint, sign.alarm)
+
+
+@dataclass(frozen=True)
+class ProofRecord(Record):
+    """One proof of the stored features: of `verify`."""
+
+    kind: ClassVar[str] = "proof"
+
+    proof: Annotated[str, "'rows', 'oracle', 'time travel' or 'backfill'"]
+    message: Annotated[str, "what was compared"]
+    cells: Annotated[int, "cells compared"]
+    different_cells: Annotated[int, "cells that differ; 0 where the proof holds"]
+    example: Annotated[str, "one of them, '' for none"]
+    seconds: Annotated[float, "how long it took"]
+    unproven: Annotated[Mapping[str, str], "columns that could not be proved, each with the reason"]
+
+    @classmethod
+    def of(cls, proof: Proof) -> ProofRecord:
+        """Return the record of a proof."""
+        compared = (proof.cells, proof.different_cells, proof.example)
+        return cls(proof.proof, proof.told, *compared, proof.seconds, proof.unproven)
+
+
+@dataclass(frozen=True)
+class ComparisonRecord(Record):
+    """A table of two engines, compared cell by cell: of `verify --engines`."""
+
+    kind: ClassVar[str] = "comparison"
+
+    table: Annotated[str, "the table"]
+    rows: Annotated[int, "rows compared"]
+    columns: Annotated[int, "columns compared"]
+    different_cells: Annotated[int, "cells that differ"]
+    example: Annotated[str, "one of them, '' for none"]
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> ComparisonRecord:
+        """Return the record of a comparison."""
+        size = (comparison.rows, comparison.columns)
+        return cls(comparison.table, *size, comparison.different_cells, comparison.example)
+
+
+@dataclass(frozen=True)
+class DamageRecord(Record):
+    """A file of the lake that is not as it was written: of `verify --integrity`."""
+
+    kind: ClassVar[str] = "damage"
+
+    table: Annotated[str, "the table"]
+    version_of_table: Annotated[str, "the Delta version, '' of a file of no version"]
+    partition: Annotated[str, "the partition, such as 'snapshot_date=2024-01-31'; '' for none"]
+    file: Annotated[str, "the file, below the lake's folder"]
+    problem: Annotated[str, "what is wrong with it"]
+
+    @classmethod
+    def of(cls, damage: Damage) -> DamageRecord:
+        """Return the record of a damaged file."""
+        return cls(damage.table, str(damage.version), damage.partition, damage.file, damage.problem)
+
+
+@dataclass(frozen=True)
+class StrangerRecord(Record):
+    """A file in the lake that Tenure did not write, or an old lake left: of `verify --integrity`."""
+
+    kind: ClassVar[str] = "stranger"
+
+    file: Annotated[str, "the file, below the lake's folder"]
+
+
+@dataclass(frozen=True)
+class FeatureRecord(Record):
+    """A feature column: of `features list`, `features search` and `features describe`."""
+
+    kind: ClassVar[str] = "feature"
+
+    name: Annotated[str, "the column"]
+    view: Annotated[str, "the feature view that defines it"]
+    source: Annotated[str, "the source that the view reads"]
+    text: Annotated[str, "what it means"]
+    unit: Annotated[str, "its unit, '' for none"]
+    boundary: Annotated[str, "which rows it reads"]
+    empty: Annotated[str, "what no rows give"]
+    reads: Annotated[str, "the columns that it reads"]
+    where: Annotated[str, "its condition on one row, '' for none"]
+    where_defined: Annotated[str, "file and line of its definition"]
+    services: Annotated[str, "the feature services that hold it"]
+
+    @classmethod
+    def of(cls, entry: Entry) -> FeatureRecord:
+        """Return the record of a catalogue's entry."""
+        return cls(**{part.name: getattr(entry, part.name) for part in fields(cls)})
+
+
+@dataclass(frozen=True)
+class LineageRecord(Record):
+    """A column's way in both directions: of `lineage`."""
+
+    kind: ClassVar[str] = "lineage"
+
+    name: Annotated[str, "the column"]
+    type: Annotated[str, "what it is: a feature, a column of a table, a raw column"]
+    message: Annotated[str, "what it means or how it is computed"]
+    made_of: Annotated[Sequence[Mapping[str, Any]], "nested: `type`, `name`, `message`, `made_of` of each"]
+    read_by: Annotated[Sequence[Mapping[str, Any]], "`type`, `name`, `message`, `columns` of each reader"]
+
+    @classmethod
+    def of(cls, lineage: Lineage) -> LineageRecord:
+        """Return the record of a column's lineage."""
+        top = _step(lineage.made_of)
+        readers = [
+            {"type": reader.kind, "name": reader.name, "message": reader.told, "columns": list(reader.columns)}
+            for reader in lineage.read_by
+        ]
+        return cls(top["name"], top["type"], top["message"], top["made_of"], readers)
+
+
+@dataclass(frozen=True)
+class VersionRecord(Record):
+    """A version of a table: of `history`."""
+
+    kind: ClassVar[str] = "table_version"
+
+    table: Annotated[str, "the table"]
+    number: Annotated[int, "the Delta version"]
+    committed_at: Annotated[str, "when it was committed, UTC"]
+    rows: Annotated[int, "its rows"]
+    fingerprint: Annotated[str, "digest of what it was made of"]
+    stage: Annotated[str, "the stage that made it, '' where the ledger does not know"]
+    run_id: Annotated[str, "the run that made it"]
+    note: Annotated[str, "what else there is to say"]
+
+    @classmethod
+    def of(cls, one: Version) -> VersionRecord:
+        """Return the record of a table's version."""
+        made = (one.fingerprint, one.stage, one.run_id, one.note)
+        return cls(one.table, one.version, one.committed_at, one.rows, *made)
+
+
+@dataclass(frozen=True)
+class RowRecord(Record):
+    """A row of a table: of `show`."""
+
+    kind: ClassVar[str] = "row"
+
+    values: Annotated[Mapping[str, Any], "the row's cells by column; dates, times and decimals as text"]
+
+
+#: Every record that `--json` prints.
+RECORDS: tuple[type[Record], ...] = (
+    StageRecord,
+    PlanRecord,
+    ConfirmationRecord,
+    FindingRecord,
+    ProofRecord,
+    ComparisonRecord,
+    DamageRecord,
+    StrangerRecord,
+    FeatureRecord,
+    LineageRecord,
+    VersionRecord,
+    RowRecord,
+)
+
+
+def json_reference() -> str:
+    """Return docs/json.md: every record with its fields, their types and their meaning."""
+    parts = [_REFERENCE_HEAD]
+    for record in RECORDS:
+        parts.append(f"\n## `{record.kind}`, schema {record.schema}\n\n{(record.__doc__ or '').strip()}\n")
+        parts.append("\n| field | type | meaning |\n| --- | --- | --- |\n")
+        hints = get_type_hints(record, include_extras=True)
+        for part in fields(record):
+            type_, meaning = get_args(hints[part.name])
+            parts.append(f"| `{part.name}` | {_json_type(type_)} | {meaning} |\n")
+    return "".join(parts)
+
+
+_REFERENCE_HEAD = """# What `--json` prints
+
+One object a line. Each says what it is (`record`) and the version of its schema (`schema`). Within one version no field
+is renamed, dropped or given another meaning; a field may be added, so a reader passes over those that it does not know.
+This page is written from the declarations in `tenure/cli/records.py`, and a test compares them.
+"""
+
+_JSON_TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+def _json_type(type_: Any) -> str:
+    if type_ in _JSON_TYPES:
+        return _JSON_TYPES[type_]
+    return "list of objects" if "Sequence" in str(type_) else "object"
+
+
+def _step(origin: Any) -> dict[str, Any]:
+    return {
+        "type": origin.kind,
+        "name": origin.name,
+        "message": origin.told,
+        "made_of": [_step(part) for part in origin.made_of],
+    }
+
+
+def _utc(moment: object) -> str:
+    return moment.isoformat(" ") if isinstance(moment, datetime) else str(moment)

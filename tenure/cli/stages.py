@@ -1,0 +1,105 @@
+"""One verb a stage; `features` also looks definitions up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenure.cli.application import VERBS, DataOption, EngineOption, JsonOption, ProjectOption, app, verb
+from tenure.cli.printing import open_project, print_entries, print_one
+from tenure.cli.records import FeatureRecord
+from tenure.cli.running import run_stages
+from tenure.cli.terminal import say
+from tenure.define.stage import STAGES, Stage
+
+
+def add_stages() -> None:
+    """Add a verb for each stage to the command."""
+    for stage in STAGES.values():
+        if stage.name == "features":
+            _add_features(stage)
+        else:
+            verb(stage.purpose, stage.name, f"{stage.words}.")(_command_of(stage))
+
+
+def _command_of(stage: Stage) -> Callable[..., None]:
+    """Return the command that does one stage."""
+
+    def command(
+        project: ProjectOption = Path(),
+        data: DataOption = None,
+        engine: EngineOption = "",
+        as_json: JsonOption = False,
+    ) -> None:
+        run_stages(project, data, engine, as_json, (stage.name,))
+
+    return command
+
+
+def _add_features(stage: Stage) -> None:
+    """`tenure features` builds the table; `tenure features list|search|describe` looks definitions up."""
+    group = typer.Typer(help=f"{stage.words}; or look features up.", rich_markup_mode=None)
+    build = _command_of(stage)
+
+    @group.callback(invoke_without_command=True)
+    def features(
+        context: typer.Context,
+        project: ProjectOption = Path(),
+        data: DataOption = None,
+        engine: EngineOption = "",
+        as_json: JsonOption = False,
+    ) -> None:
+        if context.invoked_subcommand is None:
+            build(project, data, engine, as_json)
+
+    @group.command("list")
+    def list_(
+        names: Annotated[list[str] | None, typer.Argument(help="Views, services or columns; left out: all.")] = None,
+        project: ProjectOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        """List feature columns."""
+        from tenure.catalog.features import entries
+
+        with open_project(project, None, "") as work:
+            print_entries(entries(work.project, names or ()), as_json)
+
+    @group.command()
+    def search(
+        words: Annotated[list[str], typer.Argument(help="Words of the name or the meaning.")],
+        project: ProjectOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        """Find the feature columns that fit some words, the best first."""
+        from tenure.catalog.features import search as find
+
+        with open_project(project, None, "") as work:
+            found = find(work.project, " ".join(words))
+        print_entries(found, as_json)
+        if not found:
+            say(f"No feature column fits '{' '.join(words)}'; see all with 'tenure features list'.", err=True)
+
+    @group.command()
+    def describe(
+        name: Annotated[str, typer.Argument(help="A feature column.")],
+        project: ProjectOption = Path(),
+        as_json: JsonOption = False,
+    ) -> None:
+        """Tell what a feature column means, which rows it reads, and where it is defined."""
+        from tenure.catalog.features import entries
+
+        with open_project(project, None, "") as work:
+            for entry in entries(work.project, [name]):
+                record = FeatureRecord.of(entry)
+                lines = [f"{key:13} {value}" for key, value in asdict(record).items() if value]
+                print_one(record, "\n".join(lines), as_json)
+
+    VERBS[stage.name] = stage.purpose
+    app.add_typer(group, name=stage.name)
+
+
+add_stages()

@@ -1,0 +1,146 @@
+"""Verbs of the feature store and its lake: what is due, what is filled in, asked for, restored, adopted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenure.cli.application import DataOption, EngineOption, FromOption, JsonOption, ProjectOption, ToOption, verb
+from tenure.cli.printing import open_lake, open_project, print_plan, print_record
+from tenure.cli.records import PlanRecord
+from tenure.cli.terminal import say
+
+
+@verb("build")
+def plan(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Tell which snapshots and tiles are missing or stale, why, and what a backfill would do. Changes nothing."""
+    from tenure.feature_store.plan import plan_backfill
+    from tenure.intake.calendar import calendar
+    from tenure.intake.staging import restaged
+
+    start, end = _days(first, last)
+    with open_project(project, data, engine) as work:
+        changed = restaged(work)
+        for name in changed:
+            known = work.lake.find(f"staging/{name}")
+            state, why = ("stale", "raw files or definition changed") if known else ("missing", "not staged yet")
+            print_plan(PlanRecord(f"staging/{name}", "", state, why), as_json)
+        found = plan_backfill(work, calendar(work).plan, first=start, last=end)
+        for part in found.partitions:
+            if as_json or part.state != "current":
+                print_plan(PlanRecord.of(part), as_json)
+    if not as_json:
+        states = Counter(part.state for part in found.features)
+        say(f"features: {', '.join(f'{n} {state}' for state, n in states.items())}")
+        if changed:
+            say("This plans on the rows staged before: run 'tenure staging', then 'tenure plan' again.")
+        if found.due or found.retired:
+            dropped = f" and drop {len(found.retired)}" if found.retired else ""
+            planned = len(found.features) - len(found.retired)
+            say(f"Run 'tenure backfill' to compute {len(found.due)} of {planned} snapshots{dropped}.")
+
+
+@verb("build")
+def backfill(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the features of the planned snapshots that are missing or stale; what is current stays."""
+    from tenure.stages.run import backfill as backfilled
+
+    start, end = _days(first, last)
+    with open_project(project, data, engine) as work:
+        for record in backfilled(work, start, end):
+            print_record(record, as_json)
+
+
+@verb("build")
+def materialize(
+    project: ProjectOption = Path(), data: DataOption = None, engine: EngineOption = "", as_json: JsonOption = False
+) -> None:
+    """Compute the features of the newest snapshot, if they are missing or stale."""
+    from tenure.stages.run import materialize as materialized
+
+    with open_project(project, data, engine) as work:
+        for record in materialized(work):
+            print_record(record, as_json)
+
+
+def _days(first: datetime | None, last: datetime | None) -> tuple[date | None, date | None]:
+    start, end = (moment.date() if moment else None for moment in (first, last))
+    if start and end and start > end:
+        raise typer.BadParameter(f"--from {start} comes after --to {end}")
+    return start, end
+
+
+@verb("build")
+def adopt(
+    name: Annotated[str, typer.Argument(help="The name of the project that the lake belongs to now.")],
+    project: ProjectOption = Path(),
+) -> None:
+    """Give the lake to this project: the same bank under a new name, or in another folder."""
+    from tenure.session.work import adopt as adopted
+
+    lake, owner = adopted(project, name)
+    typer.echo(f"The lake '{lake}' belongs to project '{owner.project}' now. Run 'tenure run'.")
+
+
+@verb("build", "historical-features")
+def historical_features(
+    spine: Annotated[Path, typer.Option("--spine", help="Parquet or CSV file with the key's columns and a time.")],
+    features: Annotated[str, typer.Option("--features", help="Views, columns or services, parted by commas.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write, .parquet or .csv.")],
+    project: ProjectOption = Path(),
+    engine: EngineOption = "",
+    timestamp: Annotated[
+        str, typer.Option("--timestamp", help="The time's column; left out: snapshot_date or event_timestamp.")
+    ] = "",
+    safe_csv: Annotated[
+        bool, typer.Option("--safe-csv", help="Put ' before texts that a spreadsheet would run as a formula.")
+    ] = False,
+) -> None:
+    """Add features to the rows of a file, each as it was known at the row's own time."""
+    from tenure.feature_store.store import FeatureStore
+    from tenure.host.paths import local_path
+
+    spine, out = local_path(spine, asked_by="--spine"), local_path(out, asked_by="--out")
+    with open_project(project, None, engine) as work, FeatureStore(work) as store:
+        names = [name.strip() for name in features.split(",") if name.strip()]
+        job = store.get_historical_features(spine, names, timestamp=timestamp)
+        note = job.to_file(out, safe_csv=safe_csv)
+        rows = job.to_arrow().num_rows
+    say(f"{rows:,} {'row' if rows == 1 else 'rows'} with {len(job.columns)} features: {out}{note and f'; {note}'}")
+
+
+@verb("build")
+def restore(
+    table: Annotated[str, typer.Argument(help="A table such as features or staging/customers.")],
+    version: Annotated[int, typer.Option(help="The version to make current again.")],
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Make an old version of a table current again, as a new version."""
+    from tenure.catalog.versions import next_stage
+    from tenure.catalog.versions import restore as restored
+
+    with open_lake(project) as work:
+        done = restored(work, table, version)
+        print_record(done, as_json)
+        after = next((next_stage(name) for name in done.versions), "")
+        if after and not as_json:
+            say(f"What reads it is stale now. Run: tenure run --from {after} --project {project}")

@@ -1,0 +1,180 @@
+"""The stages of the pipeline, in order: one object each; every list of stages and of tables is derived.
+
+raw ─► staging ─► snapshots ─► features ─┬─► training_set ─► train ─► evaluate
+                      └─► labels ─► splits ┘          score ─► explain, segment ─► report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+Purpose: TypeAlias = Literal["build", "model"]
+
+#: The ledger of runs, which every stage adds its row to.
+LEDGER = "runs"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline: its word, what it does, and the tables on either side of it.
+
+    Tables are named by the first part of their place in the lake: 'staging' stands for `staging/<source>`.
+    """
+
+    name: str
+    words: str
+    purpose: Purpose = field(kw_only=True)
+    #: The tables that it writes; no other stage writes them.
+    makes: tuple[str, ...] = field(kw_only=True)
+    #: The tables of other stages that it may read.
+    reads: tuple[str, ...] = field(default=(), kw_only=True)
+    #: Those of its own tables that record what was done; they are never restored.
+    records: tuple[str, ...] = field(default=(), kw_only=True)
+    #: Whether its tables are each the rows of a SELECT, so that engines can be compared on them.
+    in_sql: bool = field(default=False, kw_only=True)
+    #: The extra of optional packages that it needs, '' for none.
+    extra: str = field(default="", kw_only=True)
+    #: The module of its function, which bears the stage's name; loaded when the stage runs.
+    module: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not self.module:
+            object.__setattr__(self, "module", f"tenure.stages.{self.name}")
+
+    def relations(self, sources: Iterable[str]) -> tuple[str, ...]:
+        """Return the relations that it reads: each source for 'staging', and not the ledger that it adds to."""
+        found: list[str] = []
+        for table in self.reads:
+            found += sources if table == "staging" else [table] if table != LEDGER else []
+        return tuple(found)
+
+
+#: What is known of the customers, labels and splits, and what was learned of them.
+_SPINE = ("staging", "intake", "arrivals", "snapshots")
+_LEARNED = (*_SPINE, "features", "labels", "splits", "training_set", "models")
+
+_STAGES = (
+    Stage(
+        "staging",
+        "Read, type, deduplicate and quarantine the bank's raw rows",
+        purpose="build",
+        makes=("staging", "quarantine", "intake", "arrivals"),
+        records=("intake", "arrivals"),
+        in_sql=True,
+        module="tenure.intake.staging",
+    ),
+    Stage(
+        "snapshots",
+        "Find who is a customer at each snapshot date",
+        purpose="build",
+        makes=("snapshots",),
+        reads=("staging", "intake"),
+        in_sql=True,
+    ),
+    Stage(
+        "features",
+        "Compute every feature from rows known before each snapshot",
+        purpose="build",
+        makes=("features", "tiles"),
+        reads=_SPINE,
+        in_sql=True,
+    ),
+    Stage(
+        "labels",
+        "Tell who churned in the horizon after each snapshot",
+        purpose="build",
+        makes=("labels",),
+        reads=("staging", "intake", "snapshots"),
+        in_sql=True,
+    ),
+    Stage(
+        "splits",
+        "Part the labelled rows in time and by customer",
+        purpose="build",
+        makes=("splits", "split_proof"),
+        reads=("staging", "intake", "labels"),
+        in_sql=True,
+    ),
+    Stage(
+        "training_set",
+        "Join features, labels and splits",
+        purpose="build",
+        makes=("training_set",),
+        reads=("features", "labels", "splits"),
+        in_sql=True,
+    ),
+    Stage(
+        "train",
+        "Train the models and register them",
+        purpose="model",
+        makes=("models",),
+        reads=(*_SPINE, "features", "labels", "splits", "training_set"),
+        extra="ml",
+    ),
+    Stage(
+        "evaluate",
+        "Measure the models out of time",
+        purpose="model",
+        makes=("evaluations", "curves", "campaign_value"),
+        reads=("labels", "splits", "training_set", "models"),
+        extra="ml",
+    ),
+    Stage(
+        "score",
+        "Score today's customers",
+        purpose="model",
+        makes=("scores",),
+        reads=(*_SPINE, "features", "models"),
+        extra="ml",
+    ),
+    Stage(
+        "explain",
+        "Explain each score with exact SHAP values",
+        purpose="model",
+        makes=("shap_values", "reasons", "importances"),
+        reads=(*_SPINE, "features", "training_set", "models", "scores"),
+        extra="ml",
+    ),
+    Stage(
+        "segment",
+        "Group customers who are alike",
+        purpose="model",
+        makes=("segments", "segment_parameters", "segment_profiles"),
+        reads=(*_SPINE, "features", "models", "scores"),
+        extra="ml",
+    ),
+    Stage(
+        "report",
+        "Write the attrition list and the HTML report",
+        purpose="model",
+        makes=("attrition_list",),
+        reads=(
+            *_LEARNED,
+            *("split_proof", "evaluations", "curves", "campaign_value", "scores", "shap_values", "reasons"),
+            *("importances", "segments", "segment_parameters", "segment_profiles", "runs"),
+        ),
+        extra="ml",
+    ),
+)
+
+#: Every stage by its word, in the order in which they run.
+STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _STAGES})
+
+#: The stages whose tables SQL makes; the others train, score and explain in Python.
+SQL_STAGES = tuple(stage.name for stage in _STAGES if stage.in_sql)
+
+_MAKERS: Mapping[str, str] = MappingProxyType({table: stage.name for stage in _STAGES for table in stage.makes})
+
+#: Every table that Tenure writes, by the first part of its name.
+TABLES = frozenset({*_MAKERS, LEDGER})
+
+#: The tables that record what was done, and so are never restored.
+RECORDS = frozenset({LEDGER, *(table for stage in _STAGES for table in stage.records)})
+
+
+def maker_of(table: str) -> str:
+    """Return the stage that makes a table of the lake, such as 'score' of 'scores'; '' of a table that none makes."""
+    return _MAKERS.get(table.partition("/")[0], "")

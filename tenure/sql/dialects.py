@@ -1,0 +1,169 @@
+"""The operations that engines spell differently: one row each.
+
+sqlglot parses and prints within one dialect; it never translates, because it translates some functions
+silently wrong (DuckDB's `log` is base 10, Spark's is natural).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from tenure.define.dialect import Dialect
+from tenure.errors import InvalidDefinition
+
+#: One row an operation; {0}, {1} are its operands.
+OPERATIONS: dict[str, dict[Dialect, str]] = {
+    "days_between": {
+        "duckdb": "date_diff('day', {0}, {1})",
+        "spark": "CAST(datediff({1}, {0}) AS BIGINT)",
+    },
+    "seconds": {"duckdb": "CAST(epoch({0}) AS BIGINT)", "spark": "unix_timestamp({0})"},
+    "days_later": {
+        "duckdb": "({0} + to_days(CAST({1} AS INTEGER)))",
+        "spark": "({0} + make_dt_interval(CAST({1} AS INT)))",
+    },
+    # DuckDB 2.0 takes `t - INTERVAL '3' MONTH` for the common sub-expression `t - INTERVAL '90' DAY`, since the two
+    # intervals compare equal; another operator keeps them apart.
+    "months_earlier": {"duckdb": "({0} + INTERVAL '-{1}' MONTH)", "spark": "({0} - INTERVAL '{1}' MONTH)"},
+    "full_match": {"duckdb": "regexp_full_match({0}, '{1}')", "spark": "{0} RLIKE '^({1})$'"},
+    "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
+    # Text with an offset is another instant in UTC; without one it is UTC.
+    "instant": {"duckdb": "CAST(TRY_CAST({0} AS TIMESTAMPTZ) AS TIMESTAMP)", "spark": "TRY_CAST({0} AS TIMESTAMP)"},
+    # An instant as a number, for structs: Delta keeps naive instants in a later protocol than most readers know.
+    "micros": {"duckdb": "epoch_us({0})", "spark": "unix_micros({0})"},
+    # Of several values; not the same in both engines, nor promised by DuckDB from version to version.
+    "row_hash": {"duckdb": "hash({0})", "spark": "xxhash64({0})"},
+    "sha256": {"duckdb": "sha256({0})", "spark": "sha2({0}, 256)"},
+    "parse_time": {"duckdb": "try_strptime({0}, '{1}')", "spark": "try_to_timestamp({0}, '{1}')"},
+    # Sets of days or months as the bits of an integer.
+    "bit": {"duckdb": "(CAST(1 AS BIGINT) << {0})", "spark": "shiftleft(CAST(1 AS BIGINT), CAST({0} AS INT))"},
+    "bits": {"duckdb": "CAST(bit_count({0}) AS BIGINT)", "spark": "CAST(bit_count({0}) AS BIGINT)"},
+    "whole_division": {"duckdb": "({0} // {1})", "spark": "({0} div {1})"},
+    # Of numbers of up to 38 digits, towards 0; Spark's `div` gives 64 bits.
+    "quotient": {"duckdb": "({0} // {1})", "spark": "CAST({0} div {1} AS DECIMAL(38, 0))"},
+    # Lists of values: what quantiles and distinct counts are made of.
+    "list_of_rows": {"duckdb": "list({0}) FILTER (WHERE ({0}) IS NOT NULL)", "spark": "collect_list({0})"},
+    "set_of_rows": {
+        "duckdb": "list_distinct(list({0}))",
+        "spark": "collect_set({0})",
+    },
+    "list_of_lists": {"duckdb": "flatten(list({0}))", "spark": "flatten(collect_list({0}))"},
+    "or_empty": {"duckdb": "COALESCE({0}, [])", "spark": "COALESCE({0}, array())"},
+    "concatenated": {"duckdb": "list_concat({0})", "spark": "concat({0})"},
+    "sorted": {"duckdb": "list_sort({0})", "spark": "array_sort({0})"},
+    "length": {"duckdb": "len({0})", "spark": "size({0})"},
+    # The element at a place counted from 0; null of none.
+    "element": {
+        "duckdb": "CAST(list_extract({0}, CAST({1} AS BIGINT) + 1) AS DOUBLE)",
+        "spark": "CAST(get({0}, CAST({1} AS INT)) AS DOUBLE)",
+    },
+    "member": {"duckdb": "({0})[{1} + 1]", "spark": "get({0}, {1})"},
+    "list_of_one": {"duckdb": "[{0}]", "spark": "array({0})"},
+    # {2} of each element, called {1}; and all of them folded into {1}, one by one as `el` into `acc`, by {2}.
+    "each": {"duckdb": "list_transform({0}, lambda {1}: {2})", "spark": "transform({0}, {1} -> {2})"},
+    "folded": {
+        "duckdb": "list_reduce({0}, lambda acc, el: {2}, {1})",
+        "spark": "aggregate({0}, {1}, (acc, el) -> {2})",
+    },
+    "list_sum": {
+        "duckdb": "list_sum({0})",
+        "spark": "aggregate({0}, CAST(0 AS DOUBLE), (acc, el) -> acc + el)",
+    },
+    # Not by a comparison in DuckDB: it trusts the statistics of Parquet files, which leave NaN out.
+    "is_finite": {
+        "duckdb": "isfinite({0})",
+        "spark": "(NOT isnan({0}) AND ABS({0}) <= CAST('1.7976931348623157e308' AS DOUBLE))",
+    },
+    "members": {"duckdb": "unnest({0})", "spark": "explode({0})"},
+    "days_from_to": {
+        "duckdb": "unnest(generate_series({0}, {1} - INTERVAL '1' DAY, INTERVAL '1' DAY))",
+        "spark": "explode(sequence({0}, date_sub({1}, 1)))",
+    },
+}
+
+#: Tenure's column type → the engine's.
+TYPE_NAMES: dict[Dialect, dict[str, str]] = {
+    "duckdb": {
+        "string": "VARCHAR",
+        "integer": "BIGINT",
+        "decimal": "DECIMAL(18, 2)",
+        "float": "DOUBLE",
+        "boolean": "BOOLEAN",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+    },
+    "spark": {
+        "string": "STRING",
+        "integer": "BIGINT",
+        "decimal": "DECIMAL(18, 2)",
+        "float": "DOUBLE",
+        "boolean": "BOOLEAN",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+    },
+}
+
+#: strptime directive → Java's DateTimeFormatter pattern, for Spark.
+_JAVA_PATTERNS = {
+    "%Y": "yyyy",
+    "%y": "yy",
+    "%m": "MM",
+    "%d": "dd",
+    "%H": "HH",
+    "%M": "mm",
+    "%S": "ss",
+    "%f": "SSSSSS",
+    "%b": "MMM",
+    "%j": "DDD",
+}
+
+
+def op(name: str, dialect: Dialect, *operands: str) -> str:
+    """Return the operation `name` on `operands`, as `dialect` spells it."""
+    return OPERATIONS[name][dialect].format(*operands)
+
+
+def quoted(name: str, dialect: Dialect) -> str:
+    """Return a raw column's name, quoted for the dialect."""
+    mark = '"' if dialect == "duckdb" else "`"
+    return mark + name.replace(mark, mark * 2) + mark
+
+
+def literal(text: str, dialect: Dialect) -> str:
+    """Return `text` as a SQL string; Spark also reads backslashes as escapes."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'") if dialect == "spark" else text.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def date_literal(day: date) -> str:
+    """Return a date as SQL."""
+    return f"DATE '{day.isoformat()}'"
+
+
+def midnight_literal(day: date) -> str:
+    """Return the instant at which `day` begins, as SQL."""
+    return f"TIMESTAMP '{day.isoformat()} 00:00:00'"
+
+
+def java_pattern(format_: str, *, asked_by: str) -> str:
+    """Return the Java pattern of a strptime format; raise InvalidDefinition for a directive it lacks."""
+    parts: list[str] = []
+    position = 0
+    while position < len(format_):
+        piece = format_[position : position + 2]
+        if piece.startswith("%"):
+            if piece not in _JAVA_PATTERNS:
+                raise InvalidDefinition(
+                    f"{asked_by} has format '{format_}' with the directive '{piece}'; "
+                    f"allowed: {', '.join(_JAVA_PATTERNS)}."
+                )
+            parts.append(_JAVA_PATTERNS[piece])
+            position += 2
+        else:
+            if piece[0] not in "-/:.,_ " and not piece[0].isalpha():
+                raise InvalidDefinition(
+                    f"{asked_by} has format '{format_}' with '{piece[0]}'; allowed: letters and -/:.,_"
+                )
+            parts.append(f"''{piece[0]}''" if piece[0].isalpha() else piece[0])
+            position += 1
+    return "".join(parts)

@@ -1,0 +1,105 @@
+"""The bank's own conditions: parsed, checked, printed."""
+
+import pytest
+
+from tenure.errors import InvalidDefinition, UnknownColumn
+from tenure.sql import (
+    DIALECTS,
+    condition,
+)
+
+COLUMNS = ("amount", "direction", "booked_at")
+
+
+def checked(where, dialect="duckdb"):
+    return condition(where, COLUMNS, dialect, relation="r", asked_by="feature 'debit' (features/money.py:3)")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("where", "qualified"),
+    [
+        ("amount > 0", "r.amount > 0"),
+        ("direction = 'out' AND amount > 1", "r.direction = 'out' AND r.amount > 1"),
+        ("direction IN ('in', 'out')", "r.direction IN ('in', 'out')"),
+        ("NOT (amount IS NULL OR amount = 0)", "NOT (r.amount IS NULL OR r.amount = 0)"),
+        ("ABS(amount) BETWEEN 1 AND 2", "ABS(r.amount) BETWEEN 1 AND 2"),
+        ("direction LIKE 'o%'", "r.direction LIKE 'o%'"),
+        ("direction = 'amount'", "r.direction = 'amount'"),
+    ],
+)
+def test_condition_reads_its_own_relation_only(dialect, where, qualified):
+    assert checked(where, dialect) == qualified
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("amount > (SELECT 1)", "a sub-query"),
+        ("EXISTS (SELECT 1 FROM labels)", "a sub-query"),
+        ("amount IN (SELECT churned FROM labels)", "a sub-query"),
+        ("SUM(amount) > 1", "an aggregate"),
+        ("COUNT(*) > 1", "an aggregate"),
+        ("ROW_NUMBER() OVER (ORDER BY amount) = 1", "a window function"),
+    ],
+)
+def test_condition_is_about_one_row(dialect, where, told):
+    with pytest.raises(InvalidDefinition, match="allowed: a condition on one row") as caught:
+        checked(where, dialect)
+    assert f"feature 'debit' (features/money.py:3) has {told}" in caught.value.message
+    assert where in caught.value.message
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "where",
+    ["amount >", "amount > 0; DROP TABLE labels", "SELECT 1", "amount) OR (1 = 1", "DROP TABLE labels", "a b c d"],
+)
+def test_condition_that_is_not_sql_is_refused(dialect, where):
+    with pytest.raises(InvalidDefinition, match=r"feature 'debit' .* has a where that is not SQL"):
+        checked(where, dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_condition_on_an_unknown_column_names_those_there_are(dialect):
+    with pytest.raises(
+        UnknownColumn, match=r"reads 'amout' in where=.*columns: amount, booked_at, direction"
+    ) as caught:
+        checked("amout > 0", dialect)
+    assert caught.value.hint == "Run 'tenure check'."
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "call",
+    ["CURRENT_DATE", "CURRENT_TIMESTAMP", "NOW()", "TODAY()", "RANDOM()", "RAND()", "GETDATE()", "LOG(2)"],
+)
+def test_condition_calls_no_clock_no_chance_and_nothing_that_engines_spell_differently(dialect, call):
+    with pytest.raises(InvalidDefinition, match="allowed of functions: ABS") as caught:
+        condition(f"amount < {call}", ["amount"], dialect, relation="r", asked_by="feature 'debit' (money.py:3)")
+    assert "feature 'debit' (money.py:3) calls" in caught.value.message
+    assert "select=" in caught.value.hint
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_condition_may_call_functions_of_the_row(dialect):
+    told = condition(
+        "LOWER(kind) = 'fee' AND ABS(amount) > 1 OR amount BETWEEN 1 AND 2 AND kind LIKE 'x%' AND kind IN ('a', 'b')",
+        ["kind", "amount"], dialect, relation="r", asked_by="feature 'debit'",
+    )  # fmt: skip
+    assert "LOWER(r.kind)" in told
+    assert "ABS(r.amount)" in told
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("where", ['"amount" > 1', "`amount` > 1", "amount > ?", "amount > $1"])
+def test_condition_is_of_plain_names(dialect, where):
+    with pytest.raises(InvalidDefinition, match="feature 'debit'"):
+        condition(where, ["amount"], dialect, relation="r", asked_by="feature 'debit'")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_condition_reads_no_other_relation(dialect):
+    with pytest.raises(UnknownColumn, match="reads 'amount'"):
+        condition("labels.amount > 1", ["amount"], dialect, relation="r", asked_by="feature 'debit'")
