@@ -96,6 +96,13 @@ def test_a_list_of_aggregates_would_be_found(text):
     assert list(lists_of_aggregates(ast.parse(text))) == [1]
 
 
+def test_the_oracle_reads_no_formula():
+    """What it shares with the table is the names alone; a formula that is wrong must show as a cell that differs."""
+    for path in (HOUSE / "proofs" / "oracle").glob("*.py"):
+        modules = {node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)}
+        assert "tenure.define.aggregates" not in modules, path.name
+
+
 def test_the_sums_of_a_formula_come_once_and_in_the_order_in_which_it_reads_them():
     assert sums_of(MEAN) == (Sum(VALUE), Count())
     assert sums_of(DEVIATION) == (Count(), Sum(VALUE), Sum(VALUE * VALUE))
