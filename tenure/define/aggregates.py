@@ -6,6 +6,24 @@
 Whoever needs a list of aggregates derives it from this table. A formula is data: `tenure/tiles` prints it as SQL, and
 `tenure/arrays` adds up the same sums. An aggregate that is no arithmetic over sums names its family, whose code stands
 in `tenure/tiles`. The oracle computes each aggregate anew and reads no formula: its worth is that it shares nothing.
+
+=================  ===========================================================  ====================
+how                result                                                       of no rows
+=================  ===========================================================  ====================
+count, sum         rows; total                                                  0
+mean, min, max     of a number                                                  null
+std                of the sample (n − 1)                                        null, also of one row
+median, p10…p90    interpolated (type 7 of Hyndman and Fan, 1996)               null
+first, last        the value at the earliest or newest event; ties by the key   null
+distinct_count     distinct values, exact                                       0
+active_days        distinct days (UTC) with a row                               0
+mode               the most frequent of `values`, 'other' for the rest;         null
+                   of equals the one listed first, 'other' last
+entropy            −Σ p·ln p over `values` and 'other' (Shannon), in nats       null
+streak             months in a row, back from t, with a row; windows=months(n)  0
+days_since_last    whole days from the newest event of all history to t         null
+days_since_first   whole days from the first event of all history to t          null
+=================  ===========================================================  ====================
 """
 
 from __future__ import annotations

@@ -105,23 +105,7 @@ class Aggregate:
     `of` names the column; rows where it is null count for nothing. `where` keeps some rows only.
     `by` and `values` make the same columns once for each listed value of a column: per-category counts and sums.
 
-    =================  ===========================================================  ====================
-    how                result                                                       of no rows
-    =================  ===========================================================  ====================
-    count, sum         rows; total                                                  0
-    mean, min, max     of a number                                                  null
-    std                of the sample (n − 1)                                        null, also of one row
-    median, p10…p90    interpolated (type 7 of Hyndman and Fan, 1996)               null
-    first, last        the value at the earliest or newest event; ties by the key   null
-    distinct_count     distinct values, exact                                       0
-    active_days        distinct days (UTC) with a row                               0
-    mode               the most frequent of `values`, 'other' for the rest;         null
-                       of equals the one listed first, 'other' last
-    entropy            −Σ p·ln p over `values` and 'other' (Shannon), in nats       null
-    streak             months in a row, back from t, with a row; windows=months(n)  0
-    days_since_last    whole days from the newest event of all history to t         null
-    days_since_first   whole days from the first event of all history to t          null
-    =================  ===========================================================  ====================
+    What each `how` gives is told at the head of `tenure/define/aggregates.py`.
     """
 
     name: str
