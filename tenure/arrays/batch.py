@@ -20,6 +20,9 @@ from tenure.tiles.rows_to_sum import RowPart, RowsToSum
 #: has a high part.
 _LARGEST = CUT - 1
 
+#: The largest product of several columns that is added: sums of a batch stay below 2^63.
+_LARGEST_PRODUCT = 2**45
+
 #: Doubles hold whole numbers up to here without a gap.
 _EXACT = 2**53
 
@@ -78,7 +81,7 @@ class _Batch:
         if partial.is_count:
             return [self.count(reading)]
         values, largest = self._term(reading)
-        if partial.is_added and largest > _LARGEST:
+        if partial.is_added and largest > (_LARGEST_PRODUCT if reading.times else _LARGEST):
             raise TooLarge
         if partial.sum.piece == "high":
             return [np.zeros(len(self._starts), np.int64)]
@@ -132,7 +135,7 @@ class _Batch:
         for column in reading.times:
             factors, size = self._value(column)
             largest *= size
-            if largest > _LARGEST:
+            if largest > _LARGEST_PRODUCT:
                 raise TooLarge
             values = values * factors
         return values, largest

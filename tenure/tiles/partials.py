@@ -40,8 +40,9 @@ from tenure.tiles.formulas import or_empty, printed
 from tenure.tiles.lists import is_listed, of_list
 from tenure.tiles.sums import SUMS, SumKind, kinds_of
 
-#: The day from which days are counted where they are added up: near, so that products with them stay short.
-DAY_ZERO = date(2000, 1, 1)
+#: The day from which days are counted where they are added up: near, so that products with them stay short. Tiles are
+#: kept, so another day would make them stale.
+DAY_ZERO = date(2020, 1, 1)
 
 
 @dataclass(frozen=True)
