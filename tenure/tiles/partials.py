@@ -257,7 +257,7 @@ class Readings:
             ]
             return struct([*fields, ("v", of)], self.dialect)
         if partial.kind == "dated_list":
-            return struct([("x", day_of_row(self.dialect)), ("y", of)], self.dialect)
+            return op("pair", self.dialect, f"CAST({day_of_row(self.dialect)} AS DOUBLE)", of)
         if kind.is_product:
             return _product(kind, of, partial.values.type, self.dialect)
         if kind.term == INSTANT:
