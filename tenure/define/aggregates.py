@@ -13,6 +13,8 @@ how                result                                                       
 count, sum         rows; total                                                  0
 mean, min, max     of a number                                                  null
 std                of the sample (n − 1)                                        null, also of one row
+slope              change a day: least squares over the UTC days of events      null, also under three
+                                                                                rows, or of one day
 median, p10…p90    interpolated (type 7 of Hyndman and Fan, 1996)               null
 first, last        the value at the earliest or newest event; ties by the key   null
 distinct_count     distinct values, exact                                       0
@@ -39,6 +41,7 @@ How: TypeAlias = Literal[
     "min",
     "max",
     "std",
+    "slope",
     "median",
     "p10",
     "p25",
@@ -321,6 +324,7 @@ class AggregateKind:
 TOTAL = Sum(VALUE)
 MEAN = Sum(VALUE) / NullIfZero(Count())
 DEVIATION = AtLeast(2, Sqrt(Scatter(VALUE, VALUE) / Count() / (Count() - Number(1))))
+SLOPE = AtLeast(3, Scatter(DAY, VALUE) / NullIfZero(Scatter(DAY, DAY)))
 
 
 def _quantile(name: str, words: str, share: float) -> AggregateKind:
@@ -334,6 +338,7 @@ _TABLE = (
     AggregateKind("min", "smallest in", Formula(Min(VALUE)), reads=_NUMBERS),
     AggregateKind("max", "largest in", Formula(Max(VALUE)), reads=_NUMBERS),
     AggregateKind("std", "standard deviation in", Formula(DEVIATION), reads=_NUMBERS),
+    AggregateKind("slope", "change a day over", Formula(SLOPE), unit="{unit} a day", reads=_NUMBERS, window="needed"),
     _quantile("median", "median of", 0.5),
     _quantile("p10", "10th percentile of", 0.1),
     _quantile("p25", "25th percentile of", 0.25),

@@ -24,12 +24,16 @@ from tenure.stages.run import run, stages_between
 
 HOWS = tuple(KINDS)
 UNITS = ("d", "m", "open", "history")
-CASES = ("no rows at all", "none in the window", "only nulls", "one row", "many rows")
+CASES = ("no rows at all", "none in the window", "only nulls", "one row", "two rows", "many rows")
+
+#: What needs more rows than one is null of fewer.
+ROWS_NEEDED = {"std": 2, "slope": 3}
+FEW = {"one row": 1, "two rows": 2}
 
 #: What each aggregate is of no rows, worked out by hand from docs/features.md.
 OF_NOTHING = {
     **dict.fromkeys(("count", "sum", "distinct_count", "active_days", "streak"), 0),
-    **dict.fromkeys(("mean", "min", "max", "std", "median", "p10", "p25", "p75", "p90"), None),
+    **dict.fromkeys(("mean", "min", "max", "std", "slope", "median", "p10", "p25", "p75", "p90"), None),
     **dict.fromkeys(("first", "last", "mode", "entropy", "days_since_last", "days_since_first"), None),
 }
 
@@ -86,6 +90,7 @@ HAPPENED = {
     4: [(20, 3), (110, 2)],
     5: [(1, 1), (1, 2), (2, 2), (20, 4), (35, 5), (44, 6), (93, 1), (100, 2), (120, 9), (300, 1)],
     6: [(45, 3), (46, 5), (300, None)],
+    7: [(10, 2), (30, 4)],
 }
 
 
@@ -178,7 +183,7 @@ def case_of(rows, of, unit, t):
     values = [row[of] for row in span if row[of] is not None]
     if not span:
         return "none in the window"
-    return "only nulls" if not values else "one row" if len(values) == 1 else "many rows"
+    return {0: "only nulls", 1: "one row", 2: "two rows"}.get(len(values), "many rows")
 
 
 def met(built):
@@ -221,7 +226,7 @@ def test_nothing_is_what_the_page_says(built):
     for (how, _, case), values in found.items():
         if case in ("no rows at all", "none in the window", "only nulls"):
             assert values == [OF_NOTHING[how]] * len(values), (how, case)
-        elif case == "one row" and how == "std":
+        elif FEW.get(case, 3) < ROWS_NEEDED.get(how, 1):
             assert values == [None] * len(values)
         else:
             assert None not in values, (how, case)
