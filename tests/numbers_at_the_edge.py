@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -17,6 +18,9 @@ LARGEST = Fraction(1.7976931348623157e308) + Fraction(2) ** 969
 
 #: Bits that floats may lose beside others of more than 1e298.
 LOST = Fraction(1e-312)
+
+#: Bits that a slope may lose beside floats of more than 1e280.
+LOST_OF_SLOPES = Fraction(1e-285)
 
 SHARES = {"p10": Fraction(1, 10), "p25": Fraction(1, 4), "median": Fraction(1, 2), "p90": Fraction(9, 10)}
 
@@ -64,6 +68,17 @@ def exact(how: str, values: Sequence[int | Decimal | float]) -> Fraction | None:
     return found if found is None or abs(found) < LARGEST else None
 
 
+def exact_slope(days: Sequence[date], values: Sequence[int | Decimal | float]) -> Fraction | None:
+    """Return the exact slope of the line of least squares; null of under three rows or two days, or of no float."""
+    if len(values) < 3 or len(set(days)) < 2:
+        return None
+    places, numbers = [Fraction(day.toordinal()) for day in days], [Fraction(value) for value in values]
+    count, total = len(values), sum(numbers, Fraction(0))
+    top = count * sum(x * y for x, y in zip(places, numbers, strict=True)) - sum(places) * total
+    found = top / (count * sum(x * x for x in places) - sum(places) ** 2)
+    return found if abs(found) < LARGEST else None
+
+
 def root(square: Fraction) -> Fraction:
     """Return the square root to more than 30 digits."""
     bits = 2 * max(0, 110 - (square.numerator.bit_length() - square.denominator.bit_length()) // 2)
@@ -79,5 +94,7 @@ def is_near(got: float | None, wanted: Fraction | None, values: Sequence[int | D
         return got is None and wanted is None
     largest = max((abs(Fraction(value)) for value in values), default=Fraction(0))
     lost = LOST if largest > 10**298 else Fraction(1e-323)
+    if how == "slope" and largest > 10**280:
+        lost = LOST_OF_SLOPES
     size = largest if how in SHARES and isinstance(values[0], float) else abs(wanted)
     return abs(Fraction(got) - wanted) <= size / 10**15 * 2 + lost

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tenure.arrays.ends import taken
 from tenure.arrays.merges import LARGEST, MERGES, NOTHING
 from tenure.arrays.numbers import LOW_BITS, Flags, Places, Room, TooLarge, Whole, changes, flags, whole
+from tenure.define.aggregates import VALUE
 from tenure.tables.finish import CUT
 from tenure.tiles.partials import Partial
 from tenure.tiles.rows_to_sum import RowPart, RowsToSum
@@ -18,6 +19,9 @@ from tenure.tiles.rows_to_sum import RowPart, RowsToSum
 #: The largest number that is added: sums of a batch, and those of squares in two parts, stay below 2^63; and no square
 #: has a high part.
 _LARGEST = CUT - 1
+
+#: The largest product of several columns that is added: sums of a batch stay below 2^63.
+_LARGEST_PRODUCT = 2**45
 
 #: Doubles hold whole numbers up to here without a gap.
 _EXACT = 2**53
@@ -74,22 +78,23 @@ class _Batch:
 
     def summed(self, partial: Partial, reading: RowPart) -> list[Whole]:
         """Return the partial's numbers of each run: two of squares, else one."""
-        if partial.kind == "count":
+        if partial.is_count:
             return [self.count(reading)]
-        values, largest = self._value(reading.value)
-        if partial.is_added and largest > _LARGEST:
+        values, largest = self._term(reading)
+        if partial.is_added and largest > (_LARGEST_PRODUCT if reading.times else _LARGEST):
             raise TooLarge
-        if partial.kind == "squares_high":
+        if partial.sum.piece == "high":
             return [np.zeros(len(self._starts), np.int64)]
-        if partial.kind in ("min", "max") and largest >= LARGEST:
+        if partial.kind in NOTHING and partial.sum.term == VALUE and largest >= LARGEST:
             raise TooLarge  # it could not be told from nothing
-        if partial.kind == "sum" and reading.code >= 0 and largest * self._batch.num_rows < _EXACT:
+        is_plain = partial.is_added and not partial.sum.piece and not reading.times
+        if is_plain and reading.code >= 0 and largest * self._batch.num_rows < _EXACT:
             return [self._coded(reading.counts, reading.value)[reading.code]]
         counts = self._counted(reading)
         if counts is not None:
             nothing = NOTHING.get(partial.kind)
             values = values * counts if nothing is None else np.where(counts, values, nothing)
-        parts = _squared(values, largest) if partial.kind == "squares" else (values,)
+        parts = _squared(values, largest) if partial.sum.piece else (values,)
         return [self._reduced(MERGES[partial.kind], part) for part in parts]
 
     def outermost(self, partial: Partial, reading: RowPart) -> tuple[Places, Places]:
@@ -123,6 +128,17 @@ class _Batch:
             values = whole(self._batch.column(name))
             self._values[name] = (values, max(int(values.max()), -int(values.min())))
         return self._values[name]
+
+    def _term(self, reading: RowPart) -> tuple[Whole, int]:
+        """A row's term, the product of its columns, and a size that no number of it exceeds. Raises TooLarge."""
+        values, largest = self._value(reading.value)
+        for column in reading.times:
+            factors, size = self._value(column)
+            largest *= size
+            if largest > _LARGEST_PRODUCT:
+                raise TooLarge
+            values = values * factors
+        return values, largest
 
     def _coded(self, codes: str, value: str) -> Whole:
         """The rows (or a value's sums, which doubles hold exactly) of each code and run, all codes in one pass."""

@@ -39,7 +39,7 @@ def ends_of_tiles(
     if len(several):
         some = rows.take(places(several))
         order = np.lexsort((*_ranks(some), tile[several]))
-        order = order if partial.kind == "last" else order[::-1]
+        order = order if partial.sum.merge == "largest" else order[::-1]
         chosen[tile[several[order]]] = several[order]  # of several, the one written last stays
     filled = np.zeros(tiles, np.bool_)
     filled[tile] = True

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from tenure.tiles.partials import ADDED
+from tenure.tiles.sums import SUMS
 
 #: What no value is: the place where the smallest (or the largest) of nothing stands.
 LARGEST, SMALLEST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
-#: How numbers of two spans of time come together.
-MERGES: dict[str, np.ufunc] = {
-    **dict.fromkeys(ADDED, np.add),
-    **dict.fromkeys(("min", "oldest", "first"), np.minimum),
-    **dict.fromkeys(("max", "newest", "last"), np.maximum),
-    "days": np.bitwise_or,
+_HOW: dict[str, np.ufunc] = {
+    "add": np.add,
+    "smallest": np.minimum,
+    "largest": np.maximum,
+    "bits": np.bitwise_or,
 }
 
+#: How numbers of two spans of time come together, of each kind that arrays know.
+MERGES: dict[str, np.ufunc] = {kind.name: _HOW[kind.merge] for kind in SUMS.values() if kind.merge in _HOW}
+
+_NOTHING = {"smallest": LARGEST, "largest": SMALLEST}
+
 #: What nothing is before anything comes to it, where that is not 0.
-NOTHING: dict[str, int] = {
-    **dict.fromkeys(("min", "oldest", "first"), LARGEST),
-    **dict.fromkeys(("max", "newest", "last"), SMALLEST),
-}
+NOTHING: dict[str, int] = {kind.name: _NOTHING[kind.merge] for kind in SUMS.values() if kind.merge in _NOTHING}

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tenure.define.aggregates import INSTANT
 from tenure.tiles.partials import Partial
 
 Whole = NDArray[np.int64]
@@ -98,28 +99,26 @@ def require_within(numbers: Whole, most: int) -> None:
 
 def arrow(numbers: Sequence[Whole], partial: Partial, filled: Flags | None = None) -> pa.Array:
     """Return a partial's numbers (two for squares), in 64 bits but for squares; null where not `filled`."""
-    if partial.kind == "squares":
+    if partial.sum.piece == "low":
         low, high = numbers
         carried = high + (low >> LOW_BITS)
         pairs = np.empty((len(low), 2), np.int64)
         pairs[:, 0] = (carried << LOW_BITS) | (low & _LOW_MASK)
         pairs[:, 1] = carried >> 64 - LOW_BITS
         return _array(pairs, pa.decimal128(38, 0), len(low), filled)
-    is_money = partial.values.type == "decimal" and partial.kind in ("sum", "min", "max")
-    is_time = partial.kind in ("newest", "oldest")
-    kind = pa.decimal64(18, 2) if is_money else pa.timestamp("us") if is_time else pa.int64()
+    is_time = partial.sum.term == INSTANT
+    kind = pa.decimal64(18, 2) if partial.is_money else pa.timestamp("us") if is_time else pa.int64()
     return _array(numbers[0], kind, len(numbers[0]), filled)
 
 
 def stored(numbers: Sequence[Whole], partial: Partial, filled: Flags | None = None) -> pa.Array:
     """Return a partial's numbers as `arrow` does, but sums in the type that tiles keep them in."""
-    if partial.kind not in ("sum", "squares_high"):
+    if partial.is_count or not partial.is_added or partial.sum.piece == "low":
         return arrow(numbers, partial, filled)
     pairs = np.empty((len(numbers[0]), 2), np.int64)
     pairs[:, 0] = numbers[0]
     pairs[:, 1] = numbers[0] >> 63
-    is_money = partial.kind == "sum" and partial.values.type == "decimal"
-    return _array(pairs, pa.decimal128(28, 2 if is_money else 0), len(pairs), filled)
+    return _array(pairs, pa.decimal128(*partial.sum.digits(partial.values.type)), len(pairs), filled)
 
 
 def changes(one: Whole, other: Whole) -> Places:

@@ -83,10 +83,10 @@ class _Tiles:
             place[self._chosen] = np.arange(len(self._chosen))
             tile_of_run = place[self._first]
             return ends_of_tiles(partial, [b.ends[partial] for b in self._batches], tile_of_run, len(self._chosen))
-        width = 2 if partial.kind == "squares" else 1
+        width = 2 if partial.sum.piece == "low" else 1
         numbers = [self._merged([b.numbers[partial][n] for b in self._batches], partial.kind) for n in range(width)]
         filled: Flags | None = None
-        if reading.counts and partial.kind != "count":
+        if reading.counts and not partial.is_count:
             filled = self._merged([b.counts[reading.counts, reading.code] for b in self._batches], "count") > 0
         return stored(numbers, partial, filled)
 

@@ -32,8 +32,8 @@ from tenure.tiles.partials import Partial
 
 Found: TypeAlias = dict[Window | None, Whole]
 
-#: Kinds that take longest, with their place.
-_LONGEST = {"days": 0, "last": 1, "first": 2, "squares": 3}
+#: Kinds that take longest come first.
+_LONGEST = ("days", "last", "first", "squares")
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,7 @@ class SourceWindows:
     def columns(self, threads: int) -> Iterator[tuple[str, pa.Array]]:
         """Yield each window's column with its name, a value for each row of the spine. Raises TooLarge."""
         # What takes longest comes first, so that no thread waits for another at the end.
-        partials = sorted(
-            {partial: None for partial, _ in self._asked}, key=lambda p: _LONGEST.get(p.kind, len(_LONGEST))
-        )
+        partials = sorted({partial: None for partial, _ in self._asked}, key=_turn)
         with ThreadPoolExecutor(threads) as pool:
             for partial, found in zip(partials, pool.map(self._windows_of, partials), strict=True):
                 for window in found[0]:
@@ -111,13 +109,13 @@ class SourceWindows:
         """One partial's numbers of each window; of squares the low and the high ones."""
         windows = {window for other, window in self._asked if other == partial}
         numbers, late = self._numbers(partial)
-        if partial.kind == "days":
+        if partial.sum.merge == "bits":
             ones = np.where(self._is_mixed, 0, np.bitwise_count(numbers[0]).astype(np.int64))
             return [self._added(ones, self._days(numbers[0], late[0]), windows)]
         how = MERGES[partial.kind]
         if partial.kind in NOTHING:
             return [self._folded(numbers[0], self._beside.merged(late[0], how), how, NOTHING[partial.kind], windows)]
-        if partial.kind == "squares_high" and not any(part.any() for part in (*numbers, *late)):
+        if partial.sum.piece == "high" and not any(part.any() for part in (*numbers, *late)):
             return [dict.fromkeys(windows, np.zeros(self._spine.rows.num_rows, np.int64))]
         for part in (*numbers, *late):
             require_within(part, self._most)
@@ -209,7 +207,7 @@ class SourceWindows:
     def _numbers(self, partial: Partial) -> list[list[Whole]]:
         """A partial's numbers of each tile, of those in time and of the late ones."""
         both = [tiles[partial.name] for tiles in (self._in_time, self._late)]
-        if partial.kind == "squares":
+        if partial.sum.piece == "low":
             return [list(squares(column)) for column in both]
         nothing = NOTHING.get(partial.kind, 0)
         if partial.is_one_rows:
@@ -217,6 +215,10 @@ class SourceWindows:
             ranks = self._ranked[partial].numbers
             return [[ranks[: len(both[0])]], [ranks[len(both[0]) :]]]
         return [[_filled(column, nothing)] for column in both]
+
+
+def _turn(partial: Partial) -> int:
+    return _LONGEST.index(partial.kind) if partial.kind in _LONGEST else len(_LONGEST)
 
 
 def _filled(column: pa.ChunkedArray, nothing: int) -> Whole:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
+from tenure.define.aggregates import KINDS, DaysSince, How
 from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
 from tenure.define.shape import (
     NAME,
@@ -35,56 +36,17 @@ from tenure.define.shape import (
 from tenure.define.window import AGGREGATES, ColumnName, Window
 from tenure.errors import InvalidDefinition
 
-How: TypeAlias = Literal[
-    "count",
-    "sum",
-    "mean",
-    "min",
-    "max",
-    "std",
-    "median",
-    "p10",
-    "p25",
-    "p75",
-    "p90",
-    "first",
-    "last",
-    "distinct_count",
-    "active_days",
-    "mode",
-    "entropy",
-    "streak",
-    "days_since_last",
-    "days_since_first",
-]
 Reading: TypeAlias = Literal["value", "years_since", "days_since", "is_known"]
 
 READINGS: tuple[str, ...] = ("value", "years_since", "days_since", "is_known")
 
-#: Aggregates of numbers; the others take a column of any type, or none.
-NUMERIC = frozenset({"sum", "mean", "min", "max", "std", "median", "p10", "p25", "p75", "p90"})
-
-#: Aggregates that read all history, so they take no window.
-ALL_HISTORY = frozenset({"days_since_last", "days_since_first"})
-
-#: Aggregates that need a window.
-WINDOWED = frozenset(
-    {"median", "p10", "p25", "p75", "p90", "first", "last", "active_days", "mode", "entropy", "streak"}
-)
-
-#: Aggregates that may be asked without naming a column.
-OF_ROWS = frozenset({"count", "active_days", "streak", *ALL_HISTORY})
-
 #: The longest streak in months.
 MOST_STREAK = 60
-
-#: The quantiles by name.
-QUANTILES: dict[str, float] = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9}
 
 #: The value that mode gives, and entropy counts, for a value that the definition does not list.
 OTHER = "other"
 
-_HOWS = tuple(a for a in AGGREGATES if a not in ("ratio", "share"))
+_HOWS = tuple(KINDS)
 _WINDOWS = list_of(instance_of("Window(…)", Window), "windows such as days(30, 90) or months(3)")
 _WINDOW = instance_of("one window, such as Window(30)", Window)
 _HOW = either("the name of an aggregate, or a list of them", TEXT, list_of(TEXT, least=1))
@@ -143,23 +105,7 @@ class Aggregate:
     `of` names the column; rows where it is null count for nothing. `where` keeps some rows only.
     `by` and `values` make the same columns once for each listed value of a column: per-category counts and sums.
 
-    =================  ===========================================================  ====================
-    how                result                                                       of no rows
-    =================  ===========================================================  ====================
-    count, sum         rows; total                                                  0
-    mean, min, max     of a number                                                  null
-    std                of the sample (n − 1)                                        null, also of one row
-    median, p10…p90    interpolated (type 7 of Hyndman and Fan, 1996)               null
-    first, last        the value at the earliest or newest event; ties by the key   null
-    distinct_count     distinct values, exact                                       0
-    active_days        distinct days (UTC) with a row                               0
-    mode               the most frequent of `values`, 'other' for the rest;         null
-                       of equals the one listed first, 'other' last
-    entropy            −Σ p·ln p over `values` and 'other' (Shannon), in nats       null
-    streak             months in a row, back from t, with a row; windows=months(n)  0
-    days_since_last    whole days from the newest event of all history to t         null
-    days_since_first   whole days from the first event of all history to t          null
-    =================  ===========================================================  ====================
+    What each `how` gives is told at the head of `tenure/define/aggregates.py`.
     """
 
     name: str
@@ -191,25 +137,26 @@ class Aggregate:
                 )
 
     def _check_how(self, how: str) -> None:
-        if how not in OF_ROWS and not self.of:
+        kind = KINDS[how]
+        if kind.needs_column and not self.of:
             raise InvalidDefinition(f"feature '{self.name}' takes a {how} of no column ({self.where_defined}).")
-        if how in WINDOWED and not self.windows:
+        if kind.needs_window and not self.windows:
             raise InvalidDefinition(
                 f"feature '{self.name}' takes a {how} over no window ({self.where_defined}).",
                 hint="Give it windows=days(30, 90) or windows=months(3).",
             )
-        if how == "streak" and any(w.unit != "m" for w in self.windows):
+        if kind.window == "months" and any(w.unit != "m" for w in self.windows):
             raise InvalidDefinition(
                 f"feature '{self.name}' counts a streak of months over {self.windows[0]} ({self.where_defined}); "
                 "allowed: windows=months(…).",
                 hint="Give the streak an Aggregate of its own.",
             )
-        if how == "streak" and any(w.length > MOST_STREAK for w in self.windows):
+        if kind.window == "months" and any(w.length > MOST_STREAK for w in self.windows):
             raise InvalidDefinition(
                 f"feature '{self.name}' counts a streak of {self.windows[-1].words} ({self.where_defined}); allowed: "
                 f"up to {MOST_STREAK} months, which are kept as the bits of an integer."
             )
-        if how in ("mode", "entropy") and not self.values:
+        if kind.lists_values and not self.values:
             raise InvalidDefinition(
                 f"feature '{self.name}' takes the {how} of '{self.of}' and lists no values ({self.where_defined}).",
                 hint="List them: values=('groceries', 'dining', …); what is not listed counts as 'other'.",
@@ -221,7 +168,7 @@ class Aggregate:
                 f"feature '{self.name}' is made by '{self.by}' and lists no values ({self.where_defined}).",
                 hint="List them: values=('groceries', 'dining', …).",
             )
-        if self.values and not self.by and not set(self.hows) & {"mode", "entropy"}:
+        if self.values and not self.by and not any(KINDS[how].lists_values for how in self.hows):
             raise InvalidDefinition(
                 f"feature '{self.name}' lists values that nothing reads ({self.where_defined}).",
                 hint="Give by=, the column whose values they are.",
@@ -246,7 +193,7 @@ class Aggregate:
 
     def windows_of(self, how: str) -> tuple[Window | None, ...]:
         """Return the windows that `how` is taken over; None stands for 'no window'."""
-        return (None,) if how in ALL_HISTORY or not self.windows else tuple(self.windows)
+        return (None,) if KINDS[how].reads_all_history or not self.windows else tuple(self.windows)
 
     @cached_property
     def simple(self) -> tuple[Aggregate, ...]:
@@ -279,26 +226,17 @@ class Aggregate:
         }
 
     def _description(self, how: str, window: Window | None) -> Description:
-        empty = "0 where there are none" if how in _ZERO_WHEN_EMPTY else "null where there are none"
-        if how in ALL_HISTORY:
-            which = how.rpartition("_")[2]
-            boundary = "all event_time < t with known_time < t"
-            return Description(f"{self.doc}, days since the {which} one", "days", boundary, empty)
-        told = AGGREGATES[how]
-        span = f"{told} the {window.words} before" if window else told.rpartition(" ")[0]
-        boundary = f"event_time in [t − {window}, t), known_time < t" if window else "open at t, known_time < t"
-        return Description(f"{self.doc}, {span}", _UNITS_OF.get(how, self.unit), boundary, empty)
-
-
-_ZERO_WHEN_EMPTY = frozenset({"count", "sum", "distinct_count", "active_days", "streak"})
-_UNITS_OF = {
-    "count": "",
-    "distinct_count": "",
-    "active_days": "days",
-    "streak": "months",
-    "mode": "",
-    "entropy": "nats",
-}
+        kind = KINDS[how]
+        empty = "null where there are none" if kind.empty is None else "0 where there are none"
+        if isinstance(kind.computed, DaysSince):
+            which = "last" if kind.computed.newest else "first"
+            text, boundary = f"{self.doc}, days since the {which} one", "all event_time < t with known_time < t"
+        elif window:
+            text = f"{self.doc}, {kind.words} the {window.words} before"
+            boundary = f"event_time in [t − {window}, t), known_time < t"
+        else:
+            text, boundary = f"{self.doc}, {kind.words.rpartition(' ')[0]}", "open at t, known_time < t"
+        return Description(text, kind.unit_of(self.unit), boundary, empty)
 
 
 @dataclass(frozen=True)

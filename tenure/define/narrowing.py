@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TypeVar, cast
 
-from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, How, Ratio, Trend
+from tenure.define.aggregates import KINDS, How
+from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import refuse
 from tenure.define.window import ColumnName
@@ -37,7 +38,7 @@ def _kept(feature: Feature, wanted: Collection[ColumnName]) -> Iterator[Feature]
             for how in part.hows:
                 spans = [w for w in part.windows_of(how) if ColumnName(part.name, how, w) in wanted]
                 if spans:
-                    values = part.values if how in ("mode", "entropy") else ()
+                    values = part.values if KINDS[how].lists_values else ()
                     windows = tuple(w for w in spans if w)
                     yield _placed(feature, replace(part, how=(cast(How, how),), windows=windows, values=values))
     elif isinstance(feature, Ratio):

@@ -8,16 +8,17 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
 from tenure.define.events import Asked
 from tenure.define.feature import (
-    NUMERIC,
     Aggregate,
     Attribute,
     Description,
@@ -266,22 +267,18 @@ def _validate_by(feature: Aggregate, source: Source) -> None:
 
 
 def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:
-    wanted: set[str] | None = None
     if isinstance(feature, Attribute):
         times = {"date", "timestamp"}
         values = {"string", "integer", "decimal", "float", "boolean"}
-        wanted = {"value": values, "is_known": values | times}.get(feature.how, times)
-    elif set(feature.hows) & NUMERIC:
-        wanted = {"integer", "decimal", "float"}
-    elif set(feature.hows) & {"mode", "entropy"}:
-        wanted = {"string"}
-    elif set(feature.hows) & {"first", "last"}:
-        wanted = {"string", "integer", "decimal", "float", "boolean"}
-    if wanted and kind not in wanted:
-        raise InvalidDefinition(
-            f"feature '{feature.name}' can't read '{feature.of}', a {kind} ({feature.where_defined}); "
-            f"allowed: {', '.join(sorted(wanted))}."
-        )
+        accepted: list[AbstractSet[str]] = [{"value": values, "is_known": values | times}.get(feature.how, times)]
+    else:
+        accepted = [KINDS[how].reads for how in feature.hows]
+    for wanted in accepted:
+        if kind not in wanted:
+            raise InvalidDefinition(
+                f"feature '{feature.name}' can't read '{feature.of}', a {kind} ({feature.where_defined}); "
+                f"allowed: {', '.join(sorted(wanted))}."
+            )
 
 
 def _validate_column_names(project: Project) -> None:

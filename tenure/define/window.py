@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from functools import total_ordering
 from typing import Literal, TypeAlias
 
+from tenure.define.aggregates import KINDS
 from tenure.define.naming import definition_place
 from tenure.define.shape import is_whole, shown
 from tenure.errors import InvalidDefinition
@@ -21,28 +22,9 @@ WindowUnit: TypeAlias = Literal["d", "m"]
 #: Unit → its word, the longest window in it, and the days that one of it has at most.
 _UNITS: dict[str, tuple[str, int, int]] = {"d": ("days", 3660, 1), "m": ("months", 120, 31)}
 
-#: Aggregate → how a person says it before "the 30 days before".
+#: What a feature column's name may end with → how a person says it before "the 30 days before".
 AGGREGATES: dict[str, str] = {
-    "count": "count over",
-    "sum": "total over",
-    "mean": "average over",
-    "min": "smallest in",
-    "max": "largest in",
-    "std": "standard deviation in",
-    "median": "median of",
-    "p10": "10th percentile of",
-    "p25": "25th percentile of",
-    "p75": "75th percentile of",
-    "p90": "90th percentile of",
-    "first": "first in",
-    "last": "last in",
-    "distinct_count": "distinct values in",
-    "active_days": "days with any in",
-    "mode": "most frequent in",
-    "entropy": "entropy over",
-    "streak": "unbroken months up to the snapshot with any in",
-    "days_since_last": "days since the last",
-    "days_since_first": "days since the first",
+    **{name: kind.words for name, kind in KINDS.items()},
     "ratio": "ratio over",
     "share": "share of",
 }

@@ -136,7 +136,7 @@ def _write_parts(work: Work, tiles: Tiles, rows: pa.Table, pool: ThreadPoolExecu
     """Write each period's rows as a file of its own."""
     table = f"tiles/{tiles.source.name}"
     token = work.lake.begin_write(table)
-    repeating = [partial.name for partial in tiles.partials if partial.kind == "count"]
+    repeating = [partial.name for partial in tiles.partials if partial.is_count]
 
     def written(part: tuple[date, pa.Table]) -> Path:
         return work.lake.write_part(table, "period_end", str(part[0]), part[1], token=token, repeating=repeating)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tenure.define.aggregates import KINDS
 from tenure.define.contracts import FIXED
 from tenure.define.naming import check_name
 from tenure.define.narrowing import narrowed
@@ -236,7 +237,7 @@ def inexact(project: Project, columns: Collection[ColumnName]) -> set[ColumnName
         for feature in view.aggregates
         if feature.of and project.sources[view.source].column(feature.of).type == "float"
         for name in feature.columns
-        if name.aggregate in ("sum", "mean")
+        if KINDS[name.aggregate].adds_values
     }
     for view in small.views.values():
         found |= {name for _, name, parts in view.comparisons if found & {*parts}}

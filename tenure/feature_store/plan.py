@@ -14,7 +14,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
-from tenure.define.feature import ALL_HISTORY
+from tenure.define.aggregates import KINDS
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.errors import InvalidConfig, MissingTable
@@ -196,7 +196,7 @@ def _first_seen(project: Project, source: str, t: date) -> date | None:
     """The first day of arrivals that can matter at t; None where all history does."""
     views = [view for view in project.views.values() if view.source == source]
     aggregates = [aggregate for view in views for aggregate in view.aggregates]
-    endless = any(not a.windows or set(a.hows) & ALL_HISTORY for a in aggregates)
+    endless = any(not a.windows or any(KINDS[how].reads_all_history for how in a.hows) for a in aggregates)
     if endless or source == project.entity.source or any(view.attributes for view in views):
         return None
     return min((w.start(t) for a in aggregates for w in a.windows), default=t)

@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import replace
 from typing import assert_never
 
+from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
@@ -67,7 +68,7 @@ class _Meanings:
         if isinstance(part, Attribute):
             return [part.of, part.how, view.ttl, self._reading(source, read)]
         if isinstance(part, Aggregate):
-            values = part.values if column.aggregate in ("mode", "entropy") else ()
+            values = part.values if KINDS[column.aggregate].lists_values else ()
             return [column.aggregate, part.of, part.where, column.window, values, self._reading(source, read)]
         assert_never(part)
 

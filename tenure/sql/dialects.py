@@ -58,6 +58,7 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
         "spark": "CAST(get({0}, CAST({1} AS INT)) AS DOUBLE)",
     },
     "member": {"duckdb": "({0})[{1} + 1]", "spark": "get({0}, {1})"},
+    "pair": {"duckdb": "[{0}, {1}]", "spark": "array({0}, {1})"},
     "list_of_one": {"duckdb": "[{0}]", "spark": "array({0})"},
     # {2} of each element, called {1}; and all of them folded into {1}, one by one as `el` into `acc`, by {2}.
     "each": {"duckdb": "list_transform({0}, lambda {1}: {2})", "spark": "transform({0}, {1} -> {2})"},

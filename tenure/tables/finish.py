@@ -31,8 +31,8 @@ def whole(value: str, type_: str, dialect: Dialect) -> str:
     return f"CAST({value} AS {WHOLE[dialect]})"
 
 
-def deviation(rows: str, total: str, low: str, high: str, type_: str, dialect: Dialect) -> str:
-    """Return the sample's standard deviation, null of fewer than two rows.
+def spread(rows: str, total: str, low: str, high: str, type_: str, dialect: Dialect) -> str:
+    """Return n·Σx² − (Σx)² as a DOUBLE, in squared units of the values' last place.
 
     `total` is the sum of the values; each square is `high · CUT² + low`, and the sums of both are given, as whole
     numbers. n·Σx² and (Σx)² are far larger than their difference, which doubles would round away, so it is exact, for
@@ -41,13 +41,11 @@ def deviation(rows: str, total: str, low: str, high: str, type_: str, dialect: D
     total = whole(total, type_, dialect)
     low, high = (f"CAST({number} AS {WHOLE[dialect]})" for number in (low, high))
     most = CUT**2 // 10**6
-    spread = (
+    return (
         f"CASE WHEN {high} = 0 AND {total} BETWEEN -{most} AND {most} "
         f"THEN CAST({rows} * {low} - {total} * {total} AS DOUBLE) "
         f"ELSE {_wide_spread(rows, total, low, high, dialect)} END"
     )
-    units = " / 100" if type_ == "decimal" else ""
-    return f"CASE WHEN {rows} > 1 THEN SQRT(({spread}) / {rows} / ({rows} - 1)){units} END"
 
 
 def _wide_spread(rows: str, total: str, low: str, high: str, dialect: Dialect) -> str:
@@ -71,19 +69,19 @@ def _wide_spread(rows: str, total: str, low: str, high: str, dialect: Dialect) -
         f"CAST(LEAST(it.a, {most}) * {CUT**2} + it.c AS DOUBLE) "
         f"+ CAST(GREATEST(it.a - {most}, 0) AS DOUBLE) * CAST({CUT**2} AS DOUBLE)"
     )
-    return _in_steps(
+    return in_steps(
         struct(given, dialect), [*(struct(s, dialect) for s in (parts, without_b, carried)), number], dialect
     )
 
 
 def total_of_list(values: str, dialect: Dialect) -> str:
     """Return the sum of a list of floats, 0 of an empty one, null where a DOUBLE can't hold it."""
-    return _in_steps(values, [*_summed(dialect), "it.s / it.k", finite_or_null("it", dialect)], dialect)
+    return in_steps(values, [*_summed(dialect), "it.s / it.k", finite_or_null("it", dialect)], dialect)
 
 
 def mean_of_list(values: str, dialect: Dialect) -> str:
     """Return the mean of a list of floats, null of an empty one."""
-    return _in_steps(
+    return in_steps(
         values, [*_summed(dialect), "it.s / NULLIF(it.n, 0) / it.k", finite_or_null("it", dialect)], dialect
     )
 
@@ -139,7 +137,7 @@ def deviation_of_list(ordered: str, dialect: Dialect) -> str:
     root = "it.r * SQRT((it.q - it.s * it.s / it.n) / (it.n - 1)) / it.k"
     finished = f"CASE WHEN it.n > 1 AND it.r = 0 THEN {_ZERO} WHEN it.n > 1 THEN {root} END"
     steps = [struct(step, dialect) for step in (scaled, middle, reached, shares, sums)]
-    return _in_steps(ordered, [*steps, finished, finite_or_null("it", dialect)], dialect)
+    return in_steps(ordered, [*steps, finished, finite_or_null("it", dialect)], dialect)
 
 
 def quantile(ordered: str, share: float, type_: str, dialect: Dialect) -> str:
@@ -163,7 +161,7 @@ def quantile(ordered: str, share: float, type_: str, dialect: Dialect) -> str:
         low, high = whole("it.low", type_, dialect), whole("it.high", type_, dialect)
         parts = 100 * 100 if type_ == "decimal" else 100
         between = f"CAST({low} * (100 - it.rest) + {high} * it.rest AS DOUBLE) / {parts}"
-    return _in_steps(ordered, [struct(placed, dialect), struct(ends, dialect), between], dialect)
+    return in_steps(ordered, [struct(placed, dialect), struct(ends, dialect), between], dialect)
 
 
 def finite_or_null(number: str, dialect: Dialect) -> str:
@@ -184,8 +182,8 @@ def struct(fields: Mapping[str, str] | Sequence[tuple[str, str]], dialect: Diale
     return "named_struct(" + ", ".join(f"'{name}', {value}" for name, value in pairs) + ")"
 
 
-def _in_steps(value: str, steps: Sequence[str], dialect: Dialect) -> str:
-    """The last of some expressions, each of which reads the one before as `it`: SQL has no names for values."""
+def in_steps(value: str, steps: Sequence[str], dialect: Dialect) -> str:
+    """Return the last of some expressions, each of which reads the one before as `it`: SQL has no names for values."""
     row = op("list_of_one", dialect, value)
     for step in steps:
         row = op("each", dialect, row, "it", step)

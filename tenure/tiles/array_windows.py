@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from tenure.define.feature import ALL_HISTORY, Aggregate
+from tenure.define.aggregates import KINDS
+from tenure.define.feature import Aggregate
 from tenure.define.window import Window
 from tenure.sql import column_list, date_literal
 from tenure.tables.visible import same
-from tenure.tiles.bands import OF_OTHER_BANDS
+from tenure.tiles.bands import is_added_up
 from tenure.tiles.partials import Partial, Readings
 from tenure.tiles.tiles import Tiles
 
@@ -29,7 +30,7 @@ def windows_asked(aggregates: Sequence[Aggregate], readings: Readings) -> Asked:
         (partial, window)
         for f in aggregates
         for how in f.hows
-        if (f.windows or how in ALL_HISTORY) and how not in OF_OTHER_BANDS
+        if (f.windows or KINDS[how].reads_all_history) and is_added_up(how)
         for window in f.windows_of(how)
         for partial in readings.needed(f, how)
         if partial.fits_arrays

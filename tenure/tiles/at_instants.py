@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tenure.define.feature import ALL_HISTORY, Aggregate
+from tenure.define.aggregates import KINDS, ActiveDays, DaysSince, DistinctValues, Family, Streak
+from tenure.define.feature import Aggregate
 from tenure.define.project import Project
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, Select, column_list, op, with_ctes
@@ -100,16 +101,16 @@ class AtInstants:
             Window(n + 1, "m")
             for those in self._aggregates.values()
             for f in those
-            if "streak" in f.hows
+            if any(isinstance(KINDS[how].computed, Streak) for how in f.hows)
             for n in range(f.windows[-1].length)
         ]
         return sorted({*self.project.windows, *streaks})
 
     def _parts(self, name: str, points: str) -> Iterator[_Part]:
         asked = [(f, how) for f in self._aggregates[name] for how in f.hows]
-        windowed = [(f, how) for f, how in asked if f.windows and how not in ALL_HISTORY]
-        still_open = [(f, how) for f, how in asked if not f.windows and how not in ALL_HISTORY]
-        of_all = [(f, how) for f, how in asked if how in ALL_HISTORY]
+        windowed = [(f, how) for f, how in asked if f.windows and not KINDS[how].reads_all_history]
+        still_open = [(f, how) for f, how in asked if not f.windows and not KINDS[how].reads_all_history]
+        of_all = [(f, how) for f, how in asked if KINDS[how].reads_all_history]
         source = self.project.sources[name]
         if windowed:
             # Months and days differ by a few days, so the earliest start is looked for among both.
@@ -161,14 +162,19 @@ class _Summed:
     dialect: Dialect
 
     @property
+    def computed(self) -> Family:
+        """What the aggregate is computed from."""
+        return KINDS[self.how].computed
+
+    @property
     def sums(self) -> dict[str, str]:
         """Each sum's column with its aggregate."""
         values = self.readings.values(self.feature)
-        if self.how == "distinct_count":
+        if isinstance(self.computed, DistinctValues):
             return {self._named(values.label, "distinct"): self._distinct(Partial(values, "set"))}
-        if self.how == "active_days":
+        if isinstance(self.computed, ActiveDays):
             return {self._named(values.label, "dates"): self._distinct(Partial(values, "newest"), "CAST({0} AS DATE)")}
-        if self.how == "streak":
+        if isinstance(self.computed, Streak):
             return {self._named(values.label, "months"): self._months(Partial(values, "count"))}
         return {
             self._named(p.values.label, p.kind): p.of_rows(self._counted(self.readings.row_value(p)), self.dialect)
@@ -179,12 +185,12 @@ class _Summed:
     def expression(self) -> str:
         """The column's expression."""
         (first, *_) = (f"{self.relation}.{column}" for column in self.sums)
-        if self.how in ("distinct_count", "active_days"):
+        if isinstance(self.computed, DistinctValues | ActiveDays):
             return f"COALESCE({first}, 0)"
-        if self.how == "streak":
+        if isinstance(self.computed, Streak):
             mask = f"COALESCE({first}, 0)"
             return op("bits", self.dialect, f"({mask} & ~({mask} + 1))")
-        if self.how in ALL_HISTORY:
+        if isinstance(self.computed, DaysSince):
             return op("days_between", self.dialect, f"CAST({first} AS DATE)", "CAST(p.ts AS DATE)")
         return self.readings.aggregated(self.feature, self.how, self._merged)
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenure.define.feature import ALL_HISTORY, Aggregate
+from tenure.define.aggregates import KINDS, DistinctValues, Streak
+from tenure.define.feature import Aggregate
 from tenure.define.window import Window
 from tenure.sql import Dialect, Select, column_list, op, with_ctes
 from tenure.tiles.grid import Grid
@@ -23,10 +24,12 @@ _VISIBLE = (
 )
 
 
-#: Aggregates that are read of bands in another way than by adding up windows.
-OF_OTHER_BANDS = ("streak", "distinct_count")
-
 T = TypeVar("T")
+
+
+def is_added_up(how: str) -> bool:
+    """Return whether an aggregate's window is its bands added up; else it is read of them in a way of its own."""
+    return not isinstance(KINDS[how].computed, DistinctValues | Streak)
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,17 @@ class Family:
 
 def families(source: str, aggregates: Sequence[Aggregate], readings: Readings, *, arrays: bool) -> Iterator[Family]:
     """Yield the windows of each unit over a source; those that `arrays` make have no partials here."""
-    asked = [(f, how) for f in aggregates for how in f.hows if how not in ALL_HISTORY]
+    asked = [(f, how) for f in aggregates for how in f.hows if not KINDS[how].reads_all_history]
     for unit in ("d", "m"):
         wanted = [(f, how) for f, how in asked if any(w.unit == unit for w in f.windows)]
         windows = tuple(sorted({w for f, _ in wanted for w in f.windows if w.unit == unit}))
         if not windows:
             continue
-        needed = [(f, p) for f, how in wanted if how not in OF_OTHER_BANDS for p in readings.needed(f, how)]
+        needed = [(f, p) for f, how in wanted if is_added_up(how) for p in readings.needed(f, how)]
         plain = [p for _, p in needed if not (arrays and p.fits_arrays)]
-        streaks = [p for f, how in wanted if how == "streak" for p in readings.needed(f, how)]
-        sets = [readings.values(f) for f, how in wanted if how == "distinct_count"]
-        reaches = [
-            (p, windows.index(max(w for w in f.windows if w.unit == unit)))
-            for f, p in needed
-            if p.kind in ("list", "first", "last")
-        ]
+        streaks = [p for f, how in wanted if isinstance(KINDS[how].computed, Streak) for p in readings.needed(f, how)]
+        sets = [readings.values(f) for f, how in wanted if isinstance(KINDS[how].computed, DistinctValues)]
+        reaches = [(p, windows.index(max(w for w in f.windows if w.unit == unit))) for f, p in needed if p.sum.is_wide]
         yield Family(source, windows, once(plain), once(streaks), once(sets), tuple(reaches))
 
 
@@ -97,7 +96,7 @@ def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
     merged += [f"BIT_OR(CASE WHEN {p.name} > 0 THEN month_bit END) AS {months_of(p).name}" for p in family.streaks]
     read = list(dict.fromkeys(p.name for p in (*family.partials, *family.streaks)))
     key = f"{base} * {count} + c.band AS band_key"
-    masks = {partial.name for partial in family.partials if partial.kind == "days"}
+    masks = {partial.name for partial in family.partials if partial.sum.merge == "bits"}
     own = [f"CASE WHEN NOT t.mixed THEN t.{n} END AS {n}" if n in masks else f"{family.spread(n)} AS {n}" for n in read]
     rows = (
         f"SELECT\n{column_list([key, *_month_bit(family), *own])}\nFROM {tiles} AS t\nJOIN {family.cover} AS c\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tenure.define.aggregates import KINDS
 from tenure.define.feature import Attribute, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
@@ -68,5 +69,5 @@ def _of_floats(project: Project) -> set[ColumnName]:
 
 
 def _per_day(name: ColumnName) -> str:
-    per = f" / {name.window.length}" if name.window and name.aggregate in ("count", "sum") else ""
+    per = f" / {name.window.length}" if name.window and KINDS[name.aggregate].grows else ""
     return f"(CAST({name} AS DOUBLE){per})"

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from tenure.define.feature import ALL_HISTORY, Aggregate, FeatureView
+from tenure.define.aggregates import KINDS, DistinctValues, Streak
+from tenure.define.feature import Aggregate, FeatureView
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import ColumnName, Window
@@ -122,7 +123,7 @@ class FeatureSteps:
 
     def reads_all_history(self, name: str) -> bool:
         """Return whether any of a source's tiles count at all later snapshots, not only while in their windows."""
-        return any(how in ALL_HISTORY for f in self._aggregates[name] for how in f.hows)
+        return any(KINDS[how].reads_all_history for f in self._aggregates[name] for how in f.hows)
 
     def ranged(self, customers: str = "") -> list[Select]:
         """Return what is held for a range of customers: their numbers, their tiles, and the bands of those.
@@ -172,7 +173,7 @@ class FeatureSteps:
         """A streak tells its months apart, so each of them is an edge of the grid."""
         for those in self._aggregates.values():
             for feature in those:
-                if "streak" in feature.hows:
+                if any(isinstance(KINDS[how].computed, Streak) for how in feature.hows):
                     yield from (Window(n + 1, "m") for n in range(feature.windows[-1].length))
 
     def _numbers(self, customers: str) -> Select:
@@ -202,7 +203,7 @@ class FeatureSteps:
             [p for p in self._partials(name) if p in read],
             self.grid,
             NUMBERS,
-            merge_days=any(p.kind == "days" for p in read),
+            merge_days=any(p.sum.merge == "bits" for p in read),
         )
         return Select(f"{name}_tiles", f"-- tiles of {name} that windows see\n{text}", (tiled(name), NUMBERS))
 
@@ -214,7 +215,7 @@ class FeatureSteps:
                 partial
                 for f in self._aggregates[name]
                 for how in f.hows
-                if f.windows or how in ALL_HISTORY
+                if f.windows or KINDS[how].reads_all_history
                 for partial in readings.needed(f, how)
             )
         )
@@ -282,16 +283,17 @@ class FeatureSteps:
         for feature in self._aggregates[family.source]:
             for how in feature.hows:
                 for window in feature.windows:
-                    if how not in ALL_HISTORY and window in family.windows:
+                    if not KINDS[how].reads_all_history and window in family.windows:
                         name = ColumnName(feature.name, how, window)
                         columns[name] = self._over(feature, how, family, window, readings)
         return _Part(ctes, tuple(relations), columns)
 
     def _over(self, feature: Aggregate, how: str, family: Family, window: Window, readings: Readings) -> str:
         dialect, aliases = self.dialect, family.aliases(window)
-        if how == "distinct_count":
+        computed = KINDS[how].computed
+        if isinstance(computed, DistinctValues):
             return f"COALESCE({distinct_name(family, readings.values(feature))}.values_{window}, 0)"
-        if how == "streak":
+        if isinstance(computed, Streak):
             (count,) = readings.needed(feature, how)
             mask = months_of(count).combined(aliases, dialect)
             return op("bits", dialect, f"({mask} & ~({mask} + 1))")
@@ -306,14 +308,19 @@ class FeatureSteps:
     def _open(self, name: str) -> Iterator[_Part]:
         """Rows that had begun and not ended before t."""
         source, readings = self.project.sources[name], self._readings[name]
-        wanted = [(f, how) for f in self._aggregates[name] if not f.windows for how in f.hows if how not in ALL_HISTORY]
+        wanted = [
+            (f, how)
+            for f in self._aggregates[name]
+            for how in f.hows
+            if not f.windows and not KINDS[how].reads_all_history
+        ]
         if not wanted:
             return
         relation = f"{name}_open"
         sums: dict[str, str] = {}
         columns = {}
         for feature, how in wanted:
-            if how == "distinct_count":
+            if isinstance(KINDS[how].computed, DistinctValues):
                 values = f"COUNT(DISTINCT {readings.row_value(Partial(readings.values(feature), 'set'))})"
                 label = f"{readings.values(feature).label}__distinct"
                 sums[label] = f"{values} AS {label}"
@@ -336,7 +343,7 @@ class FeatureSteps:
     def _of_all_history(self, name: str) -> Iterator[_Part]:
         """The newest and oldest event of all history."""
         readings = self._readings[name]
-        wanted = [(f, how) for f in self._aggregates[name] for how in f.hows if how in ALL_HISTORY]
+        wanted = [(f, how) for f in self._aggregates[name] for how in f.hows if KINDS[how].reads_all_history]
         if not wanted:
             return
         relation = f"{name}_history"

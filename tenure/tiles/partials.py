@@ -8,51 +8,41 @@ every window and snapshot. Money stays an exact decimal until the last step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeAlias
 
-from tenure.define.feature import OTHER, QUANTILES, Aggregate
-from tenure.define.source import Source
-from tenure.sql import TYPE_NAMES, Dialect, condition, literal, op
-from tenure.tables.finish import (
-    CUT,
-    WHOLE,
-    deviation,
-    deviation_of_list,
-    mean_of_list,
-    quantile,
-    struct,
-    total_of_list,
-    whole,
+from tenure.define.aggregates import (
+    INSTANT,
+    KINDS,
+    VALUE,
+    ActiveDays,
+    DaysSince,
+    DistinctValues,
+    EndValue,
+    Entropy,
+    Formula,
+    Max,
+    Min,
+    MostFrequent,
+    Quantile,
+    Streak,
+    sums_of,
 )
+from tenure.define.feature import OTHER, Aggregate
+from tenure.define.shape import ByKind
+from tenure.define.source import Source
+from tenure.sql import TYPE_NAMES, Dialect, condition, date_literal, literal, op
+from tenure.tables.finish import CUT, WHOLE, quantile, struct, whole
 from tenure.tables.visible import readable_columns
+from tenure.tiles.formulas import or_empty, printed
+from tenure.tiles.lists import is_listed, of_list
+from tenure.tiles.sums import SUMS, SumKind, kinds_of
 
-#: The kind of a partial → how it is made of rows, of tiles, and of the bands of one window (newest band first).
-#: {0} is the row's value, the tile's or band's partial; {type} the type that a partial is stored in.
-OF_ROWS: dict[str, str] = {
-    "count": "COUNT({0})",
-    "sum": "CAST(SUM({0}) AS {type})",
-    "squares": "CAST(SUM({0} * {0} % {cut}) AS {type})",
-    "squares_high": "CAST(SUM({high}) AS {type})",
-    "min": "MIN({0})",
-    "max": "MAX({0})",
-    "first": "MIN({0})",
-    "last": "MAX({0})",
-    "newest": "MAX({0})",
-    "oldest": "MIN({0})",
-    "days": "BIT_OR({0})",
-}
-
-#: Kinds whose value of two tiles is that of the rows of both.
-_IDEMPOTENT = ("min", "max", "first", "last", "newest", "oldest")
-
-
-#: Kinds that are whole numbers: of any rows, or of rows whose values are.
-_WHOLE = ("count", "newest", "oldest", "days", "first", "last")
-_WHOLE_OF_VALUES = ("sum", "squares", "squares_high", "min", "max")
-
-#: Kinds whose value of two spans is the sum of both.
-ADDED = ("count", "sum", "squares", "squares_high")
+#: The day from which days are counted where they are added up: near, so that products with them stay short. Tiles are
+#: kept, so another day would make them stale.
+DAY_ZERO = date(2020, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -79,92 +69,119 @@ class Partial:
         return f"{self.values.label}__{self.kind}"
 
     @property
+    def sum(self) -> SumKind:
+        """What is known of its kind."""
+        return SUMS[self.kind]
+
+    @property
     def fits_arrays(self) -> bool:
         """Whether whole numbers are all it takes, such as cents, days as bits or the order of rows.
 
         They are exact in whichever order they are summed up.
         """
-        exact = self.values.type in ("integer", "decimal")
-        return self.kind in _WHOLE or (self.kind in _WHOLE_OF_VALUES and exact)
+        return self.sum.is_whole(self.values.type)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts rows."""
+        return self.kind == "count"
 
     @property
     def is_one_rows(self) -> bool:
         """Whether it is the value of one row, the first or the last."""
-        return self.kind in ("first", "last")
+        return self.sum.is_one_rows
 
     @property
     def is_added(self) -> bool:
         """Whether that of two spans is the sum of both."""
-        return self.kind in ADDED
+        return self.sum.merge == "add"
+
+    @property
+    def is_money(self) -> bool:
+        """Whether its numbers are decimals, in the unit of the values rather than in that of their last place."""
+        return self.values.type == "decimal" and self.sum.term == VALUE
 
     @property
     def stored_type(self) -> str:
-        """The type that a sum is kept in: room for that of 10⁹ rows of the largest values."""
-        if self.kind == "count":
+        """The type that a sum is kept in."""
+        if self.is_count:
             return "BIGINT"
-        if self.kind == "squares":
-            return "DECIMAL(38, 0)"
-        return "DECIMAL(28, 2)" if self.kind == "sum" and self.values.type == "decimal" else "DECIMAL(28, 0)"
+        digits, places = self.sum.digits(self.values.type)
+        return f"DECIMAL({digits}, {places})"
 
     def of_rows(self, value: str, dialect: Dialect) -> str:
         """Return the aggregate over rows whose value is `value`, null where the row does not count."""
-        if self.kind in ("list", "set"):
-            return op(f"{self.kind}_of_rows", dialect, value)
-        high = ""
-        if self.kind in ("squares", "squares_high"):
+        merge = self.sum.merge
+        if merge in _LISTED:
+            return op(f"{_LISTED[merge]}_of_rows", dialect, value)
+        if self.is_count:
+            return OF_ROWS["count"].format(value)
+        if self.is_added:
+            value = self._addend(value, dialect)
+        return OF_ROWS[merge].format(value, type=self.stored_type)
+
+    def _addend(self, value: str, dialect: Dialect) -> str:
+        """What SQL adds up of rows whose value is `value`."""
+        if self.sum.piece:
             value = whole(value, self.values.type, dialect)
-            high = op("quotient", dialect, f"({value} * {value})", str(CUT**2))
-        elif self.kind == "sum" and self.values.type == "integer":
+            if self.sum.piece == "high":
+                return op("quotient", dialect, f"({value} * {value})", str(CUT**2))
+            return f"{value} * {value} % {CUT**2}"
+        if self.sum.term == VALUE and self.values.type == "integer":
             # Spark would add them up in 64 bits, and begin anew beyond.
-            value = f"CAST({value} AS {WHOLE[dialect]})"
-        return OF_ROWS[self.kind].format(value, type=self.stored_type, cut=CUT**2, high=high)
+            return f"CAST({value} AS {WHOLE[dialect]})"
+        return value
 
     def of_tiles(self, dialect: Dialect) -> str:
         """Return the aggregate over the tiles of a band."""
-        if self.kind == "list":
+        merge = self.sum.merge
+        if merge == "lists":
             return op("list_of_lists", dialect, self.name)
-        if self.kind == "days":
+        if merge == "bits":
             return f"CAST(SUM({op('bits', dialect, self.name)}) AS BIGINT)"
-        if self.kind in _IDEMPOTENT:
-            return OF_ROWS[self.kind].format(self.name)
-        return f"CAST(SUM({self.name}) AS {self.stored_type})"
+        return OF_ROWS[merge].format(self.name, type=self.stored_type)
 
     def combined(self, bands: Sequence[str], dialect: Dialect) -> str:
         """Return the partial of a window out of its disjoint bands, the newest band first; null only of no rows."""
         names = [f"{band}.{self.name}" for band in bands]
-        if self.kind == "last":
-            return f"COALESCE({', '.join(names)})" if len(names) > 1 else names[0]
-        if self.kind == "first":
-            return f"COALESCE({', '.join(reversed(names))})" if len(names) > 1 else names[0]
-        if self.kind in ("min", "max"):
-            word = {"min": "LEAST", "max": "GREATEST"}[self.kind]
+        merge = self.sum.merge
+        if self.is_one_rows:
+            ordered = names if merge == "largest" else names[::-1]
+            return f"COALESCE({', '.join(ordered)})" if len(names) > 1 else names[0]
+        if merge in ("smallest", "largest"):
+            word = {"smallest": "LEAST", "largest": "GREATEST"}[merge]
             return f"{word}({', '.join(names)})" if len(names) > 1 else names[0]
-        if self.kind == "list":
+        if merge == "lists":
             return op("concatenated", dialect, ", ".join(op("or_empty", dialect, name) for name in names))
-        joined = (" | " if self.kind == "months" else " + ").join(f"COALESCE({name}, 0)" for name in names)
+        joined = (" | " if merge == "months" else " + ").join(f"COALESCE({name}, 0)" for name in names)
         return f"({joined})"
 
 
-#: Aggregate → the kinds of partial that it is made of.
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "count": ("count",),
-    "sum": ("sum",),
-    "mean": ("sum", "count"),
-    "min": ("min",),
-    "max": ("max",),
-    "std": ("count", "sum", "squares", "squares_high"),
-    "first": ("first",),
-    "last": ("last",),
-    "active_days": ("days",),
-    "streak": ("count",),
-    "distinct_count": ("set",),
-    "days_since_last": ("newest",),
-    "days_since_first": ("oldest",),
-    **dict.fromkeys(QUANTILES, ("list",)),
+#: How SQL brings the numbers of rows together, and those of tiles; rows that are counted have none.
+OF_ROWS: dict[str, str] = {
+    "count": "COUNT({0})",
+    "add": "CAST(SUM({0}) AS {type})",
+    "smallest": "MIN({0})",
+    "largest": "MAX({0})",
+    "bits": "BIT_OR({0})",
 }
 
-#: Aggregates whose floats are kept as a list: sums of floats depend on the order in which they are added up.
-_LISTS_OF_FLOATS = ("sum", "mean", "std")
+#: What SQL lists rows as.
+_LISTED: dict[str, str] = {"lists": "list", "sets": "set"}
+
+#: Family → the kinds of partial that an aggregate of it is made of; lists count theirs by category.
+_NEEDS: ByKind[Callable[[Any], tuple[str, ...]]] = ByKind(
+    "family of aggregates",
+    {
+        Formula: lambda formula: tuple(dict.fromkeys(kind for part in sums_of(formula.of) for kind in kinds_of(part))),
+        Quantile: lambda _: ("list",),
+        EndValue: lambda end: ("last",) if end.newest else ("first",),
+        ActiveDays: lambda _: ("days",),
+        DistinctValues: lambda _: ("set",),
+        Streak: lambda _: ("count",),
+        DaysSince: lambda since: kinds_of(Max(INSTANT) if since.newest else Min(INSTANT)),
+    },
+)
 
 
 class Readings:
@@ -177,7 +194,7 @@ class Readings:
         self._taken = {*(c.name for c in source.columns), "snapshot_date"}
         for feature in aggregates:
             self._read(feature, feature.where, feature.of)
-            if set(feature.hows) & {"mode", "entropy"}:
+            if any(KINDS[how].lists_values for how in feature.hows):
                 for position in range(len(feature.values) + 1):
                     self._read(feature, *_of_value(feature, position))
 
@@ -199,12 +216,13 @@ class Readings:
 
     def needed(self, feature: Aggregate, how: str) -> list[Partial]:
         """Return the partials that an aggregate is made of."""
-        if how in ("mode", "entropy"):
+        kind = KINDS[how]
+        if kind.lists_values:
             return [Partial(values, "count") for values in self.values_of(feature)]
         values = self.values(feature)
-        if how in _LISTS_OF_FLOATS and values.type == "float":
-            return [Partial(values, "list")]
-        return [Partial(values, kind) for kind in _NEEDS[how]]
+        if isinstance(kind.computed, Formula) and is_listed(kind.computed, values.type):
+            return [Partial(values, "dated_list" if kind.computed.reads_days else "list")]
+        return [Partial(values, name) for name in _NEEDS.of(kind.computed)(kind.computed)]
 
     def counts(self, values: Values) -> str:
         """Return the SQL of whether a row counts, '' where every row does."""
@@ -224,54 +242,106 @@ class Readings:
         if values.where:
             tests.append(condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by))
         of = f"r.{values.of}"
-        if values.of and partial.kind not in (*_WHOLE_OF_VALUES, "list", "set"):
+        if values.of and not partial.sum.reads_value:
             tests.append(f"{of} IS NOT NULL")
-        value = {
-            "count": "1",
-            "newest": "r.event_time",
-            "oldest": "r.event_time",
-            "days": day_bit,
-        }.get(partial.kind, of)
-        if partial.kind in ("first", "last"):
+        value = self._given(partial, day_bit)
+        return f"CASE WHEN {' AND '.join(f'({test})' for test in tests)} THEN {value} END" if tests else value
+
+    def _given(self, partial: Partial, day_bit: str) -> str:
+        """What a row that counts gives."""
+        of, kind = f"r.{partial.values.of}", partial.sum
+        if partial.is_one_rows:
             fields = [
                 ("at", op("micros", self.dialect, "r.event_time")),
                 *((f"k{n}", f"r.{key}") for n, key in enumerate(self.source.keys)),
             ]
-            value = struct([*fields, ("v", of)], self.dialect)
-        return f"CASE WHEN {' AND '.join(f'({test})' for test in tests)} THEN {value} END" if tests else value
+            return struct([*fields, ("v", of)], self.dialect)
+        if partial.kind == "dated_list":
+            return op("pair", self.dialect, f"CAST({day_of_row(self.dialect)} AS DOUBLE)", of)
+        if kind.is_product:
+            return _product(kind, of, partial.values.type, self.dialect)
+        if kind.term == INSTANT:
+            return "r.event_time"
+        return {"count": "1", "days": day_bit}.get(partial.kind, of)
 
     def aggregated(self, feature: Aggregate, how: str, merged: Callable[[Partial], str]) -> str:
         """Return an aggregate's expression, given that of each merged partial."""
-        dialect = self.dialect
-        if how in ("mode", "entropy"):
-            counts = [merged(partial) for partial in self.needed(feature, how)]
-            return (_mode if how == "mode" else _entropy)(feature, counts, dialect)
-        parts = {partial.kind: merged(partial) for partial in self.needed(feature, how)}
-        kind = self.values(feature).type
-        if "list" in parts:
-            return _of_list(how, op("or_empty", dialect, parts["list"]), kind, dialect)
-        if how == "count":
-            return f"COALESCE({parts['count']}, 0)"
-        if how == "active_days":
-            return f"COALESCE({parts['days']}, 0)"
-        if how in ("min", "max"):
-            return f"CAST({parts[how]} AS DOUBLE)"
-        if how in ("first", "last"):
-            value = f"({parts[how]}).v"
-            return f"CAST({value} AS DOUBLE)" if kind == "decimal" else value
-        if how == "sum":
-            return f"COALESCE(CAST({parts['sum']} AS DOUBLE), 0)"
-        if how == "mean":
-            return f"CAST({parts['sum']} AS DOUBLE) / NULLIF({parts['count']}, 0)"
-        return deviation(parts["count"], parts["sum"], parts["squares"], parts["squares_high"], kind, dialect)
+        computed = KINDS[how].computed
+        parts = {partial: merged(partial) for partial in self.needed(feature, how)}
+        return _FINISHED.of(computed)(self, feature, how, computed, parts)
 
 
-def _of_list(how: str, values: str, type_: str, dialect: Dialect) -> str:
-    if how in QUANTILES:
-        return quantile(op("sorted", dialect, values), QUANTILES[how], type_, dialect)
-    if how == "std":
-        return deviation_of_list(op("sorted", dialect, values), dialect)
-    return (total_of_list if how == "sum" else mean_of_list)(values, dialect)
+def day_of_row(dialect: Dialect) -> str:
+    """Return the SQL of the UTC day of a row's event, in days since `DAY_ZERO`."""
+    return op("days_between", dialect, date_literal(DAY_ZERO), "CAST(r.event_time AS DATE)")
+
+
+def _product(kind: SumKind, of: str, type_: str, dialect: Dialect) -> str:
+    """A row's term as a whole number: values in units of their last place."""
+    factors = kind.term.factors if kind.term else ()
+    texts = {"day": f"CAST({day_of_row(dialect)} AS {WHOLE[dialect]})", "value": whole(of, type_, dialect)}
+    return " * ".join(texts[factor] for factor in factors)
+
+
+Parts: TypeAlias = Mapping[Partial, str]
+
+
+def _of_formula(readings: Readings, feature: Aggregate, how: str, formula: Formula, parts: Parts) -> str:
+    type_, dialect = readings.values(feature).type, readings.dialect
+    if is_listed(formula, type_):
+        (values,) = parts.values()
+        return of_list(formula, op("or_empty", dialect, values), dialect)
+    sums = {partial.kind: text for partial, text in parts.items()}
+    return or_empty(printed(formula.of, sums, type_, dialect), KINDS[how])
+
+
+def _of_quantile(readings: Readings, feature: Aggregate, _: str, asked: Quantile, parts: Parts) -> str:
+    (values,) = parts.values()
+    ordered = op("sorted", readings.dialect, op("or_empty", readings.dialect, values))
+    return quantile(ordered, asked.share, readings.values(feature).type, readings.dialect)
+
+
+def _of_end(readings: Readings, feature: Aggregate, _: str, __: EndValue, parts: Parts) -> str:
+    (row,) = parts.values()
+    value = f"({row}).v"
+    return f"CAST({value} AS DOUBLE)" if readings.values(feature).type == "decimal" else value
+
+
+def _of_days(_: Readings, __: Aggregate, how: str, ___: ActiveDays, parts: Parts) -> str:
+    (days,) = parts.values()
+    return or_empty(days, KINDS[how])
+
+
+def _mode(readings: Readings, feature: Aggregate, _: str, __: MostFrequent, parts: Parts) -> str:
+    counts = list(parts.values())
+    most = f"GREATEST({', '.join(counts)})"
+    cases = [
+        f"WHEN {count} = {most} THEN {literal(value, readings.dialect)}"
+        for value, count in zip(feature.values, counts[:-1], strict=True)
+    ]
+    return f"CASE WHEN {most} = 0 THEN NULL {' '.join(cases)} ELSE '{OTHER}' END"
+
+
+def _entropy(readings: Readings, _: Aggregate, __: str, ___: Entropy, parts: Parts) -> str:
+    counts = list(parts.values())
+    double = TYPE_NAMES[readings.dialect]["float"]
+    total = f"CAST({' + '.join(counts)} AS {double})"
+    terms = [f"CASE WHEN {n} > 0 THEN -({n} / {total}) * LN({n} / {total}) ELSE 0.0 END" for n in counts]
+    return f"CASE WHEN {total} > 0 THEN {' + '.join(terms)} END"
+
+
+#: Family → an aggregate's expression over its merged partials. What is missing here is read of bands or of all history.
+_FINISHED: ByKind[Callable[[Readings, Aggregate, str, Any, Parts], str]] = ByKind(
+    "family of aggregates over merged sums",
+    {
+        Formula: _of_formula,
+        Quantile: _of_quantile,
+        EndValue: _of_end,
+        ActiveDays: _of_days,
+        MostFrequent: _mode,
+        Entropy: _entropy,
+    },
+)
 
 
 def _of_value(feature: Aggregate, position: int) -> tuple[str, str]:
@@ -280,19 +350,3 @@ def _of_value(feature: Aggregate, position: int) -> tuple[str, str]:
     test = f"{feature.of} = '{feature.values[position]}'" if position < len(feature.values) else ""
     test = test or f"{feature.of} NOT IN ({listed})"
     return (f"({feature.where}) AND {test}" if feature.where else test), ""
-
-
-def _mode(feature: Aggregate, counts: Sequence[str], dialect: Dialect) -> str:
-    most = f"GREATEST({', '.join(counts)})"
-    cases = [
-        f"WHEN {count} = {most} THEN {literal(value, dialect)}"
-        for value, count in zip(feature.values, counts[:-1], strict=True)
-    ]
-    return f"CASE WHEN {most} = 0 THEN NULL {' '.join(cases)} ELSE '{OTHER}' END"
-
-
-def _entropy(_: Aggregate, counts: Sequence[str], dialect: Dialect) -> str:
-    double = TYPE_NAMES[dialect]["float"]
-    total = f"CAST({' + '.join(counts)} AS {double})"
-    terms = [f"CASE WHEN {n} > 0 THEN -({n} / {total}) * LN({n} / {total}) ELSE 0.0 END" for n in counts]
-    return f"CASE WHEN {total} > 0 THEN {' + '.join(terms)} END"

@@ -16,7 +16,7 @@ from datetime import date
 from tenure.define.source import Source
 from tenure.sql import Dialect, Select, column_list, literal, op
 from tenure.tables.visible import qualified, same
-from tenure.tiles.partials import Partial, Values
+from tenure.tiles.partials import Partial, Values, day_of_row
 from tenure.tiles.tiles import Tiles
 
 #: A condition that a column equals a text, as `by` and `values` of an Aggregate make many.
@@ -30,12 +30,14 @@ _MOST_CODES = 1000
 class RowPart:
     """What a partial reads of rows: the column that tells which of them count ('' where all do), and its value's.
 
-    With a `code` the first holds codes, and those rows count that have it.
+    With a `code` the first holds codes, and those rows count that have it. The value is multiplied with the columns in
+    `times`.
     """
 
     counts: str
     value: str
     code: int = -1
+    times: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,17 @@ def rows_to_sum(tiles: Tiles, periods: Sequence[date] = ()) -> RowsToSum:
     parts: dict[Partial, RowPart] = {}
     for partial in partials:
         values = partial.values
-        text = _value(partial, dialect)
-        value = named(text, "value") if text else ""
+        value, *times = [named(text, "value") for text in _factors(partial, dialect)] or [""]
         group = coded.get(values)
         if group:
             column, listed = group
             counts = named(_code(column, listed, values.of, dialect), "code")
             codes[counts] = len(listed)
-            parts[partial] = RowPart(counts, value, listed.index(values.where))
+            parts[partial] = RowPart(counts, value, listed.index(values.where), tuple(times))
         else:
             test = readings.counts(values)
-            parts[partial] = RowPart(named(f"COALESCE({test}, FALSE)", "counts") if test else "", value)
+            counts = named(f"COALESCE({test}, FALSE)", "counts") if test else ""
+            parts[partial] = RowPart(counts, value, times=tuple(times))
     order: list[str] = []
     if any(partial.is_one_rows for partial in partials):
         order = [op("micros", dialect, "r.event_time"), *(f"r.{key}" for key in tiles.source.keys)]
@@ -145,11 +147,17 @@ def summed_tiles(tiles: Tiles, relation: str) -> str:
     return f"SELECT\n{column_list([keys, 'o.interval_start', *names])}\nFROM {relation} AS o{join}"
 
 
-def _value(partial: Partial, dialect: Dialect) -> str:
-    if partial.kind in ("newest", "oldest"):
-        return op("micros", dialect, "r.event_time")
-    if partial.kind == "days":
-        return "i.day_bit"
+def _factors(partial: Partial, dialect: Dialect) -> list[str]:
+    """The columns whose product is what a row gives; a square is taken of one, and a row that is counted has none."""
+    kind = partial.sum
+    if kind.merge == "bits":
+        return ["i.day_bit"]
     if partial.is_one_rows:
-        return f"r.{partial.values.of}"
-    return "" if partial.kind == "count" else f"COALESCE(r.{partial.values.of}, 0)"
+        return [f"r.{partial.values.of}"]
+    factors = kind.term.factors if kind.term else ()
+    texts = {
+        "value": f"COALESCE(r.{partial.values.of}, 0)",
+        "day": day_of_row(dialect),
+        "instant": op("micros", dialect, "r.event_time"),
+    }
+    return [texts[factor] for factor in (factors[:1] if kind.piece else factors)]

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
 from tenure.define.events import Combination, Event, event_kinds, simple_events
-from tenure.define.feature import ALL_HISTORY, READINGS, Aggregate, Attribute, Ratio, Trend
+from tenure.define.feature import READINGS, Aggregate, Attribute, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
-from tenure.define.window import AGGREGATES
 from tenure.errors import InvalidDefinition
 from tenure.sql import DIALECTS, Dialect
 
@@ -33,11 +33,7 @@ class Unsupported:
 
 #: Every capability that a definition or a proof can ask for, with what it is.
 CAPABILITIES: dict[Capability, str] = {
-    **{
-        ("aggregate", how): re.sub(" (over|in|of)$", "", told)
-        for how, told in AGGREGATES.items()
-        if how not in ("ratio", "share")
-    },
+    **{("aggregate", how): re.sub(" (over|in|of)$", "", kind.words) for how, kind in KINDS.items()},
     ("window", "days"): "`[t − n days, t)`",
     ("window", "months"): "`[t − n calendar months, t)`",
     ("window", "open"): "rows open at t, where no window is given",
@@ -162,7 +158,7 @@ def _of_aggregate(feature: Aggregate) -> Iterator[Capability]:
     for how in feature.hows:
         yield "aggregate", how
         for window in feature.windows_of(how):
-            if how in ALL_HISTORY:
+            if KINDS[how].reads_all_history:
                 yield "window", "all history"
             else:
                 yield "window", {"d": "days", "m": "months"}[window.unit] if window else "open"

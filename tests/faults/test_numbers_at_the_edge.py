@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import make_engine
-from numbers_at_the_edge import TYPES, decimals, exact, floats, integers, is_near
+from numbers_at_the_edge import TYPES, decimals, exact, exact_slope, floats, integers, is_near
 
 from tenure.arrays.numbers import TooLarge
 from tenure.define.narrowing import narrowed
@@ -59,7 +59,7 @@ from tenure import Aggregate, FeatureView, Ratio, Trend, days, months
 from tenure.define.window import Window
 
 every = FeatureView("every", source="events", features=[
-    *(Aggregate(of, of=of, how=("sum", "mean", "std", "min", "max", "p10", "median", "p90"),
+    *(Aggregate(of, of=of, how=("sum", "mean", "std", "min", "max", "p10", "median", "p90", "slope"),
                 windows=(*days(30, 45), *months(2)), doc="x") for of in ("pieces", "amount", "rate")),
     *(Aggregate("open_" + of, of=of, how=("sum", "mean", "std", "min", "max"), doc="x")
       for of in ("pieces", "amount", "rate")),
@@ -148,6 +148,11 @@ def wrong_cells(stored, rows):
                     name = f"{of}_{how}_{window}" if window else f"open_{of}_{how}"
                     wanted = exact(how, values)
                     if not is_near(cell[name], wanted, values, how):
+                        found.append((name, cell[name], wanted and float(wanted), values))
+                if window:
+                    days = [row[1].date() for row in those if row[3 + at] is not None]
+                    name, wanted = f"{of}_slope_{window}", exact_slope(days, values)
+                    if not is_near(cell[name], wanted, values, "slope"):
                         found.append((name, cell[name], wanted and float(wanted), values))
     return found
 

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from numbers_at_the_edge import TYPES, decimals, exact, floats, integers, is_near
 
-from tenure.define.feature import QUANTILES
+from tenure.define.aggregates import DEVIATION, KINDS
 from tenure.sql import op
-from tenure.tables.finish import deviation, deviation_of_list, mean_of_list, quantile, total_of_list
+from tenure.tables.finish import deviation_of_list, mean_of_list, quantile, total_of_list
+from tenure.tiles.formulas import printed
 from tenure.tiles.partials import Partial, Values
 
 MOST = 2**63 - 1
@@ -48,14 +49,15 @@ QUANTILES_ASKED = ("p25", "median", "p90")
 def finished(type_: str, dialect) -> dict[str, str]:
     """Each aggregate's expression over the partials of a group."""
     ordered = op("sorted", dialect, "list_")
-    made = {name: quantile(ordered, QUANTILES[name], type_, dialect) for name in QUANTILES_ASKED}
+    made = {name: quantile(ordered, KINDS[name].computed.share, type_, dialect) for name in QUANTILES_ASKED}
     if type_ == "float":
         return made | {
             "sum": total_of_list("list_", dialect),
             "mean": mean_of_list("list_", dialect),
             "std": deviation_of_list(ordered, dialect),
         }
-    std = deviation("count_", "sum_", "squares_", "squares_high_", type_, dialect)
+    sums = {kind: f"{kind}_" for kind in ("count", "sum", "squares", "squares_high")}
+    std = printed(DEVIATION, sums, type_, dialect)
     return made | {"sum": "CAST(sum_ AS DOUBLE)", "mean": "CAST(sum_ AS DOUBLE) / count_", "std": std}
 
 

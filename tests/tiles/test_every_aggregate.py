@@ -14,22 +14,26 @@ from typing import get_args
 import pytest
 from conftest import make_engine, quick
 
-from tenure.define.feature import ALL_HISTORY, NUMERIC, WINDOWED, How
-from tenure.define.window import AGGREGATES, Window
+from tenure.define.aggregates import KINDS, How
+from tenure.define.window import Window
 from tenure.proofs.oracle.oracle import Oracle
 from tenure.proofs.oracle.rules import instant
 from tenure.proofs.wording import compare_rows
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
-HOWS = tuple(name for name in AGGREGATES if name not in ("ratio", "share"))
+HOWS = tuple(KINDS)
 UNITS = ("d", "m", "open", "history")
-CASES = ("no rows at all", "none in the window", "only nulls", "one row", "many rows")
+CASES = ("no rows at all", "none in the window", "only nulls", "one row", "two rows", "many rows")
+
+#: What needs more rows than one is null of fewer.
+ROWS_NEEDED = {"std": 2, "slope": 3}
+FEW = {"one row": 1, "two rows": 2}
 
 #: What each aggregate is of no rows, worked out by hand from docs/features.md.
 OF_NOTHING = {
     **dict.fromkeys(("count", "sum", "distinct_count", "active_days", "streak"), 0),
-    **dict.fromkeys(("mean", "min", "max", "std", "median", "p10", "p25", "p75", "p90"), None),
+    **dict.fromkeys(("mean", "min", "max", "std", "slope", "median", "p10", "p25", "p75", "p90"), None),
     **dict.fromkeys(("first", "last", "mode", "entropy", "days_since_last", "days_since_first"), None),
 }
 
@@ -86,21 +90,21 @@ HAPPENED = {
     4: [(20, 3), (110, 2)],
     5: [(1, 1), (1, 2), (2, 2), (20, 4), (35, 5), (44, 6), (93, 1), (100, 2), (120, 9), (300, 1)],
     6: [(45, 3), (46, 5), (300, None)],
+    7: [(10, 2), (30, 4)],
 }
 
 
 def units_of(how):
     """The units of window that the definitions allow: days, months, none (the rows open at t), all history."""
-    if how in ALL_HISTORY:
+    kind = KINDS[how]
+    if kind.reads_all_history:
         return ("history",)
-    windowed = ("m",) if how == "streak" else ("d", "m")
-    return windowed if how in WINDOWED else (*windowed, "open")
+    windowed = ("m",) if kind.window == "months" else ("d", "m")
+    return windowed if kind.needs_window else (*windowed, "open")
 
 
 def columns_of(how):
-    if how in ("mode", "entropy"):
-        return ("kind",)
-    return ("amount", "pieces", "rate") if how in NUMERIC else tuple(COLUMNS)
+    return tuple(column for column, type_ in COLUMNS.items() if type_ in KINDS[how].reads)
 
 
 def asked():
@@ -116,7 +120,7 @@ def features():
     lines = []
     for how, of, unit, subject, _ in asked():
         windows = {"d": "days(45)", "m": "months(2)"}.get(unit, "()")
-        values = ", values=('a', 'b')" if how in ("mode", "entropy") else ""
+        values = ", values=('a', 'b')" if KINDS[how].lists_values else ""
         lines.append(f"    Aggregate({subject!r}, of={of!r}, how={how!r}, windows={windows}{values}, doc='x'),")
     return (
         "from tenure import Aggregate, FeatureView, Ratio, Trend, days, months\n"
@@ -179,7 +183,7 @@ def case_of(rows, of, unit, t):
     values = [row[of] for row in span if row[of] is not None]
     if not span:
         return "none in the window"
-    return "only nulls" if not values else "one row" if len(values) == 1 else "many rows"
+    return {0: "only nulls", 1: "one row", 2: "two rows"}.get(len(values), "many rows")
 
 
 def met(built):
@@ -222,7 +226,7 @@ def test_nothing_is_what_the_page_says(built):
     for (how, _, case), values in found.items():
         if case in ("no rows at all", "none in the window", "only nulls"):
             assert values == [OF_NOTHING[how]] * len(values), (how, case)
-        elif case == "one row" and how == "std":
+        elif FEW.get(case, 3) < ROWS_NEEDED.get(how, 1):
             assert values == [None] * len(values)
         else:
             assert None not in values, (how, case)

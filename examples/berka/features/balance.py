@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tenure import Aggregate, FeatureView, Ratio, Trend, days, months
-from tenure.define.feature import How
+from tenure.define.aggregates import How
 from tenure.define.window import Window
 
 MONTH, QUARTER, HALF, YEAR = SPANS = days(30, 90, 180, 365)

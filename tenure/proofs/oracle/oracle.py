@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from tenure.define.dialect import Dialect
-from tenure.define.feature import QUANTILES, Aggregate, Attribute, FeatureView, Ratio, Trend
+from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
@@ -24,6 +24,8 @@ from tenure.errors import UnprovenCondition
 from tenure.proofs.oracle.conditions import Condition, compiled
 from tenure.proofs.oracle.rules import (
     AGGREGATED,
+    OF_EVENTS,
+    QUANTILES,
     Row,
     divided,
     ended_before,
@@ -190,8 +192,8 @@ class Oracle:
             return {"mode": mode, "entropy": entropy}[how](values, feature.values)
         if how == "distinct_count":
             return len(set(values))
-        if how == "active_days":
-            return len({row["event_time"].date() for row in span})
+        if how in OF_EVENTS:
+            return OF_EVENTS[how]([row["event_time"] for row in span], values)
         if how == "streak":
             moments = [row["event_time"] for row in span]
             return streak(moments, sight.t, name.window.length if name.window else 0)

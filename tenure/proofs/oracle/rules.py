@@ -148,6 +148,36 @@ AGGREGATED: dict[str, Callable[[Sequence[Any]], float | int | None]] = {
 }
 
 
+def active_days(moments: Sequence[datetime], _: Sequence[Any]) -> int:
+    """Return the distinct days of the moments."""
+    return len({moment.date() for moment in moments})
+
+
+def slope(moments: Sequence[datetime], values: Sequence[Any]) -> float | None:
+    """Return Σ(x − x̄)(y − ȳ) / Σ(x − x̄)², x the days and y the values: the line of least squares rises so much a day.
+
+    Null of fewer than three values, of values of one day, and where no float is so large.
+    """
+    if len(values) < 3 or active_days(moments, values) < 2:
+        return None
+    middle_x = Fraction(sum(moment.toordinal() for moment in moments), len(moments))
+    middle_y = total(values) / len(values)
+    steps = [moment.toordinal() - middle_x for moment in moments]
+    rises = [Fraction(value) - middle_y for value in values]
+    rise = sum(step * up for step, up in zip(steps, rises, strict=True))
+    return as_float(Fraction(rise) / sum(step * step for step in steps))
+
+
+#: Aggregate → its function of the moments at which rows happened, and of their values.
+OF_EVENTS: dict[str, Callable[[Sequence[datetime], Sequence[Any]], float | int | None]] = {
+    "active_days": active_days,
+    "slope": slope,
+}
+
+#: Quantile → its share of the way through the sorted values.
+QUANTILES = {"median": 0.5, "p10": 0.1, "p25": 0.25, "p75": 0.75, "p90": 0.9}
+
+
 def quantile(values: Sequence[Any], share: float) -> float | None:
     """Return the value at `share` of the way through the sorted ones, in between if it falls between two."""
     ordered = sorted(values)

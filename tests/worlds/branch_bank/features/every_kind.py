@@ -75,12 +75,14 @@ moved_otherwise = FeatureView(
         Aggregate(
             "size",
             of="amount",
-            how=(*EVERY, *QUANTILES, "first", "last", "distinct_count", "active_days", "days_since_first"),
+            how=(*EVERY, "slope", *QUANTILES, "first", "last", "distinct_count", "active_days", "days_since_first"),
             windows=BOTH,
             unit="USD",
             doc="Money moved",
         ),
-        Aggregate("pace", of="rate", how=(*EVERY, *QUANTILES, "first", "last"), windows=BOTH, doc="Rate of a move"),
+        Aggregate(
+            "pace", of="rate", how=(*EVERY, "slope", *QUANTILES, "first", "last"), windows=BOTH, doc="Rate of a move"
+        ),
         Aggregate("pieces", of="items", how=("first", "last", "p90", "distinct_count"), windows=BOTH, doc="Items"),
         Aggregate(
             "way",
@@ -96,7 +98,7 @@ moved_otherwise = FeatureView(
         Aggregate(
             "moved",
             of="amount",
-            how=("count", "sum", "median", "active_days", "days_since_last"),
+            how=("count", "sum", "median", "slope", "active_days", "days_since_last"),
             by="channel",
             values=CHANNELS,
             where="amount > 0",
