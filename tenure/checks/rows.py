@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tenure.define.contract import CheckResult, Contract, OneOf, Within
 from tenure.errors import StoreError
@@ -36,6 +35,8 @@ def check_rows(contract: Contract, rows: pa.Table) -> list[CheckResult]:
     Raises StoreError if a column is missing or of another type than the contract names, or the contract holds a
     condition in SQL, which only an engine can check.
     """
+    import pyarrow.compute as pc
+
     _require_columns(contract, rows)
     results = []
     for name, broken in _broken(contract, rows):
@@ -61,6 +62,8 @@ def _require_columns(contract: Contract, rows: pa.Table) -> None:
 
 def _broken(contract: Contract, rows: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
     """Yield each check's name with true at the rows that break it."""
+    import pyarrow.compute as pc
+
     if contract.keys:
         yield "keys_are_unique", _repeated(rows, contract.keys)
     for column in contract.required:
@@ -79,6 +82,8 @@ def _broken(contract: Contract, rows: pa.Table) -> Iterator[tuple[str, pa.Chunke
 
 def _repeated(rows: pa.Table, keys: tuple[str, ...]) -> pa.ChunkedArray:
     """True at each row whose key another row before it has."""
+    import pyarrow.compute as pc
+
     numbered = rows.select(keys).append_column("__row", pa.array(range(rows.num_rows), pa.int64()))
     first = numbered.group_by(list(keys)).aggregate([("__row", "min")])["__row_min"]
     return pc.invert(pc.is_in(numbered["__row"], first.combine_chunks()))

@@ -27,7 +27,6 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
@@ -509,6 +508,8 @@ def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | No
 
 def _rows_beside(stored: TableVersion, partition_by: Sequence[str], values: Mapping[str, str]) -> pa.Table:
     """Return the rows of a table without partitions that stay beside a new one; none that can't be put into any."""
+    import pyarrow.compute as pc
+
     rows = read_rows(stored)
     if not set(partition_by) <= set(rows.column_names):
         return rows.schema.empty_table()

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tenure.store.table import TableVersion, partition_folder, partition_values, utc
@@ -58,6 +57,8 @@ def write_rows(rows: pa.Table, folder: Path, partition_by: Sequence[str], *, tok
 
     Their names bear the `token`, by which a sweep knows them.
     """
+    import pyarrow.compute as pc
+
     if not partition_by:
         return [_write_file(rows, folder / f"part-{token}.parquet")]
     written = []

@@ -11,7 +11,8 @@ from tiny_bank import write_tiny_bank
 
 from tenure.catalog.personal import made_of_personal
 from tenure.checks.contracts import require_passed, run_checks
-from tenure.define.contract import Contract, contracts
+from tenure.define.contract import Contract
+from tenure.define.contracts import contracts
 from tenure.define.personal import personal_cells, personal_columns, personal_keys
 from tenure.define.project import load_project
 from tenure.define.source import Column, Csv, Source
@@ -169,7 +170,7 @@ def test_a_personal_key_and_what_is_made_of_personal_data_are_personal_in_every_
     assert personal_cells(project) == {"customer_id", "age"}
     tables = contracts(project)
     assert tables["features"].personal == tables["labels"].personal == {"customer_id", "age"}
-    assert tables["customers"].personal == {"born_on"}
+    assert tables["staging/customers"].personal == {"born_on"}
     made = made_of_personal(project, "duckdb", project.churn)
     assert made == {"customers.born_on": ("age",), "payments.customer_id": ()}
 

@@ -43,7 +43,7 @@ def test_every_kind_of_feature_occurs_in_the_pack(pack):
     features = [feature for view in pack.views.values() for feature in view.features]
     assert {type(f) for f in features} == {tenure.Attribute, tenure.Aggregate, tenure.Ratio, tenure.Trend}
     hows = {how for view in pack.views.values() for aggregate in view.aggregates for how in aggregate.hows}
-    assert set(AGGREGATES) - hows == {"p25", "p75", "ratio", "share"}
+    assert set(AGGREGATES) - hows == {"p25", "p75", "ratio", "share", "slope"}
     assert {a.how for view in pack.views.values() for a in view.attributes} == set(READINGS)
 
 

@@ -13,7 +13,7 @@ from conftest import make_engine, quick
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, instant, staged
-from tables.test_labels import DATA_END, DATES, DEFINITIONS, WORLD, Draw, same_cell, write_csv
+from tables.test_labels_oracle import DATA_END, DATES, DEFINITIONS, WORLD, Draw, same_cell, write_csv
 
 from tenure.define.narrowing import narrowed
 from tenure.define.project import validate
