@@ -317,7 +317,9 @@ def small_banks(draw):
     for name in HOLDERS:
         joined = draw(st.sampled_from([OPENED, OPENED, at("04-02")]))
         customers += [(name, joined, None, joined)]
-        customers += [(name, joined, ended, known) for _, ended, known in draw(st.just([]) | spans())]
+        later = draw(st.just([]) | spans())
+        # Two rows of one key and one known time would be rivals, which staging refuses.
+        customers += [(name, joined, ended, known) for _, ended, known in later if known > joined]
         for number in range(draw(st.integers(0, 4))):
             kind = draw(st.sampled_from([DRAFT, DRAFT, "savings", None]))
             accounts += [(f"{name}_{number}", name, kind, *span) for span in draw(spans())]
