@@ -104,6 +104,9 @@ TYPE_NAMES: dict[Dialect, dict[str, str]] = {
     },
 }
 
+#: The type in which whole numbers of up to 38 digits are calculated with.
+WHOLE: dict[Dialect, str] = {"duckdb": "HUGEINT", "spark": "DECIMAL(38, 0)"}
+
 #: strptime directive → Java's DateTimeFormatter pattern, for Spark.
 _JAVA_PATTERNS = {
     "%Y": "yyyy",

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tenure.sql import Dialect, op
-
-#: The type in which whole numbers of up to 38 digits are calculated with.
-WHOLE: dict[Dialect, str] = {"duckdb": "HUGEINT", "spark": "DECIMAL(38, 0)"}
+from tenure.define.dialect import Dialect
+from tenure.sql.dialects import WHOLE, op
 
 #: Whole numbers are cut here, and their squares at the square of it, so that sums of the pieces fit 38 digits.
 CUT = 10**12
