@@ -8,18 +8,8 @@ from tenure.define.project import Project
 from tenure.define.source import Column, Source
 from tenure.errors import InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
-from tenure.sql import (
-    TYPE_NAMES,
-    Dialect,
-    Select,
-    column_list,
-    java_pattern,
-    literal,
-    op,
-    quoted,
-    raw_relations,
-    with_ctes,
-)
+from tenure.sql import TYPE_NAMES, Dialect, Select, column_list, java_pattern, literal, op, quoted, with_ctes
+from tenure.sql.selects import raw_relations
 from tenure.tables.finish import finite_or_null, without_sign_of_zero
 from tenure.tables.visible import first_counted
 
