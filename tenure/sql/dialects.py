@@ -33,6 +33,9 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     "micros": {"duckdb": "epoch_us({0})", "spark": "unix_micros({0})"},
     # Of several values; not the same in both engines, nor promised by DuckDB from version to version.
     "row_hash": {"duckdb": "hash({0})", "spark": "xxhash64({0})"},
+    # A value among those of `row_hash`: Spark's passes over nulls, so there a null is a text of its own, and a value
+    # stands behind a mark.
+    "hashed_cell": {"duckdb": "{0}", "spark": "COALESCE(CONCAT('=', CAST({0} AS STRING)), '')"},
     "sha256": {"duckdb": "sha256({0})", "spark": "sha2({0}, 256)"},
     "parse_time": {"duckdb": "try_strptime({0}, '{1}')", "spark": "try_to_timestamp({0}, '{1}')"},
     # Sets of days or months as the bits of an integer.
@@ -125,6 +128,11 @@ _JAVA_PATTERNS = {
 def op(name: str, dialect: Dialect, *operands: str) -> str:
     """Return the operation `name` on `operands`, as `dialect` spells it."""
     return OPERATIONS[name][dialect].format(*operands)
+
+
+def as_text(expression: str, dialect: Dialect) -> str:
+    """Return an expression as text."""
+    return f"CAST({expression} AS {TYPE_NAMES[dialect]['string']})"
 
 
 def quoted(name: str, dialect: Dialect) -> str:

@@ -136,6 +136,11 @@ def all_of(*conditions: str) -> str:
     return " AND ".join(conditions)
 
 
+def all_of_in_lines(*conditions: str) -> str:
+    """Return what `all_of` does, one condition a line."""
+    return "\n    AND ".join(conditions)
+
+
 def any_of(*conditions: str) -> str:
     """Return whether one of the conditions holds, in parentheses."""
     return f"({' OR '.join(conditions)})"
