@@ -141,9 +141,19 @@ def all_of_in_lines(*conditions: str) -> str:
     return "\n    AND ".join(conditions)
 
 
+def either(*conditions: str) -> str:
+    """Return whether one of the conditions holds, without parentheses: where it stands alone."""
+    return " OR ".join(conditions)
+
+
 def any_of(*conditions: str) -> str:
-    """Return whether one of the conditions holds, in parentheses."""
-    return f"({' OR '.join(conditions)})"
+    """Return whether one of the conditions holds, in parentheses: where it stands among others."""
+    return grouped(either(*conditions))
+
+
+def negated(condition: str) -> str:
+    """Return whether a condition does not hold."""
+    return f"NOT {condition}"
 
 
 # Cases

@@ -44,6 +44,7 @@ from tenure.sql.expressions import (
     cast,
     days_earlier,
     each_of,
+    either,
     grouped,
     is_null,
     named,
@@ -311,7 +312,7 @@ def _product_closed(question: Question, event: ProductClosure) -> EventSql:
         f"customers with an open row of {event.source} when the horizon ends",
         _open_at(question, event, "d.label_end"),
     )
-    stays = "e.closed IS NULL OR e.closed >= e.label_end"
+    stays = either("e.closed IS NULL", "e.closed >= e.label_end")
     happens = grouped(case(when=stays, then=is_null(of(name, "snapshot_date"))))
     return EventSql(happens, ctes=[cte], joins=[_left_join(question, name)])
 
