@@ -62,6 +62,9 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     },
     "member": {"duckdb": "({0})[{1} + 1]", "spark": "get({0}, {1})"},
     "pair": {"duckdb": "[{0}, {1}]", "spark": "array({0}, {1})"},
+    # Structs that compare field by field; {0} of "struct" are fields.
+    "field": {"duckdb": "'{0}': {1}", "spark": "'{0}', {1}"},
+    "struct": {"duckdb": "{{{0}}}", "spark": "named_struct({0})"},
     "list_of_one": {"duckdb": "[{0}]", "spark": "array({0})"},
     # {2} of each element, called {1}; and all of them folded into {1}, one by one as `el` into `acc`, by {2}.
     "each": {"duckdb": "list_transform({0}, lambda {1}: {2})", "spark": "transform({0}, {1} -> {2})"},
@@ -125,7 +128,7 @@ _JAVA_PATTERNS = {
 }
 
 
-def op(name: str, dialect: Dialect, *operands: str) -> str:
+def op(name: str, dialect: Dialect, *operands: object) -> str:
     """Return the operation `name` on `operands`, as `dialect` spells it."""
     return OPERATIONS[name][dialect].format(*operands)
 
