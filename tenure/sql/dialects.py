@@ -160,6 +160,22 @@ def midnight_literal(day: date) -> str:
     return f"TIMESTAMP '{day.isoformat()} 00:00:00'"
 
 
+def parsed_time(text: str, format_: str, type_name: str, dialect: Dialect, *, asked_by: str) -> str:
+    """Return a text of a strptime format as a date or an instant, null where it is none.
+
+    Raises InvalidDefinition, in either dialect, for a directive that one of them lacks.
+    """
+    pattern = java_pattern(format_, asked_by=asked_by).replace("''", "\\'")
+    if dialect == "duckdb":
+        return f"CAST({op('parse_time', dialect, text, format_)} AS {type_name})"
+    parsed = f"CAST({op('parse_time', dialect, text, pattern)} AS {type_name})"
+    if "%y" not in format_:
+        return parsed
+    # Java reads every two-digit year as 20yy; POSIX reads 69-99 as 19yy.
+    earlier = f"CAST({parsed} - INTERVAL '100' YEAR AS {type_name})"
+    return f"CASE WHEN YEAR({parsed}) >= 2069 THEN {earlier} ELSE {parsed} END"
+
+
 def java_pattern(format_: str, *, asked_by: str) -> str:
     """Return the Java pattern of a strptime format; raise InvalidDefinition for a directive it lacks."""
     parts: list[str] = []
