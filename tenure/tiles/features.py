@@ -24,6 +24,7 @@ from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, Select, column_list, indented, op, with_ctes
+from tenure.sql.query import Cte
 from tenure.tables.visible import days_before, qualified, same, visible_at
 from tenure.tiles.array_windows import WINDOWS, Asked, window_column, windows_asked
 from tenure.tiles.bands import Family, bands, cover, distinct, distinct_name, families, months_of, once
@@ -41,7 +42,7 @@ NUMBERS = "customer_numbers"
 class _Part:
     """What one source contributes: CTEs, the relations to join by `ck`, and each column's expression over them."""
 
-    ctes: tuple[tuple[str, str, str], ...]
+    ctes: tuple[Cte, ...]
     relations: tuple[tuple[str, str], ...]
     columns: dict[ColumnName, str]
 
@@ -261,7 +262,7 @@ class FeatureSteps:
         )
         columns = {ColumnName(a.name): reading(source, a, relation, self.dialect) for a in view.attributes}
         comment = f"{source.name} as known before t" + (f", at most {view.ttl} days old" if view.ttl else "")
-        return _Part(((relation, comment, body),), ((relation, relation),), columns)
+        return _Part((Cte(relation, comment, body),), ((relation, relation),), columns)
 
     def _windowed(self, family: Family) -> _Part:
         """Each window out of its bands."""
@@ -338,7 +339,7 @@ class FeatureSteps:
             f"  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}\nGROUP BY {self._ck}"
         )
         comment = f"{name} that had begun and not ended before t, summed up per customer"
-        yield _Part(((relation, comment, body),), ((relation, relation),), columns)
+        yield _Part((Cte(relation, comment, body),), ((relation, relation),), columns)
 
     def _of_all_history(self, name: str) -> Iterator[_Part]:
         """The newest and oldest event of all history."""
@@ -375,8 +376,8 @@ class FeatureSteps:
             f"  AND (t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)\nGROUP BY {ck}"
         )
         ctes = (
-            (f"{relation}_once", f"the newest and first of {name} between two snapshots", once),
-            (relation, f"the newest and first of {name} of all history known before t", body),
+            Cte(f"{relation}_once", f"the newest and first of {name} between two snapshots", once),
+            Cte(relation, f"the newest and first of {name} of all history known before t", body),
         )
         yield _Part(ctes, ((relation, relation),), columns)
 
