@@ -16,7 +16,8 @@ from tenure.intake.data_end import require_end
 from tenure.intake.readers import readers_of
 from tenure.intake.staging import planned_types
 from tenure.session.work import Work
-from tenure.sql import Dialect, Select, condition
+from tenure.sql import Dialect, Select
+from tenure.sql.conditions import condition
 from tenure.tables import labels as labels_table
 from tenure.tables import snapshots as snapshots_table
 from tenure.tables import splits as splits_table

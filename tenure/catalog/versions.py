@@ -14,7 +14,8 @@ from tenure.define.stage import RECORDS, STAGES
 from tenure.engines import open_engine
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
 from tenure.session.work import Work
-from tenure.sql import condition, quoted
+from tenure.sql import quoted
+from tenure.sql.conditions import condition
 from tenure.store import history
 from tenure.store.runs import StageRun, ledger
 

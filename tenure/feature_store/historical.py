@@ -47,7 +47,8 @@ from tenure.host.paths import local_path
 from tenure.intake.calendar import require_staged
 from tenure.publish.csv_files import write_csv
 from tenure.session.work import Work
-from tenure.sql import Select, relations
+from tenure.sql import Select
+from tenure.sql.selects import relations
 from tenure.store.private import private_files
 from tenure.store.table import TableVersion
 from tenure.tiles.at_instants import ANSWERS, ASKED

@@ -18,7 +18,9 @@ from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ra
 from tenure.define.project import Project
 from tenure.define.source import RawTable, Source
 from tenure.define.window import ColumnName, Window
-from tenure.sql import Dialect, names_read, origins
+from tenure.sql import Dialect
+from tenure.sql.conditions import names_read
+from tenure.sql.selects import origins
 from tenure.tables.splits import split_proof
 
 

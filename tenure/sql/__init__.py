@@ -1,7 +1,10 @@
-"""SQL as text: the dialects, a bank's own conditions and SELECTs, and the query that every table is."""
+"""SQL as text: the dialects, and the query that every table is.
+
+A bank's own conditions and SELECTs are parsed by `conditions` and `selects`, which are imported by name: they need
+sqlglot, and most of those that print SQL do not.
+"""
 
 from tenure.define.dialect import DIALECTS, Dialect
-from tenure.sql.conditions import condition, names_read
 from tenure.sql.dialects import (
     OPERATIONS,
     TYPE_NAMES,
@@ -13,7 +16,6 @@ from tenure.sql.dialects import (
     quoted,
 )
 from tenure.sql.query import Select, column_list, indented, with_ctes
-from tenure.sql.selects import origins, raw_relations, relations
 
 __all__ = [
     "DIALECTS",
@@ -22,17 +24,12 @@ __all__ = [
     "Dialect",
     "Select",
     "column_list",
-    "condition",
     "date_literal",
     "indented",
     "java_pattern",
     "literal",
     "midnight_literal",
-    "names_read",
     "op",
-    "origins",
     "quoted",
-    "raw_relations",
-    "relations",
     "with_ctes",
 ]

@@ -33,6 +33,9 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     "micros": {"duckdb": "epoch_us({0})", "spark": "unix_micros({0})"},
     # Of several values; not the same in both engines, nor promised by DuckDB from version to version.
     "row_hash": {"duckdb": "hash({0})", "spark": "xxhash64({0})"},
+    # A value among those of `row_hash`: Spark's passes over nulls, so there a null is a text of its own, and a value
+    # stands behind a mark.
+    "hashed_cell": {"duckdb": "{0}", "spark": "COALESCE(CONCAT('=', CAST({0} AS STRING)), '')"},
     "sha256": {"duckdb": "sha256({0})", "spark": "sha2({0}, 256)"},
     "parse_time": {"duckdb": "try_strptime({0}, '{1}')", "spark": "try_to_timestamp({0}, '{1}')"},
     # Sets of days or months as the bits of an integer.
@@ -59,6 +62,9 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     },
     "member": {"duckdb": "({0})[{1} + 1]", "spark": "get({0}, {1})"},
     "pair": {"duckdb": "[{0}, {1}]", "spark": "array({0}, {1})"},
+    # Structs that compare field by field; {0} of "struct" are fields.
+    "field": {"duckdb": "'{0}': {1}", "spark": "'{0}', {1}"},
+    "struct": {"duckdb": "{{{0}}}", "spark": "named_struct({0})"},
     "list_of_one": {"duckdb": "[{0}]", "spark": "array({0})"},
     # {2} of each element, called {1}; and all of them folded into {1}, one by one as `el` into `acc`, by {2}.
     "each": {"duckdb": "list_transform({0}, lambda {1}: {2})", "spark": "transform({0}, {1} -> {2})"},
@@ -104,6 +110,12 @@ TYPE_NAMES: dict[Dialect, dict[str, str]] = {
     },
 }
 
+#: The type in which whole numbers of up to 38 digits are calculated with.
+WHOLE: dict[Dialect, str] = {"duckdb": "HUGEINT", "spark": "DECIMAL(38, 0)"}
+
+#: Whether a row can be joined with the newest one before it by ASOF JOIN; else that row is carried by a window.
+JOINS_AS_OF: dict[Dialect, bool] = {"duckdb": True, "spark": False}
+
 #: strptime directive → Java's DateTimeFormatter pattern, for Spark.
 _JAVA_PATTERNS = {
     "%Y": "yyyy",
@@ -119,9 +131,14 @@ _JAVA_PATTERNS = {
 }
 
 
-def op(name: str, dialect: Dialect, *operands: str) -> str:
+def op(name: str, dialect: Dialect, *operands: object) -> str:
     """Return the operation `name` on `operands`, as `dialect` spells it."""
     return OPERATIONS[name][dialect].format(*operands)
+
+
+def as_text(expression: str, dialect: Dialect) -> str:
+    """Return an expression as text."""
+    return f"CAST({expression} AS {TYPE_NAMES[dialect]['string']})"
 
 
 def quoted(name: str, dialect: Dialect) -> str:
@@ -144,6 +161,22 @@ def date_literal(day: date) -> str:
 def midnight_literal(day: date) -> str:
     """Return the instant at which `day` begins, as SQL."""
     return f"TIMESTAMP '{day.isoformat()} 00:00:00'"
+
+
+def parsed_time(text: str, format_: str, type_name: str, dialect: Dialect, *, asked_by: str) -> str:
+    """Return a text of a strptime format as a date or an instant, null where it is none.
+
+    Raises InvalidDefinition, in either dialect, for a directive that one of them lacks.
+    """
+    pattern = java_pattern(format_, asked_by=asked_by).replace("''", "\\'")
+    if dialect == "duckdb":
+        return f"CAST({op('parse_time', dialect, text, format_)} AS {type_name})"
+    parsed = f"CAST({op('parse_time', dialect, text, pattern)} AS {type_name})"
+    if "%y" not in format_:
+        return parsed
+    # Java reads every two-digit year as 20yy; POSIX reads 69-99 as 19yy.
+    earlier = f"CAST({parsed} - INTERVAL '100' YEAR AS {type_name})"
+    return f"CASE WHEN YEAR({parsed}) >= 2069 THEN {earlier} ELSE {parsed} END"
 
 
 def java_pattern(format_: str, *, asked_by: str) -> str:

@@ -9,8 +9,11 @@ late data re-open the snapshots after them, and no others.
 
 from __future__ import annotations
 
+from tenure.define.dialect import Dialect
 from tenure.define.source import Source
-from tenure.sql import Dialect, Select, op, with_ctes
+from tenure.sql.dialects import as_text, op
+from tenure.sql.expressions import call, cast, coalesce, each_of, listed, named
+from tenure.sql.query import Column, Cte, Join, Query, Select
 from tenure.tables.visible import first_counted
 
 
@@ -20,33 +23,52 @@ def arrivals(source: Source, dialect: Dialect) -> Select:
     `arrived` and `replaced` are of the rows as they were known; `tiled` is of arrived rows with the day until which
     they count. Digests do not depend on the rows' order; engines compute different ones.
     """
-    cells = [*(f"r.{column.name}" for column in source.columns), "r.event_time", "r.known_time"]
-    kind = "VARCHAR" if dialect == "duckdb" else "STRING"
-    hashed = (
-        f"SELECT CAST({first_counted('r')} AS DATE) AS day_start, CAST(r.known_until AS DATE) AS until,\n"
-        f"    {op('row_hash', dialect, _texts(cells, dialect))} AS row_hash\nFROM {source.name} AS r"
+    names = [column.name for column in source.columns]
+    hashed = Query(
+        columns=[
+            named(cast(first_counted("r"), "DATE"), "day_start"),
+            named(cast("r.known_until", "DATE"), "until"),
+        ],
+        lines=[Column(_digest(each_of("r", [*names, "event_time", "known_time"]), dialect), "row_hash")],
+        source=source.name,
+        alias="r",
     )
-    arrived = (
-        "SELECT day_start, COUNT(*) AS arrived_rows, BIT_XOR(row_hash) AS arrived,\n"
-        f"    BIT_XOR({op('row_hash', dialect, _texts(['row_hash', 'until'], dialect))}) AS tiled\n"
-        "FROM hashed\nGROUP BY day_start"
+    arrived = Query(
+        columns=["day_start", "COUNT(*) AS arrived_rows", "BIT_XOR(row_hash) AS arrived"],
+        lines=[Column(call("BIT_XOR", _digest(["row_hash", "until"], dialect)), "tiled")],
+        source="hashed",
+        group_by=["day_start"],
     )
-    replaced = "SELECT until, BIT_XOR(row_hash) AS replaced\nFROM hashed\nWHERE until IS NOT NULL\nGROUP BY until"
-    final = (
-        "SELECT COALESCE(a.day_start, e.until) AS day_start, COALESCE(a.arrived_rows, 0) AS rows,\n    "
-        + ", ".join(f"CAST({name} AS {kind}) AS {name}" for name in ("arrived", "tiled", "replaced"))
-        + "\nFROM arrivals AS a\nFULL JOIN replacements AS e\n  ON e.until = a.day_start\nORDER BY 1"
+    replaced = Query(
+        columns=["until", "BIT_XOR(row_hash) AS replaced"],
+        source="hashed",
+        where="until IS NOT NULL",
+        group_by=["until"],
     )
-    ctes = [
-        ("hashed", f"{source.name}, each row as a number, with the days from which and until which it counts", hashed),
-        ("arrivals", "what began to count, by day", arrived),
-        ("replacements", "what stopped counting, by day", replaced),
-    ]
-    return Select(f"{source.name}_arrivals", with_ctes(ctes, final), (source.name,))
+    digests = [named(as_text(name, dialect), name) for name in ("arrived", "tiled", "replaced")]
+    by_day = Query(
+        ctes=[
+            Cte(
+                "hashed",
+                f"{source.name}, each row as a number, with the days from which and until which it counts",
+                hashed,
+            ),
+            Cte("arrivals", "what began to count, by day", arrived),
+            Cte("replacements", "what stopped counting, by day", replaced),
+        ],
+        columns=[
+            named(coalesce("a.day_start", "e.until"), "day_start"),
+            named(coalesce("a.arrived_rows", 0), "rows"),
+        ],
+        lines=[listed(digests)],
+        source="arrivals",
+        alias="a",
+        joins=[Join("replacements", alias="e", on="e.until = a.day_start", kind="FULL")],
+        order_by=["1"],
+    )
+    return by_day.as_table(f"{source.name}_arrivals", reads=[source.name])
 
 
-def _texts(cells: list[str], dialect: Dialect) -> str:
-    """Spark's hash passes over nulls, so a null is a value there, and a value is itself behind a mark."""
-    if dialect == "duckdb":
-        return ", ".join(cells)
-    return ", ".join(f"COALESCE(CONCAT('=', CAST({cell} AS STRING)), '')" for cell in cells)
+def _digest(cells: list[str], dialect: Dialect) -> str:
+    """One number of several values, nulls among them."""
+    return op("row_hash", dialect, listed(op("hashed_cell", dialect, cell) for cell in cells))

@@ -9,26 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tenure.sql import Dialect, op
-
-#: The type in which whole numbers of up to 38 digits are calculated with.
-WHOLE: dict[Dialect, str] = {"duckdb": "HUGEINT", "spark": "DECIMAL(38, 0)"}
+from tenure.define.dialect import Dialect
+from tenure.sql.arithmetic import Number, numbers
+from tenure.sql.dialects import WHOLE, op
+from tenure.sql.expressions import (
+    after,
+    all_of,
+    before,
+    between,
+    call,
+    case,
+    cases,
+    cast,
+    equal,
+    grouped,
+    listed,
+    null_if,
+    of,
+    text_literal,
+)
 
 #: Whole numbers are cut here, and their squares at the square of it, so that sums of the pieces fit 38 digits.
 CUT = 10**12
 
 #: Floats beyond the first number are added up scaled by the second, a power of two: sums on the way may be larger than
 #: a DOUBLE can hold, though what they end in is not. Room for 10⁹ rows; beside such floats, bits below 1e-313 are lost.
-_HUGE, _SCALE = "CAST('1e298' AS DOUBLE)", f"CAST('{2.0**-32!r}' AS DOUBLE)"
+_HUGE, _SCALE = cast("'1e298'", "DOUBLE"), cast(text_literal(repr(2.0**-32)), "DOUBLE")
 
-_ZERO, _ONE = "CAST(0 AS DOUBLE)", "CAST(1 AS DOUBLE)"
+_ZERO, _ONE = cast(0, "DOUBLE"), cast(1, "DOUBLE")
 
 
 def whole(value: str, type_: str, dialect: Dialect) -> str:
     """Return a decimal or an integer as a whole number of units of its last place."""
-    if type_ == "decimal":
-        value = f"CAST({value} AS DECIMAL(34, 2)) * 100"
-    return f"CAST({value} AS {WHOLE[dialect]})"
+    units = str(Number(cast(value, "DECIMAL(34, 2)")) * 100) if type_ == "decimal" else value
+    return cast(units, WHOLE[dialect])
 
 
 def spread(rows: str, total: str, low: str, high: str, type_: str, dialect: Dialect) -> str:
@@ -38,52 +52,53 @@ def spread(rows: str, total: str, low: str, high: str, type_: str, dialect: Dial
     numbers. n·Σx² and (Σx)² are far larger than their difference, which doubles would round away, so it is exact, for
     up to 10⁷ rows of any values.
     """
-    total = whole(total, type_, dialect)
-    low, high = (f"CAST({number} AS {WHOLE[dialect]})" for number in (low, high))
+    n, s = Number(rows), Number(whole(total, type_, dialect))
+    lo, hi = (Number(cast(number, WHOLE[dialect])) for number in (low, high))
     most = CUT**2 // 10**6
-    return (
-        f"CASE WHEN {high} = 0 AND {total} BETWEEN -{most} AND {most} "
-        f"THEN CAST({rows} * {low} - {total} * {total} AS DOUBLE) "
-        f"ELSE {_wide_spread(rows, total, low, high, dialect)} END"
+    return case(
+        when=all_of(equal(str(hi), 0), between(str(s), -most, most)),
+        then=cast(n * lo - s * s, "DOUBLE"),
+        otherwise=_wide_spread(rows, str(s), str(lo), str(hi), dialect),
     )
 
 
 def _wide_spread(rows: str, total: str, low: str, high: str, dialect: Dialect) -> str:
     """n·Σx² − (Σx)² where it may have more than 38 digits: a·CUT² − b·CUT + c, then b and most of c carried into a."""
 
-    def over(number: str, by: int) -> str:
-        return op("quotient", dialect, number, str(by))
+    def over(number: Number, by: int) -> Number:
+        return Number(op("quotient", dialect, number, by))
 
-    total_high, total_low = over("it.s", CUT), f"(it.s % {CUT})"
-    given = {"n": f"CAST({rows} AS {WHOLE[dialect]})", "s": total, "l": low, "h": high}
+    n, s, lo, hi = numbers("it", "n", "s", "l", "h")
+    a, b, c = numbers("it", "a", "b", "c")
+    s_high, s_low = over(s, CUT), (s % CUT).grouped
+    given = {"n": cast(rows, WHOLE[dialect]), "s": total, "l": low, "h": high}
     parts = {
-        "a": f"it.n * it.h - {total_high} * {total_high}",
-        "b": f"2 * {total_high} * {total_low}",
-        "c": f"it.n * it.l - {total_low} * {total_low}",
+        "a": n * hi - s_high * s_high,
+        "b": 2 * s_high * s_low,
+        "c": n * lo - s_low * s_low,
     }
-    without_b = {"a": f"it.a - {over('it.b', CUT)}", "c": f"it.c - (it.b % {CUT}) * {CUT}"}
-    carried = {"a": f"it.a + {over('it.c', CUT**2)}", "c": f"it.c % {CUT**2}"}
+    without_b = {"a": a - over(b, CUT), "c": c - (b % CUT).grouped * CUT}
+    carried = {"a": a + over(c, CUT**2), "c": c % CUT**2}
     # Up to `most` the high part is exact beside the low one; beyond, the low one is below what a DOUBLE tells.
     most = 10**13
-    number = (
-        f"CAST(LEAST(it.a, {most}) * {CUT**2} + it.c AS DOUBLE) "
-        f"+ CAST(GREATEST(it.a - {most}, 0) AS DOUBLE) * CAST({CUT**2} AS DOUBLE)"
-    )
-    return in_steps(
-        struct(given, dialect), [*(struct(s, dialect) for s in (parts, without_b, carried)), number], dialect
-    )
+    exact = cast(Number(call("LEAST", a, most)) * CUT**2 + c, "DOUBLE")
+    beyond = Number(cast(call("GREATEST", a - most, 0), "DOUBLE"))
+    number = Number(exact) + beyond * cast(CUT**2, "DOUBLE")
+    steps = [struct(step, dialect) for step in (parts, without_b, carried)]
+    return in_steps(struct(given, dialect), [*steps, str(number)], dialect)
 
 
 def total_of_list(values: str, dialect: Dialect) -> str:
     """Return the sum of a list of floats, 0 of an empty one, null where a DOUBLE can't hold it."""
-    return in_steps(values, [*_summed(dialect), "it.s / it.k", finite_or_null("it", dialect)], dialect)
+    s, k = numbers("it", "s", "k")
+    return in_steps(values, [*_summed(dialect), str(s / k), finite_or_null("it", dialect)], dialect)
 
 
 def mean_of_list(values: str, dialect: Dialect) -> str:
     """Return the mean of a list of floats, null of an empty one."""
-    return in_steps(
-        values, [*_summed(dialect), "it.s / NULLIF(it.n, 0) / it.k", finite_or_null("it", dialect)], dialect
-    )
+    s, k = numbers("it", "s", "k")
+    mean = s / null_if("it.n", 0) / k
+    return in_steps(values, [*_summed(dialect), str(mean), finite_or_null("it", dialect)], dialect)
 
 
 def _summed(dialect: Dialect) -> list[str]:
@@ -93,23 +108,24 @@ def _summed(dialect: Dialect) -> list[str]:
     2002, algorithm 4.3): off by two roundings of the result at most, however much cancels out.
     """
 
-    def terms(of: str, size: str, value: str) -> str:
-        return op("each", dialect, of, "el", struct({"size": size, "s": value, "c": _ZERO}, dialect))
+    def terms(list_: str, size: str, value: str) -> str:
+        return op("each", dialect, list_, "el", struct({"size": size, "s": value, "c": _ZERO}, dialect))
 
-    y = "(acc.c + el.s)"
-    t = f"({y} + acc.s)"
-    z = f"((el.s - ({y} - acc.c)) + ({y} - ({t} - acc.s)))"
-    s = f"({t} + {z})"
+    acc_s, acc_c = numbers("acc", "s", "c")
+    (el_s,) = numbers("el", "s")
+    y = (acc_c + el_s).grouped
+    t = (y + acc_s).grouped
+    z = ((el_s - (y - acc_c)).grouped + (y - (t - acc_s))).grouped
+    s = (t + z).grouped
     nothing = struct(dict.fromkeys(("size", "s", "c"), _ZERO), dialect)
-    added = struct({"size": _ZERO, "s": s, "c": f"{z} - ({s} - {t})"}, dialect)
-    largest = f"{op('member', dialect, 'it', '0')}.size"
-    scaled = {"l": "it", "k": f"CASE WHEN {largest} < -{_HUGE} THEN {_SCALE} ELSE {_ONE} END"}
+    added = struct({"size": _ZERO, "s": s, "c": z - (s - t)}, dialect)
+    largest = of(op("member", dialect, "it", 0), "size")
+    scale = case(when=before(largest, -Number(_HUGE)), then=_SCALE, otherwise=_ONE)
     total = op("folded", dialect, terms("it.l", "el.size", "el.s * it.k"), nothing, added)
-    summed = {"n": op("length", dialect, "it.l"), "k": "it.k", "s": f"({total}).s"}
     return [
         op("sorted", dialect, terms("it", "-ABS(el)", "el")),
-        struct(scaled, dialect),
-        struct(summed, dialect),
+        struct({"l": "it", "k": scale}, dialect),
+        struct({"n": op("length", dialect, "it.l"), "k": "it.k", "s": of(grouped(total), "s")}, dialect),
     ]
 
 
@@ -121,23 +137,29 @@ def deviation_of_list(ordered: str, dialect: Dialect) -> str:
     Statistician 37, 1983); and divided by the largest distance from it, so that each square fits a DOUBLE.
     """
 
-    def element(of: str, place: str) -> str:
-        return op("element", dialect, of, place)
+    def element(list_: str, place: object) -> Number:
+        return Number(op("element", dialect, list_, place))
 
-    size, kept = op("length", dialect, "it"), {"n": "it.n", "k": "it.k"}
-    last = element("it", f"({size} - 1)")
-    far = f"GREATEST(ABS({element('it', '0')}), ABS({last}))"
-    scaled = {"l": "it", "n": size, "k": f"CASE WHEN {far} > {_HUGE} THEN {_SCALE} ELSE {_ONE} END"}
-    middle = {**kept, "l": "it.l", "m": f"{element('it.l', 'FLOOR((it.n - 1) / 2)')} * it.k"}
-    reach = f"GREATEST({element('it.l', '(it.n - 1)')} * it.k - it.m, it.m - {element('it.l', '0')} * it.k)"
-    reached = {**kept, "l": "it.l", "m": "it.m", "r": reach}
-    shares = {**kept, "r": "it.r", "l": op("each", dialect, "it.l", "el", "(el * it.k - it.m) / it.r")}
+    n, k, m, r, q, s = numbers("it", "n", "k", "m", "r", "q", "s")
+    size = Number(op("length", dialect, "it"))
+    far = call("GREATEST", call("ABS", element("it", 0)), call("ABS", element("it", (size - 1).grouped)))
+    scale = case(when=after(far, _HUGE), then=_SCALE, otherwise=_ONE)
+    median = element("it.l", call("FLOOR", (n - 1) / 2)) * k
+    above, below = element("it.l", (n - 1).grouped) * k - m, m - element("it.l", 0) * k
+    shares = op("each", dialect, "it.l", "el", (Number("el") * k - m) / r)
     squares = op("list_sum", dialect, op("each", dialect, "it.l", "el", "el * el"))
-    sums = {**kept, "r": "it.r", "s": op("list_sum", dialect, "it.l"), "q": squares}
-    root = "it.r * SQRT((it.q - it.s * it.s / it.n) / (it.n - 1)) / it.k"
-    finished = f"CASE WHEN it.n > 1 AND it.r = 0 THEN {_ZERO} WHEN it.n > 1 THEN {root} END"
-    steps = [struct(step, dialect) for step in (scaled, middle, reached, shares, sums)]
-    return in_steps(ordered, [*steps, finished, finite_or_null("it", dialect)], dialect)
+    kept = {"n": n, "k": k}
+    steps: list[dict[str, object]] = [
+        {"l": "it", "n": size, "k": scale},
+        {**kept, "l": "it.l", "m": median},
+        {**kept, "l": "it.l", "m": m, "r": call("GREATEST", above, below)},
+        {**kept, "r": r, "l": shares},
+        {**kept, "r": r, "s": op("list_sum", dialect, "it.l"), "q": squares},
+    ]
+    deviation = r * call("SQRT", (q - s * s / n) / (n - 1)) / k
+    finished = cases([("it.n > 1 AND it.r = 0", _ZERO), ("it.n > 1", str(deviation))])
+    structs = [struct(step, dialect) for step in steps]
+    return in_steps(ordered, [*structs, finished, finite_or_null("it", dialect)], dialect)
 
 
 def quantile(ordered: str, share: float, type_: str, dialect: Dialect) -> str:
@@ -145,41 +167,43 @@ def quantile(ordered: str, share: float, type_: str, dialect: Dialect) -> str:
 
     Its place is counted in hundredths; that of decimals and integers is exact.
     """
-    at = f"{round(share * 100)} * ({op('length', dialect, 'it')} - 1)"
-    placed = {"l": "it", "whole": op("quotient", dialect, f"({at})", "100"), "rest": f"({at}) % 100"}
+    at = (round(share * 100) * (Number(op("length", dialect, "it")) - 1)).grouped
+    rest = Number("it.rest")
+    place = cast("it.whole", "INT")
+    next_place = Number(place) + case(when=after("it.rest", 0), then=1, otherwise=0)
+    placed = {"l": "it", "whole": op("quotient", dialect, at, 100), "rest": at % 100}
     ends = {
-        "low": op("member", dialect, "it.l", "CAST(it.whole AS INT)"),
-        "high": op("member", dialect, "it.l", "CAST(it.whole AS INT) + CASE WHEN it.rest > 0 THEN 1 ELSE 0 END"),
-        "rest": "it.rest",
+        "low": op("member", dialect, "it.l", place),
+        "high": op("member", dialect, "it.l", next_place),
+        "rest": rest,
     }
     if type_ == "float":
         # Neither the distance of the two is taken, which a DOUBLE may not hold, nor a share of equal ones.
-        parts_of_100 = "/ CAST(100 AS DOUBLE)"
-        sides = f"it.low * ((100 - it.rest) {parts_of_100}) + it.high * (it.rest {parts_of_100})"
-        between = f"CASE WHEN it.low = it.high THEN it.low ELSE {sides} END"
+        low, high = numbers("it", "low", "high")
+        hundred = cast(100, "DOUBLE")
+        sides = low * ((100 - rest) / hundred) + high * (rest / hundred)
+        found = case(when="it.low = it.high", then="it.low", otherwise=sides)
     else:
-        low, high = whole("it.low", type_, dialect), whole("it.high", type_, dialect)
+        low, high = (Number(whole(end, type_, dialect)) for end in ("it.low", "it.high"))
         parts = 100 * 100 if type_ == "decimal" else 100
-        between = f"CAST({low} * (100 - it.rest) + {high} * it.rest AS DOUBLE) / {parts}"
-    return in_steps(ordered, [struct(placed, dialect), struct(ends, dialect), between], dialect)
+        found = str(Number(cast(low * (100 - rest) + high * rest, "DOUBLE")) / parts)
+    return in_steps(ordered, [struct(placed, dialect), struct(ends, dialect), found], dialect)
 
 
 def finite_or_null(number: str, dialect: Dialect) -> str:
     """Return a DOUBLE that is neither infinite nor NaN, else null."""
-    return f"CASE WHEN {op('is_finite', dialect, number)} THEN {number} END"
+    return case(when=op("is_finite", dialect, number), then=number)
 
 
 def without_sign_of_zero(number: str) -> str:
     """Return a DOUBLE, and 0 for the 0 that has a sign, which engines take for another value now and then."""
-    return f"CASE WHEN {number} = 0 THEN {_ZERO} ELSE {number} END"
+    return case(when=equal(number, 0), then=_ZERO, otherwise=number)
 
 
-def struct(fields: Mapping[str, str] | Sequence[tuple[str, str]], dialect: Dialect) -> str:
+def struct(fields: Mapping[str, object] | Sequence[tuple[str, object]], dialect: Dialect) -> str:
     """Return a struct that compares field by field."""
-    pairs = list(fields.items()) if isinstance(fields, Mapping) else fields
-    if dialect == "duckdb":
-        return "{" + ", ".join(f"'{name}': {value}" for name, value in pairs) + "}"
-    return "named_struct(" + ", ".join(f"'{name}', {value}" for name, value in pairs) + ")"
+    pairs = fields.items() if isinstance(fields, Mapping) else fields
+    return op("struct", dialect, listed(op("field", dialect, name, value) for name, value in pairs))
 
 
 def in_steps(value: str, steps: Sequence[str], dialect: Dialect) -> str:

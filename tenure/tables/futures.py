@@ -12,9 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
+from tenure.define.dialect import Dialect
 from tenure.define.project import Project
 from tenure.define.source import Column
-from tenure.sql import Dialect, Select, column_list, date_literal
+from tenure.sql.dialects import date_literal
+from tenure.sql.expressions import all_of, cast, either, equal, grouped, named
+from tenure.sql.query import Query, Select, union_all, within_parentheses
 from tenure.tables.sample import ONE_PART
 from tenure.tables.snapshots import snapshots
 from tenure.tables.time_travel import DESTRUCTIONS, Destruction, destroyed
@@ -56,21 +59,33 @@ class Futures:
         """Return the rows of source `name`, staged in `relation`, in every future."""
         source = self.project.sources[name]
         columns = [*(column.name for column in source.columns), "event_time", "known_time", "known_until"]
-        parts = [
-            f"SELECT\n{column_list([*columns, f'CAST({number} AS BIGINT) AS {self.column}'])}\nFROM (\n"
-            f"{destroyed(source, relation, day, how, dialect)}\n) AS future_{number}"
+        futures = [
+            Query(
+                lines=[*columns, named(cast(number, "BIGINT"), self.column)],
+                source=within_parentheses(destroyed(source, relation, day, how, dialect)),
+                alias=f"future_{number}",
+            )
             for number, (day, how) in enumerate(self.all)
         ]
-        names = column_list([*columns, self.column])
-        union = "\nUNION ALL\n".join(parts)
-        return Select(name, f"SELECT {ONE_PART}\n{names}\nFROM (\n{union}\n) AS all_futures", (relation,))
+        rows = Query(
+            hint=ONE_PART,
+            lines=[*columns, self.column],
+            source=within_parentheses(union_all(futures)),
+            alias="all_futures",
+        )
+        return rows.as_table(name, reads=[relation])
 
     def snapshots(self, dialect: Dialect) -> Select:
         """Return the snapshots of every future at its own date."""
         made = snapshots(self.split, dialect, self.dates)
-        names = column_list([*self.split.entity.keys, "snapshot_date", "opened_on", "tenure_days"])
-        own = " OR ".join(
-            f"({self.column} = {number} AND snapshot_date = {date_literal(day)})"
+        own = [
+            grouped(all_of(equal(self.column, number), equal("snapshot_date", date_literal(day))))
             for number, (day, _) in enumerate(self.all)
+        ]
+        rows = Query(
+            lines=[*self.split.entity.keys, "snapshot_date", "opened_on", "tenure_days"],
+            source=within_parentheses(made.text),
+            alias="all_futures",
+            where=either(*own),
         )
-        return Select("snapshots", f"SELECT\n{names}\nFROM (\n{made.text}\n) AS all_futures\nWHERE {own}", made.reads)
+        return rows.as_table("snapshots", reads=made.reads)

@@ -8,9 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from tenure.define.dialect import Dialect
 from tenure.define.project import Project
-from tenure.sql import TYPE_NAMES, Dialect, Select, column_list, date_literal, op, with_ctes
-from tenure.tables.visible import qualified, same
+from tenure.sql.dialects import as_text, date_literal, op
+from tenure.sql.expressions import (
+    call,
+    cast,
+    coalesce,
+    concatenated,
+    count_where,
+    each_of,
+    either,
+    grouped,
+    is_in,
+    named,
+    text_literal,
+)
+from tenure.sql.query import Column, Cte, Join, Query, Select
+from tenure.tables.visible import same
 
 #: The relation that holds the sampled customers' keys.
 SAMPLED = "sampled_customers"
@@ -24,25 +39,30 @@ def sample(project: Project, dialect: Dialect, customers: int, relation: str = "
 
     Old and new, closed and corrected ones alike.
     """
-    relation = relation or project.entity.source
-    keys, text = project.entity.keys, TYPE_NAMES[dialect]["string"]
-    joined = " || '/' || ".join([f"'{seed}'", *(f"CAST({key} AS {text})" for key in keys)])
-    listed = ", ".join(keys)
-    return Select(
-        SAMPLED,
-        f"SELECT {listed}\nFROM (SELECT DISTINCT {listed} FROM {relation}) AS customers_ever\n"
-        f"ORDER BY {op('sha256', dialect, joined)}, {listed}\nLIMIT {customers}",
-        (relation,),
+    relation, keys = relation or project.entity.source, project.entity.keys
+    customers_ever = Query(distinct=True, columns=keys, source=relation)
+    seeded = concatenated([text_literal(str(seed)), *(as_text(key, dialect) for key in keys)], "/")
+    sampled = Query(
+        columns=keys,
+        source=grouped(customers_ever.on_one_line),
+        alias="customers_ever",
+        order_by=[op("sha256", dialect, seeded), *keys],
+        limit=customers,
     )
+    return sampled.as_table(SAMPLED, reads=[relation])
 
 
 def rows_of_sample(keys: Sequence[str], relation: str, columns: Sequence[str], dates: Sequence[date] = ()) -> str:
     """Return the sampled customers' rows of a relation; of some snapshots only where `dates` are given."""
-    some = f"\nWHERE r.snapshot_date IN ({', '.join(map(date_literal, dates))})" if dates else ""
-    return (
-        f"SELECT {ONE_PART}\n{column_list([qualified([name], 'r') for name in columns])}\nFROM {relation} AS r\n"
-        f"JOIN {SAMPLED} AS c\n  ON {same(keys, 'c', 'r')}{some}"
+    rows = Query(
+        hint=ONE_PART,
+        lines=each_of("r", columns),
+        source=relation,
+        alias="r",
+        joins=[Join(SAMPLED, alias="c", on=same(keys, "c", "r"))],
+        where=is_in("r.snapshot_date", map(date_literal, dates)) if dates else "",
     )
+    return rows.text
 
 
 def rows_in_and_out(keys: Sequence[str], before: str, after: str, dates: Sequence[date]) -> str:
@@ -52,26 +72,44 @@ def rows_in_and_out(keys: Sequence[str], before: str, after: str, dates: Sequenc
     last three are 0.
     """
     row = (*keys, "snapshot_date")
-    listed, some = ", ".join(row), ", ".join(map(date_literal, dates))
 
-    def counted(relation: str) -> str:
-        return f"SELECT {listed}, COUNT(*) AS n\nFROM {relation}\nWHERE snapshot_date IN ({some})\nGROUP BY {listed}"
+    def counted(relation: str) -> Query:
+        return Query(
+            columns=[*row, "COUNT(*) AS n"],
+            source=relation,
+            where=is_in("snapshot_date", map(date_literal, dates)),
+            group_by=row,
+        )
 
-    paired = (
-        "SELECT COALESCE(came.snapshot_date, went.snapshot_date) AS snapshot_date, came.n AS n_in, went.n AS n_out\n"
-        f"FROM came\nFULL JOIN went\n  ON {same(row, 'went', 'came')}"
+    paired = Query(
+        columns=[
+            named(coalesce("came.snapshot_date", "went.snapshot_date"), "snapshot_date"),
+            "came.n AS n_in",
+            "went.n AS n_out",
+        ],
+        source="came",
+        joins=[Join("went", on=same(row, "went", "came"), kind="FULL")],
     )
-    ctes = [
-        ("came", "rows in, by key and date", counted(before)),
-        ("went", "rows out, by key and date", counted(after)),
-        ("paired", "each key and date with both counts", paired),
-    ]
-    counts = [
-        "CAST(SUM(COALESCE(n_in, 0)) AS BIGINT) AS rows_in",
-        "CAST(SUM(COALESCE(n_out, 0)) AS BIGINT) AS rows_out",
-        "COUNT(CASE WHEN n_out IS NULL THEN 1 END) AS lost",
-        "COUNT(CASE WHEN n_in IS NULL THEN 1 END) AS made_up",
-        "COUNT(CASE WHEN n_out > 1 OR n_in > 1 THEN 1 END) AS twice",
-    ]
-    final = f"SELECT\n{column_list(['snapshot_date', *counts])}\nFROM paired\nGROUP BY snapshot_date"
-    return with_ctes(ctes, f"{final}\nORDER BY snapshot_date")
+    by_date = Query(
+        ctes=[
+            Cte("came", "rows in, by key and date", counted(before)),
+            Cte("went", "rows out, by key and date", counted(after)),
+            Cte("paired", "each key and date with both counts", paired),
+        ],
+        lines=[
+            "snapshot_date",
+            Column(_total("n_in"), "rows_in"),
+            Column(_total("n_out"), "rows_out"),
+            Column(count_where("n_out IS NULL"), "lost"),
+            Column(count_where("n_in IS NULL"), "made_up"),
+            Column(count_where(either("n_out > 1", "n_in > 1")), "twice"),
+        ],
+        source="paired",
+        group_by=["snapshot_date"],
+        order_by=["snapshot_date"],
+    )
+    return by_date.text
+
+
+def _total(counts: str) -> str:
+    return cast(call("SUM", coalesce(counts, 0)), "BIGINT")

@@ -9,32 +9,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from tenure.define.dialect import Dialect
 from tenure.define.project import Project
-from tenure.sql import Dialect, Select, op, with_ctes
-from tenure.tables.visible import dates_relation, qualified, visible_at
+from tenure.sql.dialects import op
+from tenure.sql.expressions import any_of, at_least, cast, each_of, is_null, named, of
+from tenure.sql.query import Cte, Join, Query, Select
+from tenure.tables.visible import dates_relation, visible_at
 
 
 def snapshots(project: Project, dialect: Dialect, dates: Sequence[date]) -> Select:
     """Return one row per (customer, snapshot_date): opened_on (DATE) and tenure_days (whole days, 0 or more)."""
-    source = project.sources[project.entity.source]
-    keys = project.entity.keys
-    not_closed = f"\n  AND (r.{source.ends} IS NULL OR r.{source.ends} >= d.t)" if source.ends else ""
-    then = (
-        f"SELECT {qualified(keys, 'r')}, d.snapshot_date, CAST(r.event_time AS DATE) AS opened_on\n"
-        f"FROM {source.name} AS r\nJOIN dates AS d\n  ON {visible_at('d.t')}\n"
-        f"WHERE r.event_time < d.t{not_closed}"
+    customers, keys = project.sources[project.entity.source], project.entity.keys
+    ends = of("r", customers.ends)
+    not_closed = [any_of(is_null(ends), at_least(ends, "d.t"))] if customers.ends else []
+    customers_then = Query(
+        columns=[*each_of("r", keys), "d.snapshot_date", named(cast("r.event_time", "DATE"), "opened_on")],
+        source=customers.name,
+        alias="r",
+        joins=[Join("dates", alias="d", on=visible_at("d.t"))],
+        where=["r.event_time < d.t", *not_closed],
     )
-    ctes = [
-        (
-            "dates",
-            "snapshot dates and the instant each begins",
-            dates_relation(("snapshot_date", "t"), [(d, d) for d in dates]),
-        ),
-        ("customers_then", "customers as known before t: opened before it, not closed before it", then),
-    ]
-    tenure = op("days_between", dialect, "opened_on", "snapshot_date")
-    final = (
-        f"SELECT {', '.join(keys)}, snapshot_date, opened_on, {tenure} AS tenure_days\n"
-        f"FROM customers_then\nORDER BY snapshot_date, {', '.join(keys)}"
+    tenure_days = op("days_between", dialect, "opened_on", "snapshot_date")
+    made = Query(
+        ctes=[
+            Cte(
+                "dates",
+                "snapshot dates and the instant each begins",
+                dates_relation(("snapshot_date", "t"), [(day, day) for day in dates]),
+            ),
+            Cte(
+                "customers_then", "customers as known before t: opened before it, not closed before it", customers_then
+            ),
+        ],
+        columns=[*keys, "snapshot_date", "opened_on", named(tenure_days, "tenure_days")],
+        source="customers_then",
+        order_by=["snapshot_date", *keys],
     )
-    return Select("snapshots", with_ctes(ctes, final), (source.name,))
+    return made.as_table("snapshots", reads=[customers.name])

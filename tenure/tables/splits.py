@@ -10,9 +10,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from tenure.define.dialect import Dialect
 from tenure.define.project import Project
 from tenure.errors import EmptySplit
-from tenure.sql import Dialect, Select, date_literal, op, with_ctes
+from tenure.sql.dialects import as_text, date_literal, op
+from tenure.sql.expressions import (
+    all_of_in_lines,
+    at_least,
+    before,
+    call,
+    case,
+    cases_in_lines,
+    concatenated,
+    count_where,
+    each_of,
+    equal,
+    is_in,
+    is_not_null,
+    named,
+    of,
+    text_literal,
+)
+from tenure.sql.query import Column, Cte, Join, Query, Select
 from tenure.tables.visible import same
 
 
@@ -33,63 +52,84 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[tuple[date, date,
     `spans` are the labelled (snapshot_date, label_start, label_end). Raises EmptySplit if no label of an
     earlier snapshot ends before the first test snapshot.
     """
-    first_test = _first_test(spans, plan)
-    keys = project.entity.keys
-    text_key = " || '|' || ".join(f"CAST({k} AS {_text_type(dialect)})" for k in keys)
-    draw = op("sha256", dialect, text_key)
-    share = f"'{round(plan.validation_share * 0x10000):04x}'"
-    drawn = (
-        f"SELECT {', '.join(keys)}, snapshot_date,\n    CASE\n"
-        f"        WHEN snapshot_date >= {date_literal(first_test)} THEN 'test'\n"
-        f"        WHEN label_end >= {date_literal(first_test)} THEN 'embargo'\n"
-        f"        WHEN SUBSTR({draw}, 1, 4) < {share} THEN 'validation'\n"
-        "        ELSE 'train'\n    END AS split\nFROM labels"
+    first_test, keys = date_literal(_first_test(spans, plan)), project.entity.keys
+    draw = op("sha256", dialect, concatenated([as_text(key, dialect) for key in keys], "|"))
+    is_drawn = before(call("SUBSTR", draw, 1, 4), text_literal(f"{round(plan.validation_share * 0x10000):04x}"))
+    split = cases_in_lines(
+        [
+            (at_least("snapshot_date", first_test), "'test'"),
+            (at_least("label_end", first_test), "'embargo'"),
+            (is_drawn, "'validation'"),
+        ],
+        otherwise="'train'",
     )
-    trained = f"SELECT DISTINCT {', '.join(keys)}\nFROM drawn\nWHERE split = 'train'"
-    ctes = [
-        ("drawn", "each labelled row with its split", drawn),
-        ("trained", "customers that the model learns from", trained),
-    ]
-    columns = ", ".join(f"d.{c}" for c in (*keys, "snapshot_date", "split"))
-    final = (
-        f"SELECT {columns}, t.{keys[0]} IS NOT NULL AS seen_in_train\nFROM drawn AS d\n"
-        f"LEFT JOIN trained AS t\n  ON {same(keys, 't', 'd')}\nORDER BY d.snapshot_date, "
-        + ", ".join(f"d.{k}" for k in keys)
+    drawn = Query(columns=[*keys, "snapshot_date"], lines=[Column(split, "split")], source="labels")
+    trained = Query(distinct=True, columns=keys, source="drawn", where="split = 'train'")
+    seen_in_train = named(is_not_null(of("t", keys[0])), "seen_in_train")
+    made = Query(
+        ctes=[
+            Cte("drawn", "each labelled row with its split", drawn),
+            Cte("trained", "customers that the model learns from", trained),
+        ],
+        columns=[*each_of("d", (*keys, "snapshot_date", "split")), seen_in_train],
+        source="drawn",
+        alias="d",
+        joins=[Join("trained", alias="t", on=same(keys, "t", "d"), kind="LEFT")],
+        order_by=each_of("d", ("snapshot_date", *keys)),
     )
-    return Select("splits", with_ctes(ctes, final), ("labels",))
+    return made.as_table("splits", reads=["labels"])
+
+
+_IS_LEARNT_FROM = is_in("split", ("'train'", "'validation'"))
 
 
 def split_proof(project: Project) -> Select:
     """Return one row that proves the splits: latest label end in training against the earliest test snapshot."""
     keys = project.entity.keys
     row = (*keys, "snapshot_date")
-    joined = (
-        f"SELECT {', '.join(f's.{c}' for c in row)}, s.split, l.label_end\n"
-        f"FROM splits AS s\nJOIN labels AS l\n  ON {same(row, 'l', 's')}"
+    labelled = Query(
+        columns=[*each_of("s", row), "s.split", "l.label_end"],
+        source="splits",
+        alias="s",
+        joins=[Join("labels", alias="l", on=same(row, "l", "s"))],
     )
-    both = (
-        f"SELECT {', '.join(keys)}\nFROM splits\nWHERE split IN ('train', 'validation')\n"
-        f"GROUP BY {', '.join(keys)}\nHAVING MIN(split) <> MAX(split)"
+    in_both = Query(
+        columns=keys,
+        source="splits",
+        where=_IS_LEARNT_FROM,
+        group_by=keys,
+        having="MIN(split) <> MAX(split)",
     )
-    learning = "CASE WHEN split IN ('train', 'validation') THEN {} END"
-    final = (
-        "SELECT\n    COUNT(CASE WHEN split = 'train' THEN 1 END) AS train_rows,\n"
-        "    COUNT(CASE WHEN split = 'validation' THEN 1 END) AS validation_rows,\n"
-        "    COUNT(CASE WHEN split = 'embargo' THEN 1 END) AS embargo_rows,\n"
-        "    COUNT(CASE WHEN split = 'test' THEN 1 END) AS test_rows,\n"
-        f"    MIN({learning.format('snapshot_date')}) AS first_train_snapshot,\n"
-        f"    MAX({learning.format('snapshot_date')}) AS last_train_snapshot,\n"
-        f"    MAX({learning.format('label_end')}) AS last_train_label_end,\n"
-        "    MIN(CASE WHEN split = 'test' THEN snapshot_date END) AS first_test_snapshot,\n"
-        "    (SELECT COUNT(*) FROM in_both) AS customers_in_train_and_validation,\n"
-        f"    MAX({learning.format('label_end')}) < MIN(CASE WHEN split = 'test' THEN snapshot_date END)\n"
-        "        AND (SELECT COUNT(*) FROM in_both) = 0 AS holds\nFROM labelled"
+    snapshot_learnt, label_end_learnt = (
+        case(when=_IS_LEARNT_FROM, then=then) for then in ("snapshot_date", "label_end")
     )
-    ctes = [
-        ("labelled", "each split row with its label's end", joined),
-        ("in_both", "customers in both train and validation: there must be none", both),
-    ]
-    return Select("split_proof", with_ctes(ctes, final), ("splits", "labels"))
+    last_label_end = call("MAX", label_end_learnt)
+    first_test_snapshot = call("MIN", case(when="split = 'test'", then="snapshot_date"))
+    how_many_in_both = "(SELECT COUNT(*) FROM in_both)"
+    proof = Query(
+        ctes=[
+            Cte("labelled", "each split row with its label's end", labelled),
+            Cte("in_both", "customers in both train and validation: there must be none", in_both),
+        ],
+        lines=[
+            *map(_rows_of, ("train", "validation", "embargo", "test")),
+            Column(call("MIN", snapshot_learnt), "first_train_snapshot"),
+            Column(call("MAX", snapshot_learnt), "last_train_snapshot"),
+            Column(last_label_end, "last_train_label_end"),
+            Column(first_test_snapshot, "first_test_snapshot"),
+            Column(how_many_in_both, "customers_in_train_and_validation"),
+            Column(
+                all_of_in_lines(before(last_label_end, first_test_snapshot), equal(how_many_in_both, 0)),
+                "holds",
+            ),
+        ],
+        source="labelled",
+    )
+    return proof.as_table("split_proof", reads=["splits", "labels"])
+
+
+def _rows_of(split: str) -> Column:
+    return Column(count_where(equal("split", text_literal(split))), f"{split}_rows")
 
 
 def _first_test(spans: Sequence[tuple[date, date, date]], plan: SplitPlan) -> date:
@@ -103,7 +143,3 @@ def _first_test(spans: Sequence[tuple[date, date, date]], plan: SplitPlan) -> da
         f"{plan.test_snapshots} are the test, and a label of training must end before they begin.",
         hint="Lower [splits] test_snapshots, begin [snapshots] first earlier, or shorten the horizon in churn.py.",
     )
-
-
-def _text_type(dialect: Dialect) -> str:
-    return "VARCHAR" if dialect == "duckdb" else "STRING"

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tenure.define.dialect import Dialect
 from tenure.define.project import Project
-from tenure.define.source import Column, Source
+from tenure.define.source import Column as SourceColumn
+from tenure.define.source import Source
 from tenure.errors import InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
-from tenure.sql import (
-    TYPE_NAMES,
-    Dialect,
-    Select,
-    column_list,
-    java_pattern,
-    literal,
-    op,
-    quoted,
-    raw_relations,
-    with_ctes,
+from tenure.sql.dialects import TYPE_NAMES, as_text, literal, op, parsed_time, quoted
+from tenure.sql.expressions import (
+    all_of,
+    call,
+    case,
+    cases,
+    cast,
+    concatenated,
+    days_later,
+    equal,
+    is_in,
+    is_not_null,
+    is_null,
+    listed,
+    null_if,
+    over_partitions,
+    text_literal,
+    try_cast,
 )
+from tenure.sql.query import Column, Cte, Query, Select, union_all, with_ctes
+from tenure.sql.selects import raw_relations
 from tenure.tables.finish import finite_or_null, without_sign_of_zero
 from tenure.tables.visible import first_counted
 
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+
+_TRUE, _FALSE = ("'true'", "'t'", "'yes'", "'y'", "'1'"), ("'false'", "'f'", "'no'", "'n'", "'0'")
 
 _END_OF_TIME = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
@@ -39,7 +52,7 @@ RIVAL = "key: claimed by another row"
 def raw_rows(source: Source, dialect: Dialect) -> str:
     """Return the source's rows before typing: the bank's own SELECT, or the raw table as it is."""
     if not source.select:
-        return f"SELECT * FROM {next(iter(source.raws))}"
+        return Query(columns=["*"], source=next(iter(source.raws))).on_one_line
     asked_by = f"source '{source.name}' ({source.where_defined})"
     unknown = raw_relations(source.select, dialect, asked_by=asked_by) - set(source.raws)
     if unknown:
@@ -57,29 +70,42 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
     Raises MissingColumn where a declared column is not among them.
     """
     _check_columns(source, raw_types)
-    columns = [(f"{typed_value(source, c, dialect, raw_types)} AS {c.name}", c.doc) for c in source.columns]
-    reason = f"{_reason(project, source, dialect, raw_types)} AS quarantine_reason"
-    final = (
-        f"SELECT\n{column_list([*columns, (reason, 'Why the row is set aside; null where it is not')])}\nFROM raw_rows"
+    rows = Query(
+        ctes=[_raw_rows(source, dialect)],
+        lines=[
+            *(Column(typed_value(source, c, dialect, raw_types), c.name, c.doc) for c in source.columns),
+            Column(
+                _reason(project, source, dialect, raw_types),
+                "quarantine_reason",
+                "Why the row is set aside; null where it is not",
+            ),
+        ],
+        source="raw_rows",
     )
-    body = raw_rows(source, dialect)
-    text = with_ctes([("raw_rows", f"what {source.name} reads, untyped", body)], final)
-    return Select(TYPED, text, tuple(source.raws))
+    return rows.as_table(TYPED, reads=source.raws)
 
 
 def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
     """Return the rows with something wrong, as text, and the reason: bad values, and keys that another row claims."""
-    string = TYPE_NAMES[dialect]["string"]
     reason = _reason(project, source, dialect, raw_types)
-    bad = [f"CAST({quoted(c.raw_name, dialect)} AS {string}) AS {c.name}" for c in source.columns]
-    rivals = [f"CAST({c.name} AS {string}) AS {c.name}" for c in source.columns]
-    final = (
-        f"SELECT\n{column_list([*bad, f'{reason} AS quarantine_reason'])}\nFROM raw_rows\nWHERE {reason} IS NOT NULL\n"
-        f"UNION ALL\nSELECT\n{column_list([*rivals, f'{literal(RIVAL, dialect)} AS quarantine_reason'])}\n"
-        "FROM claims\nWHERE claim > 1"
+    bad = Query(
+        lines=[
+            *(Column(as_text(quoted(c.raw_name, dialect), dialect), c.name) for c in source.columns),
+            Column(reason, "quarantine_reason"),
+        ],
+        source="raw_rows",
+        where=is_not_null(reason),
     )
-    ctes = [("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect)), *_claims(source)]
-    return Select(f"{source.name}_set_aside", with_ctes(ctes, final), (*source.raws, TYPED))
+    rivals = Query(
+        lines=[
+            *(Column(as_text(name, dialect), name) for name in _names(source)),
+            Column(literal(RIVAL, dialect), "quarantine_reason"),
+        ],
+        source="claims",
+        where="claim > 1",
+    )
+    text = with_ctes([_raw_rows(source, dialect), *_claims(source)], union_all([bad, rivals]))
+    return Select(f"{source.name}_set_aside", text, (*source.raws, TYPED))
 
 
 def staging(project: Project, source: Source) -> Select:
@@ -88,53 +114,81 @@ def staging(project: Project, source: Source) -> Select:
     Adds event_time, known_time (plus the arrival delay where the source has no known time of its own) and
     known_until: a version is visible at t if known_time < t <= known_until.
     """
-    names = ", ".join(c.name for c in source.columns)
-    versions = (
-        f"SELECT {names}, event_time, known_time,\n"
-        f"    LEAD(known_time) OVER (PARTITION BY {', '.join(source.keys)} ORDER BY known_time) AS known_until\n"
-        "FROM claims\nWHERE claim = 1"
+    columns = [*_names(source), "event_time", "known_time"]
+    known_until = over_partitions(call("LEAD", "known_time"), source.keys, ["known_time"])
+    versions = Query(
+        columns=columns,
+        lines=[Column(known_until, "known_until")],
+        source="claims",
+        where="claim = 1",
     )
-    ctes = [*_claims(source), ("versions", "each key's versions with the time the next one became known", versions)]
     # By month, so that an engine that reads statistics of files can pass over old rows; then by customer.
-    order = [f"DATE_TRUNC('month', {first_counted('versions')})"]
-    order += [k for k in project.entity.keys if k in {c.name for c in source.columns}]
+    order = [call("DATE_TRUNC", "'month'", first_counted("versions"))]
+    order += [k for k in project.entity.keys if k in _names(source)]
     order += ["event_time", *(k for k in source.keys if k not in order), "known_time"]
-    final = f"SELECT {names}, event_time, known_time, known_until\nFROM versions\nORDER BY {', '.join(order)}"
-    return Select(source.name, with_ctes(ctes, final), (TYPED,))
+    staged = Query(
+        ctes=[
+            *_claims(source),
+            Cte("versions", "each key's versions with the time the next one became known", versions),
+        ],
+        columns=[*columns, "known_until"],
+        source="versions",
+        order_by=order,
+    )
+    return staged.as_table(source.name, reads=[TYPED])
 
 
 def rival_rows(source: Source) -> Select:
     """Return the keys that two different rows claim, with how many do."""
-    once = ", ".join([*source.keys, *([source.known_time] if source.known_time else [])])
-    names = ", ".join(c.name for c in source.columns)
-    body = f"SELECT DISTINCT {names} FROM {TYPED} WHERE quarantine_reason IS NULL"
-    final = f"SELECT {once}, COUNT(*) AS claims\nFROM clean_rows\nGROUP BY {once}\nHAVING COUNT(*) > 1\nORDER BY {once}"
-    text = with_ctes([("clean_rows", "rows with nothing wrong, exact duplicates once", body)], final)
-    return Select(f"{source.name}_rivals", text, (TYPED,))
+    once = [*source.keys, *([source.known_time] if source.known_time else [])]
+    clean = Query(distinct=True, columns=_names(source), source=TYPED, where="quarantine_reason IS NULL")
+    rivals = Query(
+        ctes=[Cte("clean_rows", "rows with nothing wrong, exact duplicates once", clean.on_one_line)],
+        columns=[*once, "COUNT(*) AS claims"],
+        source="clean_rows",
+        group_by=once,
+        having="COUNT(*) > 1",
+        order_by=once,
+    )
+    return rivals.as_table(f"{source.name}_rivals", reads=[TYPED])
 
 
-def _claims(source: Source) -> list[tuple[str, str, str]]:
+def _names(source: Source) -> list[str]:
+    return [column.name for column in source.columns]
+
+
+def _raw_rows(source: Source, dialect: Dialect) -> Cte:
+    return Cte("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect))
+
+
+def _claims(source: Source) -> list[Cte]:
     """The CTEs that end in `claims`: clean rows, numbered within the key (and version) that they claim."""
-    names = ", ".join(c.name for c in source.columns)
-    known = source.known_time or source.event_time
-    known_time = f"CAST({known} AS TIMESTAMP)"
+    names = _names(source)
+    known_time = cast(source.known_time or source.event_time, "TIMESTAMP")
     if source.arrival_delay:
         # An open end, 9999-12-31, stays one: no engine's dates are read beyond it.
-        known_time = f"LEAST({known_time} + INTERVAL '{source.arrival_delay}' DAY, {_END_OF_TIME})"
-    once = ", ".join([*source.keys, *(["known_time"] if source.known_time else [])])
-    # Engines put nulls at different ends unless told.
-    order = ", ".join(f"{c.name} ASC NULLS LAST" for c in source.columns)
-    clean = (
-        f"SELECT DISTINCT\n    {names},\n    CAST({source.event_time} AS TIMESTAMP) AS event_time,\n"
-        f"    {known_time} AS known_time\nFROM {TYPED}\nWHERE quarantine_reason IS NULL"
+        known_time = call("LEAST", days_later(known_time, source.arrival_delay), _END_OF_TIME)
+    clean = Query(
+        distinct=True,
+        lines=[
+            listed(names),
+            Column(cast(source.event_time, "TIMESTAMP"), "event_time"),
+            Column(known_time, "known_time"),
+        ],
+        source=TYPED,
+        where="quarantine_reason IS NULL",
     )
-    claims = (
-        f"SELECT {names}, event_time, known_time,\n"
-        f"    ROW_NUMBER() OVER (PARTITION BY {once} ORDER BY {order}) AS claim\nFROM clean_rows"
+    once = [*source.keys, *(["known_time"] if source.known_time else [])]
+    # Engines put nulls at different ends unless told.
+    order = [f"{name} ASC NULLS LAST" for name in names]
+    claims = Query(
+        columns=[*names, "event_time", "known_time"],
+        lines=[Column(over_partitions(call("ROW_NUMBER"), once, order), "claim")],
+        source="clean_rows",
     )
     return [
-        ("clean_rows", "rows with nothing wrong, exact duplicates once", clean),
-        ("claims", "rows numbered within the key that they claim", claims),
+        Cte("clean_rows", "rows with nothing wrong, exact duplicates once", clean),
+        Cte("claims", "rows numbered within the key that they claim", claims),
     ]
 
 
@@ -158,25 +212,27 @@ def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
     return f"they have none that it declares, but: {choices(map(shape, raw_types), 30)}; is the header missing"
 
 
-def _text(source: Source, column: Column, dialect: Dialect) -> str:
+def _text(source: Source, column: SourceColumn, dialect: Dialect) -> str:
     """The raw text, trimmed, with the spellings of null turned to null."""
     nulls = dict.fromkeys(["", *(spelling for raw in source.raws.values() for spelling in raw.null)])
-    trimmed = f"TRIM({quoted(column.raw_name, dialect)})"
+    trimmed = call("TRIM", quoted(column.raw_name, dialect))
     for spelling in nulls:
-        trimmed = f"NULLIF({trimmed}, {literal(spelling, dialect)})"
+        trimmed = null_if(trimmed, literal(spelling, dialect))
     return trimmed
 
 
-def typed_value(source: Source, column: Column, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+def typed_value(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
     """Return a raw column as its type, null where it is not of it."""
     type_name = TYPE_NAMES[dialect][column.type]
     raw_type = raw_types[column.raw_name]
     if raw_type != "text":
         raw = quoted(column.raw_name, dialect)
-        cast = _number(f"TRY_CAST({raw} AS {type_name})", column.type, dialect)
+        value = _number(try_cast(raw, type_name), column.type, dialect)
         # A fraction is no integer; engines would round or cut it, each in its own way.
         is_fractional = raw_type.startswith(("double", "float", "halffloat", "decimal"))
-        return f"CASE WHEN {raw} = FLOOR({raw}) THEN {cast} END" if column.type == "integer" and is_fractional else cast
+        if column.type == "integer" and is_fractional:
+            return case(when=equal(raw, call("FLOOR", raw)), then=value)
+        return value
     return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
 
 
@@ -185,57 +241,38 @@ def _number(cast: str, type_: str, dialect: Dialect) -> str:
     return finite_or_null(without_sign_of_zero(cast), dialect) if type_ == "float" else cast
 
 
-def _parsed(column: Column, text: str, type_name: str, dialect: Dialect, source: Source) -> str:
+def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, source: Source) -> str:
     if column.type == "string":
         return text
     if column.type == "boolean":
-        return (
-            f"CASE WHEN LOWER({text}) IN ('true', 't', 'yes', 'y', '1') THEN TRUE "
-            f"WHEN LOWER({text}) IN ('false', 'f', 'no', 'n', '0') THEN FALSE END"
-        )
+        lower = call("LOWER", text)
+        return cases([(is_in(lower, _TRUE), "TRUE"), (is_in(lower, _FALSE), "FALSE")])
     if column.format:
-        return _parsed_time(column, text, dialect, source)
+        asked_by = f"column '{column.name}' of source '{source.name}'"
+        return parsed_time(text, column.format, type_name, dialect, asked_by=asked_by)
     pattern = {"integer": "[+-]?[0-9]+([.]0*)?", "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
     value = op("before_point", dialect, text) if column.type == "integer" else text
     if column.type == "timestamp":
-        cast = op("instant", dialect, value)
+        typed = op("instant", dialect, value)
     else:
-        cast = _number(f"TRY_CAST({value} AS {type_name})", column.type, dialect)
-    return f"CASE WHEN {op('full_match', dialect, text, pattern)} THEN {cast} END"
-
-
-def _parsed_time(column: Column, text: str, dialect: Dialect, source: Source) -> str:
-    type_name = TYPE_NAMES[dialect][column.type]
-    asked_by = f"column '{column.name}' of source '{source.name}'"
-    pattern = java_pattern(column.format, asked_by=asked_by).replace("''", "\\'")
-    if dialect == "duckdb":
-        return f"CAST({op('parse_time', dialect, text, column.format)} AS {type_name})"
-    parsed = f"CAST({op('parse_time', dialect, text, pattern)} AS {type_name})"
-    if "%y" not in column.format:
-        return parsed
-    # Java reads every two-digit year as 20yy; POSIX reads 69-99 as 19yy.
-    return (
-        f"CASE WHEN YEAR({parsed}) >= 2069 THEN CAST({parsed} - INTERVAL '100' YEAR AS {type_name}) ELSE {parsed} END"
-    )
+        typed = _number(try_cast(value, type_name), column.type, dialect)
+    return case(when=op("full_match", dialect, text, pattern), then=typed)
 
 
 def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
     times = {source.event_time, source.known_time} - {""}
     needed = {*source.keys, *project.entity.keys, *times}
-    cases: list[str] = []
-    string = TYPE_NAMES[dialect]["string"]
+    reasons: list[tuple[str, str]] = []
     for column in source.columns:
         is_text = raw_types[column.raw_name] == "text"
         raw = _text(source, column, dialect) if is_text else quoted(column.raw_name, dialect)
         if column.required or column.name in needed:
-            cases.append(f"WHEN {raw} IS NULL THEN '{column.name}: missing'")
+            reasons.append((is_null(raw), text_literal(f"{column.name}: missing")))
         if column.type != "string":
             typed = typed_value(source, column, dialect, raw_types)
-            cases.append(
-                f"WHEN {raw} IS NOT NULL AND {typed} IS NULL "
-                f"THEN '{column.name}: not {_article(column.type)} {column.type}: ' || CAST({raw} AS {string})"
-            )
-    return "CASE " + "\n        ".join(cases) + " END" if cases else f"CAST(NULL AS {string})"
+            wrong = text_literal(f"{column.name}: not {_article(column.type)} {column.type}: ")
+            reasons.append((all_of(is_not_null(raw), is_null(typed)), concatenated([wrong, as_text(raw, dialect)])))
+    return cases(reasons, between="\n        ") if reasons else as_text("NULL", dialect)
 
 
 def _article(word: str) -> str:

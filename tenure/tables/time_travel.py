@@ -9,8 +9,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal, TypeAlias
 
-from tenure.define.source import Column, Source
-from tenure.sql import TYPE_NAMES, Dialect, column_list, midnight_literal
+from tenure.define.dialect import Dialect
+from tenure.define.source import Column as SourceColumn
+from tenure.define.source import Source
+from tenure.sql.dialects import TYPE_NAMES, midnight_literal
+from tenure.sql.expressions import at_least, before, case, cast, coalesce, negated, text_literal
+from tenure.sql.query import Column, Query
 
 Destruction: TypeAlias = Literal["deleted", "corrupted"]
 
@@ -22,29 +26,37 @@ def destroyed(source: Source, relation: str, t: date, how: Destruction, dialect:
 
     An end (an account's closing day) at t or later is taken away too: a row may hold it long before it happens.
     """
-    instant = midnight_literal(t)
-    future = f"known_time >= {instant}"
-    columns = [f"{_cell(source, column, t, how, dialect)} AS {column.name}" for column in source.columns]
-    event = f"CASE WHEN {future} THEN {midnight_literal(t - timedelta(days=1))} ELSE event_time END"
-    columns += [
-        f"{'event_time' if how == 'deleted' else event} AS event_time",
-        "known_time",
-        f"CASE WHEN known_until < {instant} THEN known_until END AS known_until",
-    ]
-    kept = f"\nWHERE known_time < {instant}" if how == "deleted" else ""
-    return f"SELECT\n{column_list(columns)}\nFROM {relation}{kept}"
+    instant, day_before = midnight_literal(t), midnight_literal(t - timedelta(days=1))
+    claimed = case(when=at_least("known_time", instant), then=day_before, otherwise="event_time")
+    rows = Query(
+        lines=[
+            *(Column(_cell(source, column, t, how, dialect), column.name) for column in source.columns),
+            Column("event_time" if how == "deleted" else claimed, "event_time"),
+            "known_time",
+            Column(_if_before("known_until", instant), "known_until"),
+        ],
+        source=relation,
+        where=before("known_time", instant) if how == "deleted" else "",
+    )
+    return rows.text
 
 
-def _cell(source: Source, column: Column, t: date, how: Destruction, dialect: Dialect) -> str:
-    name, type_ = column.name, TYPE_NAMES[dialect][column.type]
+def _cell(source: Source, column: SourceColumn, t: date, how: Destruction, dialect: Dialect) -> str:
+    name, type_, instant = column.name, TYPE_NAMES[dialect][column.type], midnight_literal(t)
     if name == source.ends:
-        return f"CASE WHEN {name} < {midnight_literal(t)} THEN {name} END"
+        return _if_before(name, instant)
     if how == "deleted" or column.role == "key" or name in source.keys:
         return name
+    day_before = midnight_literal(t - timedelta(days=1))
     nonsense = {
-        "string": f"CAST('nonsense' AS {type_})",
-        "boolean": f"NOT COALESCE({name}, FALSE)",
-        "date": f"CAST({midnight_literal(t - timedelta(days=1))} AS DATE)",
-        "timestamp": midnight_literal(t - timedelta(days=1)),
-    }.get(column.type, f"CAST(-987654 AS {type_})")
-    return f"CASE WHEN known_time >= {midnight_literal(t)} THEN {nonsense} ELSE {name} END"
+        "string": cast(text_literal("nonsense"), type_),
+        "boolean": negated(coalesce(name, "FALSE")),
+        "date": cast(day_before, "DATE"),
+        "timestamp": day_before,
+    }.get(column.type, cast(-987654, type_))
+    return case(when=at_least("known_time", instant), then=nonsense, otherwise=name)
+
+
+def _if_before(name: str, instant: str) -> str:
+    """A column's value if it is earlier than the instant, else null."""
+    return case(when=before(name, instant), then=name)

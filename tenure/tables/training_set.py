@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tenure.define.project import Project
-from tenure.sql import Select
+from tenure.sql.expressions import each_of
+from tenure.sql.query import Join, Query, Select
 from tenure.tables.visible import same
 
 
@@ -11,12 +12,20 @@ def training_set(project: Project) -> Select:
     """Return one row per row of labels: keys, snapshot_date, label_end, split, seen_in_train, churned, features."""
     keys = project.entity.keys
     row = (*keys, "snapshot_date")
-    columns = [f"l.{c}" for c in (*row, "label_end")] + ["p.split", "p.seen_in_train", "l.churned"]
-    columns += [f"f.{name}" for name in project.columns]
-    text = (
-        "-- each labelled row with its split and its features\n"
-        f"SELECT\n    {(',' + chr(10) + '    ').join(columns)}\nFROM labels AS l\n"
-        f"JOIN splits AS p\n  ON {same(row, 'p', 'l')}\nJOIN features AS f\n  ON {same(row, 'f', 'l')}\n"
-        f"ORDER BY l.snapshot_date, {', '.join(f'l.{k}' for k in keys)}"
+    labelled = Query(
+        comment="each labelled row with its split and its features",
+        lines=[
+            *each_of("l", (*row, "label_end")),
+            *each_of("p", ("split", "seen_in_train")),
+            "l.churned",
+            *each_of("f", map(str, project.columns)),
+        ],
+        source="labels",
+        alias="l",
+        joins=[
+            Join("splits", alias="p", on=same(row, "p", "l")),
+            Join("features", alias="f", on=same(row, "f", "l")),
+        ],
+        order_by=each_of("l", ("snapshot_date", *keys)),
     )
-    return Select("training_set", text, ("labels", "splits", "features"))
+    return labelled.as_table("training_set", reads=["labels", "splits", "features"])

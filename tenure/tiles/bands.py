@@ -13,15 +13,23 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tenure.define.aggregates import KINDS, DistinctValues, Streak
+from tenure.define.dialect import Dialect
 from tenure.define.feature import Aggregate
 from tenure.define.window import Window
-from tenure.sql import Dialect, Select, column_list, op, with_ctes
+from tenure.sql.arithmetic import Number
+from tenure.sql.dialects import op
+from tenure.sql.expressions import after, all_of, at_least, at_most, call, case, cases, count_where, named, negated, of
+from tenure.sql.query import Column, Cte, Join, Query, Select, union_all, within_parentheses
 from tenure.tiles.grid import Grid
 from tenure.tiles.partials import Partial, Readings, Values
 
-_VISIBLE = (
-    "(t.seen_from IS NULL OR c.snapshot_date >= t.seen_from) AND (t.seen_to IS NULL OR c.snapshot_date <= t.seen_to)"
+#: A tile `t` is seen by the snapshot of the cover `c`.
+_VISIBLE = all_of(
+    "(t.seen_from IS NULL OR c.snapshot_date >= t.seen_from)",
+    "(t.seen_to IS NULL OR c.snapshot_date <= t.seen_to)",
 )
+
+_SAME_INTERVAL = "c.interval_start = t.interval_start"
 
 
 T = TypeVar("T")
@@ -46,7 +54,8 @@ class Family:
     def spread(self, name: str) -> str:
         """Return a tile's partial, null in the bands that no feature reads it of."""
         reach = max((band for partial, band in self.reaches if partial.name == name), default=len(self.windows))
-        return f"t.{name}" if reach >= len(self.windows) - 1 else f"CASE WHEN c.band <= {reach} THEN t.{name} END"
+        value = of("t", name)
+        return value if reach >= len(self.windows) - 1 else case(when=at_most("c.band", reach), then=value)
 
     @property
     def is_merged(self) -> bool:
@@ -57,6 +66,11 @@ class Family:
     def relation(self) -> str:
         """The relation that holds its bands."""
         return f"{self.source}_bands_{self.windows[0].unit}"
+
+    @property
+    def tiles(self) -> str:
+        """The relation that holds its source's tiles."""
+        return f"{self.source}_tiles"
 
     @property
     def cover(self) -> str:
@@ -90,30 +104,64 @@ def families(source: str, aggregates: Sequence[Aggregate], readings: Readings, *
 
 def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
     """Return one row per customer, snapshot and band: key, and each partial."""
-    tiles, count = f"{family.source}_tiles", len(family.windows)
-    base = f"(t.customer_no * {len(grid.dates)} + c.snapshot_no)"
-    merged = [f"{partial.of_tiles(dialect)} AS {partial.name}" for partial in family.partials]
-    merged += [f"BIT_OR(CASE WHEN {p.name} > 0 THEN month_bit END) AS {months_of(p).name}" for p in family.streaks]
-    read = list(dict.fromkeys(p.name for p in (*family.partials, *family.streaks)))
-    key = f"{base} * {count} + c.band AS band_key"
-    masks = {partial.name for partial in family.partials if partial.sum.merge == "bits"}
-    own = [f"CASE WHEN NOT t.mixed THEN t.{n} END AS {n}" if n in masks else f"{family.spread(n)} AS {n}" for n in read]
-    rows = (
-        f"SELECT\n{column_list([key, *_month_bit(family), *own])}\nFROM {tiles} AS t\nJOIN {family.cover} AS c\n"
-        f"  ON c.interval_start = t.interval_start\n  AND {_VISIBLE}"
-    )
-    ctes: list[tuple[str, str, str]] = []
+    masks = sorted({partial.name for partial in family.partials if partial.sum.merge == "bits"})
+    read = once([partial.name for partial in (*family.partials, *family.streaks)])
+    key = Column(str(_snapshot_key(grid).grouped * len(family.windows) + "c.band"), "band_key")
+    parts = [_unmixed(family, key, read, masks)]
     if masks:
-        ctes = [_settled(family, sorted(masks))]
-        days = [f"t.{n}" if n in masks else f"NULL AS {n}" for n in read]
-        no_month = ["NULL AS month_bit"] if family.streaks else []
-        rows += (
-            f"\nUNION ALL\nSELECT\n{column_list([key, *no_month, *days])}\nFROM settled AS t\n"
-            f"JOIN {family.cover} AS c\n"
-            "  ON c.interval_start = t.interval_start AND c.snapshot_no = t.snapshot_no"
-        )
-    final = f"SELECT\n{column_list(['band_key', *merged])}\nFROM (\n{rows}\n) AS spread\nGROUP BY band_key"
-    return with_ctes(ctes, final) if ctes else final
+        parts.append(_merged_days(family, key, read, masks))
+    merged = Query(
+        ctes=[_settled(family, masks)] if masks else [],
+        lines=[
+            "band_key",
+            *(Column(partial.of_tiles(dialect), partial.name) for partial in family.partials),
+            *map(_months_with_rows, family.streaks),
+        ],
+        source=within_parentheses(union_all(parts)),
+        alias="spread",
+        group_by=["band_key"],
+    )
+    return merged.text
+
+
+def _snapshot_key(grid: Grid) -> Number:
+    """One integer of a customer and a snapshot."""
+    return Number("t.customer_no") * len(grid.dates) + "c.snapshot_no"
+
+
+def _unmixed(family: Family, key: Column, read: Sequence[str], masks: Sequence[str]) -> Query:
+    """Each tile in the band of each snapshot that sees it; of days only where no late row shares them."""
+
+    def spread(name: str) -> Column:
+        if name in masks:
+            return Column(case(when=negated("t.mixed"), then=of("t", name)), name)
+        return Column(family.spread(name), name)
+
+    return Query(
+        lines=[key, *_month_bit(family, "CAST(POW(2, c.month_no) AS BIGINT)"), *map(spread, read)],
+        source=family.tiles,
+        alias="t",
+        joins=[Join(family.cover, alias="c", on=[_SAME_INTERVAL, _VISIBLE])],
+    )
+
+
+def _merged_days(family: Family, key: Column, read: Sequence[str], masks: Sequence[str]) -> Query:
+    """The days of intervals that late rows share, from `settled`."""
+
+    def merged(name: str) -> str | Column:
+        return of("t", name) if name in masks else Column("NULL", name)
+
+    return Query(
+        lines=[key, *_month_bit(family, "NULL"), *map(merged, read)],
+        source="settled",
+        alias="t",
+        joins=[Join(family.cover, alias="c", on=all_of(_SAME_INTERVAL, "c.snapshot_no = t.snapshot_no"))],
+    )
+
+
+def _months_with_rows(count: Partial) -> Column:
+    in_month = case(when=after(count.name, 0), then="month_bit")
+    return Column(call("BIT_OR", in_month), months_of(count).name)
 
 
 def months_of(count: Partial) -> Partial:
@@ -121,20 +169,38 @@ def months_of(count: Partial) -> Partial:
     return Partial(count.values, "months")
 
 
-def distinct(family: Family, values: Values, grid: Grid, dialect: Dialect) -> tuple[str, str, str]:
+def distinct(family: Family, values: Values, grid: Grid, dialect: Dialect) -> Cte:
     """Return the CTE that counts each window's distinct values: those whose newest band is in the window."""
-    counted = [f"COUNT(CASE WHEN band <= {n} THEN 1 END) AS values_{window}" for n, window in enumerate(family.windows)]
-    base = f"t.customer_no * {len(grid.dates)} + c.snapshot_no"
-    members = op("members", dialect, f"{values.label}__set")
-    body = (
-        f"SELECT ck, {', '.join(counted)}\nFROM (\n    SELECT {base} AS ck, t.member, MIN(c.band) AS band\n    FROM (\n"
-        f"        SELECT customer_no, interval_start, seen_from, seen_to, {members} AS member\n"
-        f"        FROM {family.source}_tiles AS t\n    ) AS t\n"
-        f"    JOIN {family.cover} AS c\n      ON c.interval_start = t.interval_start\n      AND {_VISIBLE}\n"
-        f"    WHERE t.member IS NOT NULL\n    GROUP BY {base}, t.member\n) AS newest\nGROUP BY ck"
+    key = str(_snapshot_key(grid))
+    member = named(op("members", dialect, f"{values.label}__set"), "member")
+    members = Query(
+        columns=["customer_no", "interval_start", "seen_from", "seen_to", member],
+        source=family.tiles,
+        alias="t",
     )
-    name = distinct_name(family, values)
-    return name, f"distinct values of {values.of} in {family.source}, by window", body
+    newest = Query(
+        columns=[named(key, "ck"), "t.member", "MIN(c.band) AS band"],
+        source=members,
+        alias="t",
+        joins=[Join(family.cover, alias="c", on=[_SAME_INTERVAL, _VISIBLE])],
+        where="t.member IS NOT NULL",
+        group_by=[key, "t.member"],
+    )
+    counted = Query(
+        columns=["ck", *(_within_band(band, window) for band, window in enumerate(family.windows))],
+        source=newest,
+        alias="newest",
+        group_by=["ck"],
+    )
+    return Cte(
+        distinct_name(family, values),
+        f"distinct values of {values.of} in {family.source}, by window",
+        counted,
+    )
+
+
+def _within_band(band: int, window: Window) -> str:
+    return named(count_where(at_most("band", band)), f"values_{window}")
 
 
 def distinct_name(family: Family, values: Values) -> str:
@@ -144,39 +210,65 @@ def distinct_name(family: Family, values: Values) -> str:
 
 def cover(family: Family) -> Select:
     """Return the relation that tells which intervals lie in which band of each snapshot."""
-    text = "-- the intervals of each snapshot's bands\n" + _cover(family)
-    return Select(family.cover, text, ("intervals", "dates"))
-
-
-def _cover(family: Family) -> str:
     *shorter, longest = family.windows
-    cases = [f"WHEN i.interval_start >= d.start_{w} THEN {n}" for n, w in enumerate(shorter)]
-    band = f"CASE {' '.join(cases)} ELSE {len(shorter)} END" if shorter else "0"
-    month = ""
-    if family.streaks:
-        back = [f"WHEN i.interval_start >= d.start_{n + 1}m THEN {n}" for n in range(family.windows[-1].length - 1)]
-        month = f", CASE {' '.join(back)} ELSE {len(back)} END AS month_no" if back else ", 0 AS month_no"
-    return (
-        f"SELECT i.interval_start, d.snapshot_no, d.snapshot_date, {band} AS band{month}\nFROM intervals AS i\n"
-        f"JOIN dates AS d\n  ON i.interval_start >= d.start_{longest} AND i.interval_end <= d.snapshot_date"
+    rows = Query(
+        comment="the intervals of each snapshot's bands",
+        columns=[
+            "i.interval_start",
+            "d.snapshot_no",
+            "d.snapshot_date",
+            named(_first_begun(shorter), "band"),
+            *([named(_first_begun(_months(family)), "month_no")] if family.streaks else []),
+        ],
+        source="intervals",
+        alias="i",
+        joins=[
+            Join(
+                "dates",
+                alias="d",
+                on=all_of(_has_begun(longest), "i.interval_end <= d.snapshot_date"),
+            )
+        ],
+    )
+    return rows.as_table(family.cover, reads=["intervals", "dates"])
+
+
+def _months(family: Family) -> list[Window]:
+    """The months back from a snapshot, but the earliest of the longest window."""
+    return [Window(n + 1, "m") for n in range(family.windows[-1].length - 1)]
+
+
+def _has_begun(window: Window) -> str:
+    """Whether an interval lies behind the start of a snapshot's window."""
+    return at_least("i.interval_start", f"d.start_{window}")
+
+
+def _first_begun(windows: Sequence[Window]) -> str:
+    """The place of the first window that an interval lies in, else the number of windows."""
+    if not windows:
+        return "0"
+    return cases(
+        [(_has_begun(window), str(place)) for place, window in enumerate(windows)],
+        otherwise=len(windows),
     )
 
 
-def _month_bit(family: Family) -> list[str]:
-    if not family.streaks:
-        return []
-    return ["CAST(POW(2, c.month_no) AS BIGINT) AS month_bit"]
+def _month_bit(family: Family, bit: str) -> list[Column]:
+    return [Column(bit, "month_bit")] if family.streaks else []
 
 
-def _settled(family: Family, masks: Sequence[str]) -> tuple[str, str, str]:
+def _settled(family: Family, masks: Sequence[str]) -> Cte:
     """A day counts once, also where a row known in time and a late one share it: merge their days first."""
-    merged = [f"BIT_OR(t.{name}) AS {name}" for name in masks]
-    body = (
-        f"SELECT\n{column_list(['t.customer_no', 't.interval_start', 'c.snapshot_no', *merged])}\n"
-        f"FROM {family.source}_tiles AS t\nJOIN {family.cover} AS c\n  ON c.interval_start = t.interval_start\n"
-        f"  AND {_VISIBLE}\nWHERE t.mixed\nGROUP BY t.customer_no, t.interval_start, c.snapshot_no"
+    keys = ["t.customer_no", "t.interval_start", "c.snapshot_no"]
+    days = Query(
+        lines=[*keys, *(Column(call("BIT_OR", of("t", name)), name) for name in masks)],
+        source=family.tiles,
+        alias="t",
+        joins=[Join(family.cover, alias="c", on=[_SAME_INTERVAL, _VISIBLE])],
+        where="t.mixed",
+        group_by=keys,
     )
-    return "settled", "days of intervals with late or corrected rows, as each snapshot sees them", body
+    return Cte("settled", "days of intervals with late or corrected rows, as each snapshot sees them", days)
 
 
 def once(those: Sequence[T]) -> tuple[T, ...]:

@@ -5,35 +5,48 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tenure.define.aggregates import KINDS
+from tenure.define.dialect import Dialect
 from tenure.define.feature import Attribute, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition
-from tenure.sql import Dialect, op
+from tenure.sql.arithmetic import Number
+from tenure.sql.dialects import op
+from tenure.sql.expressions import before, call, case, cast, grouped, is_not_null, null_if, of
 from tenure.tables.finish import finite_or_null
 
 
 def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect, t: str = "s.snapshot_date") -> str:
     """Return an attribute's expression over the customer's row in `relation`, as of the day `t`."""
-    value, day = f"{relation}.{attribute.of}", f"CAST({relation}.{attribute.of} AS DATE)"
+    value = of(relation, attribute.of)
+    day = cast(value, "DATE")
     if attribute.how == "is_known":
-        return f"({value} IS NOT NULL)"
+        return grouped(is_not_null(value))
     if attribute.how == "days_since":
         return op("days_between", dialect, day, t)
     if attribute.how == "years_since":
-        before_birthday = f"MONTH({t}) * 100 + DAY({t}) < MONTH({day}) * 100 + DAY({day})"
-        return f"CAST(YEAR({t}) - YEAR({day}) - CASE WHEN {before_birthday} THEN 1 ELSE 0 END AS BIGINT)"
+        had_no_birthday = case(when=before(_day_of_year(t), _day_of_year(day)), then=1, otherwise=0)
+        return cast(_part("YEAR", t) - _part("YEAR", day) - had_no_birthday, "BIGINT")
     if attribute.how != "value":
         raise InvalidDefinition(f"attribute '{attribute.name}' has how='{attribute.how}', which nothing reads.")
-    return f"CAST({value} AS DOUBLE)" if source.column(attribute.of).type == "decimal" else value
+    return cast(value, "DOUBLE") if source.column(attribute.of).type == "decimal" else value
+
+
+def _part(name: str, day: str) -> Number:
+    return Number(call(name, day))
+
+
+def _day_of_year(day: str) -> str:
+    """Month and day as one number that grows through the year."""
+    return str(_part("MONTH", day) * 100 + _part("DAY", day))
 
 
 def history_share(window: Window, dialect: Dialect) -> str:
     """Tells 'too young for the window' from 'no activity in it'."""
     span = op("days_between", dialect, f"s.start_{window}", "s.snapshot_date")
-    return f"CAST(LEAST({span}, s.tenure_days) AS DOUBLE) / {span}"
+    return str(Number(cast(call("LEAST", span, "s.tenure_days"), "DOUBLE")) / span)
 
 
 def compared(project: Project, dialect: Dialect) -> dict[ColumnName, str]:
@@ -44,17 +57,26 @@ def compared(project: Project, dialect: Dialect) -> dict[ColumnName, str]:
         for feature, name, (top, bottom) in view.comparisons:
             quotient = _COMPARED.of(feature)(top, bottom)
             # Counts, decimals and integers are never so large, nor so small, that their quotient is infinite.
-            expressions[name] = finite_or_null(f"({quotient})", dialect) if floats & {top, bottom} else quotient
+            expressions[name] = finite_or_null(grouped(quotient), dialect) if floats & {top, bottom} else quotient
     return expressions
 
 
 _COMPARED: ByKind[Callable[[ColumnName, ColumnName], str]] = ByKind(
     "comparison",
     {
-        Ratio: lambda top, bottom: f"CAST({top} AS DOUBLE) / NULLIF(CAST({bottom} AS DOUBLE), 0)",
-        Trend: lambda short, long: f"{_per_day(short)} / NULLIF({_per_day(long)}, 0)",
+        Ratio: lambda top, bottom: _quotient(_as_double(top), str(_as_double(bottom))),
+        Trend: lambda short, long: _quotient(_per_day(short), str(_per_day(long))),
     },
 )
+
+
+def _quotient(top: Number, bottom: str) -> str:
+    """A quotient, null where the bottom is 0."""
+    return str(top / null_if(bottom, 0))
+
+
+def _as_double(name: ColumnName) -> Number:
+    return Number(cast(name, "DOUBLE"))
 
 
 def _of_floats(project: Project) -> set[ColumnName]:
@@ -68,6 +90,8 @@ def _of_floats(project: Project) -> set[ColumnName]:
     }
 
 
-def _per_day(name: ColumnName) -> str:
-    per = f" / {name.window.length}" if name.window and KINDS[name.aggregate].grows else ""
-    return f"(CAST({name} AS DOUBLE){per})"
+def _per_day(name: ColumnName) -> Number:
+    value = _as_double(name)
+    if name.window and KINDS[name.aggregate].grows:
+        value = value / name.window.length
+    return value.grouped

@@ -24,6 +24,9 @@ from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect, Select, column_list, indented, op, with_ctes
+from tenure.sql.arithmetic import Number
+from tenure.sql.expressions import any_of, at_least, each_of, is_null, named, of
+from tenure.sql.query import Column, Cte, Join, Query, within_parentheses
 from tenure.tables.visible import days_before, qualified, same, visible_at
 from tenure.tiles.array_windows import WINDOWS, Asked, window_column, windows_asked
 from tenure.tiles.bands import Family, bands, cover, distinct, distinct_name, families, months_of, once
@@ -41,7 +44,7 @@ NUMBERS = "customer_numbers"
 class _Part:
     """What one source contributes: CTEs, the relations to join by `ck`, and each column's expression over them."""
 
-    ctes: tuple[tuple[str, str, str], ...]
+    ctes: tuple[Cte, ...]
     relations: tuple[tuple[str, str], ...]
     columns: dict[ColumnName, str]
 
@@ -237,7 +240,15 @@ class FeatureSteps:
 
     @property
     def _ck(self) -> str:
-        return f"(n.customer_no * {len(self.grid.dates)} + d.snapshot_no)"
+        return str(self._key_of("n.customer_no", "d.snapshot_no").grouped)
+
+    def _key_of(self, customer_no: str, snapshot_no: str) -> Number:
+        """One integer of a customer and a snapshot."""
+        return Number(customer_no) * len(self.grid.dates) + snapshot_no
+
+    def _customer_no(self, relation: str) -> Join:
+        """The join of a relation's keys to their customer's number, as `n`."""
+        return Join(NUMBERS, alias="n", on=same(self.keys, "n", relation))
 
     def _parts(self, name: str) -> Iterator[_Part]:
         for view in self.project.views.values():
@@ -254,14 +265,16 @@ class FeatureSteps:
         """The customer's own row as known before t."""
         relation, source = f"{view.name}_then", self.project.sources[view.source]
         read = dict.fromkeys(a.of for a in view.attributes)
-        fresh = f"\n  AND r.known_time >= {days_before('d.t', view.ttl)}" if view.ttl else ""
-        body = (
-            f"SELECT {self._ck} AS ck, {qualified(tuple(read), 'r')}\nFROM {source.name} AS r\n"
-            f"JOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n  ON {visible_at('d.t')}{fresh}"
+        fresh = [at_least("r.known_time", days_before("d.t", view.ttl))] if view.ttl else []
+        body = Query(
+            columns=[named(self._ck, "ck"), *each_of("r", read)],
+            source=source.name,
+            alias="r",
+            joins=[self._customer_no("r"), Join("dates", alias="d", on=[visible_at("d.t"), *fresh])],
         )
         columns = {ColumnName(a.name): reading(source, a, relation, self.dialect) for a in view.attributes}
         comment = f"{source.name} as known before t" + (f", at most {view.ttl} days old" if view.ttl else "")
-        return _Part(((relation, comment, body),), ((relation, relation),), columns)
+        return _Part((Cte(relation, comment, body),), ((relation, relation),), columns)
 
     def _windowed(self, family: Family) -> _Part:
         """Each window out of its bands."""
@@ -331,14 +344,20 @@ class FeatureSteps:
             columns[ColumnName(feature.name, how)] = readings.aggregated(
                 feature, how, lambda partial: f"{relation}.{partial.name}"
             )
-        not_ended = f"\n  AND (r.{source.ends} IS NULL OR r.{source.ends} >= d.t)" if source.ends else ""
-        body = (
-            f"SELECT\n{column_list([f'{self._ck} AS ck', *sums.values()])}\nFROM {name} AS r\nJOIN {NUMBERS} AS n\n"
-            f"  ON {same(self.keys, 'n', 'r')}\nJOIN dates AS d\n"
-            f"  ON r.event_time < d.t\n  AND {visible_at('d.t')}{not_ended}\nGROUP BY {self._ck}"
+        ends = of("r", source.ends)
+        not_ended = [any_of(is_null(ends), at_least(ends, "d.t"))] if source.ends else []
+        body = Query(
+            lines=[Column(self._ck, "ck"), *sums.values()],
+            source=name,
+            alias="r",
+            joins=[
+                self._customer_no("r"),
+                Join("dates", alias="d", on=["r.event_time < d.t", visible_at("d.t"), *not_ended]),
+            ],
+            group_by=[self._ck],
         )
         comment = f"{name} that had begun and not ended before t, summed up per customer"
-        yield _Part(((relation, comment, body),), ((relation, relation),), columns)
+        yield _Part((Cte(relation, comment, body),), ((relation, relation),), columns)
 
     def _of_all_history(self, name: str) -> Iterator[_Part]:
         """The newest and oldest event of all history."""
@@ -360,23 +379,41 @@ class FeatureSteps:
             yield _Part((), (), columns)
             return
         partials = list(dict.fromkeys(p for f, how in wanted for p in readings.needed(f, how)))
-        merged = [f"{p.of_tiles(self.dialect)} AS {p.name}" for p in partials]
-        once = (
-            f"SELECT\n{column_list(['n.customer_no', 'i.seen_by', 't.seen_from', 't.seen_to', *merged])}\n"
-            f"FROM {tiled(name)} AS t\nJOIN {NUMBERS} AS n\n  ON {same(self.keys, 'n', 't')}\nJOIN intervals AS i\n"
-            "  ON i.interval_start = t.interval_start\nGROUP BY n.customer_no, i.seen_by, t.seen_from, t.seen_to"
+        merged = [Column(p.of_tiles(self.dialect), p.name) for p in partials]
+        span = ["n.customer_no", "i.seen_by", "t.seen_from", "t.seen_to"]
+        once = Query(
+            lines=[*span, *merged],
+            source=tiled(name),
+            alias="t",
+            joins=[
+                self._customer_no("t"),
+                Join("intervals", alias="i", on="i.interval_start = t.interval_start"),
+            ],
+            group_by=span,
         )
-        ck = f"t.customer_no * {len(self.grid.dates)} + l.snapshot_no"
-        body = (
-            f"SELECT\n{column_list([f'{ck} AS ck', *merged])}\nFROM {relation}_once AS t\nJOIN (\n"
-            "    SELECT DISTINCT i.seen_by, d.snapshot_no, d.snapshot_date\n    FROM intervals AS i\n"
-            "    JOIN dates AS d\n      ON d.snapshot_date >= i.seen_by\n) AS l\n  ON l.seen_by = t.seen_by\n"
-            "  AND (t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)\n"
-            f"  AND (t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)\nGROUP BY {ck}"
+        later = Query(
+            distinct=True,
+            columns=["i.seen_by", "d.snapshot_no", "d.snapshot_date"],
+            source="intervals",
+            alias="i",
+            joins=[Join("dates", alias="d", on="d.snapshot_date >= i.seen_by")],
+        )
+        ck = str(self._key_of("t.customer_no", "l.snapshot_no"))
+        seen = [
+            "l.seen_by = t.seen_by",
+            "(t.seen_from IS NULL OR l.snapshot_date >= t.seen_from)",
+            "(t.seen_to IS NULL OR l.snapshot_date <= t.seen_to)",
+        ]
+        body = Query(
+            lines=[Column(ck, "ck"), *merged],
+            source=f"{relation}_once",
+            alias="t",
+            joins=[Join(within_parentheses(indented([later.text])), alias="l", on=seen)],
+            group_by=[ck],
         )
         ctes = (
-            (f"{relation}_once", f"the newest and first of {name} between two snapshots", once),
-            (relation, f"the newest and first of {name} of all history known before t", body),
+            Cte(f"{relation}_once", f"the newest and first of {name} between two snapshots", once),
+            Cte(relation, f"the newest and first of {name} of all history known before t", body),
         )
         yield _Part(ctes, ((relation, relation),), columns)
 

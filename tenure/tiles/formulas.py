@@ -29,7 +29,8 @@ from tenure.define.aggregates import (
 from tenure.define.shape import unknown_kind
 from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect
-from tenure.tables.finish import WHOLE, spread, whole
+from tenure.sql.dialects import WHOLE
+from tenure.tables.finish import spread, whole
 from tenure.tiles.sums import kinds_of
 
 #: Units of a decimal's last place in one.

@@ -18,9 +18,12 @@ from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
 
+from tenure.define.dialect import Dialect
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.window import Window
-from tenure.sql import Dialect, Select, date_literal, midnight_literal, op
+from tenure.sql.dialects import date_literal, midnight_literal, op
+from tenure.sql.expressions import call, cast, grouped, named
+from tenure.sql.query import Query, Select, values
 
 #: No interval is longer, so the days of one fit into the bits of an integer.
 _MOST_DAYS = 60
@@ -95,33 +98,7 @@ class Grid:
 
     def relations(self, dialect: Dialect) -> list[Select]:
         """Return `dates`, `intervals` and `grid_days` (every day with its interval and period), to be held."""
-        rows = []
-        for start, end in self.intervals:
-            seen_by = self.cuts[bisect_right(self.cuts, end - _DAY)]
-            period = self.period_of(end - _DAY)
-            literals = [date_literal(day) for day in (start, end, seen_by)]
-            rows.append(f"({', '.join([*literals, midnight_literal(seen_by), date_literal(period)])})")
-        told = "interval_start, seen_by, seen_at, period_end"
-        names = "interval_start, interval_end, seen_by, seen_at, period_end"
-        day = op("days_from_to", dialect, "interval_start", "interval_end")
-        offset = op("days_between", dialect, "interval_start", "day_start")
-        return [
-            Select("dates", "-- snapshots and the starts of their windows\n" + self._dates(), ()),
-            Select(
-                "intervals",
-                "-- time between two edges, the first snapshot that sees it, and the period whose tiles hold it\n"
-                f"SELECT {names}\nFROM (VALUES\n    " + ",\n    ".join(rows) + f"\n) AS cut({names})",
-                (),
-            ),
-            Select(
-                "grid_days",
-                "-- every day with its interval, and itself as a bit of it; the first day stands for all before it\n"
-                f"SELECT {told}, day_start, {op('bit', dialect, offset)} AS day_bit\nFROM (\n"
-                f"    SELECT {told}, CAST(day_start AS DATE) AS day_start\n"
-                f"    FROM (SELECT {told}, {day} AS day_start FROM intervals) AS cut\n) AS days",
-                ("intervals",),
-            ),
-        ]
+        return [self._dates(), self._intervals(), _grid_days(dialect)]
 
     @property
     def first_day(self) -> date:
@@ -133,19 +110,55 @@ class Grid:
         """The first day that a window of the snapshots sees."""
         return min((w.start(t) for t in self.dates for w in self.windows), default=self.dates[0])
 
-    def _dates(self) -> str:
+    def _dates(self) -> Select:
         spans = sorted({*self.windows, *(Window(n + 1, "m") for n in range(self.months))})
-        names = ["snapshot_no", "snapshot_date", "t", *(f"start_{w}" for w in spans)]
+        names = ["snapshot_no", "snapshot_date", "t", *(f"start_{window}" for window in spans)]
         rows = [
-            "("
-            + ", ".join([str(n), date_literal(t), midnight_literal(t), *(date_literal(w.start(t)) for w in spans)])
-            + ")"
-            for n, t in enumerate(self.dates)
+            [str(number), date_literal(t), midnight_literal(t), *(date_literal(window.start(t)) for window in spans)]
+            for number, t in enumerate(self.dates)
         ]
-        listed = ", ".join(names)
-        return f"SELECT {listed}\nFROM (VALUES\n    " + ",\n    ".join(rows) + f"\n) AS dates({listed})"
+        dates = Query(
+            comment="snapshots and the starts of their windows",
+            columns=names,
+            source=values(rows),
+            alias=call("dates", *names),
+        )
+        return dates.as_table("dates", reads=())
+
+    def _intervals(self) -> Select:
+        names = ["interval_start", "interval_end", "seen_by", "seen_at", "period_end"]
+        intervals = Query(
+            comment="time between two edges, the first snapshot that sees it, and the period whose tiles hold it",
+            columns=names,
+            source=values([self._interval(start, end) for start, end in self.intervals]),
+            alias=call("cut", *names),
+        )
+        return intervals.as_table("intervals", reads=())
+
+    def _interval(self, start: date, end: date) -> list[str]:
+        seen_by, period_end = self.cuts[bisect_right(self.cuts, end - _DAY)], self.period_of(end - _DAY)
+        return [*map(date_literal, (start, end, seen_by)), midnight_literal(seen_by), date_literal(period_end)]
 
     @property
     def months(self) -> int:
         """The months of the longest window in months."""
         return max((w.length for w in self.windows if w.unit == "m"), default=0)
+
+
+def _grid_days(dialect: Dialect) -> Select:
+    kept = ["interval_start", "seen_by", "seen_at", "period_end"]
+    day = op("days_from_to", dialect, "interval_start", "interval_end")
+    offset = op("days_between", dialect, "interval_start", "day_start")
+    listed = Query(columns=[*kept, named(day, "day_start")], source="intervals")
+    days = Query(
+        columns=[*kept, named(cast("day_start", "DATE"), "day_start")],
+        source=grouped(listed.on_one_line),
+        alias="cut",
+    )
+    grid_days = Query(
+        comment="every day with its interval, and itself as a bit of it; the first day stands for all before it",
+        columns=[*kept, "day_start", named(op("bit", dialect, offset), "day_bit")],
+        source=days,
+        alias="days",
+    )
+    return grid_days.as_table("grid_days", reads=["intervals"])

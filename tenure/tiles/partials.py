@@ -33,8 +33,10 @@ from tenure.define.aggregates import (
 from tenure.define.feature import OTHER, Aggregate
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
-from tenure.sql import TYPE_NAMES, Dialect, condition, date_literal, literal, op
-from tenure.tables.finish import CUT, WHOLE, quantile, struct, whole
+from tenure.sql import TYPE_NAMES, Dialect, date_literal, literal, op
+from tenure.sql.conditions import condition
+from tenure.sql.dialects import WHOLE
+from tenure.tables.finish import CUT, quantile, struct, whole
 from tenure.tables.visible import readable_columns
 from tenure.tiles.formulas import or_empty, printed
 from tenure.tiles.lists import is_listed, of_list

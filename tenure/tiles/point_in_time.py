@@ -18,6 +18,7 @@ from tenure.define.narrowing import narrowed
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
 from tenure.sql import Dialect, Select, column_list, op, with_ctes
+from tenure.sql.dialects import JOINS_AS_OF
 from tenure.tables.visible import days_before, qualified, same
 from tenure.tiles.at_instants import ANSWERS, ASKED, POINTS, AtInstants, window_start
 from tenure.tiles.columns import reading
@@ -143,7 +144,7 @@ class PointInTime:
     def _newest(self, source: str) -> tuple[list[tuple[str, str, str]], str]:
         """The newest version known before ts: the CTEs that it needs, and its join with the rows asked for."""
         relation = _then(source)
-        if self.dialect == "duckdb":
+        if JOINS_AS_OF[self.dialect]:
             return [], (
                 f"-- {source} as known before ts\nASOF LEFT JOIN {source} AS {relation}\n"
                 f"  ON {same(self.keys, relation, 's')} AND s.ts > {relation}.known_time"

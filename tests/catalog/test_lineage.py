@@ -16,7 +16,7 @@ from tenure.cli import app
 from tenure.errors import UnknownColumn
 from tenure.session.origins import Origins
 from tenure.session.work import Work
-from tenure.sql import origins
+from tenure.sql.selects import origins
 from tenure.stages.run import run, stages_between
 
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"

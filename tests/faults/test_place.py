@@ -18,7 +18,7 @@ from tenure.feature_store.store import FeatureStore
 from tenure.host.paths import duckdb_path, local_path, require_data_path, require_lake_path, spark_path
 from tenure.session.folders import OUTPUT_FILES
 from tenure.session.work import Work
-from tenure.sql import relations
+from tenure.sql.selects import relations
 from tenure.stages import report as deliver
 from tenure.stages.run import run
 

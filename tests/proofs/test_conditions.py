@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tenure.errors import UnprovenCondition
 from tenure.proofs.oracle.conditions import compiled
-from tenure.sql import DIALECTS, TYPE_NAMES, condition, literal
+from tenure.sql import DIALECTS, TYPE_NAMES, literal
+from tenure.sql.conditions import condition
 
 #: Column → its type, and the values that its cells are drawn from.
 COLUMNS = {

@@ -3,10 +3,8 @@
 import pytest
 
 from tenure.errors import InvalidDefinition, UnknownColumn
-from tenure.sql import (
-    DIALECTS,
-    condition,
-)
+from tenure.sql import DIALECTS
+from tenure.sql.conditions import condition
 
 COLUMNS = ("amount", "direction", "booked_at")
 

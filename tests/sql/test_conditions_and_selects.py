@@ -10,7 +10,9 @@ from tiny_bank import write_tiny_bank
 from tenure.catalog.check import check
 from tenure.errors import InvalidDefinition, ProjectError
 from tenure.session.work import Work
-from tenure.sql import DIALECTS, condition, raw_relations
+from tenure.sql import DIALECTS
+from tenure.sql.conditions import condition
+from tenure.sql.selects import raw_relations
 
 TYPES = {"amount": "decimal", "kind": "string", "flag": "boolean", "paid_on": "date"}
 

@@ -131,6 +131,9 @@ OPERATION_ANSWERS = {
     "list_std": [(("{list}",), 1.0), (("{equal_list}",), 0.0), (("{one}",), None)],
     "members": [(("{one}",), 0.1)],
     "micros": [(("TIMESTAMP '1970-01-02 00:00:00.000001'",), 86_400_000_001), (("CAST(NULL AS TIMESTAMP)",), None)],
+    "hashed_cell": [],  # below, within a hash
+    "field": [],  # below, within a struct
+    "struct": [],
     "row_hash": [(("1, 'a'",), "1, 'a'"), (("1, 'b'",), None)],
     "days_from_to": [(("DATE '2024-02-29'", "DATE '2024-03-01'"), date(2024, 2, 29))],
 }
@@ -151,6 +154,29 @@ def test_operation_gives_one_answer_on_every_engine(engine, name):
             assert str(row["x"])[:10] == str(answer)  # midnights in DuckDB, dates in Spark
         else:
             assert _naive(row["x"]) == answer, operands
+
+
+def test_a_null_is_a_value_where_rows_are_hashed(engine):
+    def hashed(*cells):
+        return op("row_hash", engine.dialect, ", ".join(op("hashed_cell", engine.dialect, cell) for cell in cells))
+
+    null = f"CAST(NULL AS {TYPE_NAMES[engine.dialect]['string']})"
+    pairs = {
+        "same": (("'a'", null), ("'a'", null)),
+        "moved": (("'a'", null), (null, "'a'")),
+        "empty": ((null,), ("''",)),
+    }
+    columns = ", ".join(f"{hashed(*one)} = {hashed(*other)} AS {name}" for name, (one, other) in pairs.items())
+    assert engine.run(f"SELECT {columns}").to_pylist() == [{"same": True, "moved": False, "empty": False}]
+
+
+def test_a_struct_has_its_fields_and_compares_by_the_first(engine):
+    def struct(a, b):
+        fields = ", ".join([op("field", engine.dialect, "a", a), op("field", engine.dialect, "b", b)])
+        return op("struct", engine.dialect, fields)
+
+    (row,) = engine.run(f"SELECT {struct(1, 9)} AS x, {struct(1, 9)} < {struct(2, 0)} AS is_less").to_pylist()
+    assert row == {"x": {"a": 1, "b": 9}, "is_less": True}
 
 
 def _naive(value):

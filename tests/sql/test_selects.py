@@ -3,9 +3,7 @@
 import pytest
 
 from tenure.errors import InvalidDefinition
-from tenure.sql import (
-    relations,
-)
+from tenure.sql.selects import relations
 
 
 def test_relations_of_the_banks_own_select():
