@@ -39,6 +39,8 @@ class Engine(Protocol):
 
     dialect: Dialect
     version: str
+    #: Whether it spreads work over machines and bounds their memory itself, so that none has to be cut to fit.
+    is_cluster: bool
 
     def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
         """Make CSV files a relation, every value as its text; return its columns, each as name → 'text'."""

@@ -36,6 +36,7 @@ class DuckDBEngine:
     """Runs SELECTs in DuckDB. Instants are naive UTC inside and UTC-aware in files."""
 
     dialect: Dialect = "duckdb"
+    is_cluster = False
     version = f"duckdb {duckdb.__version__}"
 
     def __init__(self, settings: EngineSettings, connection: duckdb.DuckDBPyConnection | None = None) -> None:
