@@ -336,8 +336,8 @@ def test_numbers_of_rows_that_do_not_count_need_not_fit(bank):
 
 
 def test_amounts_too_large_for_arrays_are_summed_up_by_sql(bank, monkeypatch):
-    lent = []
-    monkeypatch.setattr(DuckDBEngine, "lend", lambda _, relation, table: lent.append(relation))
+    registered = []
+    monkeypatch.setattr(DuckDBEngine, "register", lambda _, relation, table: registered.append(relation))
     monkeypatch.setattr("tenure.feature_store.routes.arrays.sum_rows", sum_rows_noting(refused := []))
     file = bank / "data" / "payments.csv"
     lines = file.read_text().splitlines()
@@ -347,7 +347,7 @@ def test_amounts_too_large_for_arrays_are_summed_up_by_sql(bank, monkeypatch):
     file.write_text("\n".join(lines))
     done(bank)
     assert refused
-    assert lent == [], "nor do windows fit: that one payment is 9e17 cents"
+    assert registered == [], "nor do windows fit: that one payment is 9e17 cents"
     rows = features(bank)
     assert max(rows.filter(pc.equal(rows["customer_id"], int(fields[1])))["amount_sum_90d"].to_pylist()) > 9e15
 

@@ -1,6 +1,6 @@
 """The array route: what a DuckDB in this process and arrays compute together.
 
-    rows ─► stream ─► arrays sum them up ─► tiles ─► stream ─► arrays make windows ─► lent to the final SELECT
+    rows ─► stream ─► arrays sum them up ─► tiles ─► stream ─► arrays make windows ─► final SELECT
 
 SQL keeps what is no whole number, such as lists of values, and takes over where numbers are too large for arrays.
 """
@@ -74,13 +74,13 @@ class ArrayRoute:
         starts, threads = days_of([date.min, *tiles.grid.periods[:-1]]), threads_of(self.work)
         sums = [_Sums(engine, rows_to_sum(tiles, taken, periods), starts, threads) for periods in groups]
         if len(taken) < len(tiles.partials):
-            lent = f"{tiles.source.name}_summed"
-            summed = summed_tiles(tiles, taken, lent)
+            relation = f"{tiles.source.name}_summed"
+            summed = summed_tiles(tiles, taken, relation)
             beside = [
                 replace(sql, text=tiles.in_time(periods, summed, taken))
                 for sql, periods in zip(by_sql, groups, strict=True)
             ]
-            return [MixedTiles(engine, lent, *each) for each in zip(sums, beside, by_sql, strict=True)]
+            return [MixedTiles(engine, relation, *each) for each in zip(sums, beside, by_sql, strict=True)]
         file = _TileFile.of(self.work.lake, tiles, _keys(engine, tiles))
         return [ArrayTiles(file, one, sql, pool) for one, sql in zip(sums, by_sql, strict=True)]
 
@@ -164,7 +164,7 @@ class MixedTiles:
     """Tiles that arrays sum up in part: the engine puts the other sums beside theirs."""
 
     engine: ArrayEngine
-    lent: str
+    relation: str
     sums: _Sums
     beside: SqlTiles
     by_sql: SqlTiles
@@ -174,11 +174,11 @@ class MixedTiles:
         summed = self.sums.table()
         if summed is None:
             return self.by_sql.write_tiles()
-        self.engine.lend(self.lent, summed)
+        self.engine.register(self.relation, summed)
         try:
             return self.beside.write_tiles()
         finally:
-            self.engine.take_back(self.lent)
+            self.engine.unregister(self.relation)
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ class ArrayWindows(SqlWindows):
                 writing = [pool.submit(written, part) for part in by_day(batches, by[0])]
                 return [each.result() for each in writing]
         finally:
-            engine.take_back(WINDOWS)
+            engine.unregister(WINDOWS)
 
     def _hold_with_windows(self, customers: str) -> str:
         """Make the windows of a range beside its spine. Raises TooLarge."""
@@ -237,7 +237,7 @@ class ArrayWindows(SqlWindows):
                 for column, values in windows.columns(threads_of(self.work)):
                     columns = columns.append_column(column, values)
         # In chunks, so that all threads of the engine find work.
-        engine.lend(WINDOWS, pa.Table.from_batches(columns.to_batches(max_chunksize=_CHUNK), columns.schema))
+        engine.register(WINDOWS, pa.Table.from_batches(columns.to_batches(max_chunksize=_CHUNK), columns.schema))
         return steps.final().text
 
 
