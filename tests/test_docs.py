@@ -205,3 +205,55 @@ def test_definitions_on_the_page_run_and_fit_together(defined):
 def test_every_definition_is_on_the_page(defined):
     others = {"FeatureStore", "Project", "SnapshotPlan", "TenureError", "load_project"}
     assert set(tenure.__all__) - others <= set(defined)
+
+
+GUIDES = {ROOT / "CONTRIBUTING.md": "## Open this file for", DOCS / "how_it_works.md": "| you want | open |"}
+
+
+def guide_rows(page, heading):
+    """The rows of the table that follows a heading, or begins with it."""
+    table = page.read_text(encoding="utf-8").partition(heading)[2]
+    return re.findall(r"^\| .+ \|$", table.partition("\n## ")[0], re.MULTILINE)
+
+
+FILE = r"`((?:tenure|tests|docs)/[\w./]+)`"
+NAMES = r"((?:`\w+`(?:, | and )?)+)"
+
+
+def named_things(row):
+    """The files that a row names, each with the names that it says are in it: `file`: `name`, or `name` of `file`."""
+    found = [(path, None) for path in re.findall(FILE, row)]
+    pairs = re.findall(f"{FILE}: {NAMES}", row)
+    pairs += [(path, names) for names, path in re.findall(f"{NAMES} (?:of|in) {FILE}", row)]
+    return found + [(path, name) for path, names in pairs for name in re.findall(r"`(\w+)`", names)]
+
+
+def holds(path, name):
+    files = path.rglob("*.py") if path.is_dir() else [path]
+    return any(re.search(rf"\b{name}\b", file.read_text(encoding="utf-8")) for file in files)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=page_id)
+def test_what_the_guides_name_is_there(page):
+    named = [thing for row in guide_rows(page, GUIDES[page]) for thing in named_things(row)]
+    assert len(named) > 5
+    wrong = []
+    for path, name in named:
+        there = ROOT / path
+        if not there.exists():
+            wrong.append(path)
+        elif name and not holds(there, name):
+            wrong.append(f"{path}: {name}")
+    assert wrong == []
+
+
+def test_a_guide_that_rots_is_found():
+    row = "| x | `tenure/define/feature.py`: `How`, `Nobody` | `_SQL_OF` of `tenure/tables/labels.py`, `tenure/no.py` |"
+    assert named_things(row) == [
+        ("tenure/define/feature.py", None),
+        ("tenure/tables/labels.py", None),
+        ("tenure/no.py", None),
+        ("tenure/define/feature.py", "How"),
+        ("tenure/define/feature.py", "Nobody"),
+        ("tenure/tables/labels.py", "_SQL_OF"),
+    ]

@@ -25,7 +25,7 @@ def contracts(project: Project) -> dict[str, Contract]:
     Those of `historical/<name>` are made of the rows that were asked for, see `historical_contract`.
     """
     row = (*project.entity.keys, "snapshot_date")
-    tables = [*_made_by_sql(row), *_modelled(row)]
+    tables = [*_made_by_sql(row), *_learned(), *_explained(row), *_segmented(row)]
     cells = personal_cells(project)
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
     found.update(FIXED)
@@ -90,9 +90,8 @@ def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
     ]
 
 
-def _modelled(row: tuple[str, ...]) -> list[Contract]:
-    """Return the contracts of what the models make; `row` are the keys of a customer at a snapshot."""
-    scored = (*row, "model_version")
+def _learned() -> list[Contract]:
+    """Return the contracts of the models and of what they are worth."""
     return [
         Contract(
             table="models",
@@ -131,6 +130,13 @@ def _modelled(row: tuple[str, ...]) -> list[Contract]:
             ),
             doc="What a campaign with the champion earns, by the share of customers contacted.",
         ),
+    ]
+
+
+def _explained(row: tuple[str, ...]) -> list[Contract]:
+    """Return the contracts of scores and of what explains them; `row` are the keys of a customer at a snapshot."""
+    scored = (*row, "model_version")
+    return [
         Contract(
             table="scores",
             keys=scored,
@@ -166,6 +172,21 @@ def _modelled(row: tuple[str, ...]) -> list[Contract]:
             doc="What each feature weighs on average.",
         ),
         Contract(
+            table="attrition_list",
+            keys=row,
+            columns={"rank": "int64", "score": "double"},
+            required=(*row, "rank", "score", "model_version"),
+            invariants=(Within("score", 0, 1, "a probability"),),
+            doc="Today's customers by their score, with reasons and segment.",
+        ),
+    ]
+
+
+def _segmented(row: tuple[str, ...]) -> list[Contract]:
+    """Return the contracts of segments; `row` are the keys of a customer at a snapshot."""
+    scored = (*row, "model_version")
+    return [
+        Contract(
             table="segments",
             keys=scored,
             partition_by=BY_SNAPSHOT_AND_MODEL,
@@ -190,14 +211,6 @@ def _modelled(row: tuple[str, ...]) -> list[Contract]:
             required=(*BY_SNAPSHOT_AND_MODEL, "segment_id", "customers"),
             invariants=(Within("share", 0, 1, "a share of the customers"),),
             doc="What sets each segment apart.",
-        ),
-        Contract(
-            table="attrition_list",
-            keys=row,
-            columns={"rank": "int64", "score": "double"},
-            required=(*row, "rank", "score", "model_version"),
-            invariants=(Within("score", 0, 1, "a probability"),),
-            doc="Today's customers by their score, with reasons and segment.",
         ),
     ]
 

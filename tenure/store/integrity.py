@@ -67,8 +67,7 @@ def _damaged_files(lake: Lake, table: str, named: Mapping[Path, int], digests: F
     for file, version in named.items():
         problem = file_problem(file, digests)
         if problem:
-            parent = file.parent
-            partition = parent.name if parent != lake.path(table) else ""
+            partition = file.parent.relative_to(lake.path(table)).as_posix().removeprefix(".")
             yield Damage(
                 table=table, version=str(version), partition=partition, file=_named(lake, file), problem=problem
             )

@@ -4,6 +4,7 @@ lake/
 ├── staging/<source>/      ├── quarantine/<source>/      ├── tiles/<source>/period_end=…/
 ├── snapshots/             ├── features/snapshot_date=…/
 ├── _lake.json             whose lake this is, in which format
+├── _tables.json           the names of its tables
 └── <table>/
     ├── _delta_log/           what each commit did; a file that no commit names is invisible
     ├── _log_digests.json     the SHA-256 of each file of the log
@@ -37,11 +38,12 @@ from tenure.checks.rows import check_rows
 from tenure.define.contract import Contract
 from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
 from tenure.host.paths import delta_path
+from tenure.store.catalogue import Catalogue
 from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
 from tenure.store.identity import Owner, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
 from tenure.store.locks import try_lock
-from tenure.store.log_digests import DIGESTS, TableLog
+from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, open_own, private_files
 from tenure.store.rows import partitions_of, read_rows, write_rows
 from tenure.store.spill import remove_left
@@ -70,6 +72,7 @@ class Lake:
         """Know a folder as a lake; nothing is read or written. With an `owner` it is written for that project alone."""
         self.folder, self.owner, self.mode = folder, owner, mode
         self.digests = FileDigests(folder / "_verified.json")
+        self.catalogue = Catalogue(folder, lambda table: self.log(table).is_there())
 
     def require_owner(self) -> None:
         """Raise LakeFormat or LakeOfAnotherProject unless the folder is the owner's lake or none yet."""
@@ -117,8 +120,7 @@ class Lake:
 
     def tables(self) -> list[str]:
         """Return every table that was ever committed, sorted, such as 'snapshots' or 'staging/customers'."""
-        found = {path.parent for name in ("_delta_log", DIGESTS) for path in self.folder.glob(f"**/{name}")}
-        return sorted(folder.relative_to(self.folder).as_posix() for folder in found)
+        return self.catalogue.names()
 
     def _seal_what_a_kill_left(self) -> None:
         """Note the digests that a run, killed between a commit and its note, owed."""
@@ -273,6 +275,8 @@ class Lake:
         properties = CommitProperties(custom_metadata=told)
         by = list(partition_by) or None
         delta, log = self.open_delta(table), self.log(table)
+        if delta is None:
+            self.catalogue.note(table)
         if delta is not None and not repartition:
             others_stay = mode == "append" or replaced is not None
             grown = _with_stored_columns(delta, schema) if columns_grow else None

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,8 @@ class Spill:
     def __init__(self, lake: Path, run_id: str) -> None:
         """Make the folder in the lake; where there is none yet, or it can't be written, in the system's own place."""
         self.folder, self._lock = _make(lake, run_id)
+        # Of a run that is never closed the lock goes with it, without a warning.
+        weakref.finalize(self, self._lock.close)
 
     def close(self) -> None:
         """Remove the folder and what is left in it."""

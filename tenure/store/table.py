@@ -46,6 +46,11 @@ def partition_values(file: Path, partition_by: Sequence[str]) -> dict[str, str |
     return {name: None if found[name] == _NULL else unquote(found[name]) for name in partition_by}
 
 
+def partition_name(file: Path, partition_by: Sequence[str]) -> str:
+    """Return the partition that a file lies in, such as 'snapshot_date=2024-01-31'; '' of a table without any."""
+    return "/".join(file.parts[-len(partition_by) - 1 : -1]) if partition_by else ""
+
+
 def partition_folder(values: Mapping[str, str]) -> str:
     """Return the folder of a partition below its table's, such as 'snapshot_date=2024-01-31/model_version=rule-1'."""
     return "/".join(f"{name}={quote(value, safe=' ')}" for name, value in values.items())
@@ -53,7 +58,8 @@ def partition_folder(values: Mapping[str, str]) -> str:
 
 def describe_file(version: TableVersion, file: Path) -> str:
     """Return a file's name with its partition, such as "file 'part-….parquet' of partition snapshot_date=…"."""
-    where = f" of partition {file.parent.name}" if version.partition_by else ""
+    partition = partition_name(file, version.partition_by)
+    where = f" of partition {partition}" if partition else ""
     return f"file '{file.name}'{where}"
 
 

@@ -107,3 +107,19 @@ def test_the_page_has_a_row_a_stage_with_what_it_makes():
     for stage in STAGES.values():
         assert stage.words in told[stage.name][1]
         assert all(f"`{table}`" in told[stage.name][2] for table in stage.makes)
+
+
+def test_every_table_of_a_lake_has_a_contract_and_is_committed_by_it(two_months):
+    with Work.open(two_months.folder) as work:
+        tables, contracts = two_months.lake.tables(), work.contracts
+        assert {first_part(table) for table in tables} == TABLES - {"quarantine"}
+        assert set(tables) - set(contracts) == set()
+        for table in tables:
+            assert two_months.lake.require(table).partition_by == contracts[table].partition_by
+
+
+def test_no_room_commits_files_past_their_contract():
+    # `Lake.write` checks rows in memory, `Work.commit` files by an engine; nothing else may call `Lake.commit`.
+    rooms = Path(__file__).parents[2] / "tenure"
+    callers = {f.relative_to(rooms).as_posix() for f in rooms.rglob("*.py") if "lake.commit(" in f.read_text("utf-8")}
+    assert callers == {"session/work.py"}

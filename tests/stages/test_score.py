@@ -1,0 +1,29 @@
+"""The stage `score`: what it said of an earlier snapshot stays, in a partition that no later run reads or writes."""
+
+import pytest
+
+from tenure.define.contracts import BY_SNAPSHOT_AND_MODEL
+
+TABLES = ("scores",)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_each_snapshot_and_model_is_a_partition_and_the_earlier_one_stays(two_months, table):
+    lake = two_months.lake
+    first, second = (lake.find(table, number) for number in (0, 1))
+    assert lake.require(table).version == 1
+    assert first.partition_by == second.partition_by == BY_SNAPSHOT_AND_MODEL
+    assert set(first.files) < set(second.files)
+    assert len(second.files) == 2
+    assert len(set(lake.read(table)["snapshot_date"].to_pylist())) == 2
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_rows_of_an_earlier_snapshot_are_those_that_were_said_of_it(two_months, table):
+    lake = two_months.lake
+    before = lake.read(table, version=0)
+    day, model = (str(before[name][0]) for name in BY_SNAPSHOT_AND_MODEL)
+    now = lake.read(table, where={"snapshot_date": day, "model_version": model})
+    order = [(name, "ascending") for name in before.column_names]
+    assert now.sort_by(order).equals(before.sort_by(order))
+    assert lake.read(table).num_rows > before.num_rows
