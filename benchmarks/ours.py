@@ -11,6 +11,7 @@ from lake_links import link_lake
 from workload import Seconds, Workload, way
 
 from tenure.feature_store import build as backfill
+from tenure.feature_store.routes.arrays import ArrayWindows
 from tenure.intake.calendar import calendar
 from tenure.session.work import Outcome, Work
 
@@ -18,8 +19,8 @@ from tenure.session.work import Outcome, Work
 PHASES = {
     "plan": (backfill, "plan_backfill"),
     "tiles": (backfill, "_build_tiles"),
-    "windows": (backfill, "hold_range"),
-    "join and write": (backfill, "write_range"),
+    "windows": (ArrayWindows, "hold"),
+    "join and write": (ArrayWindows, "write"),
     "check and commit": (Work, "commit"),
 }
 

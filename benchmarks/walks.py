@@ -233,7 +233,7 @@ def walk_tiles(folder: Path) -> Tracer:
 
 
 #: The functions that write one source's tiles, as the product calls them.
-WRITERS_OF_TILES = frozenset({"write_tiles_in_time", "write_tiles"})
+WRITERS_OF_TILES = frozenset({"write_tiles"})
 
 WALKS = {"staging": walk_staging, "tiles": walk_tiles}
 

@@ -59,6 +59,7 @@ class Runs:
     def __call__(self, folder: Path, verb: str = "run", **killed: Any) -> Ended:
         """Run `verb` ('run' or 'backfill') of the project in `folder`; undisturbed, or killed in one of three ways.
 
+        route: through that one of the routes of features, by the name of its class.
         stage, point: at that point of the stage (1 is the first), or right after its last one if it has fewer.
         before_commit: right before that table is committed.
         file_size: by the kernel, when a file would grow beyond so many bytes; what was written until then stays.
@@ -123,6 +124,7 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
     import tenure.store.lake
     from tenure.define.stage import STAGES
     from tenure.engines.duckdb import DuckDBEngine
+    from tenure.feature_store import routes
     from tenure.session.work import Work
     from tenure.stages.run import backfill, run, stages_between
     from tenure.store.lake import Lake
@@ -136,6 +138,8 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
     points.around(deltalake.DeltaTable, "create_write_transaction")
     points.around(tenure.store.lake, "create_table_with_add_actions")
     sys.addaudithook(points.audit)
+    if "route" in asked:
+        routes.ROUTES["duckdb"] = routes.SqlRoute if asked["route"] == "SqlRoute" else routes.ArrayRoute
     if "before_commit" in asked:
         commit = Lake.commit
 

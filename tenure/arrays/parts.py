@@ -1,4 +1,4 @@
-"""Parts: rows that lie by day, cut into one table a day or span of days."""
+"""Parts: rows that lie by day, cut into one table a day."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from tenure.arrays.numbers import EPOCH, Whole, whole
-
-
-def by_period(tiles: pa.Table, periods: Whole) -> list[pa.Table]:
-    """Return tiles that lie by period in parts, one for each: `periods` are the first days since 1970."""
-    of = np.searchsorted(periods, whole(tiles["interval_start"]), side="right")
-    places = np.searchsorted(of, np.arange(1, len(periods) + 1)).tolist()
-    return [tiles.slice(start, stop - start) for start, stop in pairwise([*places, tiles.num_rows])]
+from tenure.arrays.numbers import EPOCH, whole
 
 
 def by_day(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[tuple[date, pa.Table]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pyarrow as pa
 from tenure.arrays.batch import BatchSums, sum_batch
 from tenure.arrays.ends import ends_of_tiles
 from tenure.arrays.merges import MERGES
-from tenure.arrays.numbers import Flags, Places, Room, Whole, changes, keys_and_days, require_within, stored
+from tenure.arrays.numbers import Flags, Places, Room, Whole, changes, keys_and_days, require_within, stored, whole
 from tenure.tiles.partials import Partial
 from tenure.tiles.rows_to_sum import RowsToSum
 
@@ -43,6 +44,13 @@ def sum_rows(batches: Iterable[pa.RecordBatch], sums: RowsToSum, periods: Whole,
             running.append(pool.submit(sum_batch, batch, sums))
         found += [each.result() for each in running]
         return _Tiles(found, periods).table(sums, pool)
+
+
+def by_period(tiles: pa.Table, periods: Whole) -> list[pa.Table]:
+    """Return the rows of `sum_rows`, whose `periods` these are too, in parts: one for each period."""
+    of = np.searchsorted(periods, whole(tiles["interval_start"]), side="right")
+    places = np.searchsorted(of, np.arange(1, len(periods) + 1)).tolist()
+    return [tiles.slice(start, stop - start) for start, stop in pairwise([*places, tiles.num_rows])]
 
 
 def _pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -74,7 +82,7 @@ class _Tiles:
         """Bring each partial's runs of one tile together."""
         keys, days = keys_and_days(self._keys[self._chosen], self._days[self._chosen])
         columns = pool.map(lambda partial: self._column(sums, partial), sums.parts)
-        return pa.table([keys, days, *columns], ["key_no", "interval_start", *(p.name for p in sums.parts)])
+        return pa.table([keys, days, *columns], ["key_no", "interval_start", *sums.names])
 
     def _column(self, sums: RowsToSum, partial: Partial) -> pa.Array:
         reading = sums.parts[partial]

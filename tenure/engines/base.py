@@ -39,6 +39,8 @@ class Engine(Protocol):
 
     dialect: Dialect
     version: str
+    #: Whether it spreads work over machines and bounds their memory itself, so that none has to be cut to fit.
+    is_cluster: bool
 
     def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
         """Make CSV files a relation, every value as its text; return its columns, each as name → 'text'."""
@@ -89,8 +91,8 @@ class ArrayEngine(Engine, Protocol):
         With `joins_as_written` the first relation's rows stream by the others, whatever the engine thinks best.
         """
 
-    def lend(self, relation: str, table: pa.Table) -> None:
-        """Make a table in memory a relation, until it is lent again or taken back."""
+    def register(self, relation: str, table: pa.Table) -> None:
+        """Make a table in memory a relation, until it is registered again or unregistered."""
 
-    def take_back(self, relation: str) -> None:
-        """Let go of a table that was lent, if it was."""
+    def unregister(self, relation: str) -> None:
+        """Let go of a table that was registered, if it was."""

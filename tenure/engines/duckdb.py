@@ -36,6 +36,7 @@ class DuckDBEngine:
     """Runs SELECTs in DuckDB. Instants are naive UTC inside and UTC-aware in files."""
 
     dialect: Dialect = "duckdb"
+    is_cluster = False
     version = f"duckdb {duckdb.__version__}"
 
     def __init__(self, settings: EngineSettings, connection: duckdb.DuckDBPyConnection | None = None) -> None:
@@ -156,14 +157,14 @@ class DuckDBEngine:
     def _set(self, name: str, value: str) -> None:
         self._connection.execute(f"SET {name} = {literal(value, 'duckdb')}")
 
-    def lend(self, relation: str, table: pa.Table) -> None:
+    def register(self, relation: str, table: pa.Table) -> None:
         """Make a table in memory a relation."""
         self._execute(f"DROP VIEW IF EXISTS {relation}")
         with self._translated():
             self._connection.register(relation, table)
 
-    def take_back(self, relation: str) -> None:
-        """Let go of a table that was lent, if it was."""
+    def unregister(self, relation: str) -> None:
+        """Let go of a table that was registered, if it was."""
         self._connection.unregister(relation)
 
     def write(

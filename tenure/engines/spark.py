@@ -55,6 +55,7 @@ class SparkEngine:
     """Runs SELECTs in Spark SQL. Give it a running session (Glue, EMR), or it starts a local one."""
 
     dialect: Dialect = "spark"
+    is_cluster = True
 
     def __init__(self, settings: EngineSettings, session: SparkSession | None = None) -> None:
         self._session = session or _local_session(settings)

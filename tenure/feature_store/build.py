@@ -15,23 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from tenure.define.contract import CheckResult
 from tenure.define.snapshot import SnapshotPlan
-from tenure.feature_store.in_arrays import (
-    Writing,
-    hold_keys,
-    hold_range,
-    threads_of,
-    write_range,
-    write_tiles_in_time,
-    writers,
-)
 from tenure.feature_store.plan import BackfillPlan, Partition, plan_backfill
+from tenure.feature_store.routes.base import Route, Writing, threads_of
+from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql import date_literal
@@ -71,7 +63,7 @@ def build_features(
     written = _Written([], stored.schema if stored and kept else pa.schema([]))
     if plan.steps:
         for name, partitions in plan.tiles.items():
-            _build_tiles(work, plan.steps, name, partitions)
+            _build_tiles(work, plan.route, plan.steps, name, partitions)
         _write_features(work, plan, plan.steps, _fingerprint(made_of), written)
     proved = _prove(work, written, plan.due)
     version, checks = work.commit(
@@ -93,7 +85,7 @@ class _Written:
     schema: pa.Schema
 
 
-def _build_tiles(work: Work, steps: FeatureSteps, name: str, partitions: Sequence[Partition]) -> None:
+def _build_tiles(work: Work, route: Route, steps: FeatureSteps, name: str, partitions: Sequence[Partition]) -> None:
     """Sum up the source's rows of the periods that are due, and commit their tiles."""
     due = [p.value for p in partitions if p.is_due]
     if not due:
@@ -109,32 +101,32 @@ def _build_tiles(work: Work, steps: FeatureSteps, name: str, partitions: Sequenc
     work.scan([name, work.project.entity.source])
     for select in steps.calendar:
         work.engine.hold(select.table, select.text)
-    hold_keys(work, steps.tiles(name))
     schema = work.engine.schema(steps.tiles(name).select())
-    with writers(work) as pool:
-        _run_steps(work, table, whole, finished, _tile_steps(work, steps.tiles(name), partitions, schema, pool))
+    with ThreadPoolExecutor(threads_of(work)) as pool:
+        writing = _tile_steps(work, route, steps.tiles(name), partitions, schema, pool)
+        _run_steps(work, table, whole, finished, writing)
     files = [file for those in finished.values() for file in those]
     replaced = {"period_end": [str(day) for day in due]}
     work.commit(table, files, schema, whole, replaced=replaced if stay else None, partitions=stay | made_of)
 
 
 def _tile_steps(
-    work: Work, tiles: Tiles, partitions: Sequence[Partition], schema: pa.Schema, pool: ThreadPoolExecutor
+    work: Work,
+    route: Route,
+    tiles: Tiles,
+    partitions: Sequence[Partition],
+    schema: pa.Schema,
+    pool: ThreadPoolExecutor,
 ) -> dict[str, Callable[[], Writing]]:
     """The steps in which a source's tiles are built, by name."""
     due = [p for p in partitions if p.is_due]
-
-    def late() -> Writing:
-        table = f"tiles/{tiles.source.name}"
-        text, token = tiles.late([p.value for p in due]), work.lake.begin_write(table)
-        files = work.engine.write(text, work.lake.path(table), ("period_end",), schema, token=token)
-        return lambda: files
-
-    in_time = {
-        f"{periods[0]} to {periods[-1]}": partial(write_tiles_in_time, work, tiles, periods, schema, pool)
-        for periods in _period_ranges(work, due)
-    }
-    return {"late": late, **in_time}
+    # Few rows are known late, and no route has another way for them.
+    late = SqlTiles.of(work, tiles, tiles.late([p.value for p in due]), schema)
+    steps = {"late": late.write_tiles}
+    groups = _period_ranges(work, due)
+    for periods, writer in zip(groups, route.tile_writers(tiles, groups, schema, pool), strict=True):
+        steps[f"{periods[0]} to {periods[-1]}"] = writer.write_tiles
+    return steps
 
 
 def _run_steps(
@@ -169,13 +161,13 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
         version = work.lake.require(f"tiles/{name}", run="features")
         read = version.files_of([str(p.value) for p in partitions])
         engine.scan(tiled(name), read, version.schema, version.partition_by)
+    writer = plan.route.window_writer(steps)
     for customers in _customer_ranges(work, steps):
-        if customers not in finished or not written.schema:
-            final = hold_range(work, steps, customers)
-            written.schema = written.schema or engine.schema(final)
         if customers not in finished:
-            files = write_range(work, final, written.schema)
+            files, written.schema = writer.write_windows(customers, written.schema)
             finished[customers] = work.lake.finish_step("features", whole, customers, files)
+        # A run that resumes has written nothing that would tell its columns.
+        written.schema = written.schema or writer.schema(customers)
         written.files += finished[customers]
 
 
@@ -218,7 +210,7 @@ def _period_ranges(work: Work, due: Sequence[Partition]) -> list[list[date]]:
     groups: list[list[date]] = [[]]
     rows = 0
     for partition in due:
-        if groups[-1] and rows + partition.rows > _MOST_ROWS and work.dialect != "spark":
+        if groups[-1] and rows + partition.rows > _MOST_ROWS and not work.engine.is_cluster:
             groups.append([])
             rows = 0
         groups[-1].append(partition.value)
@@ -228,7 +220,7 @@ def _period_ranges(work: Work, due: Sequence[Partition]) -> list[list[date]]:
 
 def _parts(work: Work, bytes_needed: float) -> int:
     """Into how many ranges work is cut; a cluster bounds its memory itself."""
-    if work.dialect == "spark":
+    if work.engine.is_cluster:
         return 1
     return max(1, math.ceil(bytes_needed / (_bytes(work.config.engine.memory) * _SHARE_OF_MEMORY)))
 

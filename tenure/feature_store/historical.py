@@ -325,11 +325,11 @@ def _not_installed(package: str) -> MissingDependency:
 
 
 def _hand_over(work: Work, relation: str, rows: pa.Table, folder: Path) -> None:
-    """Make Arrow rows a relation of the engine: lent where they lie, or by way of a file where it is elsewhere."""
+    """Make Arrow rows a relation of the engine: registered as they lie, or by way of a file where it is elsewhere."""
     engine = work.engine
     if isinstance(engine, ArrayEngine):
         naive = [f.with_type(pa.timestamp("us")) if pa.types.is_timestamp(f.type) else f for f in rows.schema]
-        engine.lend(relation, rows.cast(pa.schema(naive)))
+        engine.register(relation, rows.cast(pa.schema(naive)))
         return
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{relation}.parquet"

@@ -18,7 +18,8 @@ from tenure.define.aggregates import KINDS
 from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.errors import InvalidConfig, MissingTable
-from tenure.feature_store import in_arrays
+from tenure.feature_store.routes import route_for
+from tenure.feature_store.routes.base import Route
 from tenure.session.meaning import meanings
 from tenure.session.work import Work, fingerprint
 from tenure.store.table import MadeOf, TableVersion
@@ -56,9 +57,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class BackfillPlan:
-    """What a backfill would do: the partitions of `features`, and of the tiles that the due ones are made of."""
+    """What a backfill would do, and by which route: the partitions of `features`, and of the tiles of the due ones."""
 
     steps: FeatureSteps | None
+    route: Route
     features: tuple[Partition, ...]
     tiles: Mapping[str, tuple[Partition, ...]]
 
@@ -137,8 +139,8 @@ def plan_backfill(
             hint="Give --from and --to within it, or change [snapshots] in tenure.toml.",
         )
     arrivals, stored = stored_arrivals(work), work.lake.find("features")
-    sample = FeatureSteps(work.project, work.dialect, _SAMPLE)
-    common = {"definition": _definition(work), "code": _code(sample, work)}
+    sample, route = FeatureSteps(work.project, work.dialect, _SAMPLE), route_for(work)
+    common = {"definition": _definition(work), "code": _code(sample, route)}
     wanted = {t: common | _seen(work.project, arrivals, t) for t in asked}
     features = [_partition("features", t, made_of, stored) for t, made_of in wanted.items()]
     kept = {date.fromisoformat(text) for text in (stored.partitions if stored else {})} - set(asked)
@@ -152,20 +154,26 @@ def plan_backfill(
         )
     due = tuple(p.value for p in features if p.is_due)
     if not due:
-        return BackfillPlan(None, tuple(features), {})
+        return BackfillPlan(None, route, tuple(features), {})
     steps = FeatureSteps(work.project, work.dialect, due, plan)
-    tiles = {name: _tiles(work, steps, sample, plan, name, arrivals[name]) for name in steps.tiled}
-    return BackfillPlan(steps, tuple(features), tiles)
+    tiles = {name: _tiles(work, route, steps, sample, plan, name, arrivals[name]) for name in steps.tiled}
+    return BackfillPlan(steps, route, tuple(features), tiles)
 
 
 def _tiles(
-    work: Work, steps: FeatureSteps, sample: FeatureSteps, plan: SnapshotPlan, name: str, arrivals: Arrivals
+    work: Work,
+    route: Route,
+    steps: FeatureSteps,
+    sample: FeatureSteps,
+    plan: SnapshotPlan,
+    name: str,
+    arrivals: Arrivals,
 ) -> tuple[Partition, ...]:
     """The partitions of a source's tiles that the due snapshots read."""
     stored, grid = work.lake.find(f"tiles/{name}"), steps.grid
     common = {
         "definition": fingerprint([work.project.sources[name], work.project.entity]),
-        "sums": fingerprint([work.dialect, _route(work), sample.tiles(name).select()]),
+        "sums": fingerprint([sample.dialect, route.code, sample.tiles(name).select()]),
         "grid": fingerprint([plan.rule, *map(str, grid.windows), grid.floor]),
     }
     spans = list(pairwise([None, *grid.periods]))
@@ -219,14 +227,10 @@ def _definition(work: Work) -> str:
     return fingerprint([project.entity.keys, *((name, meant[str(name)]) for name in project.columns)])
 
 
-def _code(sample: FeatureSteps, work: Work) -> str:
+def _code(sample: FeatureSteps, route: Route) -> str:
+    """The SQL, and what computes beside it: the arrays, by the number that their code declares."""
     texts = [s.text for s in (*sample.held, *sample.ranged(), sample.final())]
-    return fingerprint([work.dialect, _route(work), *texts])
-
-
-def _route(work: Work) -> str:
-    """What computes beside the SQL that is compared as text: the arrays, by the number that their code declares."""
-    return f"arrays {in_arrays.CELLS}" if work.dialect == "duckdb" else ""
+    return fingerprint([sample.dialect, route.code, *texts])
 
 
 def _running(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -5,7 +5,7 @@ tiles ──(tiles_to_merge, late_tiles_to_merge)──► arrays ──(window_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from tenure.define.aggregates import KINDS
@@ -24,8 +24,8 @@ WINDOWS = "spine_windows"
 Asked: TypeAlias = Sequence[tuple[Partial, Window | None]]
 
 
-def windows_asked(aggregates: Sequence[Aggregate], readings: Readings) -> Asked:
-    """Return what arrays make windows of, of a source with these aggregates."""
+def windows_asked(aggregates: Sequence[Aggregate], readings: Readings, taken: Collection[Partial]) -> Asked:
+    """Return the sums `taken` of a source with these aggregates, each with a window that features read of it."""
     asked = [
         (partial, window)
         for f in aggregates
@@ -33,7 +33,7 @@ def windows_asked(aggregates: Sequence[Aggregate], readings: Readings) -> Asked:
         if (f.windows or KINDS[how].reads_all_history) and is_added_up(how)
         for window in f.windows_of(how)
         for partial in readings.needed(f, how)
-        if partial.fits_arrays
+        if partial in taken
     ]
     return list(dict.fromkeys(asked))
 

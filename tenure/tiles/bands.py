@@ -8,7 +8,7 @@ One integer tells customer, snapshot and band: `(customer_no × snapshots + snap
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -86,8 +86,10 @@ class Family:
         return [self.alias(band) for band in range(self.windows.index(window) + 1)]
 
 
-def families(source: str, aggregates: Sequence[Aggregate], readings: Readings, *, arrays: bool) -> Iterator[Family]:
-    """Yield the windows of each unit over a source; those that `arrays` make have no partials here."""
+def families(
+    source: str, aggregates: Sequence[Aggregate], readings: Readings, taken: Collection[Partial] = ()
+) -> Iterator[Family]:
+    """Yield the windows of each unit over a source, without the partials `taken`, whose windows come from outside."""
     asked = [(f, how) for f in aggregates for how in f.hows if not KINDS[how].reads_all_history]
     for unit in ("d", "m"):
         wanted = [(f, how) for f, how in asked if any(w.unit == unit for w in f.windows)]
@@ -95,7 +97,7 @@ def families(source: str, aggregates: Sequence[Aggregate], readings: Readings, *
         if not windows:
             continue
         needed = [(f, p) for f, how in wanted if is_added_up(how) for p in readings.needed(f, how)]
-        plain = [p for _, p in needed if not (arrays and p.fits_arrays)]
+        plain = [p for _, p in needed if p not in taken]
         streaks = [p for f, how in wanted if isinstance(KINDS[how].computed, Streak) for p in readings.needed(f, how)]
         sets = [readings.values(f) for f, how in wanted if isinstance(KINDS[how].computed, DistinctValues)]
         reaches = [(p, windows.index(max(w for w in f.windows if w.unit == unit))) for f, p in needed if p.sum.is_wide]

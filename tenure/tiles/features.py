@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
 from tenure.define.aggregates import KINDS, DistinctValues, Streak
 from tenure.define.feature import Aggregate, FeatureView
@@ -53,10 +52,10 @@ class FeatureSteps:
     """How the features of snapshots are made: relations to hold once, then customers range by range.
 
     Give `dates` alone, or with the `plan` that they belong to: tiles of a plan can be kept, since later runs of it cut
-    time in the same places. With `arrays`, windows of whole numbers come from outside, beside the spine.
+    time in the same places. Windows of the sums `taken` come from outside, beside the spine.
 
         calendar ─► tiles ─► ranged (numbers ─► tiles of the range ─► bands) ─► final
-                                    with arrays: spine_rows, windows_asked ─┘
+                                    beside: spine_rows, windows_asked ─┘
     """
 
     def __init__(
@@ -66,10 +65,11 @@ class FeatureSteps:
         dates: Sequence[date],
         plan: SnapshotPlan | None = None,
         *,
-        arrays: bool = False,
+        taken: frozenset[Partial] = frozenset(),
     ) -> None:
         require_supported(project, dialect)
-        self.project, self.dialect, self.plan, self.arrays = project, dialect, plan, arrays
+        self.project, self.dialect, self.plan = project, dialect, plan
+        self.taken = taken
         self.keys = project.entity.keys
         self._aggregates = {
             name: those
@@ -82,13 +82,17 @@ class FeatureSteps:
         self._families = [
             family
             for name, those in self._aggregates.items()
-            for family in families(name, those, self._readings[name], arrays=arrays)
+            for family in families(name, those, self._readings[name], taken)
         ]
 
-    @cached_property
-    def with_arrays(self) -> FeatureSteps:
-        """The same steps with windows of whole numbers from outside."""
-        return FeatureSteps(self.project, self.dialect, self.grid.dates, self.plan, arrays=True)
+    def with_windows_beside(self, taken: frozenset[Partial]) -> FeatureSteps:
+        """Return the same steps with windows of these sums from outside."""
+        return FeatureSteps(self.project, self.dialect, self.grid.dates, self.plan, taken=taken)
+
+    @property
+    def partials(self) -> list[Partial]:
+        """Every sum that tiles hold."""
+        return [partial for name in self.tiled for partial in self._partials(name)]
 
     @property
     def tiled(self) -> list[str]:
@@ -116,11 +120,11 @@ class FeatureSteps:
         return Tiles(self.project.sources[name], tuple(self.keys), self._readings[name], partials, self.grid)
 
     def windows_asked(self, name: str) -> Asked:
-        """Return what arrays make windows of, of a source."""
-        return windows_asked(self._aggregates[name], self._readings[name])
+        """Return the sums of a source whose windows come from outside, each with a window."""
+        return windows_asked(self._aggregates[name], self._readings[name], self.taken)
 
     def spine_rows(self) -> str:
-        """Return the range's snapshot rows as arrays put windows beside them, by snapshot and customer."""
+        """Return the range's snapshot rows as they get windows beside them, by snapshot and customer."""
         numbers = ["d.snapshot_no", "n.customer_no"]
         return f"{self._numbered_spine(numbers)}\nORDER BY d.snapshot_no, n.customer_no"
 
@@ -224,7 +228,7 @@ class FeatureSteps:
         )
 
     def _spine(self) -> str:
-        if not self.arrays:
+        if not self.taken:
             return self._numbered_spine()
         columns = [*self.keys, "snapshot_date", "tenure_days", "ck", *(f"start_{w}" for w in self.project.windows)]
         columns += [window_column(name, p, w) for name in self._aggregates for p, w in self.windows_asked(name)]
@@ -315,8 +319,8 @@ class FeatureSteps:
         )
 
     def _window(self, source: str, partial: Partial, window: Window | None) -> str:
-        """The column in which arrays give a window's partial, '' where they do not."""
-        return f"s.{window_column(source, partial, window)}" if self.arrays and partial.fits_arrays else ""
+        """The column in which a window's partial comes from outside, '' where it does not."""
+        return f"s.{window_column(source, partial, window)}" if partial in self.taken else ""
 
     def _open(self, name: str) -> Iterator[_Part]:
         """Rows that had begun and not ended before t."""
@@ -375,10 +379,11 @@ class FeatureSteps:
             column: op("days_between", self.dialect, f"CAST({value} AS DATE)", "s.snapshot_date")
             for column, value in newest.items()
         }
-        if self.arrays:
+        needed = dict.fromkeys(p for f, how in wanted for p in readings.needed(f, how))
+        partials = [p for p in needed if not self._window(name, p, None)]
+        if not partials:
             yield _Part((), (), columns)
             return
-        partials = list(dict.fromkeys(p for f, how in wanted for p in readings.needed(f, how)))
         merged = [Column(p.of_tiles(self.dialect), p.name) for p in partials]
         span = ["n.customer_no", "i.seen_by", "t.seen_from", "t.seen_to"]
         once = Query(

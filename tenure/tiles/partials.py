@@ -76,14 +76,6 @@ class Partial:
         return SUMS[self.kind]
 
     @property
-    def fits_arrays(self) -> bool:
-        """Whether whole numbers are all it takes, such as cents, days as bits or the order of rows.
-
-        They are exact in whichever order they are summed up.
-        """
-        return self.sum.is_whole(self.values.type)
-
-    @property
     def is_count(self) -> bool:
         """Whether it counts rows."""
         return self.kind == "count"

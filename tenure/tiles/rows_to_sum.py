@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tenure.define.source import Source
@@ -44,21 +44,26 @@ class RowPart:
 class RowsToSum:
     """A source's rows as arrays read them: `key_no`, `interval_start` and what the partials are made of.
 
-    `codes` are the columns of codes, with how many there are of each; what has none is the number behind the last.
-    What tells the first row from the last is in `order`: their instant, then their key.
+    `names` are the partials' columns in tiles. `codes` are the columns of codes, with how many there are of each; what
+    has none is the number behind the last. What tells the first row from the last is in `order`: their instant, then
+    their key.
     """
 
     text: str
     parts: Mapping[Partial, RowPart]
     codes: Mapping[str, int]
     order: tuple[str, ...]
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the columns once, before any row is read."""
+        object.__setattr__(self, "names", tuple(partial.name for partial in self.parts))
 
 
-def rows_to_sum(tiles: Tiles, periods: Sequence[date] = ()) -> RowsToSum:
-    """Return the rows known in time with what the partials of tiles read of them; hold `row_keys` before, if any."""
-    partials = [p for p in tiles.partials if p.fits_arrays]
+def rows_to_sum(tiles: Tiles, taken: Sequence[Partial], periods: Sequence[date] = ()) -> RowsToSum:
+    """Return the rows known in time with what the partials `taken` read of them; hold `row_keys` before, if any."""
     dialect, readings = tiles.dialect, tiles.readings
-    coded = _coded(tiles.source, partials)
+    coded = _coded(tiles.source, taken)
     columns: dict[str, str] = {}
 
     def named(text: str, kind: str) -> str:
@@ -66,7 +71,7 @@ def rows_to_sum(tiles: Tiles, periods: Sequence[date] = ()) -> RowsToSum:
 
     codes: dict[str, int] = {}
     parts: dict[Partial, RowPart] = {}
-    for partial in partials:
+    for partial in taken:
         values = partial.values
         value, *times = [named(text, "value") for text in _factors(partial, dialect)] or [""]
         group = coded.get(values)
@@ -80,7 +85,7 @@ def rows_to_sum(tiles: Tiles, periods: Sequence[date] = ()) -> RowsToSum:
             counts = named(f"COALESCE({test}, FALSE)", "counts") if test else ""
             parts[partial] = RowPart(counts, value, times=tuple(times))
     order: list[str] = []
-    if any(partial.is_one_rows for partial in partials):
+    if any(partial.is_one_rows for partial in taken):
         order = [op("micros", dialect, "r.event_time"), *(f"r.{key}" for key in tiles.source.keys)]
     ordered = tuple(named(text, "value") for text in order)
     number, joins = "n.key_no", f"JOIN {tiles.source.name}_keys AS n\n  ON {same(tiles.keys, 'n', 'r')}\n"
@@ -137,9 +142,9 @@ def row_keys(tiles: Tiles) -> Select | None:
     return Select(f"{name}_keys", text, (name,))
 
 
-def summed_tiles(tiles: Tiles, relation: str) -> str:
-    """Return what arrays have summed up of tiles into a relation, with the keys in place of their number."""
-    names = [f"o.{p.name}" for p in tiles.partials if p.fits_arrays]
+def summed_tiles(tiles: Tiles, taken: Sequence[Partial], relation: str) -> str:
+    """Return the sums `taken` that arrays have put into a relation, with the keys in place of their number."""
+    names = [f"o.{p.name}" for p in taken]
     if is_number(tiles):
         keys, join = f"o.key_no AS {tiles.keys[0]}", ""
     else:

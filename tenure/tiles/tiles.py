@@ -13,7 +13,7 @@ Tiles are kept, parted by the period in which their rows began to count, so a ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -43,23 +43,18 @@ class Tiles:
         """The dialect of the SELECTs."""
         return self.readings.dialect
 
-    @property
-    def fit_arrays(self) -> bool:
-        """Whether arrays can sum up all that they hold."""
-        return all(partial.fits_arrays for partial in self.partials)
-
     def select(self) -> str:
         """Return all of them."""
         ctes = [self._on_time(_grouped(self, self.partials, self.rows_in_time())), self._late(())]
         return with_ctes(ctes, f"{self._of_on_time}\nUNION ALL\n{self._of_late}")
 
-    def in_time(self, periods: Sequence[date], summed: str = "") -> str:
+    def in_time(self, periods: Sequence[date], summed: str = "", taken: Collection[Partial] = ()) -> str:
         """Return those of rows known before the first snapshot after them and never corrected.
 
-        `summed` is a SELECT of what arrays have summed up already of those rows.
+        `summed` is a SELECT of the sums of those rows that are `taken`, computed already beside the SQL.
         """
         rows = self.rows_in_time(periods)
-        body = self._completed(summed, rows) if summed else _grouped(self, self.partials, rows)
+        body = self._completed(summed, taken, rows) if summed else _grouped(self, self.partials, rows)
         return with_ctes([self._on_time(body)], self._of_on_time)
 
     def late(self, periods: Sequence[date]) -> str:
@@ -130,12 +125,10 @@ class Tiles:
     def _names(self) -> str:
         return ", ".join(partial.name for partial in self.partials)
 
-    def _completed(self, summed: str, in_time: str) -> str:
-        """What arrays have summed up, and beside it what they can't."""
-        others = [p for p in self.partials if not p.fits_arrays]
-        if not others:
-            return summed
-        columns = [f"{'w' if p.fits_arrays else 'o'}.{p.name}" for p in self.partials]
+    def _completed(self, summed: str, taken: Collection[Partial], in_time: str) -> str:
+        """The sums that are taken, and the others beside them."""
+        others = [p for p in self.partials if p not in taken]
+        columns = [f"{'w' if p in taken else 'o'}.{p.name}" for p in self.partials]
         return (
             f"SELECT\n{column_list([qualified(self.keys, 'w'), 'w.interval_start', *columns])}\n"
             f"FROM (\n{indented([summed])}\n) AS w\nJOIN (\n{indented([_grouped(self, others, in_time)])}\n) AS o\n"

@@ -107,7 +107,7 @@ def test_memory_and_sql_find_the_same_checks_broken(cells):
     table = rows(*cells)
     engine = DuckDBEngine(EngineSettings(memory="1GB", threads=1))
     try:
-        engine.lend("checked", table)
+        engine.register("checked", table)
         in_sql = {check.check for check in run_checks(engine, SCORES, "checked") if check.failed_rows}
     finally:
         engine.close()

@@ -231,21 +231,21 @@ def test_statement_that_cannot_run_is_an_engine_error_with_a_reason(engine, sele
         assert caught.value.hint == "See it with 'tenure sql'."
 
 
-def test_rows_stream_in_order_and_tables_are_lent_without_copies(tmp_path):
+def test_rows_stream_in_order_and_tables_are_registered_without_copies(tmp_path):
     engine = DuckDBEngine(EngineSettings())
-    lent = pa.table({"n": range(300_000), "amount": pa.array([Decimal("1.25")] * 300_000, pa.decimal64(18, 2))})
-    engine.lend("numbers", lent)
+    table = pa.table({"n": range(300_000), "amount": pa.array([Decimal("1.25")] * 300_000, pa.decimal64(18, 2))})
+    engine.register("numbers", table)
     for joins_as_written in (False, True):
         with engine.stream("SELECT n, amount FROM numbers", joins_as_written=joins_as_written) as batches:
             rows = pa.Table.from_batches(list(batches))
         assert rows.schema.field("amount").type == pa.decimal64(18, 2)
-        assert rows["n"].equals(lent["n"])
+        assert rows["n"].equals(table["n"])
         settings = ("arrow_output_version", "disabled_optimizers")
         told = engine.run(f"SELECT {', '.join(f'current_setting({name!r}) AS {name}' for name in settings)}")
         assert told.to_pylist() == [{"arrow_output_version": "1.0", "disabled_optimizers": ""}], "as before"
     assert isinstance(engine, ArrayEngine)
-    for _ in range(2):  # taking back what is not lent is nothing
-        engine.take_back("numbers")
+    for _ in range(2):  # letting go of what is not registered is nothing
+        engine.unregister("numbers")
     with pytest.raises(EngineError, match="numbers"):
         engine.run("SELECT n FROM numbers")
 

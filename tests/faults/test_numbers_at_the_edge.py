@@ -14,12 +14,13 @@ import pytest
 from conftest import make_engine
 from numbers_at_the_edge import TYPES, decimals, exact, exact_slope, floats, integers, is_near
 
-from tenure.arrays.numbers import TooLarge
 from tenure.define.narrowing import narrowed
 from tenure.define.window import Window
 from tenure.errors import BadValue
 from tenure.feature_store import historical as historical_features
-from tenure.feature_store import in_arrays
+from tenure.feature_store.routes import ROUTES
+from tenure.feature_store.routes.arrays import ArrayWindows
+from tenure.feature_store.routes.sql import SqlRoute
 from tenure.feature_store.store import FeatureStore
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
@@ -176,14 +177,14 @@ def test_every_way_ends_in_the_exact_numbers_and_in_the_same_bits(seed, fit, tmp
     people = list(range(1, 11))
     rows = drawn_rows(seed, people, fit=fit)
     taken = []
-    by_arrays = in_arrays._hold_with_windows
+    by_arrays = ArrayWindows._hold_with_windows
 
     def noted(*asked):
         made = by_arrays(*asked)
         taken.append(1)
         return made
 
-    monkeypatch.setattr(in_arrays, "_hold_with_windows", noted)
+    monkeypatch.setattr(ArrayWindows, "_hold_with_windows", noted)
     # The gate proves every customer by the oracle and by SQL before it commits.
     work = built(write_bank(tmp_path / "arrays", people, rows), make_engine("duckdb", request))
     assert bool(taken) == fit, "numbers that fit are added up by arrays, others by SQL"
@@ -191,11 +192,7 @@ def test_every_way_ends_in_the_exact_numbers_and_in_the_same_bits(seed, fit, tmp
     assert wrong_cells(stored.to_pylist(), rows) == []
     assert stored.num_rows == len(people) * len(DATES)
 
-    def too_large(*_):
-        raise TooLarge
-
-    monkeypatch.setattr(in_arrays, "_summed", lambda *_: None)
-    monkeypatch.setattr(in_arrays, "_hold_with_windows", too_large)
+    monkeypatch.setitem(ROUTES, "duckdb", SqlRoute)
     again = built(write_bank(tmp_path / "sql", people, rows), make_engine("duckdb", request), proved=0)
     by_sql = again.read("features").sort_by([("snapshot_date", "ascending"), ("person_id", "ascending")])
     assert different_columns(by_sql, stored, stored.column_names) == {}

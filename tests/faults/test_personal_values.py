@@ -56,7 +56,7 @@ def test_a_copy_of_a_personal_column_and_a_personal_time_are_personal():
 
 def test_a_check_that_fails_shows_the_shape_of_a_personal_key():
     engine = DuckDBEngine(EngineSettings(memory="1GB", threads=1))
-    engine.lend("rows_in", pa.table({"card": [KEY, KEY], "n": [17, 17]}))
+    engine.register("rows_in", pa.table({"card": [KEY, KEY], "n": [17, 17]}))
     contract = Contract(table="visits", keys=("card", "n"), personal=frozenset({"card"}))
     found = run_checks(engine, contract, "rows_in")
     engine.close()

@@ -19,8 +19,9 @@ from tenure.arrays.rows import sum_rows
 from tenure.cli import app
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig, MissingTable
-from tenure.feature_store.in_arrays import CELLS, write_tiles_in_time
+from tenure.feature_store import build as feature_build
 from tenure.feature_store.plan import plan_backfill
+from tenure.feature_store.routes.arrays import CELLS
 from tenure.intake.calendar import calendar
 from tenure.session.work import Work
 from tenure.stages.run import backfill, materialize, run, stages_between
@@ -185,7 +186,7 @@ def test_changed_sql_makes_every_snapshot_stale(bank, monkeypatch):
 
 def test_a_raised_number_of_the_arrays_makes_every_snapshot_stale(bank, monkeypatch):
     done(bank)
-    monkeypatch.setattr("tenure.feature_store.in_arrays.CELLS", CELLS + 1)
+    monkeypatch.setattr("tenure.feature_store.routes.arrays.CELLS", CELLS + 1)
     assert due(bank) == dict.fromkeys(PLANNED, "the code of Tenure changed")
     told = CliRunner().invoke(app, ["plan", "--project", str(bank)], catch_exceptions=False).output
     assert "tiles/payments           2024-05-31 stale    what is summed up changed" in told
@@ -280,13 +281,15 @@ def test_plan_tells_apart_sources_never_staged_and_snapshots_to_drop(bank):
 def test_a_small_memory_takes_customers_range_by_range_with_the_same_result(bank, monkeypatch, tmp_path):
     whole = shutil.copytree(bank, tmp_path / "whole")
     done(whole)
-    groups = []
+    groups, real = [], feature_build._period_ranges
     monkeypatch.setattr("tenure.feature_store.build._SHARE_OF_MEMORY", 5e-6)
     monkeypatch.setattr("tenure.feature_store.build._MOST_ROWS", 100)
-    monkeypatch.setattr(
-        "tenure.feature_store.build.write_tiles_in_time",
-        lambda *arguments: groups.append(arguments[2]) or write_tiles_in_time(*arguments),
-    )
+
+    def noted(*asked):
+        groups.extend(found := real(*asked))
+        return found
+
+    monkeypatch.setattr(feature_build, "_period_ranges", noted)
     done(bank)
     assert len(Lake(bank / "lake").require("features").files) >= 3 * len(PLANNED)
     assert len(groups) > 3
@@ -333,9 +336,9 @@ def test_numbers_of_rows_that_do_not_count_need_not_fit(bank):
 
 
 def test_amounts_too_large_for_arrays_are_summed_up_by_sql(bank, monkeypatch):
-    lent = []
-    monkeypatch.setattr(DuckDBEngine, "lend", lambda _, relation, table: lent.append(relation))
-    monkeypatch.setattr("tenure.feature_store.in_arrays.sum_rows", sum_rows_noting(refused := []))
+    registered = []
+    monkeypatch.setattr(DuckDBEngine, "register", lambda _, relation, table: registered.append(relation))
+    monkeypatch.setattr("tenure.feature_store.routes.arrays.sum_rows", sum_rows_noting(refused := []))
     file = bank / "data" / "payments.csv"
     lines = file.read_text().splitlines()
     number = next(n for n, line in enumerate(lines) if ",2024-01-" in line)
@@ -344,7 +347,7 @@ def test_amounts_too_large_for_arrays_are_summed_up_by_sql(bank, monkeypatch):
     file.write_text("\n".join(lines))
     done(bank)
     assert refused
-    assert lent == [], "nor do windows fit: that one payment is 9e17 cents"
+    assert registered == [], "nor do windows fit: that one payment is 9e17 cents"
     rows = features(bank)
     assert max(rows.filter(pc.equal(rows["customer_id"], int(fields[1])))["amount_sum_90d"].to_pylist()) > 9e15
 

@@ -78,12 +78,12 @@ def of_rows(kind, text):
     return lambda patch: patch.setitem(partials.OF_ROWS, kind, text)
 
 
-def in_arrays(kind, merge):
+def by_arrays(kind, merge):
     """A fault: the partial of this kind is made otherwise by arrays, whose number is then another."""
 
     def fault(patch):
         patch.setitem(MERGES, kind, merge)
-        patch.setattr("tenure.feature_store.in_arrays.CELLS", 0)
+        patch.setattr("tenure.feature_store.routes.arrays.CELLS", 0)
 
     return fault
 
@@ -109,7 +109,7 @@ _ODD = "FROM measured\nWHERE customer_id % 7 <> 0"
             of_rows("count", "COUNT({0}) + 1"),
             r"payment_count_30d at customer_id=\d+, snapshot_date=2024-",
         ),
-        (in_arrays("sum", np.maximum), r"amount_sum_30d at .*: [\d.]+ stored, [\d.]+ by the oracle"),
+        (by_arrays("sum", np.maximum), r"amount_sum_30d at .*: [\d.]+ stored, [\d.]+ by the oracle"),
         (lost_customer, r"rows: .* rows in, .* out; \d+ lost, 0 of nobody, 0 keys twice"),
     ],
 )

@@ -26,7 +26,8 @@ from tenure.define.narrowing import narrowed
 from tenure.define.project import load_project
 from tenure.define.window import ColumnName
 from tenure.errors import InvalidDefinition
-from tenure.feature_store import historical, in_arrays
+from tenure.feature_store import historical
+from tenure.feature_store.routes.arrays import ArrayWindows
 from tenure.feature_store.store import FeatureStore
 from tenure.proofs.oracle.oracle import Oracle
 from tenure.proofs.oracle.rules import instant, slope
@@ -194,8 +195,8 @@ def test_a_slope_row_by_row_is_that_of_tiles(work, monkeypatch):
 def test_small_amounts_are_added_up_by_arrays(tmp_path, monkeypatch):
     monkeypatch.delitem(HAPPENED, 5)
     taken = []
-    by_arrays = in_arrays._hold_with_windows
-    monkeypatch.setattr(in_arrays, "_hold_with_windows", lambda *asked: (by_arrays(*asked), taken.append(1))[0])
+    by_arrays = ArrayWindows._hold_with_windows
+    monkeypatch.setattr(ArrayWindows, "_hold_with_windows", lambda *asked: (by_arrays(*asked), taken.append(1))[0])
     with Work.open(write_bank(tmp_path / "bank"), overrides=quick("duckdb")) as opened:
         list(run(opened, stages_between("staging", "features")))
         kept = opened.read("tiles/events").column_names

@@ -1,0 +1,274 @@
+"""The array route: what a DuckDB in this process and arrays compute together.
+
+    rows ─► stream ─► arrays sum them up ─► tiles ─► stream ─► arrays make windows ─► final SELECT
+
+SQL keeps what is no whole number, such as lists of values, and takes over where numbers are too large for arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from tenure.arrays.numbers import TooLarge, Whole, days_of, plain
+from tenure.arrays.parts import by_day
+from tenure.arrays.rows import by_period, sum_rows
+from tenure.arrays.windows import SourceWindows, Spine, with_older
+from tenure.define.source import Source
+from tenure.engines.base import ArrayEngine
+from tenure.feature_store.routes.base import TileWriter, Writing, threads_of
+from tenure.feature_store.routes.sql import SqlRoute, SqlTiles, SqlWindows
+from tenure.session.work import Work
+from tenure.sql import literal
+from tenure.store.lake import Lake
+from tenure.tiles.array_windows import WINDOWS, late_tiles_to_merge, older_tiles_to_merge, tiles_to_merge
+from tenure.tiles.features import NUMBERS, FeatureSteps, tiled
+from tenure.tiles.partials import Partial
+from tenure.tiles.rows_to_sum import RowsToSum, row_keys, rows_to_sum, summed_tiles
+from tenure.tiles.tiles import Tiles
+
+#: The number of the cells that this route computes, tiles and features. Raise it by one when any cell changes, here or
+#: in what computes for it (arrays/, tiles/rows_to_sum.py, tiles/array_windows.py): stored snapshots are then stale,
+#: and computed anew. tests/feature_store/test_route_number.py compares the cells and says when it is due.
+CELLS = 2
+
+#: Rows of the spine that one thread of the engine takes at a time.
+_CHUNK = 16_384
+
+
+@dataclass(frozen=True)
+class ArrayRoute:
+    """Sums of whole numbers by arrays, all else by SQL."""
+
+    work: Work
+
+    @property
+    def code(self) -> str:
+        """The number of the cells: the code of the arrays is no text that could be compared."""
+        return f"arrays {CELLS}"
+
+    def takes(self, partial: Partial, /) -> bool:
+        """Return whether whole numbers are all that a sum takes, such as cents, days as bits or the order of rows.
+
+        They are exact in whichever order they are summed up.
+        """
+        return partial.sum.is_whole(partial.values.type)
+
+    def tile_writers(
+        self, tiles: Tiles, groups: Sequence[Sequence[date]], schema: pa.Schema, pool: ThreadPoolExecutor, /
+    ) -> Sequence[TileWriter]:
+        """Return a writer for each group of periods; the numbers that stand for keys are a relation then."""
+        by_sql = SqlRoute(self.work).tile_writers(tiles, groups, schema, pool)
+        taken = tuple(partial for partial in tiles.partials if self.takes(partial))
+        if not taken:
+            return by_sql
+        numbered, engine = row_keys(tiles), array_engine(self.work)
+        if numbered:
+            engine.hold(numbered.table, numbered.text)
+        starts, threads = days_of([date.min, *tiles.grid.periods[:-1]]), threads_of(self.work)
+        sums = [_Sums(engine, rows_to_sum(tiles, taken, periods), starts, threads) for periods in groups]
+        if len(taken) < len(tiles.partials):
+            relation = f"{tiles.source.name}_summed"
+            summed = summed_tiles(tiles, taken, relation)
+            beside = [
+                replace(sql, text=tiles.in_time(periods, summed, taken))
+                for sql, periods in zip(by_sql, groups, strict=True)
+            ]
+            return [MixedTiles(engine, relation, *each) for each in zip(sums, beside, by_sql, strict=True)]
+        file = _TileFile.of(self.work.lake, tiles, _keys(engine, tiles))
+        return [ArrayTiles(file, one, sql, pool) for one, sql in zip(sums, by_sql, strict=True)]
+
+    def window_writer(self, steps: FeatureSteps) -> ArrayWindows:
+        """Return the writer of the snapshots' features."""
+        taken = frozenset(filter(self.takes, steps.partials))
+        return ArrayWindows(self.work, steps, steps.with_windows_beside(taken))
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """The rows of some periods, as arrays sum them up; `starts` are the first days of all periods."""
+
+    engine: ArrayEngine
+    rows: RowsToSum
+    starts: Whole
+    threads: int
+
+    def table(self) -> pa.Table | None:
+        """Return the sums by number of key and interval; None where SQL has to do it."""
+        try:
+            with self.engine.stream(self.rows.text, joins_as_written=True) as batches:
+                return sum_rows(batches, self.rows, self.starts, self.threads)
+        except TooLarge:
+            return None
+
+
+@dataclass(frozen=True)
+class _TileFile:
+    """What is known of a source's files of tiles: their columns, and the keys that numbers stand for, if any do."""
+
+    lake: Lake
+    table: str
+    periods: tuple[date, ...]
+    keys: tuple[pa.Array, ...]
+    names: tuple[str, ...]
+    partials: tuple[str, ...]
+    repeating: tuple[str, ...]
+
+    @classmethod
+    def of(cls, lake: Lake, tiles: Tiles, keys: tuple[pa.Array, ...]) -> _TileFile:
+        partials = tuple(partial.name for partial in tiles.partials)
+        names = (*tiles.keys, "interval_start", "seen_from", "seen_to", *partials)
+        repeating = tuple(partial.name for partial in tiles.partials if partial.is_count)
+        return cls(lake, f"tiles/{tiles.source.name}", tiles.grid.periods, keys, names, partials, repeating)
+
+    def rows(self, summed: pa.Table) -> pa.Table:
+        """Return the tiles as they are kept: with their keys in place of the keys' number, and without bounds."""
+        number, unbounded = summed["key_no"], pa.nulls(len(summed), pa.date32())
+        keys = [column.take(number) for column in self.keys] or [number]
+        sums = [summed[name] for name in self.partials]
+        return pa.table([*keys, summed["interval_start"], unbounded, unbounded, *sums], list(self.names))
+
+    def write(self, end: date, rows: pa.Table, token: str) -> Path:
+        """Write the tiles of the period that ends before `end`."""
+        return self.lake.write_part(self.table, "period_end", str(end), rows, token=token, repeating=self.repeating)
+
+
+@dataclass(frozen=True)
+class ArrayTiles:
+    """Tiles that arrays alone sum up: each period is a file of its own."""
+
+    file: _TileFile
+    sums: _Sums
+    by_sql: SqlTiles
+    pool: ThreadPoolExecutor
+
+    def write_tiles(self) -> Writing:
+        """Sum up the rows, and write each period's tiles in the pool."""
+        token = self.file.lake.begin_write(self.file.table)
+        summed = self.sums.table()
+        if summed is None:
+            return self.by_sql.write_named(token)
+        parts = zip(self.file.periods, by_period(self.file.rows(summed), self.sums.starts), strict=True)
+        writing = [self.pool.submit(self.file.write, end, rows, token) for end, rows in parts if rows.num_rows]
+        return lambda: [each.result() for each in writing]
+
+
+@dataclass(frozen=True)
+class MixedTiles:
+    """Tiles that arrays sum up in part: the engine puts the other sums beside theirs."""
+
+    engine: ArrayEngine
+    relation: str
+    sums: _Sums
+    beside: SqlTiles
+    by_sql: SqlTiles
+
+    def write_tiles(self) -> Writing:
+        """Sum up the rows, and let the engine write all sums."""
+        summed = self.sums.table()
+        if summed is None:
+            return self.by_sql.write_tiles()
+        self.engine.register(self.relation, summed)
+        try:
+            return self.beside.write_tiles()
+        finally:
+            self.engine.unregister(self.relation)
+
+
+@dataclass(frozen=True)
+class ArrayWindows(SqlWindows):
+    """Features as a SELECT over the spine with windows that arrays made `beside` it."""
+
+    beside: FeatureSteps
+
+    def hold(self, customers: str) -> str:
+        """Materialize what the features of a range are made of; return the SELECT that puts them together."""
+        if self.beside.taken:
+            with suppress(TooLarge):
+                return self._hold_with_windows(customers)
+        return super().hold(customers)
+
+    def write(self, final: str, schema: pa.Schema) -> list[Path]:
+        """Write the rows of the SELECT, each snapshot's as a file of its own."""
+        lake, engine, by = self.work.lake, array_engine(self.work), self.work.contracts["features"].partition_by
+        token = lake.begin_write("features")
+        repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
+
+        def written(part: tuple[date, pa.Table]) -> Path:
+            day, rows = part
+            return lake.write_part(
+                "features", by[0], str(day), rows.drop_columns(by[0]), token=token, repeating=repeating
+            )
+
+        try:
+            # As written the spine comes first, and lies by snapshot.
+            with (
+                engine.stream(final, joins_as_written=True) as batches,
+                ThreadPoolExecutor(threads_of(self.work)) as pool,
+            ):
+                writing = [pool.submit(written, part) for part in by_day(batches, by[0])]
+                return [each.result() for each in writing]
+        finally:
+            engine.unregister(WINDOWS)
+
+    def _hold_with_windows(self, customers: str) -> str:
+        """Make the windows of a range beside its spine. Raises TooLarge."""
+        engine, steps = array_engine(self.work), self.beside
+        for select in steps.ranged(customers):
+            engine.hold(select.table, select.text)
+        spine = Spine.of(_read(engine, steps.spine_rows()), len(steps.grid.dates))
+        columns, entity = spine.columns(), steps.project.sources[steps.project.entity.source]
+        for name in steps.tiled:
+            asked = steps.windows_asked(name)
+            if asked:
+                tiles = steps.tiles(name)
+                within = _within(engine, tiles, entity) if customers and spine.customers else ""
+                in_time = _read(engine, tiles_to_merge(tiles, tiled(name), asked, NUMBERS, within))
+                older = older_tiles_to_merge(tiles, tiled(name), asked, NUMBERS, within)
+                in_time = with_older(in_time, _read(engine, older), asked) if older else in_time
+                late = _read(engine, late_tiles_to_merge(tiles, tiled(name), asked, NUMBERS))
+                windows = SourceWindows(name, steps.grid, spine, asked, in_time, late)
+                for column, values in windows.columns(threads_of(self.work)):
+                    columns = columns.append_column(column, values)
+        # In chunks, so that all threads of the engine find work.
+        engine.register(WINDOWS, pa.Table.from_batches(columns.to_batches(max_chunksize=_CHUNK), columns.schema))
+        return steps.final().text
+
+
+def array_engine(work: Work) -> ArrayEngine:
+    """Return the run's engine; raise TypeError if rows can't pass between it and arrays."""
+    engine = work.engine
+    if not isinstance(engine, ArrayEngine):
+        raise TypeError(f"{type(engine).__name__} is not in this process: its route is SQL")
+    return engine
+
+
+def _keys(engine: ArrayEngine, tiles: Tiles) -> tuple[pa.Array, ...]:
+    """The columns of the keys by their number; none where the key is the number itself."""
+    numbered = row_keys(tiles)
+    if not numbered:
+        return ()
+    listed = _read(engine, f"SELECT {', '.join(tiles.keys)} FROM {numbered.table} ORDER BY key_no")
+    return tuple(plain(column.combine_chunks()) for column in listed.columns)
+
+
+def _within(engine: ArrayEngine, tiles: Tiles, entity: Source) -> str:
+    """The condition that the keys of the range's customers meet, where the first key is a number or text."""
+    key = tiles.keys[0]
+    kind = tiles.source.column(key).type
+    if kind not in ("integer", "string") or kind != entity.column(key).type:
+        return ""
+    (found,) = engine.run(f"SELECT MIN({key}) AS first, MAX({key}) AS last FROM {NUMBERS}").to_pylist()
+    first, last = (literal(end, tiles.dialect) if kind == "string" else end for end in found.values())
+    return f"t.{key} BETWEEN {first} AND {last}"
+
+
+def _read(engine: ArrayEngine, select: str) -> pa.Table:
+    with engine.stream(select, joins_as_written=True) as batches:
+        return batches.read_all()
