@@ -103,7 +103,7 @@ def _print_proof(proof: Any, as_json: bool) -> None:
         return
     found = "equal" if proof.holds else f"{proof.different_cells:,} differ, {proof.example}"
     status = "proved" if proof.holds else "FAILED"
-    say(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.told}")
+    say(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.summary}")
     for column, reason in proof.unproven.items():
         say(f"{'':13} not proved {column}: {reason}")
 

@@ -159,7 +159,7 @@ class ProofRecord(Record):
     def of(cls, proof: Proof) -> ProofRecord:
         """Return the record of a proof."""
         compared = (proof.cells, proof.different_cells, proof.example)
-        return cls(proof.proof, proof.told, *compared, proof.seconds, proof.unproven)
+        return cls(proof.proof, proof.summary, *compared, proof.seconds, proof.unproven)
 
 
 @dataclass(frozen=True)
@@ -247,9 +247,9 @@ class LineageRecord(Record):
     @classmethod
     def of(cls, lineage: Lineage) -> LineageRecord:
         """Return the record of a column's lineage."""
-        top = _step(lineage.made_of)
+        top = _step(lineage.origin)
         readers = [
-            {"type": reader.kind, "name": reader.name, "message": reader.told, "columns": list(reader.columns)}
+            {"type": reader.kind, "name": reader.name, "message": reader.summary, "columns": list(reader.columns)}
             for reader in lineage.read_by
         ]
         return cls(top["name"], top["type"], top["message"], top["made_of"], readers)
