@@ -15,14 +15,14 @@ from tenure.tiles.support import require_supported
 
 
 @dataclass(frozen=True)
-class Finding:
+class Confirmation:
     """One thing that was checked and found right."""
 
     subject: str
-    told: str
+    message: str
 
 
-def check(work: Work) -> list[Finding]:
+def check(work: Work) -> list[Confirmation]:
     """Check every definition against the sources, before anything runs; return what was found right.
 
     The definitions were validated together when the project was loaded. Here raw files are found and their
@@ -30,7 +30,7 @@ def check(work: Work) -> list[Finding]:
     """
     project = work.project
     found = [
-        Finding(
+        Confirmation(
             "definitions",
             f"{len(project.sources)} sources, {len(project.columns)} feature columns, 1 churn definition",
         )
@@ -39,14 +39,14 @@ def check(work: Work) -> list[Finding]:
         for source in project.sources.values():
             staging_selects(work, source, Path(folder))
             found.append(
-                Finding(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
+                Confirmation(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
             )
-    found.append(Finding("end of the data", _end_of_data(work)))
-    return [*found, *(Finding(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
+    found.append(Confirmation("end of the data", _end_of_data(work)))
+    return [*found, *(Confirmation(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
 
 
 def _end_of_data(work: Work) -> str:
-    """The dates of the run; raises what the calendar refuses, and tells where nothing could be looked at."""
+    """The dates of the run; or, where nothing is staged yet, what to run first. Raises what the calendar refuses."""
     try:
         days = calendar(work)
     except MissingTable as error:
@@ -56,7 +56,7 @@ def _end_of_data(work: Work) -> str:
 
 
 def _compiles(work: Work, dialect: Dialect) -> str:
-    """Compile every table; what only the other engine lacks is told, not refused."""
+    """Compile every table; a gap of the other engine is reported, not refused."""
     if dialect != work.dialect:
         try:
             require_supported(work.project, dialect, work.churn)

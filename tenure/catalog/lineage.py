@@ -22,7 +22,7 @@ class Reader:
 
     kind: str
     name: str
-    told: str
+    summary: str
     columns: tuple[str, ...] = ()
 
 
@@ -30,17 +30,17 @@ class Reader:
 class Lineage:
     """A column's way in both directions."""
 
-    made_of: Origin
+    origin: Origin
     read_by: tuple[Reader, ...]
 
     def drawn(self) -> str:
         """Return both directions as trees of text."""
-        top = self.made_of
+        top = self.origin
         lines = [f"{top.name}  {top.told}".rstrip(), *_branches(top.made_of)]
         if self.read_by:
             lines += ["", f"read by {len(self.read_by)}"]
             ends = ["├─ "] * (len(self.read_by) - 1) + ["└─ "]
-            lines += [f"{end}{_told(reader)}" for end, reader in zip(ends, self.read_by, strict=True)]
+            lines += [f"{end}{_line(reader)}" for end, reader in zip(ends, self.read_by, strict=True)]
         return "\n".join(lines)
 
 
@@ -67,9 +67,9 @@ def _place(ways: Origins, name: str) -> tuple[str, str]:
     known = [*ways.features, *(f"{t}.{c}" for t, names in columns.items() for c in names)]
     own = [text for text in known if text.rpartition(".")[2] == column]
     near = own[:3] or difflib.get_close_matches(name, known, 3)
-    told = f"near: {', '.join(near)}" if near else f"tables: {choices(columns, 30)}"
+    hint = f"near: {', '.join(near)}" if near else f"tables: {choices(columns, 30)}"
     raise UnknownColumn(
-        f"'{name}' is no feature column of project '{project.name}', and no column of a table; {told}.",
+        f"'{name}' is no feature column of project '{project.name}', and no column of a table; {hint}.",
         hint="See features with 'tenure features list'; write another table's column as TABLE.COLUMN.",
     )
 
@@ -92,14 +92,14 @@ def _readers(work: Work, ways: Origins, table: str, column: str) -> Iterator[Rea
         yield from _using(
             "feature service", service.name, service.where_defined, project.chosen(service.features), reached
         )
-    for version, (told, read) in _models(work).items():
-        yield from _using("model", version, told, read, reached)
+    for version, (summary, read) in _models(work).items():
+        yield from _using("model", version, summary, read, reached)
 
 
-def _using(kind: str, name: str, told: str, read: Iterable[object], reached: set[str]) -> Iterator[Reader]:
+def _using(kind: str, name: str, summary: str, read: Iterable[object], reached: set[str]) -> Iterator[Reader]:
     used = tuple(text for text in map(str, read) if text in reached)
     if used:
-        yield Reader(kind, name, told, used)
+        yield Reader(kind, name, summary, used)
 
 
 def _comparisons(project: Project) -> dict[ColumnName, tuple[ColumnName, ColumnName]]:
@@ -111,10 +111,10 @@ def _features(ways: Origins, names: Sequence[ColumnName]) -> Iterator[Reader]:
     made: dict[str, tuple[str, list[str]]] = {}
     for name in names:
         view, feature, _ = ways.defined[name]
-        told = f"{type(feature).__name__} of view '{view.name}'"
-        made.setdefault(f"{feature.name} ({feature.where_defined})", (told, []))[1].append(str(name))
-    for defined, (told, columns) in made.items():
-        yield Reader("feature", defined, told, tuple(columns))
+        summary = f"{type(feature).__name__} of view '{view.name}'"
+        made.setdefault(f"{feature.name} ({feature.where_defined})", (summary, []))[1].append(str(name))
+    for defined, (summary, columns) in made.items():
+        yield Reader("feature", defined, summary, tuple(columns))
 
 
 def _models(work: Work) -> Mapping[str, tuple[str, list[str]]]:
@@ -123,10 +123,10 @@ def _models(work: Work) -> Mapping[str, tuple[str, list[str]]]:
         return {}
     found: dict[str, tuple[str, list[str]]] = {}
     for row in newest_training(work):
-        told = row["kind"] + (", champion" if row["champion"] else "")
+        summary = row["kind"] + (", champion" if row["champion"] else "")
         # A registry of an older Tenure does not say what a model reads.
         read = [name for name in json.loads(row.get("definitions") or "{}") if name != LABEL]
-        found[row["model_version"]] = told, read
+        found[row["model_version"]] = summary, read
     return found
 
 
@@ -137,8 +137,8 @@ def _branches(origins: Sequence[Origin], indent: str = "") -> Iterator[str]:
         yield from _branches(one.made_of, indent + ("   " if last else "│  "))
 
 
-def _told(reader: Reader) -> str:
+def _line(reader: Reader) -> str:
     shown = ", ".join(reader.columns[:6])
     rest = len(reader.columns) - 6
     more = f", … ({rest} more)" if rest > 0 else ""
-    return f"{reader.kind} {reader.name}, {reader.told}: {shown}{more}"
+    return f"{reader.kind} {reader.name}, {reader.summary}: {shown}{more}"

@@ -99,10 +99,10 @@ def _require_same_meaning(work: Work, row: Row) -> None:
     if not changed:
         return
     columns, churn = [name for name in changed if name != LABEL], work.churn
-    told = [f"the columns {choices(columns)}"] if columns else []
-    told += [f"the churn definition '{churn.name}' ({churn.where_defined})"] if LABEL in changed else []
+    changes = [f"the columns {choices(columns)}"] if columns else []
+    changes += [f"the churn definition '{churn.name}' ({churn.where_defined})"] if LABEL in changed else []
     raise OutdatedModel(
-        f"model '{row['model_version']}' learned other definitions than those here of {' and '.join(told)}: "
+        f"model '{row['model_version']}' learned other definitions than those here of {' and '.join(changes)}: "
         "it can't score what it did not learn.",
         hint="Run 'tenure train'.",
     )

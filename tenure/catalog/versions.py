@@ -69,8 +69,8 @@ def restore(work: Work, table: str, version: int) -> StageRun:
         before = work.lake.require(name)
         now = history.restore(work.lake, name, version)
         if now.version == before.version:
-            told = f"version {version} of '{name}' is the current one"
-            return StageRun(run_id=work.run_id, stage="restore", status="current", rows=now.rows, message=told)
+            message = f"version {version} of '{name}' is the current one"
+            return StageRun(run_id=work.run_id, stage="restore", status="current", rows=now.rows, message=message)
         if name.startswith("staging/"):
             # Imported here: it loads Arrow's compute functions, which `history` and `show` do without.
             from tenure.intake.arrivals import note_arrivals
@@ -149,7 +149,7 @@ def _version(table: str, commit: history.Commit, makers: Makers) -> Version:
 
 
 def _makers(work: Work) -> Makers:
-    """The stage and run that first told of each version of each table."""
+    """The stage and run that first recorded each version of each table."""
     found: Makers = {}
     for row in ledger(work.lake):
         if row["status"] != "built":
@@ -159,15 +159,15 @@ def _makers(work: Work) -> Makers:
     return found
 
 
-def _restore_intake(work: Work, source: str, made_of: str) -> None:
+def _restore_intake(work: Work, source: str, digest: str) -> None:
     """Put back what intake knew of a source's restored version: the calendar wants both to agree."""
     for commit in history.history(work.lake, "intake"):
         rows = work.lake.read("intake", version=commit.version).to_pylist()
-        facts = next((r for r in rows if r["source"] == source and r["fingerprint"] == made_of), None)
+        facts = next((r for r in rows if r["source"] == source and r["fingerprint"] == digest), None)
         if facts is not None:
             now = work.lake.read("intake")
             kept = [row for row in now.to_pylist() if row["source"] != source]
             work.lake.write(
-                pa.Table.from_pylist([*kept, facts], schema=now.schema), FIXED["intake"], fingerprint=made_of
+                pa.Table.from_pylist([*kept, facts], schema=now.schema), FIXED["intake"], fingerprint=digest
             )
             return

@@ -49,9 +49,9 @@ def require_passed(results: Sequence[CheckResult]) -> None:
     """Raise CheckFailed, naming the checks, rows and an example, if any check is broken."""
     broken = [result for result in results if not result.passed]
     if broken:
-        told = "; ".join(f"{r.check}: {r.failed_rows} rows, for example {r.example}" for r in broken)
+        failures = "; ".join(f"{r.check}: {r.failed_rows} rows, for example {r.example}" for r in broken)
         raise CheckFailed(
-            f"table '{broken[0].table}' breaks its contract, so nothing of it was written: {told}.",
+            f"table '{broken[0].table}' breaks its contract, so nothing of it was written: {failures}.",
             hint=f"The SQL of the first: {broken[0].sql}",
         )
 

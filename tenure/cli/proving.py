@@ -23,13 +23,15 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check every definition against the sources, before anything runs."""
-    from tenure.catalog.check import check as findings
-    from tenure.leaks.search import data_signs
+    from tenure.catalog.check import check as confirmations
+    from tenure.leaks.search import data_findings
 
     with open_project(project, data, engine) as work:
-        for finding in findings(work):
-            print_one(ConfirmationRecord.of(finding), f"ok  {finding.subject}: {finding.told}", as_json)
-        _require_no_leak(data_signs(work), as_json)
+        for confirmation in confirmations(work):
+            print_one(
+                ConfirmationRecord.of(confirmation), f"ok  {confirmation.subject}: {confirmation.message}", as_json
+            )
+        _require_no_leak(data_findings(work), as_json)
 
 
 @verb("prove")
@@ -53,7 +55,7 @@ def verify(
     engines: Annotated[str, typer.Option(help="Compare these two engines instead, such as duckdb,spark.")] = "",
 ) -> None:
     """Prove the stored features: rows, oracle, time travel, backfill, no leaks; or compare two engines cell by cell."""
-    from tenure.leaks.search import every_sign
+    from tenure.leaks.search import every_finding
     from tenure.stages import verify as stage
 
     if engines:
@@ -71,7 +73,7 @@ def verify(
             for proof in stage.verify(work, chosen, customers=customers, most=snapshots):
                 _print_proof(proof, as_json)
         if leaks or not chosen:
-            _require_no_leak(every_sign(work), as_json)
+            _require_no_leak(every_finding(work), as_json)
 
 
 def _require_whole(survey: Any, as_json: bool) -> None:
@@ -101,21 +103,23 @@ def _print_proof(proof: Any, as_json: bool) -> None:
         return
     found = "equal" if proof.holds else f"{proof.different_cells:,} differ, {proof.example}"
     status = "proved" if proof.holds else "FAILED"
-    say(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.told}")
+    say(f"{proof.proof:13} {status:8} {proof.cells:>12,} cells {proof.seconds:>7.2f} s  {found}: {proof.summary}")
     for column, reason in proof.unproven.items():
         say(f"{'':13} not proved {column}: {reason}")
 
 
-def _require_no_leak(signs: Iterator[Any], as_json: bool) -> None:
-    """Print each sign of a leak as it is found; raise CheckFailed, naming the first, if any is one."""
+def _require_no_leak(findings: Iterator[Any], as_json: bool) -> None:
+    """Print each finding as it comes; raise CheckFailed, naming the first, if any is a leak."""
     leaks, notes = [], 0
-    for sign in signs:
-        leaks += [sign] if sign.alarm else []
-        notes += not sign.alarm
-        mark = "LEAK" if sign.alarm else "note"
-        print_one(FindingRecord.of(sign), f"{mark}  {sign.subject}: {sign.detection}: {sign.told}", as_json)
+    for finding in findings:
+        leaks += [finding] if finding.alarm else []
+        notes += not finding.alarm
+        mark = "LEAK" if finding.alarm else "note"
+        print_one(
+            FindingRecord.of(finding), f"{mark}  {finding.subject}: {finding.detection}: {finding.message}", as_json
+        )
     if leaks:
         number = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks, the first"
-        raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].told}", hint=leaks[0].hint)
+        raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].message}", hint=leaks[0].hint)
     if not as_json:
         say(f"ok  leaks: none found{', but for the notes above' if notes else ''}")

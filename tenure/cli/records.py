@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_hints
 
 if TYPE_CHECKING:
-    from tenure.catalog.check import Finding
+    from tenure.catalog.check import Confirmation
     from tenure.catalog.features import Entry
     from tenure.catalog.lineage import Lineage
     from tenure.catalog.versions import Version
     from tenure.feature_store.plan import Partition
-    from tenure.leaks.staged_rows import Sign
+    from tenure.leaks.staged_rows import Finding
     from tenure.proofs.differences import Comparison
     from tenure.proofs.gate import Proof
     from tenure.store.integrity import Damage
@@ -118,14 +118,14 @@ class ConfirmationRecord(Record):
     message: Annotated[str, "what was found"]
 
     @classmethod
-    def of(cls, finding: Finding) -> ConfirmationRecord:
+    def of(cls, confirmation: Confirmation) -> ConfirmationRecord:
         """Return the record of what the check found right."""
-        return cls(finding.subject, finding.told)
+        return cls(confirmation.subject, confirmation.message)
 
 
 @dataclass(frozen=True)
 class FindingRecord(Record):
-    """A sign of a leak, or, where `alarm` is false, why something could not be looked at: of `check`, `verify`."""
+    """A leak that was found, or, where `alarm` is false, why something could not be looked at: of `check`, `verify`."""
 
     kind: ClassVar[str] = "finding"
 
@@ -136,9 +136,9 @@ class FindingRecord(Record):
     alarm: Annotated[bool, "whether it is a leak"]
 
     @classmethod
-    def of(cls, sign: Sign) -> FindingRecord:
-        """Return the record of a sign of a leak."""
-        return cls(sign.detection, sign.subject, sign.told, sign.hint, sign.alarm)
+    def of(cls, finding: Finding) -> FindingRecord:
+        """Return the record of a finding."""
+        return cls(finding.detection, finding.subject, finding.message, finding.hint, finding.alarm)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class ProofRecord(Record):
     def of(cls, proof: Proof) -> ProofRecord:
         """Return the record of a proof."""
         compared = (proof.cells, proof.different_cells, proof.example)
-        return cls(proof.proof, proof.told, *compared, proof.seconds, proof.unproven)
+        return cls(proof.proof, proof.summary, *compared, proof.seconds, proof.unproven)
 
 
 @dataclass(frozen=True)
@@ -247,9 +247,9 @@ class LineageRecord(Record):
     @classmethod
     def of(cls, lineage: Lineage) -> LineageRecord:
         """Return the record of a column's lineage."""
-        top = _step(lineage.made_of)
+        top = _step(lineage.origin)
         readers = [
-            {"type": reader.kind, "name": reader.name, "message": reader.told, "columns": list(reader.columns)}
+            {"type": reader.kind, "name": reader.name, "message": reader.summary, "columns": list(reader.columns)}
             for reader in lineage.read_by
         ]
         return cls(top["name"], top["type"], top["message"], top["made_of"], readers)

@@ -103,7 +103,7 @@ def adopt(
 @verb("build", "historical-features")
 def historical_features(
     spine: Annotated[Path, typer.Option("--spine", help="Parquet or CSV file with the key's columns and a time.")],
-    features: Annotated[str, typer.Option("--features", help="Views, columns or services, parted by commas.")],
+    features: Annotated[str, typer.Option("--features", help="Views, columns or services, separated by commas.")],
     out: Annotated[Path, typer.Option("--out", help="The file to write, .parquet or .csv.")],
     project: ProjectOption = Path(),
     engine: EngineOption = "",

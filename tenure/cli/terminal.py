@@ -69,7 +69,7 @@ def say(text: str, *, err: bool = False, style: str = "") -> None:
 
 
 def finish() -> None:
-    """Flush stdout, so that what can't be written is told now and not by Python when it ends; raises as `say`."""
+    """Flush stdout, so that a failed write is an error now and not when Python ends; raises as `say`."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""Leaks: signs that a row, a table or a column knows what nobody could have known."""
+"""Leaks: findings that a row, a table or a column knows what nobody could have known."""

@@ -1,4 +1,4 @@
-"""Raw rows before t: which column of a raw table tells when its rows were written, and the table without its future.
+"""Raw rows before t: which column of a raw table holds when its rows were written, and the table without its future.
 
 A select may join raw tables that know more than the row it makes. Cut each to what stood in it at t, run the select
 again, and every row that was known before t must come out as it was:
@@ -21,7 +21,7 @@ from sqlglot.lineage import Node, lineage
 from tenure.define.personal import personal_columns
 from tenure.define.source import RawTable, Source
 from tenure.faults.redact import shown, shown_row
-from tenure.leaks.staged_rows import Sign
+from tenure.leaks.staged_rows import Finding
 from tenure.sql import Dialect, column_list, midnight_literal, quoted
 from tenure.tables.staging import typed_value
 from tenure.tables.visible import same
@@ -52,7 +52,7 @@ class RawTime:
 
 
 def raw_times(source: Source, headers: Mapping[str, Mapping[str, str]], dialect: Dialect) -> list[RawTime]:
-    """Return the raw columns that a source's known time is made of, at most one a raw table.
+    """Return the raw columns that a source's known time is derived from, at most one a raw table.
 
     `headers` are the columns and types of each raw table by the name that the select gives it.
     """
@@ -97,30 +97,30 @@ def rivals_of(claim: RawTime, claims: Sequence[RawTime]) -> list[RawTime]:
 
 def rival_statement(claim: RawTime, rival: RawTime, relation: str, dialect: Dialect, types: Mapping[str, str]) -> str:
     """Return the SELECT of one row: `row_count`, `found` rows known a day later by the rival claim, and one's times."""
-    claimed, told = claim.instant(dialect, types[claim.column]), rival.instant(dialect, types[rival.column])
-    late = "told >= claimed + INTERVAL '1' DAY"
+    claimed, rival_time = claim.instant(dialect, types[claim.column]), rival.instant(dialect, types[rival.column])
+    late = "rival >= claimed + INTERVAL '1' DAY"
     return (
         f"SELECT COUNT(*) AS row_count, {_count(late)} AS found,\n"
-        f"    MIN(CASE WHEN {late} THEN told END) AS told, "
-        f"MIN_BY(claimed, CASE WHEN {late} THEN told END) AS claimed\n"
-        f"FROM (SELECT {claimed} AS claimed, {told} AS told FROM {relation}) AS times"
+        f"    MIN(CASE WHEN {late} THEN rival END) AS rival, "
+        f"MIN_BY(claimed, CASE WHEN {late} THEN rival END) AS claimed\n"
+        f"FROM (SELECT {claimed} AS claimed, {rival_time} AS rival FROM {relation}) AS times"
     )
 
 
-def rival_sign(claim: RawTime, rival: RawTime, name: str, found: Mapping[str, object]) -> Sign:
-    """Return the sign that a source claims to know rows before another source says that they were written."""
+def rival_finding(claim: RawTime, rival: RawTime, name: str, found: Mapping[str, object]) -> Finding:
+    """Return the finding that a source claims to know rows before another source says that they were written."""
     source, rows, late = claim.source, int(str(found["row_count"])), int(str(found["found"]))
-    told, claimed = (
-        shown(found[name], personal=_is_personal(time)) for name, time in (("told", rival), ("claimed", claim))
+    known, claimed = (
+        shown(found[name], personal=_is_personal(time)) for name, time in (("rival", rival), ("claimed", claim))
     )
-    return Sign(
+    return Finding(
         detection="two known times",
         subject=f"source '{source.name}', column '{claim.column}'",
-        told=(
+        message=(
             f"{late:,} of {rows:,} rows ({late / rows:.1%}) of raw table '{name}' were written later than the known "
-            f"time that this source claims, for example at {told} and not {claimed}: source "
-            f"'{rival.source.name}' says that '{rival.column}' tells when ({rival.source.where_defined}). Allowed: one "
-            f"known time for the rows of one table ({source.where_defined})."
+            f"time that this source claims, for example at {known} and not {claimed}: source "
+            f"'{rival.source.name}' says that '{rival.column}' holds that time ({rival.source.where_defined}). "
+            f"Allowed: one known time for the rows of one table ({source.where_defined})."
         ),
         hint=f"Set known_time to '{rival.column}' here too; make it ends= if it only closes the row.",
     )
@@ -129,11 +129,11 @@ def rival_sign(claim: RawTime, rival: RawTime, name: str, found: Mapping[str, ob
 def parsed_statement(claim: RawTime, relation: str, dialect: Dialect, raw_type: str) -> str:
     """Return the SELECT of how many values of a claim's raw column there are, and how many are times."""
     column, instant = quoted(claim.column, dialect), claim.instant(dialect, raw_type)
-    return f"SELECT COUNT({column}) AS told, COUNT({instant}) AS parsed FROM {relation}"
+    return f"SELECT COUNT({column}) AS filled, COUNT({instant}) AS parsed FROM {relation}"
 
 
 def rows_before(claim: RawTime, relation: str, dialect: Dialect, raw_type: str, t: date) -> str:
-    """Return the raw rows that were known before `t`; rows that don't tell stay."""
+    """Return the raw rows that were known before `t`; rows without such a time stay."""
     instant = claim.instant(dialect, raw_type)
     return f"SELECT * FROM {relation}\nWHERE {instant} IS NULL OR {instant} < {midnight_literal(t)}"
 
@@ -168,10 +168,10 @@ def compared_columns(source: Source) -> list[str]:
     return [c.name for c in source.columns if c.name not in own]
 
 
-def difference_sign(
+def difference_finding(
     source: Source, t: date, found: Mapping[str, int], column: str, example: Mapping[str, object]
-) -> Sign:
-    """Return the sign that a select gives other rows, or other values in `column`, once its future is gone."""
+) -> Finding:
+    """Return the finding that a select gives other rows, or other values in `column`, once its future is gone."""
     personal = personal_columns(source)
     key = shown_row([(name, example[name]) for name in source.keys], personal)
     whole, cut = (shown(example[name], personal=column in personal) for name in ("whole_value", "cut_value"))
@@ -181,7 +181,7 @@ def difference_sign(
         number = compared_columns(source).index(column)
         subject = f"source '{source.name}', column '{column}'"
         cells = found[f"column_{number}"]
-        told = (
+        message = (
             f"{cells:,} of {rows:,} rows known before {t} ({cells / rows:.1%}) change when raw rows of {t} and "
             f"later are taken away, for example {key}: {whole} with them, {cut} without. {allowed}"
         )
@@ -191,22 +191,22 @@ def difference_sign(
         )
     else:
         subject, odd = f"source '{source.name}'", found["lost"] + found["gained"]
-        told = (
+        message = (
             f"{odd:,} of {rows:,} rows known before {t} ({odd / rows:.1%}) come or go when raw rows of {t} and later "
             f"are taken away, for example {key}. {allowed}"
         )
         hint = "Look in its select= for a filter, a join or a 'newest row only' that reads later rows."
-    place = f"{told} ({source.where_defined})."
-    return Sign(detection="staging time travel", subject=subject, told=place, hint=hint)
+    place = f"{message} ({source.where_defined})."
+    return Finding(detection="staging time travel", subject=subject, message=place, hint=hint)
 
 
-def unprovable_sign(source: Source, reasons: Mapping[str, str]) -> Sign:
-    """Return the sign that some raw tables of a source can't be cut at t, so that it is proven in part alone."""
-    told = "; ".join(f"raw table '{name}' {reason}" for name, reason in reasons.items())
-    return Sign(
+def unprovable_finding(source: Source, reasons: Mapping[str, str]) -> Finding:
+    """Return the finding that some raw tables of a source can't be cut at t, so that it is proven in part alone."""
+    message = "; ".join(f"raw table '{name}' {reason}" for name, reason in reasons.items())
+    return Finding(
         detection="staging time travel",
         subject=f"source '{source.name}'",
-        told=f"not provable: {told} ({source.where_defined}).",
+        message=f"not provable: {message} ({source.where_defined}).",
         hint="Declare a source that reads the raw table with the known_time of its rows; it is then used for all.",
         alarm=False,
     )
@@ -220,7 +220,7 @@ def _is_personal(time: RawTime) -> bool:
 def _origins(
     column: str, select: str, headers: Mapping[str, Mapping[str, str]], dialect: Dialect
 ) -> list[tuple[str, str]]:
-    """Return the (raw table, column) pairs that an output column of a SELECT is made of."""
+    """Return the (raw table, column) pairs that an output column of a SELECT is derived from."""
     schema = {table: dict.fromkeys(columns, "VARCHAR") for table, columns in headers.items()}
     try:
         node = lineage(column, select.strip().rstrip(";"), schema=schema, dialect=dialect)

@@ -18,56 +18,56 @@ from tenure.leaks.raw_tables import (
     PARSED_SHARE,
     RawTime,
     compared_columns,
-    difference_sign,
+    difference_finding,
     difference_statement,
     example_of_difference,
     parsed_statement,
     raw_times,
-    rival_sign,
+    rival_finding,
     rival_statement,
     rivals_of,
     rows_before,
     the_raw_time,
-    unprovable_sign,
+    unprovable_finding,
 )
-from tenure.leaks.staged_rows import Sign, count_statement, example_statement, time_sign, time_tests
-from tenure.leaks.target_proxies import WHOLE, changes_statement, changes_told, look_alike, rows_statement
+from tenure.leaks.staged_rows import Finding, count_statement, example_statement, time_finding, time_tests
+from tenure.leaks.target_proxies import WHOLE, changes_statement, proxy_by_changes, rows_statement, target_proxy
 from tenure.session.work import Work
 from tenure.tables import staging
 
-#: Look-alikes are sought among so many labelled rows, so many features at a time.
+#: Target proxies are sought among so many labelled rows, so many features at a time.
 MOST_ROWS, COLUMNS_AT_ONCE = 300_000, 40
 
 Headers: TypeAlias = Mapping[str, Mapping[str, str]]
 
 
-def data_signs(work: Work) -> Iterator[Sign]:
-    """What `tenure check` tells of the data: the signs in staged rows, or why they can't be looked at yet."""
+def data_findings(work: Work) -> Iterator[Finding]:
+    """The findings that `tenure check` prints: leaks in staged rows, or why they can't be looked at yet."""
     reason = _not_current(work)
     if reason:
-        told = f"not looked at yet: {reason} Run 'tenure staging', then 'tenure check' again."
-        yield Sign(detection="value from the future", subject="staged rows", told=told, alarm=False)
+        message = f"not looked at yet: {reason} Run 'tenure staging', then 'tenure check' again."
+        yield Finding(detection="value from the future", subject="staged rows", message=message, alarm=False)
     else:
-        yield from staged_signs(work)
+        yield from staged_findings(work)
 
 
-def every_sign(work: Work, most: int = 3) -> Iterator[Sign]:
-    """What `tenure verify` tells: signs in staged rows, in features, and in selects at up to `most` snapshots.
+def every_finding(work: Work, most: int = 3) -> Iterator[Finding]:
+    """The findings that `tenure verify` prints: in staged rows, in features, and in selects at up to `most` snapshots.
 
     Raises MissingTable if a source is not staged, or was staged with other definitions or files.
     """
     reason = _not_current(work)
     if reason:
         raise MissingTable(reason, hint="Run 'tenure run', then 'tenure verify' again.")
-    yield from staged_signs(work)
-    yield from label_signs(work)
+    yield from staged_findings(work)
+    yield from label_findings(work)
     dates = calendar(work).dates
     step = max(1, (len(dates) - 1) // max(1, most - 1))
-    yield from select_signs(work, sorted(dates[::-step][:most]))
+    yield from select_findings(work, sorted(dates[::-step][:most]))
 
 
-def staged_signs(work: Work) -> Iterator[Sign]:
-    """Look at every staged row's times; yield a sign where rows know more than they could.
+def staged_findings(work: Work) -> Iterator[Finding]:
+    """Look at every staged row's times; yield a finding where rows know more than they could.
 
     Raises MissingTable if a source is not staged, or was staged with other definitions.
     """
@@ -79,13 +79,13 @@ def staged_signs(work: Work) -> Iterator[Sign]:
         for number, test in enumerate(tests):
             if count := found[f"found_{number}"]:
                 example = work.engine.run(example_statement(source, test)).to_pylist()[0]
-                yield time_sign(source, test, count, found["row_count"], float(found[f"hours_{number}"]), example)
+                yield time_finding(source, test, count, found["row_count"], float(found[f"hours_{number}"]), example)
 
 
-def select_signs(work: Work, dates: Sequence[date]) -> Iterator[Sign]:
+def select_findings(work: Work, dates: Sequence[date]) -> Iterator[Finding]:
     """Look at when raw rows were written; run selects again over raw tables cut at each date and yield what changes.
 
-    A raw table of which no source tells a known time can't be cut: a sign that is no alarm says so.
+    A raw table can't be cut where no source declares its known time: a finding that is no alarm says so.
     """
     with _scratch(work) as scratch:
         headers = {s.name: _read_whole(scratch, s) for s in work.project.sources.values()}
@@ -100,14 +100,14 @@ def select_signs(work: Work, dates: Sequence[date]) -> Iterator[Sign]:
                 yield from _of_select(scratch, source, headers[source.name], claims, dates)
 
 
-def label_signs(work: Work) -> Iterator[Sign]:
-    """Look for features that alone tell the label; yield one sign a feature.
+def label_findings(work: Work) -> Iterator[Finding]:
+    """Look for features that alone reveal the label; yield one finding a feature.
 
-    Where the training set is not built, a sign that is no alarm says so.
+    Where the training set is not built, a finding that is no alarm says so.
     """
     if work.lake.find("training_set") is None:
-        told = "not looked at: the training set is not built. Run 'tenure run'."
-        yield Sign(detection="look-alike", subject="features", told=told, alarm=False)
+        message = "not looked at: the training set is not built. Run 'tenure run'."
+        yield Finding(detection="target proxy", subject="features", message=message, alarm=False)
         return
     work.scan(["training_set"])
     customers = _share(work)
@@ -115,12 +115,12 @@ def label_signs(work: Work) -> Iterator[Sign]:
     names = list(found)
     for first in range(0, len(names), COLUMNS_AT_ONCE):
         some = names[first : first + COLUMNS_AT_ONCE]
-        for name, told in _look_alikes(work, some, customers).items():
+        for name, message in _target_proxies(work, some, customers).items():
             entry = found[name]
-            yield Sign(
-                detection="look-alike",
+            yield Finding(
+                detection="target proxy",
                 subject=f"feature '{name}' of source '{entry.source}'",
-                told=f"{told} ({entry.where_defined}; reads {entry.reads}).",
+                message=f"{message} ({entry.where_defined}; reads {entry.reads}).",
                 hint=f"Ask when '{entry.reads}' is written: if leaving overwrites it, read it from a source with a "
                 "known_time for each version, or leave it out.",
             )
@@ -132,20 +132,20 @@ def _share(work: Work) -> int:
     return max(1, min(WHOLE, WHOLE * MOST_ROWS // max(1, rows)))
 
 
-def _look_alikes(work: Work, names: Sequence[str], customers: int) -> dict[str, str]:
-    """Return, for each feature that tells the label, how: by its values or by their changes."""
+def _target_proxies(work: Work, names: Sequence[str], customers: int) -> dict[str, str]:
+    """Return, for each feature that reveals the label, how: by its values or by their changes."""
     rows = work.engine.run(rows_statement(work.project, names, customers, work.dialect))
     churned, snapshot = (rows[name].to_numpy().astype("int64") for name in ("churned", "snapshot_no"))
     moves = work.engine.run(changes_statement(work.project, names, customers, work.dialect)).to_pylist()[0]
-    told: dict[str, str] = {}
+    proxies: dict[str, str] = {}
     personal = personal_cells(work.project)
     for number, name in enumerate(names):
         facts = (f"changed_{number}", f"ill_{number}", "row_count", "churners")
-        sign = look_alike(rows[name].combine_chunks(), churned, snapshot, personal=name in personal)
-        sign = sign or changes_told(*(int(moves[fact] or 0) for fact in facts))
-        if sign:
-            told[name] = sign.told
-    return told
+        proxy = target_proxy(rows[name].combine_chunks(), churned, snapshot, personal=name in personal)
+        proxy = proxy or proxy_by_changes(*(int(moves[fact] or 0) for fact in facts))
+        if proxy:
+            proxies[name] = proxy.message
+    return proxies
 
 
 def _not_current(work: Work) -> str:
@@ -175,8 +175,8 @@ def _scratch(work: Work) -> Iterator[Work]:
             yield scratch
 
 
-def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Sign]:
-    """Yield a sign where another source says that rows of a raw table became known later than this one says."""
+def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Finding]:
+    """Yield a finding where another source says that rows of a raw table became known later than this one says."""
     for name, raw in source.raws.items():
         for claim in (c for c in claims if c.source.name == source.name and c.raw == raw):
             for rival in rivals_of(claim, claims):
@@ -184,7 +184,7 @@ def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTi
                 statement = rival_statement(claim, rival, f"{name}_whole", work.dialect, headers[name])
                 found = work.engine.run(statement).to_pylist()[0]
                 if found["found"]:
-                    yield rival_sign(claim, rival, name, found)
+                    yield rival_finding(claim, rival, name, found)
 
 
 def _of_select(
@@ -193,31 +193,31 @@ def _of_select(
     headers: Headers,
     claims: Sequence[RawTime],
     dates: Sequence[date],
-) -> Iterator[Sign]:
+) -> Iterator[Finding]:
     _read_whole(work, source)
     chosen = {name: the_raw_time(source, raw, claims) for name, raw in source.raws.items()}
     unprovable = {name: _unprovable(work, name, claim, headers[name]) for name, claim in chosen.items()}
     chosen = {name: None if unprovable[name] else claim for name, claim in chosen.items()}
     if any(unprovable.values()):
-        yield unprovable_sign(source, {name: reason for name, reason in unprovable.items() if reason})
+        yield unprovable_finding(source, {name: reason for name, reason in unprovable.items() if reason})
     if not any(chosen.values()):
         return
     version = work.require(source.name)
     work.engine.scan("staged_whole", version.files, version.schema, version.partition_by)
-    told: set[str] = set()
+    reported: set[str] = set()
     for t in dates:
         _stage_cut(work, source, headers, chosen, t)
         found = work.engine.run(difference_statement(source, "staged_whole", "staged_cut", t)).to_pylist()[0]
         columns = [c for n, c in enumerate(compared_columns(source)) if found[f"column_{n}"]]
         for column in [*columns, *([""] if found["lost"] or found["gained"] else [])]:
-            if column not in told:
-                told.add(column)
+            if column not in reported:
+                reported.add(column)
                 statement = example_of_difference(source, "staged_whole", "staged_cut", t, column)
-                yield difference_sign(source, t, found, column, work.engine.run(statement).to_pylist()[0])
+                yield difference_finding(source, t, found, column, work.engine.run(statement).to_pylist()[0])
 
 
 def _stage_cut(work: Work, source: Source, headers: Headers, chosen: Mapping[str, RawTime | None], t: date) -> None:
-    """Hold `staged_cut`: the source staged from raw tables without what was known at `t` or later."""
+    """Materialize `staged_cut`: the source staged from raw tables without what was known at `t` or later."""
     engine = work.engine
     for name, claim in chosen.items():
         whole = f"{name}_whole"
@@ -232,10 +232,10 @@ def _stage_cut(work: Work, source: Source, headers: Headers, chosen: Mapping[str
 
 def _unprovable(work: Work, name: str, claim: RawTime | None, header: Mapping[str, str]) -> str:
     if claim is None:
-        return "has no time column that sources tell of"
+        return "has no time column that a source declares"
     statement = parsed_statement(claim, f"{name}_whole", work.dialect, header[claim.column])
     found = work.engine.run(statement).to_pylist()[0]
-    if found["parsed"] < PARSED_SHARE * found["told"]:
+    if found["parsed"] < PARSED_SHARE * found["filled"]:
         return f"has '{claim.column}', which is no time before source '{claim.source.name}' makes it one"
     return ""
 

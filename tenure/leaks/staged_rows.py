@@ -1,4 +1,4 @@
-"""Signs of a leak in the staged rows themselves: a row that knows more than it could when it says it was known.
+"""Leaks in the staged rows themselves: a row that knows more than it could when it says it was known.
 
            known_time                        the file was written
 ───────────────┊───────────────────────────────────┊───────►
@@ -19,7 +19,7 @@ from tenure.faults.redact import shown, shown_row
 from tenure.sql import Dialect, column_list, midnight_literal, op
 
 Detection: TypeAlias = Literal[
-    "value from the future", "clock", "future-dated row", "two known times", "staging time travel", "look-alike"
+    "value from the future", "clock", "future-dated row", "two known times", "staging time travel", "target proxy"
 ]
 
 #: Clocks of two systems differ by some minutes; a leak needs more.
@@ -35,12 +35,12 @@ _DAY_TEXT = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sign:
+class Finding:
     """What a detection found: a leak, or with `alarm` false why something can't be proven."""
 
     detection: Detection
     subject: str
-    told: str
+    message: str
     hint: str = ""
     alarm: bool = True
 
@@ -58,7 +58,7 @@ class TimeTest:
 def time_tests(source: Source, dialect: Dialect, written: datetime | None) -> list[TimeTest]:
     """Return what no staged row of a source may show; `written` is when its newest raw file was."""
     by_day = source.column(source.known_time or source.event_time).type == "date"
-    # A row that was known some time on a day may tell of all that day.
+    # A row that was known some time on a day may describe all of that day.
     end = "known_time + INTERVAL '1' DAY" if by_day else f"known_time + {TOLERANCE}"
     beyond = ">=" if by_day else ">"
     tests = [
@@ -106,10 +106,10 @@ def example_statement(source: Source, test: TimeTest) -> str:
     )
 
 
-def time_sign(
+def time_finding(
     source: Source, test: TimeTest, found: int, rows: int, hours: float, example: Mapping[str, object]
-) -> Sign:
-    """Return the sign that rows meeting a test are."""
+) -> Finding:
+    """Return the finding that some rows meet a test, with one of them as an example."""
     personal = personal_columns(source)
     key = shown_row([(name, example[name]) for name in source.keys], personal)
     known = source.known_time or source.event_time
@@ -119,7 +119,7 @@ def time_sign(
     known_at = shown(example["known_time"], personal="known_time" in personal)
     row = f"for example {key}: {test.column} {value}, known at {known_at}"
     if test.detection == "value from the future":
-        told = (
+        message = (
             f"{share} hold a time later than their known_time ('{known}'), {row}. Such a row was written after it "
             "claims to have been known. Allowed: times up to known_time, or any in a column with planned=True"
         )
@@ -128,25 +128,25 @@ def time_sign(
             f"Column('{test.column}', type='date', planned=True) if it is a plan such as a due date."
         )
     elif test.detection == "clock" and found >= max(2, ZONE_SHARE * rows):
-        told = (
+        message = (
             f"{share} are known before they happened, by up to {hours:.1f} h, {row}: '{source.event_time}' and "
             f"'{known}' are {max(1, round(hours))} h apart, as local time and UTC are. Allowed: known_time no earlier "
             "than event_time"
         )
         hint = "Bring both to UTC in select=, or write the offset into the text (+02:00), which is then read."
     elif test.value == "event_time":
-        told = (
-            f"{share} are known before they happened, {row}: what had not happened can't be told. "
+        message = (
+            f"{share} are known before they happened, {row}: what had not happened can't be known. "
             "Allowed: known_time no earlier than event_time, or an event_time with planned=True"
         )
-        hint = f"Mend the rows' dates, or say Column('{test.column}', …, planned=True) if it is announced in advance."
+        hint = f"Fix the rows' dates, or say Column('{test.column}', …, planned=True) if it is announced in advance."
     else:
-        told = (
+        message = (
             f"{share} became known after the file that holds them was written, {row}. Allowed: nothing later than "
             "the file, but for a day"
         )
-        hint = "Mend the rows' dates, or their format=: a day and month may be swapped."
-    return Sign(detection=test.detection, subject=subject, told=f"{told} ({source.where_defined}).", hint=hint)
+        hint = "Fix the rows' dates, or their format=: a day and month may be swapped."
+    return Finding(detection=test.detection, subject=subject, message=f"{message} ({source.where_defined}).", hint=hint)
 
 
 def _watched(source: Source) -> list[Column]:

@@ -1,4 +1,4 @@
-"""Features that look like the label: one column that alone tells who churns is more likely a leak than a discovery.
+"""Features that look like the label: one column that alone predicts who churns is more likely a leak than a discovery.
 
 A status that is overwritten when a customer leaves, or a date that is filled in then, stands there from the start:
 
@@ -6,7 +6,7 @@ A status that is overwritten when a customer leaves, or a date that is filled in
  leaves         0   0   0  [1]  1        the first 1 after a 0, when a feature should not show much yet …
  stays         [0] [0] [0] [0] [0]       … against those who never churn, at the same snapshots
 
-Later 1s are left out, for long silence is told by honest features too; and a leaver's 0s, for the status is there.
+Later 1s are left out, for long silence shows in honest features too; and so are a leaver's 0s, for the status is there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tenure.tables.visible import qualified, same
 #: The least area under the ROC curve with which one feature is taken for the label in disguise.
 AUROC_LIMIT = 0.98
 
-#: The least share of churners among rows with a telling value, and of all churners that such rows must hold.
+#: The least share of churners among rows with one value of a feature, and of all churners that such rows must hold.
 PURITY, COVERAGE = 0.98, 0.25
 
 #: Fewer churners, or fewer that stayed, are no evidence.
@@ -43,10 +43,10 @@ Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class LookAlike:
-    """How one feature tells the label: in words, and the share or area that shows it."""
+class TargetProxy:
+    """A feature that stands in for the label: how, in words, and the share or area that shows it."""
 
-    told: str
+    message: str
     figure: float
 
 
@@ -54,7 +54,7 @@ def rows_statement(project: Project, names: Sequence[str], customers: int, diale
     """Return the SELECT of `snapshot_no`, `churned` and the features: first churned rows, and all of who never churn.
 
     `customers` is the share of the customers to look at, in 256ths. A customer who churns at the first labelled
-    snapshot is left out: since when can't be told.
+    snapshot is left out: nothing shows since when.
     """
     columns = [
         "DENSE_RANK() OVER (ORDER BY t.snapshot_date) AS snapshot_no",
@@ -88,17 +88,19 @@ def changes_statement(project: Project, names: Sequence[str], customers: int, di
     )
 
 
-def look_alike(values: pa.Array, churned: Integers, snapshot: Integers, *, personal: bool = False) -> LookAlike | None:
-    """Return how `values` alone tell `churned` (0 or 1, row by row) within snapshots, or None.
+def target_proxy(
+    values: pa.Array, churned: Integers, snapshot: Integers, *, personal: bool = False
+) -> TargetProxy | None:
+    """Return how `values` alone reveal `churned` (0 or 1, row by row) within snapshots, or None.
 
-    A telling value is shown by its shape where the values are `personal`.
+    The value that reveals it is shown by its shape where the values are `personal`.
     None too if fewer than 10 rows churn, or fewer than 10 don't.
     """
     churners = int(churned.sum())
     if churners < LEAST or len(churned) - churners < LEAST:
         return None
     codes, labels = _codes(values)
-    value = _telling_value(codes, labels, churned, personal=personal)
+    value = _revealing_value(codes, labels, churned, personal=personal)
     if value:
         return value
     is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
@@ -107,16 +109,16 @@ def look_alike(values: pa.Array, churned: Integers, snapshot: Integers, *, perso
     area = max(auroc(order, churned, snapshot) for order in _orders(codes, churned, by_rate=not is_number))
     if area < AUROC_LIMIT:
         return None
-    return LookAlike(f"it alone ranks churners with an AUROC of {area:.3f}; under {AUROC_LIMIT} is plausible", area)
+    return TargetProxy(f"it alone ranks churners with an AUROC of {area:.3f}; under {AUROC_LIMIT} is plausible", area)
 
 
-def changes_told(changed: int, ill: int, rows: int, churners: int) -> LookAlike | None:
-    """Return how a feature's changes tell the label, where nearly all of them are at rows that churn, or None."""
+def proxy_by_changes(changed: int, ill: int, rows: int, churners: int) -> TargetProxy | None:
+    """Return how a feature's changes reveal the label, where nearly all of them are at rows that churn, or None."""
     if ill < LEAST or ill < PURITY * changed or churners > rows / 2:
         return None
     share = ill / changed
-    told = f"{ill:,} of its {changed:,} changes ({share:.1%}) are at rows that churn, {churners:,} of {rows:,} rows"
-    return LookAlike(f"{told}; under {PURITY:.0%} is plausible", share)
+    message = f"{ill:,} of its {changed:,} changes ({share:.1%}) are at rows that churn, {churners:,} of {rows:,} rows"
+    return TargetProxy(f"{message}; under {PURITY:.0%} is plausible", share)
 
 
 def auroc(score: Integers, churned: Integers, snapshot: Integers) -> float:
@@ -159,7 +161,9 @@ def _codes(values: pa.Array) -> tuple[Integers, Sequence[object]]:
     return codes, [None, *(ordered.to_pylist() if len(ordered) <= MOST_VALUES else range(len(ordered)))]
 
 
-def _telling_value(codes: Integers, labels: Sequence[object], churned: Integers, *, personal: bool) -> LookAlike | None:
+def _revealing_value(
+    codes: Integers, labels: Sequence[object], churned: Integers, *, personal: bool
+) -> TargetProxy | None:
     groups: list[tuple[str, npt.NDArray[np.bool_]]] = [("a value at all", codes > 0), ("no value", codes == 0)]
     if len(labels) <= MOST_VALUES:
         words = [shape(label) if personal else repr(label) for label in labels]
@@ -169,8 +173,8 @@ def _telling_value(codes: Integers, labels: Sequence[object], churned: Integers,
         ill, all_rows = int(churned[rows].sum()), int(rows.sum())
         if ill >= LEAST and ill >= PURITY * all_rows and ill >= COVERAGE * churners:
             share = ill / all_rows
-            told = f"of {all_rows:,} rows with {name}, {share:.1%} churn, which are {ill:,} of {churners:,} churners"
-            return LookAlike(f"{told}; under {PURITY:.0%} is plausible", share)
+            message = f"of {all_rows:,} rows with {name}, {share:.1%} churn, which are {ill:,} of {churners:,} churners"
+            return TargetProxy(f"{message}; under {PURITY:.0%} is plausible", share)
     return None
 
 

@@ -38,7 +38,7 @@ class Proof:
     """What one proof compared, in words and cells; how many cells differ, and the first that does."""
 
     proof: str
-    told: str
+    summary: str
     cells: int
     different_cells: int
     example: str = ""
@@ -78,10 +78,10 @@ def require_proved(proofs: Sequence[Proof], *, published: bool) -> None:
     """Raise CheckFailed, naming the first cell that differs, if a proof does not hold."""
     broken = [proof for proof in proofs if not proof.holds]
     if broken:
-        told = "; ".join(f"{p.proof}: {p.different_cells:,} cells differ, {p.example}" for p in broken)
+        failures = "; ".join(f"{p.proof}: {p.different_cells:,} cells differ, {p.example}" for p in broken)
         kept = "the stored features are not what was known" if published else "so nothing of it was written"
         raise CheckFailed(
-            f"table 'features' fails its proof, {kept}: {told}.",
+            f"table 'features' fails its proof, {kept}: {failures}.",
             hint="Read docs/verify.md; if sources or definitions changed since, run 'tenure run' first."
             if published
             else "Read docs/verify.md; the version before stays current.",
@@ -113,7 +113,7 @@ def rows_proof(work: Work, relation: str, dates: Sequence[date]) -> Proof:
     rows_in, rows_out = (sum(row[name] for row in counted) for name in ("rows_in", "rows_out"))
     return Proof(
         proof="rows",
-        told=f"{rows_in:,} rows in, {rows_out:,} out, at {len(counted)} snapshots",
+        summary=f"{rows_in:,} rows in, {rows_out:,} out, at {len(counted)} snapshots",
         cells=rows_out,
         different_cells=sum(row["lost"] + row["made_up"] + row["twice"] for row in broken),
         example=example,
@@ -172,13 +172,13 @@ def _oracle_proof(
 ) -> Proof:
     rows = {name: _plain(engine.run(f"SELECT * FROM {name}_sampled").to_pylist()) for name in read_sources(work)}
     oracle = Oracle(project=work.project, rows=rows, dates=dates, dialect=work.dialect)
-    told = {"snapshots": oracle.snapshots(), "features": oracle.features()}
+    recomputed = {"snapshots": oracle.snapshots(), "features": oracle.features()}
     unproven = oracle.unproven
-    cells = _compared(work, stored, told, "by the oracle", unproven)
+    cells = _compared(work, stored, recomputed, "by the oracle", unproven)
     people = len({tuple(row[key] for key in work.project.entity.keys) for row in rows[work.project.entity.source]})
     return Proof(
         proof="oracle",
-        told=f"{people:,} customers recomputed in plain Python at {len(dates)} snapshots"
+        summary=f"{people:,} customers recomputed in plain Python at {len(dates)} snapshots"
         + (f", but for {len(unproven)} columns" if unproven else ""),
         cells=cells.compared,
         different_cells=cells.different,
@@ -193,15 +193,15 @@ def _travel_proof(
 ) -> Proof:
     futures = Futures(work.project, tuple(dates))
     with _scratch_folder(work) as folder:
-        told = _in_futures(engine, futures, work, folder)
+        in_futures = _in_futures(engine, futures, work, folder)
     cells = Cells(0, 0)
     for number, (day, how) in enumerate(futures.all):
-        then = {name: [row for row in rows if row[futures.column] == number] for name, rows in told.items()}
+        then = {name: [row for row in rows if row[futures.column] == number] for name, rows in in_futures.items()}
         kept = {name: [row for row in rows if row["snapshot_date"] == day] for name, rows in stored.items()}
         cells += _compared(work, kept, then, f"with the future {how}", {})
     return Proof(
         proof="time travel",
-        told=f"the same customers with the future deleted, then corrupted, at {len(dates)} snapshots",
+        summary=f"the same customers with the future deleted, then corrupted, at {len(dates)} snapshots",
         cells=cells.compared,
         different_cells=cells.different,
         example=cells.example,
@@ -242,13 +242,13 @@ def _scratch_folder(work: Work) -> Iterator[Path]:
 
 
 def _compared(
-    work: Work, stored: dict[str, list[Row]], told: dict[str, list[Row]], by: str, unproven: dict[str, str]
+    work: Work, stored: dict[str, list[Row]], recomputed: dict[str, list[Row]], by: str, unproven: dict[str, str]
 ) -> Cells:
     keys = (*work.project.entity.keys, "snapshot_date")
     columns = [str(name) for name in work.project.columns if str(name) not in unproven]
     personal = personal_cells(work.project)
-    return compare_rows(stored["features"], told["features"], keys, columns, by, personal) + compare_rows(
-        stored["snapshots"], told["snapshots"], keys, _SNAPSHOT, by, personal
+    return compare_rows(stored["features"], recomputed["features"], keys, columns, by, personal) + compare_rows(
+        stored["snapshots"], recomputed["snapshots"], keys, _SNAPSHOT, by, personal
     )
 
 

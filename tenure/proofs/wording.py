@@ -1,4 +1,4 @@
-"""Rows against rows, cell by cell: what is stored against what was recomputed, the first difference told in full."""
+"""Rows against rows, cell by cell: what is stored against what was recomputed, the first difference in full."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def compare_rows(
     by: str,
     personal: Collection[str] = (),
 ) -> Cells:
-    """Return the comparison of two tables' rows by key, over `columns`; `by` tells who recomputed.
+    """Return the comparison of two tables' rows by key, over `columns`; `by` names who recomputed.
 
     The example shows values of the columns in `personal` by their shape alone. A row that only one side has, or has
     twice, counts as all its cells.

@@ -21,8 +21,8 @@ def attrition_list(
     no personal data are. Raises ModelError if a customer has no reasons or no segment, or has two.
     """
     row = [*keys, "snapshot_date"]
-    told = _one_to_one(scores, reasons[[*row, *REASONS]], row, "reasons", "explain")
-    placed = _one_to_one(told, segments[[*row, "segment_id"]], row, "segment", "segment")
+    with_reasons = _one_to_one(scores, reasons[[*row, *REASONS]], row, "reasons", "explain")
+    placed = _one_to_one(with_reasons, segments[[*row, "segment_id"]], row, "segment", "segment")
     columns = ["rank", *row, "score", "decile", "segment_id", *REASONS, "model_version"]
     return placed[columns].sort_values("rank", kind="stable").reset_index(drop=True)
 

@@ -25,8 +25,8 @@ def importances(strongest: pd.DataFrame) -> Figure:
         {"mark": number, "encoding": {"x": across, "y": row, "text": {"field": "x", "format": ".2f"}}},
     ]
     spec: Spec = {"height": 36 * len(bars) + 44, "data": {"values": bars}, "layer": layers}
-    told = "; ".join(f"{b['word']}: {b['x']:.2f}" for b in bars[:5]) + "."
-    return figure("importances", f"The {len(bars)} features that move scores most", told, spec)
+    summary = "; ".join(f"{b['word']}: {b['x']:.2f}" for b in bars[:5]) + "."
+    return figure("importances", f"The {len(bars)} features that move scores most", summary, spec)
 
 
 def segment_map(segments: pd.DataFrame) -> Figure:
@@ -61,8 +61,10 @@ def segment_map(segments: pd.DataFrame) -> Figure:
         {**named, "mark": halo},
         {**named, "mark": label},
     ]
-    told = f"{len(dots):,} customers drawn, in {len(names)} segments; grey dots belong to none."
-    return figure("segment-map", "Customers who are alike lie close together", told, {"height": 330, "layer": layers})
+    summary = f"{len(dots):,} customers drawn, in {len(names)} segments; grey dots belong to none."
+    return figure(
+        "segment-map", "Customers who are alike lie close together", summary, {"height": 330, "layer": layers}
+    )
 
 
 def segment_colour(segment_id: int) -> str:
@@ -101,5 +103,5 @@ def campaign(value: pd.DataFrame) -> Figure | None:
         {"data": {"values": best}, "mark": {"type": "point", "size": 130, "color": BLUE}, "encoding": place},
         {"data": {"values": best}, "mark": words, "encoding": {**place, "text": {"field": "word"}}},
     ]
-    told = f"Best: {best[0]['word']}." if best else "No size of campaign earns money."
-    return figure("campaign", "What a campaign earns, by its size", told, {"height": HEIGHT, "layer": layers})
+    summary = f"Best: {best[0]['word']}." if best else "No size of campaign earns money."
+    return figure("campaign", "What a campaign earns, by its size", summary, {"height": HEIGHT, "layer": layers})

@@ -2,7 +2,7 @@
 
 note = "=HYPERLINK(…)"   ──►  '=HYPERLINK(…)      a text column: a quote before it
 amount = -12.50          ──►  -12.50              a number, a date, a truth value: as it is
-customer_id = "-17"      ──►  -17                 a key: as it is, since it joins; the caller is told
+customer_id = "-17"      ──►  -17                 a key: as it is, since it joins; the caller gets a note
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def write_csv(rows: pa.Table, sink: Any, *, keys: Collection[str] = (), safe: bo
     if safe:
         rows = _neutralised(rows, keys)
     pc_csv.write_csv(rows, sink)
-    told = [f"{count:,} of key '{name}'" for name, count in raw if safe and count and name in keys]
-    if not told:
+    counts = [f"{count:,} of key '{name}'" for name, count in raw if safe and count and name in keys]
+    if not counts:
         return ""
     return (
-        f"values that begin like a formula, {' and '.join(told)}, are written as they are: a spreadsheet may run them"
+        f"values that begin like a formula, {' and '.join(counts)}, are written as they are: a spreadsheet may run them"
     )
 
 

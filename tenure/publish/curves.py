@@ -55,8 +55,8 @@ def quality_charts(curves: pd.DataFrame, names: Mapping[str, str]) -> list[Figur
         if sketch.curve == "lift":
             points = points[points["x"] >= 0.02]  # below, a handful of rows make the line jump
         if len(points):
-            told = f"{sketch.up} by {sketch.across}, for {', '.join(names.values())}."
-            drawn.append(figure(sketch.curve, sketch.title, told, _spec(sketch, points, names)))
+            summary = f"{sketch.up} by {sketch.across}, for {', '.join(names.values())}."
+            drawn.append(figure(sketch.curve, sketch.title, summary, _spec(sketch, points, names)))
     return drawn
 
 

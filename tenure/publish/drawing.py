@@ -47,11 +47,11 @@ class Figure:
 
     svg: str
     title: str
-    told: str
+    summary: str
 
 
-def figure(name: str, title: str, told: str, spec: Spec) -> Figure:
-    """Return the chart drawn. `name` is its id on the page; `told` is read out in place of the drawing."""
+def figure(name: str, title: str, summary: str, spec: Spec) -> Figure:
+    """Return the chart drawn. `name` is its id on the page; `summary` is read aloud in place of the drawing."""
     import vl_convert
 
     drawn = vl_convert.vegalite_to_svg(
@@ -67,10 +67,10 @@ def figure(name: str, title: str, told: str, spec: Spec) -> Figure:
         vl_version="6.4",
         allowed_base_urls=[],
     )
-    return Figure(_inline(drawn, name, title, told), title, told)
+    return Figure(_inline(drawn, name, title, summary), title, summary)
 
 
-def _inline(svg: str, name: str, title: str, told: str) -> str:
+def _inline(svg: str, name: str, title: str, summary: str) -> str:
     """Return the SVG with a name and words of its own; ids are prefixed, since a page holds several drawings."""
     svg = re.sub(r"\bid=\"([^\"]+)\"", rf'id="{name}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", svg)
@@ -80,7 +80,7 @@ def _inline(svg: str, name: str, title: str, told: str) -> str:
     box = head[1] if head else f"0 0 {WIDTH} {HEIGHT}"
     return (
         f'<svg role="img" viewBox="{box}" width="{box.split()[2]}" aria-labelledby="{name}-title {name}-desc">'
-        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(told)}</desc>{body}'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(summary)}</desc>{body}'
     )
 
 

@@ -27,8 +27,8 @@ def personal_words(
     hidden = [key for key in keys if key in personal_keys]
     if hidden:
         are, them = ("is", "it") if len(hidden) == 1 else ("are", "them")
-        told = f"{', '.join(hidden)} {are} declared personal: the list has {them}, this page shows only the shape"
-        return [*sentences, f"{named}. Of these, {told}."]
+        summary = f"{', '.join(hidden)} {are} declared personal: the list has {them}, this page shows only the shape"
+        return [*sentences, f"{named}. Of these, {summary}."]
     return [*sentences, f"{named}."]
 
 

@@ -219,7 +219,7 @@ def _apart(row: Any, descriptions: Mapping[str, str]) -> dict[str, str]:
     return {
         "direction": "higher" if row.difference > 0 else "lower",
         "feature": descriptions.get(row.feature, row.feature),
-        "told": f"{row.segment_median}, all customers {row.population_median}",
+        "medians": f"{row.segment_median}, all customers {row.population_median}",
     }
 
 

@@ -31,11 +31,11 @@ _WORD_WIDTH = 84
 def customers_over_time(population: pd.DataFrame) -> Figure:
     """Draw the customers at each snapshot, over shades for the splits."""
     first, last = population.iloc[0], population.iloc[-1]
-    told = (
+    summary = (
         f"From {first['customers']:,} customers at {first['snapshot_date']} to {last['customers']:,} at "
         f"{last['snapshot_date']}."
     )
-    return figure("customers", "Customers at each snapshot", told, _over_time(population, "customers", ",.0f", BLUE))
+    return figure("customers", "Customers at each snapshot", summary, _over_time(population, "customers", ",.0f", BLUE))
 
 
 def churn_over_time(population: pd.DataFrame) -> Figure | None:
@@ -44,11 +44,11 @@ def churn_over_time(population: pd.DataFrame) -> Figure | None:
     if labelled.empty:
         return None
     low, high = labelled["churn_rate"].min(), labelled["churn_rate"].max()
-    told = f"Between {low:.1%} and {high:.1%} of the customers asked about left, over {len(labelled)} snapshots."
+    summary = f"Between {low:.1%} and {high:.1%} of the customers asked about left, over {len(labelled)} snapshots."
     return figure(
         "churn-rate",
         "Share of customers who left, by snapshot",
-        told,
+        summary,
         _over_time(population, "churn_rate", ".0%", ORANGE),
     )
 
@@ -67,13 +67,13 @@ def _over_time(population: pd.DataFrame, column: str, number: str, colour: str) 
     place = {"x": time, "y": height}
     letters = {"type": "text", "dy": -12, "fontWeight": "bold"}
     inks = ({"color": "white", "stroke": "white", "strokeWidth": 5}, {"color": colour})
-    told = {**place, "text": {"field": "n", "format": number.replace(".0%", ".1%")}}
+    encoding = {**place, "text": {"field": "n", "format": number.replace(".0%", ".1%")}}
     return {
         "layer": [
             *_shades(population, time, top),
             {"data": {"values": points}, "mark": line, "encoding": place},
             *(
-                {"data": {"values": [point]}, "mark": {**letters, "align": align, **ink}, "encoding": told}
+                {"data": {"values": [point]}, "mark": {**letters, "align": align, **ink}, "encoding": encoding}
                 for point, align in zip(points[:: max(1, len(points) - 1)], ("left", "right"), strict=False)
                 for ink in inks
             ),
@@ -136,9 +136,9 @@ def timeline(churn: ChurnDefinition, longest_window: int) -> Figure:
         {"word": f"{word}, {b - a} days", "a": a, "b": b, "row": row, "colour": colour, "from": left, "to": ends}
         for row, (word, a, b, colour) in enumerate(span for span in spans if span[2] > span[1])
     ]
-    told = "; ".join(str(bar["word"]) for bar in drawn) + "."
+    summary = "; ".join(str(bar["word"]) for bar in drawn) + "."
     spec: Spec = {"height": 58 * len(drawn) + 40, "layer": _spans(drawn, left, ends)}
-    return figure("timeline", "What is read before a snapshot t, and what is asked after", told, spec)
+    return figure("timeline", "What is read before a snapshot t, and what is asked after", summary, spec)
 
 
 def _spans(drawn: list[Spec], left: int, ends: int) -> list[Spec]:

@@ -23,8 +23,8 @@ def evaluate(work: Work) -> Outcome:
     require_trained_on(work, rows)
     for row in rows:
         usable_files(work, row)
-    tables, made_of = ["evaluations", "curves", "campaign_value"], evaluations_fingerprint(work)
-    if work.find_current(tables, made_of, outcome):
+    tables, digest = ["evaluations", "curves", "campaign_value"], evaluations_fingerprint(work)
+    if work.find_current(tables, digest, outcome):
         return outcome
     import pandas as pd
 
@@ -41,7 +41,7 @@ def evaluate(work: Work) -> Outcome:
     value = campaign_value(best.predict(last), last["churned"].to_numpy(dtype=float), settings)
     found["snapshot_date"] = pd.to_datetime(found["snapshot_date"]).dt.date
     for table, made in zip(tables, (found, curves(models, frame), value), strict=True):
-        work.keep(table, arrow(made), made_of, outcome)
+        work.keep(table, arrow(made), digest, outcome)
     outcome.rows = len(found)
     pooled = found[(found["split"] == "test") & (found["population"] == "all") & found["snapshot_date"].isna()]
     auroc = pooled.set_index("model_version")["auroc"][best_version]

@@ -26,8 +26,8 @@ def explain(work: Work) -> Outcome:
     usable_files(work, champion[0])
     snapshot_date = require_scores(work)
     words = fingerprint(f"{name}: {text}" for name, text in work.project.columns.items())
-    tables, made_of = ["shap_values", "reasons", "importances"], f"{explained_fingerprint(work)}-{words}"
-    if work.find_current(tables, made_of, outcome):
+    tables, digest = ["shap_values", "reasons", "importances"], f"{explained_fingerprint(work)}-{words}"
+    if work.find_current(tables, digest, outcome):
         return outcome
     from tenure.insight.explain import SHAPExplainabilityService
 
@@ -43,7 +43,7 @@ def explain(work: Work) -> Outcome:
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):
-        work.keep(table, of_partition(arrow(rows), snapshot_date, version), made_of, outcome)
+        work.keep(table, of_partition(arrow(rows), snapshot_date, version), digest, outcome)
     outcome.rows = len(found.shap_values)
     outcome.message = "values add up to the score on every row"
     return outcome

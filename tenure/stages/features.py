@@ -20,8 +20,8 @@ def features(work: Work, first: date | None = None, last: date | None = None) ->
     be committed without rows, and count as current.
     """
     outcome, days = Outcome(), calendar(work)
-    spine = work.made_of(snapshots_select(work, days, work.dialect))
-    if work.require("snapshots").fingerprint != spine:
+    snapshots_digest = work.made_of(snapshots_select(work, days, work.dialect))
+    if work.require("snapshots").fingerprint != snapshots_digest:
         raise MissingTable("table 'snapshots' was built of other rows or dates.", hint="Run 'tenure snapshots'.")
     build_features(work, days.plan, outcome, first=first, last=last)
     return outcome

@@ -50,7 +50,7 @@ def require_features(work: Work, dates: Sequence[date]) -> None:
 
 
 def trained_from(work: Work) -> dict[str, str]:
-    """Return the fingerprints of the stored tables that models are trained from and the report tells of."""
+    """Return the fingerprints of the stored tables that models are trained from and that the report shows."""
     return {name: work.require(name).fingerprint for name in ("labels", "splits", "training_set")}
 
 
@@ -100,9 +100,9 @@ def evaluations_fingerprint(work: Work) -> str:
 
 
 def explained_fingerprint(work: Work) -> str:
-    """Return the fingerprint of the explanations of the stored scores, without that of the words that they are told in.
+    """Return the fingerprint of the explanations of the stored scores, without that of their words.
 
-    A changed `doc` or `unit` lets 'explain' tell them anew, but the report takes either.
+    A changed `doc` or `unit` lets 'explain' write them anew, but the report takes either.
     """
     return fingerprint([work.require("features").fingerprint, work.require("scores").fingerprint])
 
@@ -115,7 +115,7 @@ def segments_fingerprint(work: Work) -> str:
 
 
 def require_report_inputs(work: Work) -> date:
-    """Return the newest snapshot date; raise MissingTable unless all that the report tells belongs together."""
+    """Return the newest snapshot date; raise MissingTable unless all that the report shows belongs together."""
     snapshot_date, rows = require_scores(work), newest_training(work)
     if json.loads(rows[0]["inputs"]) != trained_from(work):
         # Its error names the first of them to be made anew; if all are, it is the models' turn.
@@ -139,10 +139,10 @@ def _require_made(work: Work, select: Callable[[Dialect], Select]) -> None:
         )
 
 
-def _require_same(work: Work, tables: Sequence[str], made_of: str, stage: str) -> None:
+def _require_same(work: Work, tables: Sequence[str], digest: str, stage: str) -> None:
     """Raise MissingTable unless the tables were made of just this; what follows a '-' in a fingerprint has no say."""
     for table in tables:
-        if work.require(table).fingerprint.partition("-")[0] != made_of:
+        if work.require(table).fingerprint.partition("-")[0] != digest:
             raise MissingTable(
                 f"table '{table}' was made of other inputs than those stored now.", hint=f"Run 'tenure {stage}'."
             )

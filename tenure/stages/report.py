@@ -38,9 +38,9 @@ def report(work: Work) -> Outcome:
     outcome = Outcome()
     inputs = [work.require(table) for table in STAGES["report"].relations(work.project.sources)]
     newest = require_report_inputs(work)
-    made_of = fingerprint([*(i.fingerprint for i in inputs), work.config.value, work.definitions])
+    digest = fingerprint([*(i.fingerprint for i in inputs), work.config.value, work.definitions])
     written = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
-    if all(file.is_file() for file in written) and work.find_current(["attrition_list"], made_of, outcome):
+    if all(file.is_file() for file in written) and work.find_current(["attrition_list"], digest, outcome):
         return outcome
     rows = _attrition_list(work, newest)
     page = _page(work, rows, newest)
@@ -48,7 +48,7 @@ def report(work: Work) -> Outcome:
     listed_csv, note = _csv(listed, work.project.entity.keys)
     for file, content in zip(written, (listed_csv, _parquet(listed), page.encode()), strict=True):
         _replace(file, content)
-    work.keep("attrition_list", listed, made_of, outcome)
+    work.keep("attrition_list", listed, digest, outcome)
     outcome.message = f"{len(rows):,} customers listed; {REPORT} is {len(page.encode()) / 1e6:.1f} MB"
     outcome.message += f"; {note}" if note else ""
     return outcome
@@ -120,12 +120,12 @@ def _latencies(work: Work) -> pd.DataFrame:
 
     columns = ("rows", "seconds", "engine")
     newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
-    told = [
+    rows = [
         {"stage": stage.name, "doc": stage.words, **{key: newest[stage.name][key] for key in columns}}
         for stage in STAGES.values()
         if stage.name in newest and stage.name != "report"
     ]
-    return pd.DataFrame(told, columns=["stage", "doc", *columns])
+    return pd.DataFrame(rows, columns=["stage", "doc", *columns])
 
 
 def _typed(rows: pd.DataFrame) -> pa.Table:

@@ -72,7 +72,7 @@ def _run_stage(work: Work, stage: str, do: StageFunction) -> StageRun:
         record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         record.message = _summary(error)
         record.seconds = time.perf_counter() - begun
-        with suppress(Exception):  # The stage's own error is told; its row is kept for the next run that can write.
+        with suppress(Exception):  # The stage's own error is raised; its row is kept for the next run that can write.
             record.record(work.lake)
         raise
     record.status = "built" if outcome.built else "current"

@@ -30,8 +30,8 @@ def score(work: Work) -> Outcome:
     champion = newest_training(work)[:1]
     usable_files(work, champion[0])
     snapshot_date = newest_snapshot(work)
-    made_of = scores_fingerprint(work, snapshot_date)
-    if work.find_current(["scores"], made_of, outcome):
+    digest = scores_fingerprint(work, snapshot_date)
+    if work.find_current(["scores"], digest, outcome):
         return outcome
     from tenure.model.score import ModelInferenceService
 
@@ -43,7 +43,7 @@ def score(work: Work) -> Outcome:
             hint="See min_tenure, active= and event= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
         )
     rows = arrow(ModelInferenceService(model, version).score(frame))
-    work.keep("scores", rows, made_of, outcome)
+    work.keep("scores", rows, digest, outcome)
     outcome.message = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
     outcome.rows = rows.num_rows
     return outcome

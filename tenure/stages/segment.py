@@ -19,8 +19,8 @@ def segment(work: Work) -> Outcome:
     """Group today's customers by density, with an automatic choice of parameters."""
     outcome = Outcome()
     snapshot_date = require_scores(work)
-    tables, made_of = ["segments", "segment_parameters", "segment_profiles"], segments_fingerprint(work)
-    if work.find_current(tables, made_of, outcome):
+    tables, digest = ["segments", "segment_parameters", "segment_profiles"], segments_fingerprint(work)
+    if work.find_current(tables, digest, outcome):
         return outcome
     from tenure.insight.segment import SegmentationService, SegmentSettings
 
@@ -32,7 +32,7 @@ def segment(work: Work) -> Outcome:
     service = SegmentationService(settings)
     found = service.segment(todays_features(work, snapshot_date).to_pandas(), work.project.entity.keys, newest)
     for table, rows in zip(tables, (found.segments, found.parameters, found.profiles), strict=True):
-        work.keep(table, of_partition(arrow(rows), snapshot_date, version), made_of, outcome)
+        work.keep(table, of_partition(arrow(rows), snapshot_date, version), digest, outcome)
     outcome.rows = len(found.segments)
     outcome.message = f"{found.segments['segment_id'].max() + 1} segments"
     return outcome

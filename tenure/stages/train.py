@@ -41,9 +41,9 @@ def train(work: Work) -> Outcome:
     outcome = Outcome()
     require_training_set(work)
     data, section = work.require("training_set"), work.config.train
-    made_of = fingerprint([data.fingerprint, section, __version__])
+    digest = fingerprint([data.fingerprint, section, __version__])
     unusable = _unusable(work)
-    if not unusable and work.find_current(["models"], made_of, outcome):
+    if not unusable and work.find_current(["models"], digest, outcome):
         outcome.message = _cut_short(work)
         return outcome
     from tenure.model.evaluate import ModelEvaluationService
@@ -82,10 +82,10 @@ def train(work: Work) -> Outcome:
         )
         for version, model in versions.items()
     ]
-    work.keep("models", registered(work, rows), made_of, outcome)
-    told = [f"champion {next(v for v, m in versions.items() if m is best)}", _cut_short(work)]
-    told += [f"trained anew: {unusable}"] if unusable else []
-    outcome.message = "; ".join(filter(None, told))
+    work.keep("models", registered(work, rows), digest, outcome)
+    parts = [f"champion {next(v for v, m in versions.items() if m is best)}", _cut_short(work)]
+    parts += [f"trained anew: {unusable}"] if unusable else []
+    outcome.message = "; ".join(filter(None, parts))
     return outcome
 
 

@@ -103,7 +103,7 @@ def _prove(work: Work, name: str, customers: int, most: int) -> Proof:
     how = "with the future deleted, then corrupted" if name == "time travel" else "one snapshot at a time"
     return Proof(
         proof=name,
-        told=f"everybody {how}, at {len(some)} of {len(dates)} snapshots"
+        summary=f"everybody {how}, at {len(some)} of {len(dates)} snapshots"
         f"{'' if len(some) == len(dates) else ' (more with --snapshots)'}",
         cells=sum(comparison.rows * comparison.columns for comparison in found),
         different_cells=sum(comparison.different_cells for comparison in different),

@@ -46,7 +46,7 @@ def whys(origin):
 
 
 def test_an_aggregate_reads_its_values_its_condition_its_key_and_its_times(tiny):
-    found = traced(tiny, "large_count_90d").made_of
+    found = traced(tiny, "large_count_90d").origin
     assert found.told.startswith("aggregate 'large' of view 'paid' (features/paid.py:")
     assert found.told.endswith("count over [t − 90d, t)")
     assert whys(found) == {
@@ -61,7 +61,7 @@ def test_an_aggregate_reads_its_values_its_condition_its_key_and_its_times(tiny)
 
 
 def test_a_ratio_and_a_trend_go_through_their_parts(tiny):
-    ratio, trend = (traced(tiny, n).made_of for n in ("large_to_all_ratio_90d", "payment_count_30d_over_90d"))
+    ratio, trend = (traced(tiny, n).origin for n in ("large_to_all_ratio_90d", "payment_count_30d_over_90d"))
     assert [part.name for part in ratio.made_of] == ["large_count_90d", "payment_count_90d"]
     assert [part.name for part in trend.made_of] == ["payment_count_30d", "payment_count_90d"]
     assert "payments.amount" in below(ratio, "raw column")
@@ -69,25 +69,25 @@ def test_a_ratio_and_a_trend_go_through_their_parts(tiny):
 
 
 def test_by_is_told_from_where_and_an_open_row_reads_its_end():
-    spent = whys(traced(TEMPLATE, "spent_groceries_sum_30d").made_of)
+    spent = whys(traced(TEMPLATE, "spent_groceries_sum_30d").origin)
     assert spent["transactions.category"] == "by= this column"
     assert spent["transactions.direction"].startswith("where (direction = 'debit')")
-    held = whys(traced(TEMPLATE, "accounts_count").made_of)
+    held = whys(traced(TEMPLATE, "accounts_count").origin)
     assert held["accounts.closed_on"] == "open at t: not ended before it"
-    assert "accounts.closed_on" not in whys(traced(TEMPLATE, "account_openings_count_365d").made_of)
-    assert whys(traced(TEMPLATE, "contacts_count_7d").made_of)["interactions.occurred_at"] == (
+    assert "accounts.closed_on" not in whys(traced(TEMPLATE, "account_openings_count_365d").origin)
+    assert whys(traced(TEMPLATE, "contacts_count_7d").origin)["interactions.occurred_at"] == (
         "when it happened: in [t − 7d, t); when it was known: before t, 1 day after it"
     )
 
 
 def test_raw_columns_are_found_through_a_select_with_their_file():
-    spend = traced(EXAMPLES / "berka", "transactions.direction").made_of
+    spend = traced(EXAMPLES / "berka", "transactions.direction").origin
     assert [(part.name, part.told) for part in spend.made_of] == [("trans.type", "berka/trans_prefix_49102.asc")]
-    assert below(traced(EXAMPLES / "berka", "transactions.customer_id").made_of, "raw column") == ["disp.client_id"]
-    assert below(traced(EXAMPLES / "berka", "customers.region").made_of, "raw column") == ["district.A3"]
-    (constant,) = traced(EXAMPLES / "berka", "orders.extracted_on").made_of.made_of
+    assert below(traced(EXAMPLES / "berka", "transactions.customer_id").origin, "raw column") == ["disp.client_id"]
+    assert below(traced(EXAMPLES / "berka", "customers.region").origin, "raw column") == ["district.A3"]
+    (constant,) = traced(EXAMPLES / "berka", "orders.extracted_on").origin.made_of
     assert constant.told.startswith("a constant in the source's select (berka/sources.py:")
-    (untold,) = traced(TEMPLATE, "customers.closed_on").made_of.made_of
+    (untold,) = traced(TEMPLATE, "customers.closed_on").origin.made_of
     assert untold.told.startswith("through the source's select (bank/sources.py:")
 
 
@@ -131,14 +131,14 @@ def test_the_tables_have_the_columns_that_lineage_knows(tiny):
 
 
 def test_the_label_reads_what_decides_who_is_asked_and_who_churned(tiny):
-    label = traced(tiny, "churned").made_of
+    label = traced(tiny, "churned").origin
     assert (label.name, label.told) == ("labels.churned", "churn definition 'quiet' (bank/churn.py:3)")
     assert whys(label)["payments.paid_on"] == (
         "activity in the horizon; when it was known: before the horizon ended; active before t; "
         "when it was known: before t"
     )
     assert whys(label)["customers.closed_on"] == "when the customer left"
-    assert below(traced(tiny, "training_set.split").made_of, "raw column")[0] == "customers.customer_id"
+    assert below(traced(tiny, "training_set.split").origin, "raw column")[0] == "customers.customer_id"
 
 
 def test_the_reverse_goes_on_to_features_services_and_models(tmp_path):
@@ -163,7 +163,7 @@ def test_the_reverse_goes_on_to_features_services_and_models(tmp_path):
     reached = {column for (kind, _), columns in told.items() if kind == "feature" for column in columns}
     used = told["model", registered["model_version"]]
     assert set(used) == reached - set(json.loads(registered["dropped"]))
-    assert (found[-1].name, found[-1].told) == (registered["model_version"], "logistic, champion")
+    assert (found[-1].name, found[-1].summary) == (registered["model_version"], "logistic, champion")
     assert found[:-1] == before
     assert {(r.kind, r.name.partition(" ")[0]): r.columns for r in own} == {
         ("feature", "large_to_all"): ("large_to_all_ratio_90d",),
@@ -178,9 +178,9 @@ def test_a_query_is_named_by_the_variable_of_its_connection_and_an_untold_table_
     text = text.replace('read=Csv("payments.csv")', 'read=Postgres("SELECT * FROM payments")')
     text = text.replace('read=Csv("customers.csv")', 'read=Csv("customers.csv"), select="SELECT c.* FROM other AS c"')
     (bank / "sources.py").write_text(text)
-    (raw,) = traced(bank, "payments.amount").made_of.made_of
+    (raw,) = traced(bank, "payments.amount").origin.made_of
     assert (raw.name, raw.told) == ("payments.amount", "query on $TENURE_POSTGRES_DSN")
-    (untold,) = traced(bank, "customers.region").made_of.made_of
+    (untold,) = traced(bank, "customers.region").origin.made_of
     assert untold.told.endswith(", of customers")
 
 

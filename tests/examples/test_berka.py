@@ -19,7 +19,7 @@ from tenure.define.stage import SQL_STAGES, STAGES
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import OneClassTarget
-from tenure.leaks.search import every_sign
+from tenure.leaks.search import every_finding
 from tenure.proofs.differences import compare
 from tenure.session.work import Work
 from tenure.stages.run import run
@@ -298,4 +298,4 @@ def test_spark_builds_the_same_tables(real_data, tmp_path, spark_session):
 
 
 def test_no_leak_is_alarmed(work):
-    assert [sign for sign in every_sign(work) if sign.alarm] == []
+    assert [finding for finding in every_finding(work) if finding.alarm] == []

@@ -11,7 +11,7 @@ import pytest
 from tenure.define.stage import STAGES
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
-from tenure.leaks.search import every_sign
+from tenure.leaks.search import every_finding
 from tenure.proofs.differences import compare
 from tenure.session.work import Work
 from tenure.stages.run import run
@@ -136,4 +136,4 @@ def test_spark_stages_the_same_rows(work, real_data, tmp_path, spark_session):
 
 
 def test_no_leak_is_alarmed(work):
-    assert [sign for sign in every_sign(work) if sign.alarm] == []
+    assert [finding for finding in every_finding(work) if finding.alarm] == []

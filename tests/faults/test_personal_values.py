@@ -21,9 +21,9 @@ from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import AdditivityError, CheckFailed
 from tenure.faults.boundary import translated
 from tenure.insight.contributions import Contributions
-from tenure.leaks.raw_tables import RawTime, difference_sign, rival_sign
-from tenure.leaks.staged_rows import TimeTest, time_sign
-from tenure.leaks.target_proxies import look_alike
+from tenure.leaks.raw_tables import RawTime, difference_finding, rival_finding
+from tenure.leaks.staged_rows import TimeTest, time_finding
+from tenure.leaks.target_proxies import target_proxy
 from tenure.proofs.differences import compare
 from tenure.proofs.wording import compare_rows
 from tenure.publish.personal import personal_words
@@ -86,28 +86,30 @@ def test_tables_that_differ_show_personal_cells_by_their_shape():
 def test_signs_of_a_leak_show_personal_values_by_their_shape():
     at = datetime(1931, 7, 23, 11)
     test = TimeTest(detection="future-dated row", column="born_on", condition="", value="event_time")
-    signs = [time_sign(VISITS, test, 1, 2, 1.0, {"card": KEY, "shown": at, "known_time": "2024-01-30"})]
+    findings = [time_finding(VISITS, test, 1, 2, 1.0, {"card": KEY, "shown": at, "known_time": "2024-01-30"})]
     example = {"card": KEY, "whole_value": "Qzx A", "cut_value": "Qzx B"}
     for column in ("name", ""):
         found = {"row_count": 9, "lost": 1, "gained": 0, **{f"column_{n}": 1 for n in range(6)}}
-        signs.append(difference_sign(VISITS, date(2024, 1, 31), found, column, example))
+        findings.append(difference_finding(VISITS, date(2024, 1, 31), found, column, example))
     claim, rival = (RawTime(source=VISITS, raw=VISITS.raws["raw"], column=name) for name in ("known_on", "born_on"))
-    signs.append(rival_sign(claim, rival, "raw", {"row_count": 9, "found": 3, "told": at, "claimed": "2024-01-31"}))
-    for sign in signs:
-        assert "Qzx" not in sign.told + sign.hint
-        assert "1931-07-23" not in sign.told + sign.hint
-    assert SHAPE in signs[0].told
-    assert "Xxx X (5 characters) with them, Xxx X (5 characters) without" in signs[1].told
-    assert "not 2024-01-31" in signs[3].told, "what is not personal is shown"
+    findings.append(
+        rival_finding(claim, rival, "raw", {"row_count": 9, "found": 3, "rival": at, "claimed": "2024-01-31"})
+    )
+    for finding in findings:
+        assert "Qzx" not in finding.message + finding.hint
+        assert "1931-07-23" not in finding.message + finding.hint
+    assert SHAPE in findings[0].message
+    assert "Xxx X (5 characters) with them, Xxx X (5 characters) without" in findings[1].message
+    assert "not 2024-01-31" in findings[3].message, "what is not personal is shown"
 
 
 def test_a_personal_value_that_tells_the_label_is_not_named():
     values = pa.array(["Qzx"] * 20 + ["b"] * 40)
     churned, snapshot = np.array([1] * 20 + [0] * 40), np.zeros(60, np.int64)
-    sign = look_alike(values, churned, snapshot, personal=True)
-    assert sign is not None
-    assert "with the value Xxx (3 characters)" in sign.told
-    assert "'Qzx'" in look_alike(values, churned, snapshot).told
+    finding = target_proxy(values, churned, snapshot, personal=True)
+    assert finding is not None
+    assert "with the value Xxx (3 characters)" in finding.message
+    assert "'Qzx'" in target_proxy(values, churned, snapshot).message
 
 
 def test_values_that_do_not_add_up_show_the_shape_of_a_personal_key():

@@ -18,7 +18,7 @@ import tiny_bank
 from tenure import cli
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
-from tenure.leaks.search import every_sign
+from tenure.leaks.search import every_finding
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
@@ -268,7 +268,7 @@ PLANTS = [
     (3, two_known_times, "verify", "two known times", "source 'customers', column 'opened_on'", 40),
     (3, joined_segment, "verify", "staging time travel", "source 'customers', column 'segment'", 40),
     (4, global_mean, "verify", "staging time travel", "source 'payments', column 'amount'", 40),
-    (5, churn_flag, "verify", "look-alike", "feature 'status' of source 'customers'", 200),
+    (5, churn_flag, "verify", "target proxy", "feature 'status' of source 'customers'", 200),
     (6, closure_copied_by_select, "check", "value from the future", "source 'customers', column 'left_on'", 40),
     (6, closure_copied_as_text, "check", "value from the future", "source 'customers', column 'left_on'", 40),
     (7, future_dated, "check", "future-dated row", "source 'payments', column 'paid_at'", 40),
@@ -363,8 +363,8 @@ def test_a_plan_is_told_by_its_column(tmp_path, told):
     assert code == 6
     assert "Column('due_on', type='date', planned=True)" in err
     code, out, _ = told("check", "--json", "--project", bank)
-    sign = json.loads(out.splitlines()[-1])
-    assert (code, sign["alarm"], sign["subject"]) == (6, True, "source 'loans', column 'due_on'")
+    finding = json.loads(out.splitlines()[-1])
+    assert (code, finding["alarm"], finding["subject"]) == (6, True, "source 'loans', column 'due_on'")
     edit(bank / "sources.py", due.format(LOAN, ""), due.format(LOAN, ", planned=True"))
     assert told("staging", "--project", bank)[0] == 0
     code, out, err = told("check", "--project", bank)
@@ -475,10 +475,10 @@ def test_every_engine_finds_them(tmp_path, monkeypatch, engine, build):
     loan_status_with_its_time(bank, leak=True)
     two_known_times(bank, leak=True)
     churn_flag(bank, leak=True)
-    signs = list(every_sign(build(bank, engine)))
-    assert [(sign.detection, sign.subject) for sign in signs] == [
+    findings = list(every_finding(build(bank, engine)))
+    assert [(finding.detection, finding.subject) for finding in findings] == [
         ("value from the future", "source 'loans', column 'changed_on'"),
-        ("look-alike", "feature 'status' of source 'customers'"),
+        ("target proxy", "feature 'status' of source 'customers'"),
         ("two known times", "source 'customers', column 'opened_on'"),
         ("staging time travel", "source 'payments', column 'amount'"),
     ]
@@ -491,8 +491,8 @@ def alarms(folder, *, last="training_set"):
     with Work.open(folder) as work:
         work.use_engine(DuckDBEngine(EngineSettings(memory="2GB", threads=2)))
         list(run(work, stages_between("staging", last)))
-        signs = list(every_sign(work))
-    return [sign for sign in signs if sign.alarm]
+        findings = list(every_finding(work))
+    return [finding for finding in findings if finding.alarm]
 
 
 def test_no_alarm_on_the_twelve_customers(world, told):

@@ -1,4 +1,4 @@
-"""Look-alikes: the area by hand, each way in which a feature tells the label, and what is no evidence."""
+"""Target proxies: the area by hand, each way in which a feature reveals the label, and what is no evidence."""
 
 import hashlib
 from datetime import date
@@ -10,7 +10,7 @@ import pytest
 import tiny_bank
 
 from tenure.define.project import load_project
-from tenure.leaks.target_proxies import auroc, changes_statement, changes_told, look_alike, rows_statement
+from tenure.leaks.target_proxies import auroc, changes_statement, proxy_by_changes, rows_statement, target_proxy
 
 JANUARY, FEBRUARY, MARCH = date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31)
 CHURNED = np.array([1] * 10 + [0] * 30)
@@ -18,8 +18,8 @@ ONE_SNAPSHOT = np.zeros(40, dtype=np.int64)
 
 
 def told(values, churned=CHURNED, snapshot=ONE_SNAPSHOT, kind=None):
-    found = look_alike(pa.array(values, kind), np.asarray(churned), np.asarray(snapshot))
-    return found.told if found else ""
+    found = target_proxy(pa.array(values, kind), np.asarray(churned), np.asarray(snapshot))
+    return found.message if found else ""
 
 
 def test_the_area_is_the_share_of_pairs_that_are_ranked_right():
@@ -70,13 +70,13 @@ def test_too_few_rows_are_no_evidence(churners):
 
 
 def test_changes_at_rows_that_churn():
-    assert changes_told(50, 49, 1000, 60).told == (
+    assert proxy_by_changes(50, 49, 1000, 60).message == (
         "49 of its 50 changes (98.0%) are at rows that churn, 60 of 1,000 rows; under 98% is plausible"
     )
-    assert changes_told(50, 48, 1000, 60) is None
-    assert changes_told(9, 9, 1000, 60) is None, "too few"
-    assert changes_told(50, 50, 100, 60) is None, "most rows churn"
-    assert changes_told(0, 0, 1000, 60) is None
+    assert proxy_by_changes(50, 48, 1000, 60) is None
+    assert proxy_by_changes(9, 9, 1000, 60) is None, "too few"
+    assert proxy_by_changes(50, 50, 100, 60) is None, "most rows churn"
+    assert proxy_by_changes(0, 0, 1000, 60) is None
 
 
 @pytest.fixture

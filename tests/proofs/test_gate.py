@@ -220,8 +220,8 @@ def test_verify_needs_features_that_are_built(bank):
 def test_fewer_snapshots_and_customers_are_told(bank):
     build(bank)
     oracle, travel = proofs_of(bank, "oracle", "time travel", customers=7, most=2)
-    assert oracle.told == "7 customers recomputed in plain Python at 2 snapshots"
-    assert "at 2 of 6 snapshots" in travel.told
+    assert oracle.summary == "7 customers recomputed in plain Python at 2 snapshots"
+    assert "at 2 of 6 snapshots" in travel.summary
 
 
 def test_a_column_that_plain_python_cannot_say_is_told_and_the_rest_is_proved(bank):
@@ -231,7 +231,7 @@ def test_a_column_that_plain_python_cannot_say_is_told_and_the_rest_is_proved(ba
     (oracle,) = proofs_of(bank, "oracle")
     assert set(oracle.unproven) == {"large_count_90d", "large_to_all_ratio_90d"}
     assert all("SIMILARTO" in reason for reason in oracle.unproven.values())
-    assert "but for 2 columns" in oracle.told
+    assert "but for 2 columns" in oracle.summary
     assert oracle.holds
 
 

@@ -1,0 +1,50 @@
+"""Private words that gave way to the field's do not come back into the rooms that are rid of them."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+TENURE = Path(__file__).resolve().parents[1] / "tenure"
+
+#: For each private word, the field's, and the rooms and files that are rid of it.
+DRIVEN_OUT = {
+    "told": ("summary or message", ("leaks", "publish", "checks", "catalog/check.py", "catalog/versions.py")),
+    "made_of": ("digest", ("leaks", "publish", "checks", "proofs", "catalog/versions.py", "stages/score.py")),
+    "sign|signs": ("finding", ("leaks", "catalog", "cli/proving.py", "cli/records.py")),
+    "look_alike|look-alike|lookalike": ("target proxy", ("leaks", "catalog", "cli", "publish")),
+    "mend": ("fix", ("leaks", "publish", "checks", "catalog", "proofs", "model", "insight", "cli", "stages")),
+    "parted by": ("separated by", ("leaks", "publish", "checks", "catalog", "cli")),
+}
+
+
+def words_of(file: Path) -> str:
+    """Return the identifiers and texts of a module, a line each; comments are left out."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for field in ("id", "arg", "attr", "name", "value"):
+            text = getattr(node, field, None)
+            if isinstance(text, str):
+                found.append(text)
+    return "\n".join(found)
+
+
+def modules(places: tuple[str, ...]) -> list[Path]:
+    found = [[TENURE / place] if place.endswith(".py") else sorted((TENURE / place).rglob("*.py")) for place in places]
+    assert all(found), "every room is there"
+    return [file for files in found for file in files]
+
+
+@pytest.mark.parametrize("word", DRIVEN_OUT)
+def test_a_private_word_stays_driven_out(word):
+    instead, places = DRIVEN_OUT[word]
+    private = re.compile(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])", re.IGNORECASE)
+    back = [str(file.relative_to(TENURE)) for file in modules(places) if private.search(words_of(file))]
+    assert back == [], f"say {instead}, not {word}"
+
+
+def test_a_private_word_is_found_in_names_and_texts(tmp_path):
+    file = tmp_path / "module.py"
+    file.write_text('told_by = 1\n\n\ndef f(made_of: str) -> str:\n    """Mend it."""\n    return made_of\n')
+    assert {"told_by", "made_of", "Mend it."} <= set(words_of(file).splitlines())
