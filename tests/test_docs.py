@@ -137,7 +137,7 @@ def test_a_new_engine_is_sent_to_every_place_that_asks_for_a_dialect_by_name():
     asks = re.compile(r"\bdialect (==|!=|in|not in) [\"'({]")
     files = (ROOT / "tenure").rglob("*.py")
     asking = {file.relative_to(ROOT).as_posix() for file in files if asks.search(file.read_text())}
-    assert len(asking) > 3
+    assert len(asking) >= 2
     assert {file for file in asking if f"`{file}`" not in row_of("engine")} == set()
 
 

@@ -36,7 +36,7 @@ class Lineage:
     def drawn(self) -> str:
         """Return both directions as trees of text."""
         top = self.origin
-        lines = [f"{top.name}  {top.told}".rstrip(), *_branches(top.made_of)]
+        lines = [f"{top.name}  {top.summary}".rstrip(), *_branches(top.upstream)]
         if self.read_by:
             lines += ["", f"read by {len(self.read_by)}"]
             ends = ["├─ "] * (len(self.read_by) - 1) + ["└─ "]
@@ -133,8 +133,8 @@ def _models(work: Work) -> Mapping[str, tuple[str, list[str]]]:
 def _branches(origins: Sequence[Origin], indent: str = "") -> Iterator[str]:
     for number, one in enumerate(origins, start=1):
         last = number == len(origins)
-        yield f"{indent}{'└─ ' if last else '├─ '}{one.name}  {one.told}".rstrip()
-        yield from _branches(one.made_of, indent + ("   " if last else "│  "))
+        yield f"{indent}{'└─ ' if last else '├─ '}{one.name}  {one.summary}".rstrip()
+        yield from _branches(one.upstream, indent + ("   " if last else "│  "))
 
 
 def _line(reader: Reader) -> str:

@@ -14,7 +14,7 @@ from tenure.session.origins import Origin, Origins, Reading
 from tenure.sql import Dialect
 
 
-def made_of_personal(project: Project, dialect: Dialect, churn: ChurnDefinition) -> dict[str, tuple[str, ...]]:
+def personal_origins(project: Project, dialect: Dialect, churn: ChurnDefinition) -> dict[str, tuple[str, ...]]:
     """Return each column declared personal, as 'source.column', with the feature columns made of its values.
 
     A feature is made of what it reads: values, times, conditions; through a source's select too, as far as that can be
@@ -55,6 +55,6 @@ def _is_value(reading: Reading) -> bool:
 def _raw_columns(origin: Origin) -> Iterator[tuple[str, str]]:
     """The raw columns at the ends of a column's way: the file or query, and the column in it."""
     if origin.kind == "raw column":
-        yield origin.told, origin.name.rpartition(".")[2]
-    for part in origin.made_of:
+        yield origin.summary, origin.name.rpartition(".")[2]
+    for part in origin.upstream:
         yield from _raw_columns(part)

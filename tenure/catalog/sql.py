@@ -27,8 +27,8 @@ from tenure.tables.visible import readable_columns
 from tenure.tiles.features import FeatureSteps
 from tenure.tiles.support import require_supported
 
-#: How a relation that is computed once and held is printed.
-_HOLD: dict[Dialect, str] = {
+#: How a relation that is computed once and cached is printed.
+_CACHED: dict[Dialect, str] = {
     "duckdb": "CREATE OR REPLACE TEMP TABLE {} AS\n{}",
     "spark": "CREATE OR REPLACE TEMPORARY VIEW {} AS\n{}",
 }
@@ -95,8 +95,8 @@ def _compiled(
         return [snapshots_table.snapshots(project, dialect, dates)]
     if stage == "features":
         steps = FeatureSteps(project, dialect, dates)
-        held = [replace(s, text=_HOLD[dialect].format(s.table, s.text)) for s in (*steps.held, *steps.ranged())]
-        return [*held, steps.final()]
+        cached = [replace(s, text=_CACHED[dialect].format(s.table, s.text)) for s in (*steps.cached, *steps.ranged())]
+        return [*cached, steps.final()]
     if stage == "labels":
         return [labels_table.generate_churn_label(project, work.churn, dialect, dates, data_end)]
     if stage == "splits":

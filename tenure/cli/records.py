@@ -241,7 +241,7 @@ class LineageRecord(Record):
     name: Annotated[str, "the column"]
     type: Annotated[str, "what it is: a feature, a column of a table, a raw column"]
     message: Annotated[str, "what it means or how it is computed"]
-    made_of: Annotated[Sequence[Mapping[str, Any]], "nested: `type`, `name`, `message`, `made_of` of each"]
+    upstream: Annotated[Sequence[Mapping[str, Any]], "nested: `type`, `name`, `message`, `upstream` of each"]
     read_by: Annotated[Sequence[Mapping[str, Any]], "`type`, `name`, `message`, `columns` of each reader"]
 
     @classmethod
@@ -252,7 +252,7 @@ class LineageRecord(Record):
             {"type": reader.kind, "name": reader.name, "message": reader.summary, "columns": list(reader.columns)}
             for reader in lineage.read_by
         ]
-        return cls(top["name"], top["type"], top["message"], top["made_of"], readers)
+        return cls(top["name"], top["type"], top["message"], top["upstream"], readers)
 
 
 @dataclass(frozen=True)
@@ -336,8 +336,8 @@ def _step(origin: Any) -> dict[str, Any]:
     return {
         "type": origin.kind,
         "name": origin.name,
-        "message": origin.told,
-        "made_of": [_step(part) for part in origin.made_of],
+        "message": origin.summary,
+        "upstream": [_step(part) for part in origin.upstream],
     }
 
 

@@ -51,8 +51,8 @@ class Engine(Protocol):
     def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation, its partition columns included."""
 
-    def hold(self, relation: str, select: str) -> None:
-        """Compute a SELECT once and keep its rows as a relation until the engine is closed or it is held again."""
+    def cache(self, relation: str, select: str) -> None:
+        """Compute a SELECT once and keep its rows as a relation until the engine is closed or it is cached again."""
 
     def schema(self, select: str) -> pa.Schema:
         """Return the columns and types of a SELECT without running it; instants are timestamps in UTC."""
@@ -74,7 +74,7 @@ class Engine(Protocol):
         The files are named `part-<token>…`; without one, with a token that no journal knows.
         """
 
-    def apart(self) -> Engine:
+    def new_session(self) -> Engine:
         """Return an engine that shares this one's memory and threads, and none of its relations. Close it after use."""
 
     def close(self) -> None:

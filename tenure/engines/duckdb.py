@@ -108,7 +108,7 @@ class DuckDBEngine:
             source = f"read_parquet({_listed(files)}, {_partitioned(schema, partition_by)})"
         self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT {columns} FROM {source}")
 
-    def hold(self, relation: str, select: str) -> None:
+    def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT into a temporary table."""
         if relation not in self._held:
             self._execute(f"DROP VIEW IF EXISTS {relation}")
@@ -194,7 +194,7 @@ class DuckDBEngine:
         )
         return sorted(folder.rglob(f"part-{token}-*.parquet"))
 
-    def apart(self) -> DuckDBEngine:
+    def new_session(self) -> DuckDBEngine:
         """Return a second connection to the same database; temporary relations are each connection's own."""
         return DuckDBEngine(self._settings, self._connection.cursor())
 

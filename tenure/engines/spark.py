@@ -115,7 +115,7 @@ class SparkEngine:
             frame = reader.parquet(*(spark_path(file) for file in files))
         frame.select(*schema.names).createOrReplaceTempView(relation)
 
-    def hold(self, relation: str, select: str) -> None:
+    def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT into memory and disk."""
         frame = self._checked(lambda: self._session.sql(select).persist())
         self._checked(frame.count)
@@ -174,12 +174,12 @@ class SparkEngine:
         shutil.rmtree(incoming)
         return moved
 
-    def apart(self) -> SparkEngine:
+    def new_session(self) -> SparkEngine:
         """Return a session of its own temporary views on the same Spark."""
         return SparkEngine(EngineSettings(name="spark"), self._session.newSession())
 
     def close(self) -> None:
-        """Let go of held relations, and stop the session if this engine started it."""
+        """Let go of cached relations, and stop the session if this engine started it."""
         for frame in self._held.values():
             frame.unpersist()
         if self._owned:

@@ -27,7 +27,7 @@ from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql import date_literal
-from tenure.store.table import MadeOf
+from tenure.store.table import Ingredients
 from tenure.tiles.features import FeatureSteps, tiled
 from tenure.tiles.tiles import Tiles
 
@@ -54,9 +54,9 @@ def build_features(
     plan = plan_backfill(work, planned, first=first, last=last)
     stored = work.lake.find("features")
     changed = {str(t) for t in (*plan.due, *plan.retired)}
-    kept = {t: made_of for t, made_of in stored.partitions.items() if t not in changed} if stored else {}
-    made_of = kept | {str(p.value): p.made_of for p in plan.features if p.is_due}
-    outcome.message = f"{len(work.project.columns)} columns, {len(plan.due)} of {len(made_of)} snapshots computed"
+    kept = {t: ingredients for t, ingredients in stored.partitions.items() if t not in changed} if stored else {}
+    ingredients = kept | {str(p.value): p.ingredients for p in plan.features if p.is_due}
+    outcome.message = f"{len(work.project.columns)} columns, {len(plan.due)} of {len(ingredients)} snapshots computed"
     if stored and not changed:
         outcome.add(stored, built=False)
         return
@@ -64,15 +64,15 @@ def build_features(
     if plan.steps:
         for name, partitions in plan.tiles.items():
             _build_tiles(work, plan.route, plan.steps, name, partitions)
-        _write_features(work, plan, plan.steps, _fingerprint(made_of), written)
+        _write_features(work, plan, plan.steps, _fingerprint(ingredients), written)
     proved = _prove(work, written, plan.due)
     version, checks = work.commit(
         "features",
         written.files,
         written.schema,
-        _fingerprint(made_of),
+        _fingerprint(ingredients),
         replaced={"snapshot_date": changed} if kept else None,
-        partitions=made_of,
+        partitions=ingredients,
     )
     outcome.add(version, built=True, checks=[*proved, *checks])
 
@@ -91,23 +91,23 @@ def _build_tiles(work: Work, route: Route, steps: FeatureSteps, name: str, parti
     if not due:
         return
     table, stored = f"tiles/{name}", work.lake.find(f"tiles/{name}")
-    made_of = {str(p.value): p.made_of for p in partitions}
+    ingredients = {str(p.value): p.ingredients for p in partitions}
     # Tiles of other definitions or edges can't stand beside these.
-    shape = _shape(partitions[0].made_of)
+    shape = _shape(partitions[0].ingredients)
     stay = {t: made for t, made in stored.partitions.items() if _shape(made) == shape} if stored else {}
-    whole = _fingerprint(stay | made_of)
-    work.lake.sweep(table, made_of=whole)
+    whole = _fingerprint(stay | ingredients)
+    work.lake.sweep(table, digest=whole)
     finished = work.lake.finished_steps(table, whole)
     work.scan([name, work.project.entity.source])
     for select in steps.calendar:
-        work.engine.hold(select.table, select.text)
+        work.engine.cache(select.table, select.text)
     schema = work.engine.schema(steps.tiles(name).select())
     with ThreadPoolExecutor(threads_of(work)) as pool:
         writing = _tile_steps(work, route, steps.tiles(name), partitions, schema, pool)
         _run_steps(work, table, whole, finished, writing)
     files = [file for those in finished.values() for file in those]
     replaced = {"period_end": [str(day) for day in due]}
-    work.commit(table, files, schema, whole, replaced=replaced if stay else None, partitions=stay | made_of)
+    work.commit(table, files, schema, whole, replaced=replaced if stay else None, partitions=stay | ingredients)
 
 
 def _tile_steps(
@@ -151,12 +151,12 @@ def _run_steps(
 def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: str, written: _Written) -> None:
     """Write the rows of the snapshots that are due, a range of customers at a time, and count them in `written`."""
     engine = work.engine
-    work.lake.sweep("features", made_of=whole)
+    work.lake.sweep("features", digest=whole)
     finished = work.lake.finished_steps("features", whole)
     work.scan(steps.reads)
-    hold_snapshots(work, plan.due)
+    cache_snapshots(work, plan.due)
     for select in steps.calendar:
-        engine.hold(select.table, select.text)
+        engine.cache(select.table, select.text)
     for name, partitions in plan.tiles.items():
         version = work.lake.require(f"tiles/{name}", run="features")
         read = version.files_of([str(p.value) for p in partitions])
@@ -178,17 +178,17 @@ def _prove(work: Work, written: _Written, due: Sequence[date]) -> list[CheckResu
     with work.removed_if_refused("features", written.files):
         work.engine.scan("candidate", written.files, written.schema, work.contracts["features"].partition_by)
         proved = prove_candidate(work, "candidate", due)
-    hold_snapshots(work, due)
+    cache_snapshots(work, due)
     return proved
 
 
-def hold_snapshots(work: Work, dates: Sequence[date]) -> None:
+def cache_snapshots(work: Work, dates: Sequence[date]) -> None:
     """Hold the stored rows of just these snapshots as the relation `snapshots`."""
     version = work.require("snapshots")
     work.engine.scan("snapshots_stored", version.files, version.schema, version.partition_by)
     columns = ", ".join(version.schema.names)
     listed = ", ".join(map(date_literal, dates))
-    work.engine.hold("snapshots", f"SELECT {columns} FROM snapshots_stored WHERE snapshot_date IN ({listed})")
+    work.engine.cache("snapshots", f"SELECT {columns} FROM snapshots_stored WHERE snapshot_date IN ({listed})")
 
 
 def _customer_ranges(work: Work, steps: FeatureSteps) -> list[str]:
@@ -231,9 +231,9 @@ def _bytes(memory: str) -> float:
     return number * 1024.0 ** " KMGT".index(unit or " ")
 
 
-def _shape(made_of: MadeOf) -> dict[str, str]:
-    return {name: digest for name, digest in made_of.items() if name != "rows"}
+def _shape(ingredients: Ingredients) -> dict[str, str]:
+    return {name: digest for name, digest in ingredients.items() if name != "rows"}
 
 
-def _fingerprint(partitions: Mapping[str, MadeOf]) -> str:
-    return fingerprint((value, sorted(made_of.items())) for value, made_of in sorted(partitions.items()))
+def _fingerprint(partitions: Mapping[str, Ingredients]) -> str:
+    return fingerprint((value, sorted(ingredients.items())) for value, ingredients in sorted(partitions.items()))

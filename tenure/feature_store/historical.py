@@ -193,8 +193,8 @@ class HistoricalFeatures:
     def _sql(self) -> str:
         steps = self._steps
         first = steps.range() if steps.aggregated else None
-        held = [*([steps.snapshots] if steps.snapshots else []), *steps.held, *(first.held if first else ())]
-        every = [*held, *([first.answers] if first else []), steps.final()]
+        cached = [*([steps.snapshots] if steps.snapshots else []), *steps.cached, *(first.cached if first else ())]
+        every = [*cached, *([first.answers] if first else []), steps.final()]
         return "\n\n".join(f"-- {select.table}\n{select.text};" for select in every) + "\n"
 
     @cached_property
@@ -280,20 +280,20 @@ class HistoricalFeatures:
         engine = self._work.engine
         if steps.snapshots:
             self._keep(steps.snapshots, folder)
-        for select in steps.held:
-            engine.hold(select.table, select.text)
+        for select in steps.cached:
+            engine.cache(select.table, select.text)
         files: list[Path] = []
         for numbers in self._ranges(steps):
             made = steps.range(numbers)
-            for select in made.held:
-                engine.hold(select.table, select.text)
+            for select in made.cached:
+                engine.cache(select.table, select.text)
             files += engine.write(made.answers.text, folder / ANSWERS, ())
         # Planning hundreds of columns takes longer than computing few rows, so the files tell their own schema.
         schema = pq.ParquetFile(files[0]).schema_arrow if files else engine.schema(steps.range().answers.text)
         engine.scan(ANSWERS, files, schema.remove_metadata(), ())
 
     def _keep(self, select: Select, folder: Path) -> None:
-        """Write a SELECT's rows and scan them: a relation that other runs of the engine scan can't be held."""
+        """Write a SELECT's rows and scan them: a relation that other runs of the engine scan can't be cached."""
         engine = self._work.engine
         files = engine.write(select.text, folder / select.table, ())
         engine.scan(select.table, files, engine.schema(select.text), ())

@@ -22,7 +22,7 @@ from tenure.feature_store.routes import route_for
 from tenure.feature_store.routes.base import Route
 from tenure.session.meaning import meanings
 from tenure.session.work import Work, fingerprint
-from tenure.store.table import MadeOf, TableVersion
+from tenure.store.table import Ingredients, TableVersion
 from tenure.tiles.features import FeatureSteps
 
 State: TypeAlias = Literal["current", "missing", "stale", "retired"]
@@ -46,7 +46,7 @@ class Partition:
     value: date
     state: State
     why: str
-    made_of: MadeOf
+    ingredients: Ingredients
     rows: int = 0
 
     @property
@@ -142,7 +142,7 @@ def plan_backfill(
     sample, route = FeatureSteps(work.project, work.dialect, _SAMPLE), route_for(work)
     common = {"definition": _definition(work), "code": _code(sample, route)}
     wanted = {t: common | _seen(work.project, arrivals, t) for t in asked}
-    features = [_partition("features", t, made_of, stored) for t, made_of in wanted.items()]
+    features = [_partition("features", t, ingredients, stored) for t, ingredients in wanted.items()]
     kept = {date.fromisoformat(text) for text in (stored.partitions if stored else {})} - set(asked)
     if len(asked) == len(planned):
         features += [Partition("features", t, "retired", "not in the plan", {}) for t in sorted(kept)]
@@ -182,16 +182,16 @@ def _tiles(
     return tuple(replace(_partition(f"tiles/{name}", end, of, stored), rows=rows) for of, rows, end in made)
 
 
-def _partition(table: str, value: date, made_of: MadeOf, stored: TableVersion | None) -> Partition:
+def _partition(table: str, value: date, ingredients: Ingredients, stored: TableVersion | None) -> Partition:
     before = stored.partitions.get(str(value)) if stored else None
     if before is None:
-        return Partition(table, value, "missing", "not built yet", made_of)
-    if before == made_of:
-        return Partition(table, value, "current", "", made_of)
-    differing = [name for name in {**made_of, **before} if before.get(name) != made_of.get(name)]
+        return Partition(table, value, "missing", "not built yet", ingredients)
+    if before == ingredients:
+        return Partition(table, value, "current", "", ingredients)
+    differing = [name for name in {**ingredients, **before} if before.get(name) != ingredients.get(name)]
     # Definitions change the SQL too, and one reason is enough.
     reasons = [_WORDS.get(n, f"rows of {n} changed" if n != "rows" else "rows changed") for n in differing]
-    return Partition(table, value, "stale", reasons[0] if differing[0] in _WORDS else ", ".join(reasons), made_of)
+    return Partition(table, value, "stale", reasons[0] if differing[0] in _WORDS else ", ".join(reasons), ingredients)
 
 
 def _seen(project: Project, arrivals: Mapping[str, Arrivals], t: date) -> dict[str, str]:
@@ -218,7 +218,7 @@ def outdated_features(work: Work, dates: Sequence[date]) -> list[date]:
     stored, arrivals = work.require("features").partitions, stored_arrivals(work)
     common = {"definition": _definition(work)}
     wanted = {t: common | _seen(work.project, arrivals, t) for t in dates}
-    return [t for t, made_of in wanted.items() if not made_of.items() <= stored.get(str(t), {}).items()]
+    return [t for t, ingredients in wanted.items() if not ingredients.items() <= stored.get(str(t), {}).items()]
 
 
 def _definition(work: Work) -> str:
@@ -229,7 +229,7 @@ def _definition(work: Work) -> str:
 
 def _code(sample: FeatureSteps, route: Route) -> str:
     """The SQL, and what computes beside it: the arrays, by the number that their code declares."""
-    texts = [s.text for s in (*sample.held, *sample.ranged(), sample.final())]
+    texts = [s.text for s in (*sample.cached, *sample.ranged(), sample.final())]
     return fingerprint([sample.dialect, route.code, *texts])
 
 

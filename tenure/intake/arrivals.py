@@ -34,5 +34,5 @@ def note_arrivals(work: Work) -> None:
         told = {"source": name, "fingerprint": versions[name].fingerprint}
         columns = [pa.repeat(told[f.name], days.num_rows) if f.name in told else days[f.name] for f in _COLUMNS]
         tables.append(pa.table(columns, names=_COLUMNS.names).cast(_COLUMNS))
-    made_of = fingerprint(version.fingerprint for version in versions.values())
-    work.lake.write(pa.concat_tables(tables), ARRIVALS, fingerprint=made_of)
+    digest = fingerprint(version.fingerprint for version in versions.values())
+    work.lake.write(pa.concat_tables(tables), ARRIVALS, fingerprint=digest)

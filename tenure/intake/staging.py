@@ -33,14 +33,14 @@ def staging(work: Work) -> Outcome:
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
     for source in work.project.sources.values():
         readers = readers_of(work, source)
-        made_of = raw_digest(work, source, readers)
+        digest = raw_digest(work, source, readers)
         current = work.lake.find(f"staging/{source.name}")
-        if current and current.fingerprint == made_of and facts.get(source.name, {}).get("fingerprint") == made_of:
+        if current and current.fingerprint == digest and facts.get(source.name, {}).get("fingerprint") == digest:
             outcome.add(current, built=False)
             continue
-        facts[source.name] = _stage(work, source, readers, made_of, outcome)
+        facts[source.name] = _stage(work, source, readers, digest, outcome)
         rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
-        work.lake.write(rows, INTAKE, fingerprint=made_of)
+        work.lake.write(rows, INTAKE, fingerprint=digest)
     note_arrivals(work)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""
@@ -53,20 +53,20 @@ def restaged(work: Work) -> list[str]:
     for source in work.project.sources.values():
         readers = readers_of(work, source)
         if not any(reader.asks_a_server for reader in readers.values()):
-            made_of = raw_digest(work, source, readers)
+            digest = raw_digest(work, source, readers)
             current = work.lake.find(f"staging/{source.name}")
-            if not current or {current.fingerprint, facts.get(source.name, {}).get("fingerprint")} != {made_of}:
+            if not current or {current.fingerprint, facts.get(source.name, {}).get("fingerprint")} != {digest}:
                 found.append(source.name)
     return found
 
 
-def _stage(work: Work, source: Source, readers: Readers, made_of: str, outcome: Outcome) -> dict[str, object]:
+def _stage(work: Work, source: Source, readers: Readers, digest: str, outcome: Outcome) -> dict[str, object]:
     engine = work.engine
     for name, reader in readers.items():
         reader.land(name)
     raw_rows = staging_table.raw_rows(source, engine.dialect)
     raw_types = planned_types(work, source, raw_rows)
-    engine.hold(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
+    engine.cache(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
     counted = engine.run(
         f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {staging_table.TYPED} GROUP BY quarantine_reason"
     ).to_pylist()
@@ -82,12 +82,12 @@ def _stage(work: Work, source: Source, readers: Readers, made_of: str, outcome: 
     losers = sum(int(row["claims"]) - 1 for row in rivals)
     if reasons.total() + losers > source.quarantine * rows_read:
         raise _refusal(source, readers, reasons, rivals, rows_read)
-    version, checks = work.write(staging_table.staging(work.project, source), f"staging/{source.name}", made_of)
+    version, checks = work.write(staging_table.staging(work.project, source), f"staging/{source.name}", digest)
     outcome.add(version, built=True, checks=checks)
     if reasons or losers or work.lake.find(f"quarantine/{source.name}"):
         set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
-        work.write(set_aside, f"quarantine/{source.name}", made_of)
-    return _facts(work, source, made_of, rows_read, version.rows, reasons, losers)
+        work.write(set_aside, f"quarantine/{source.name}", digest)
+    return _facts(work, source, digest, rows_read, version.rows, reasons, losers)
 
 
 def _require_years(work: Work, source: Source, readers: Readers) -> None:
@@ -128,7 +128,7 @@ def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
 
 
 def _facts(
-    work: Work, source: Source, made_of: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
+    work: Work, source: Source, digest: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
 ) -> dict[str, object]:
     days = event_days(work, source)
     span = span_of(days)
@@ -140,7 +140,7 @@ def _facts(
     quarantined = reasons.total() + losers
     return {
         "source": source.name,
-        "fingerprint": made_of,
+        "fingerprint": digest,
         "definition": definition_of(work, source),
         "rows_read": rows_read,
         "rows_staged": staged,

@@ -167,12 +167,9 @@ def _not_current(work: Work) -> str:
 @contextmanager
 def _scratch(work: Work) -> Iterator[Work]:
     """Work whose relations raw tables may take the names of."""
-    if work.dialect == "spark":
-        # One session a process: to close another would stop it. Views give way to what takes their name.
-        yield work
-    else:
-        with Work(work.folder, work.config, work.project, work.data) as scratch:
-            yield scratch
+    with Work(work.folder, work.config, work.project, work.data) as scratch:
+        scratch.use_engine(work.engine.new_session())
+        yield scratch
 
 
 def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Finding]:
@@ -224,10 +221,10 @@ def _stage_cut(work: Work, source: Source, headers: Headers, chosen: Mapping[str
         rows = f"SELECT * FROM {whole}"
         if claim:
             rows = rows_before(claim, whole, engine.dialect, headers[name][claim.column], t)
-        engine.hold(name, rows)
+        engine.cache(name, rows)
     raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
-    engine.hold(staging.TYPED, staging.typed_rows(work.project, source, engine.dialect, raw_types).text)
-    engine.hold("staged_cut", staging.staging(work.project, source).text)
+    engine.cache(staging.TYPED, staging.typed_rows(work.project, source, engine.dialect, raw_types).text)
+    engine.cache("staged_cut", staging.staging(work.project, source).text)
 
 
 def _unprovable(work: Work, name: str, claim: RawTime | None, header: Mapping[str, str]) -> str:

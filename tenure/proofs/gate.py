@@ -134,15 +134,15 @@ def sample_proofs(work: Work, relation: str, dates: Sequence[date], customers: i
 @contextmanager
 def _sampled(work: Work, customers: int) -> Iterator[Engine]:
     """An engine of its own that holds the staged rows of the sampled customers, as `<source>_sampled`."""
-    project, engine = work.project, work.engine.apart()
+    project, engine = work.project, work.engine.new_session()
     keys = project.entity.keys
     try:
         for name in read_sources(work):
             version = work.require(name)
             engine.scan(f"{name}_staged", version.files, version.schema, version.partition_by)
-        engine.hold(SAMPLED, sample(project, work.dialect, customers, f"{project.entity.source}_staged").text)
+        engine.cache(SAMPLED, sample(project, work.dialect, customers, f"{project.entity.source}_staged").text)
         for name in read_sources(work):
-            engine.hold(f"{name}_sampled", rows_of_sample(keys, f"{name}_staged", work.require(name).schema.names))
+            engine.cache(f"{name}_sampled", rows_of_sample(keys, f"{name}_staged", work.require(name).schema.names))
         yield engine
     finally:
         engine.close()
@@ -158,7 +158,7 @@ def _stored_rows(work: Work, relation: str, dates: Sequence[date], customers: in
     project, engine = work.project, work.engine
     keys = project.entity.keys
     work.scan([project.entity.source, "snapshots"])
-    engine.hold(SAMPLED, sample(project, work.dialect, customers).text)
+    engine.cache(SAMPLED, sample(project, work.dialect, customers).text)
     row = (*keys, "snapshot_date")
     wanted = {"snapshots": ("snapshots", _SNAPSHOT), "features": (relation, tuple(map(str, project.columns)))}
     return {
@@ -220,8 +220,8 @@ def _in_futures(engine: Engine, futures: Futures, work: Work, folder: Path) -> d
     spine = futures.snapshots(dialect).text
     engine.scan("snapshots", engine.write(spine, folder / "snapshots", ()), engine.schema(spine), ())
     steps = FeatureSteps(futures.split, dialect, futures.dates)
-    for select in (*steps.held, *steps.ranged()):
-        engine.hold(select.table, select.text)
+    for select in (*steps.cached, *steps.ranged()):
+        engine.cache(select.table, select.text)
     return {
         "snapshots": engine.run("SELECT * FROM snapshots").to_pylist(),
         "features": engine.run(steps.final().text).to_pylist(),

@@ -30,8 +30,8 @@ class Origin:
 
     kind: str
     name: str
-    told: str = ""
-    made_of: tuple[Origin, ...] = ()
+    summary: str = ""
+    upstream: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Origins:
             return self._of_source(self.project.sources[table], column, "")
         if table in ("features", "training_set") and column in self.features:
             return self._of_feature(self.features[column])
-        told, made_of, readings = self._of_table(table, column)
-        parts = tuple(self.origin(*part) for part in made_of)
-        return Origin("table column", f"{table}.{column}", told, parts + self._of_readings(readings))
+        summary, upstream, readings = self._of_table(table, column)
+        parts = tuple(self.origin(*part) for part in upstream)
+        return Origin("table column", f"{table}.{column}", summary, parts + self._of_readings(readings))
 
     @cached_property
     def features(self) -> dict[str, ColumnName]:
@@ -131,43 +131,43 @@ class Origins:
             return Origin("feature column", str(column), f"by Tenure itself, over {column.window} before t", (opened,))
         view, feature, part = self.defined[column]
         kind = type(feature).__name__.lower()
-        told = f"{kind} '{feature.name}' of view '{view.name}' ({feature.where_defined})"
+        summary = f"{kind} '{feature.name}' of view '{view.name}' ({feature.where_defined})"
         if isinstance(part, Ratio | Trend):
             parts = tuple(self._of_feature(name) for name in part.parts[column])
-            return Origin("feature column", str(column), told, parts)
+            return Origin("feature column", str(column), summary, parts)
         if column.aggregate:
-            told += f": {column.aggregate}" + (f" over [t − {column.window}, t)" if column.window else "")
+            summary += f": {column.aggregate}" + (f" over [t − {column.window}, t)" if column.window else "")
         readings = self._of_readings(self.readings_of(column))
-        return Origin("feature column", str(column), told, readings)
+        return Origin("feature column", str(column), summary, readings)
 
     def _of_readings(self, readings: Sequence[Reading]) -> tuple[Origin, ...]:
         whys: dict[tuple[str, str], list[str]] = {}
         for reading in readings:
-            told = whys.setdefault((reading.source, reading.column), [])
-            told += [reading.why] if reading.why and reading.why not in told else []
+            summary = whys.setdefault((reading.source, reading.column), [])
+            summary += [reading.why] if reading.why and reading.why not in summary else []
         return tuple(
-            self._of_source(self.project.sources[source], column, "; ".join(told))
-            for (source, column), told in whys.items()
+            self._of_source(self.project.sources[source], column, "; ".join(summary))
+            for (source, column), summary in whys.items()
         )
 
     def _of_source(self, source: Source, column: str, why: str) -> Origin:
         name = f"{source.name}.{column}"
         own = {"event_time": source.event_time, "known_time": source.known_time or source.event_time}
         if column in ("event_time", "known_time", "known_until"):
-            told = {"event_time": "when it happened", "known_time": "when it was known"}.get(column, "when replaced")
+            summary = {"event_time": "when it happened", "known_time": "when it was known"}.get(column, "when replaced")
             part = self._of_source(source, own.get(column, own["known_time"]), "")
-            return Origin("source column", name, why or told, (part,))
+            return Origin("source column", name, why or summary, (part,))
         raw_name = source.column(column).raw_name
         if not source.select:
             table, raw = next(iter(source.raws.items()))
             return Origin("source column", name, why, (_raw(table, raw_name, raw),))
         traced = origins(source.select, raw_name, self.dialect)
         if traced is None or not {table for table, _ in traced} <= set(source.raws):
-            told = f"through the source's select ({source.where_defined}), of {', '.join(source.raws)}"
-            return Origin("source column", name, why, (Origin("raw column", raw_name, told),))
+            summary = f"through the source's select ({source.where_defined}), of {', '.join(source.raws)}"
+            return Origin("source column", name, why, (Origin("raw column", raw_name, summary),))
         if not traced:
-            told = f"a constant in the source's select ({source.where_defined})"
-            return Origin("source column", name, why, (Origin("raw column", raw_name, told),))
+            summary = f"a constant in the source's select ({source.where_defined})"
+            return Origin("source column", name, why, (Origin("raw column", raw_name, summary),))
         return Origin("source column", name, why, tuple(_raw(t, c, source.raws[t]) for t, c in traced))
 
     def _of_table(self, table: str, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
@@ -182,12 +182,12 @@ class Origins:
             found += [Reading(customers.name, n, w) for n, w in _times(customers, ColumnName("x"), versions_only=False)]
             return "customers open and known at t", [], found
         if table == "labels" and column == "churned":
-            told = f"churn definition '{churn.name}' ({churn.where_defined})"
-            return told, [("snapshots", "tenure_days")], self.churn_readings()
+            summary = f"churn definition '{churn.name}' ({churn.where_defined})"
+            return summary, [("snapshots", "tenure_days")], self.churn_readings()
         if table == "labels" and column in ("label_start", "label_end"):
             days = churn.gap + (churn.horizon if column == "label_end" else 0)
-            told = f"snapshot_date + {days} days, by churn definition '{churn.name}' ({churn.where_defined})"
-            return told, [("snapshots", "snapshot_date")], []
+            summary = f"snapshot_date + {days} days, by churn definition '{churn.name}' ({churn.where_defined})"
+            return summary, [("snapshots", "snapshot_date")], []
         if table == "splits" and column == "split":
             parts = [("labels", name) for name in ("snapshot_date", "label_end", *self.project.entity.keys)]
             return "by date, and by a hash of the key; [splits] in tenure.toml", parts, []

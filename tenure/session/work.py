@@ -37,7 +37,7 @@ from tenure.store.identity import adopt as adopt_lake
 from tenure.store.lake import Lake, Replaced
 from tenure.store.private import private_files
 from tenure.store.spill import Spill
-from tenure.store.table import MadeOf, TableVersion
+from tenure.store.table import Ingredients, TableVersion
 from tenure.version import __version__
 
 
@@ -244,16 +244,16 @@ class Work:
         Raises CheckFailed, with nothing committed, if its rows break the table's contract.
         """
         with self.boundary(f"table '{select.table}'"):
-            made_of, current = self.made_of(select), self.lake.find(select.table)
-            if current and current.fingerprint == made_of:
+            digest, current = self.digest_of(select), self.lake.find(select.table)
+            if current and current.fingerprint == digest:
                 outcome.add(current, built=False)
                 return current
             self.scan(select.reads)
-            version, checks = self.write(select, select.table, made_of)
+            version, checks = self.write(select, select.table, digest)
             outcome.add(version, built=True, checks=checks)
             return version
 
-    def made_of(self, select: Select, dialect: Dialect | None = None) -> str:
+    def digest_of(self, select: Select, dialect: Dialect | None = None) -> str:
         """Return the fingerprint that a table has if it was built of its SELECT and the rows that are stored now.
 
         `dialect` is the SELECT's, by default that of the configured engine.
@@ -261,7 +261,7 @@ class Work:
         inputs = [self.require(relation) for relation in select.reads]
         return fingerprint([dialect or self.dialect, select.text, *(i.fingerprint for i in inputs)])
 
-    def write(self, select: Select, table: str, made_of: str) -> tuple[TableVersion, list[CheckResult]]:
+    def write(self, select: Select, table: str, digest: str) -> tuple[TableVersion, list[CheckResult]]:
         """Write a SELECT's rows as a table of the lake, checked against its contract first."""
         with self.boundary(f"table '{table}'"):
             self.lake.sweep(table)
@@ -269,17 +269,17 @@ class Work:
             token = self.lake.begin_write(table)
             by = self.contracts[table].partition_by
             files = self.engine.write(select.text, self.lake.path(table), by, token=token)
-            return self.commit(table, files, schema, made_of)
+            return self.commit(table, files, schema, digest)
 
     def commit(
         self,
         table: str,
         files: Sequence[Path],
         schema: pa.Schema,
-        made_of: str,
+        digest: str,
         *,
         replaced: Replaced | None = None,
-        partitions: Mapping[str, MadeOf] | None = None,
+        partitions: Mapping[str, Ingredients] | None = None,
     ) -> tuple[TableVersion, list[CheckResult]]:
         """Make files the table's content; raise CheckFailed, with the files removed, if they break its contract.
 
@@ -299,7 +299,7 @@ class Work:
             files,
             schema,
             partition_by=contract.partition_by,
-            fingerprint=made_of,
+            fingerprint=digest,
             replaced=replaced,
             partitions=partitions,
         )
@@ -317,19 +317,19 @@ class Work:
             self.lake.forget_steps(table)
             raise
 
-    def keep(self, table: str, rows: pa.Table, made_of: str, outcome: Outcome) -> TableVersion:
+    def keep(self, table: str, rows: pa.Table, digest: str, outcome: Outcome) -> TableVersion:
         """Commit Arrow rows as a table, or as its partition that they are of, and count it in `outcome`.
 
         Raises CheckFailed, with nothing committed, if they break the table's contract.
         """
         with self.boundary(f"table '{table}'"):
-            version = self.lake.write(rows, self.contracts[table], fingerprint=made_of)
+            version = self.lake.write(rows, self.contracts[table], fingerprint=digest)
         outcome.add(version, built=True)
         return version
 
-    def find_current(self, tables: Sequence[str], made_of: str, outcome: Outcome) -> bool:
+    def find_current(self, tables: Sequence[str], digest: str, outcome: Outcome) -> bool:
         """Return whether every table is there and made of just this; if so they are counted in `outcome`."""
-        found = [version for table in tables if (version := self.lake.find(table)) and version.fingerprint == made_of]
+        found = [version for table in tables if (version := self.lake.find(table)) and version.fingerprint == digest]
         if len(found) < len(tables):
             return False
         for version in found:

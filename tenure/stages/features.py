@@ -20,7 +20,7 @@ def features(work: Work, first: date | None = None, last: date | None = None) ->
     be committed without rows, and count as current.
     """
     outcome, days = Outcome(), calendar(work)
-    snapshots_digest = work.made_of(snapshots_select(work, days, work.dialect))
+    snapshots_digest = work.digest_of(snapshots_select(work, days, work.dialect))
     if work.require("snapshots").fingerprint != snapshots_digest:
         raise MissingTable("table 'snapshots' was built of other rows or dates.", hint="Run 'tenure snapshots'.")
     build_features(work, days.plan, outcome, first=first, last=last)

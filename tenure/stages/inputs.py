@@ -129,10 +129,10 @@ def require_report_inputs(work: Work) -> date:
 
 def _require_made(work: Work, select: Callable[[Dialect], Select]) -> None:
     """Raise MissingTable unless a table was built of its SELECT, in whichever engine, and the rows stored now."""
-    dialects: list[Dialect] = [work.dialect, *(d for d in get_args(Dialect) if d != work.dialect)]
+    dialects: list[Dialect] = [work.dialect, *get_args(Dialect)]
     table = select(work.dialect).table
     stored = work.require(table).fingerprint
-    if not any(work.made_of(select(dialect), dialect) == stored for dialect in dialects):
+    if not any(work.digest_of(select(dialect), dialect) == stored for dialect in dialects):
         raise MissingTable(
             f"table '{table}' was built of other rows, dates or definitions than those stored now.",
             hint=f"Run 'tenure {table}'.",

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.catalog.models import newest_training, versions_of
-from tenure.catalog.personal import made_of_personal
+from tenure.catalog.personal import personal_origins
 from tenure.define.personal import personal_keys
 from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
@@ -85,7 +85,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
             churn=work.churn,
             longest_window=max((w.most_days for w in project.windows), default=0),
             descriptions={str(name): text.text for name, text in project.columns.items()},
-            personal=made_of_personal(project, work.dialect, work.churn),
+            personal=personal_origins(project, work.dialect, work.churn),
             personal_keys=personal_keys(project),
             costs=Costs(**work.config.value.model_dump()),
             attrition_list=rows,

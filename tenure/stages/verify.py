@@ -159,7 +159,7 @@ def _recomputed(work: Work, most: int, how: Sequence[Destruction | None]) -> Ite
 @contextmanager
 def _staged(work: Work, suffix: str) -> Iterator[Engine]:
     """An engine of its own that knows every staged source, as `<source><suffix>`."""
-    engine = work.engine.apart()
+    engine = work.engine.new_session()
     try:
         for name in read_sources(work):
             version = work.require(name)
@@ -174,11 +174,11 @@ def _of_one_date(work: Work, engine: Engine, day: date, how: Destruction | None)
     project, dialect = work.project, work.dialect
     if how:
         for name in read_sources(work):
-            engine.hold(name, destroyed(project.sources[name], f"{name}_staged", day, how, dialect))
-    engine.hold("snapshots", snapshots(project, dialect, [day]).text)
+            engine.cache(name, destroyed(project.sources[name], f"{name}_staged", day, how, dialect))
+    engine.cache("snapshots", snapshots(project, dialect, [day]).text)
     steps = FeatureSteps(project, dialect, [day])
-    for select in (*steps.held, *steps.ranged()):
-        engine.hold(select.table, select.text)
+    for select in (*steps.cached, *steps.ranged()):
+        engine.cache(select.table, select.text)
     return {"snapshots": engine.run("SELECT * FROM snapshots"), "features": engine.run(steps.final().text)}
 
 

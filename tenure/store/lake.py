@@ -46,7 +46,7 @@ from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, open_own, private_files
 from tenure.store.rows import partitions_of, read_rows, write_rows
 from tenure.store.spill import remove_left
-from tenure.store.table import MadeOf, TableVersion, add_action, delta_schema, describe_file, utc
+from tenure.store.table import Ingredients, TableVersion, add_action, delta_schema, describe_file, utc
 
 _FINGERPRINT = "tenure.fingerprint"
 _PARTITIONS = "tenure.partitions"
@@ -257,7 +257,7 @@ class Lake:
         fingerprint: str = "",
         mode: str = "overwrite",
         replaced: Replaced | None = None,
-        partitions: Mapping[str, MadeOf] | None = None,
+        partitions: Mapping[str, Ingredients] | None = None,
         columns_grow: bool = False,
         repartition: bool = False,
     ) -> TableVersion:
@@ -398,10 +398,10 @@ class Lake:
         pq.write_table(rows, file, row_group_size=_GROUP, use_dictionary=list(repeating), store_decimal_as_integer=True)
         return file
 
-    def finished_steps(self, table: str, made_of: str) -> dict[str, list[Path]]:
+    def finished_steps(self, table: str, digest: str) -> dict[str, list[Path]]:
         """Return the files of the steps that an unfinished run, made of just this, had ended; all are as written."""
         noted = self._noted_steps(table)
-        if noted.get("inputs") != made_of:
+        if noted.get("inputs") != digest:
             return {}
         found = self._files_of_steps(table)
         return {s: files for s, files in found.items() if not any(file_problem(f, self.digests) for f in files)}
@@ -419,17 +419,17 @@ class Lake:
         """The record of the steps; empty where there is none, or it is damaged: the run then begins anew."""
         return read_own(self._steps(table)) or {}
 
-    def finish_step(self, table: str, made_of: str, step: str, files: Sequence[Path]) -> list[Path]:
+    def finish_step(self, table: str, digest: str, step: str, files: Sequence[Path]) -> list[Path]:
         """Seal a step's files and note that they are whole, so that a run after a kill resumes after it.
 
         Return the sealed files; they stay invisible until a commit names them.
         """
         sealed = self.seal(files)
-        steps = {**self.finished_steps(table, made_of), step: sealed}
+        steps = {**self.finished_steps(table, digest), step: sealed}
         noted = {
             name: [file.relative_to(self.path(table)).as_posix() for file in those] for name, those in steps.items()
         }
-        write_own(self._steps(table), {"inputs": made_of, "steps": noted})
+        write_own(self._steps(table), {"inputs": digest, "steps": noted})
         return sealed
 
     def forget_steps(self, table: str) -> None:
@@ -439,13 +439,13 @@ class Lake:
     def _steps(self, table: str) -> Path:
         return self.path(table) / STEPS
 
-    def sweep(self, table: str, *, made_of: str = "") -> int:
+    def sweep(self, table: str, *, digest: str = "") -> int:
         """Delete files that a killed run left: no commit names them, and the journal proves that Tenure wrote them.
 
-        Those of steps after which a run of `made_of` resumes stay. Returns how many files were deleted. Whatever else
+        Those of steps after which a run of `digest` resumes stay. Returns how many files were deleted. Whatever else
         lies in the table's folder is not Tenure's to delete: `strangers` names it.
         """
-        resumed = self.finished_steps(table, made_of) if made_of else {}
+        resumed = self.finished_steps(table, digest) if digest else {}
         if not resumed:
             self.forget_steps(table)
         named = {*self._named_files(table), *(file for files in resumed.values() for file in files)}

@@ -17,7 +17,7 @@ from deltalake.transaction import AddAction
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 #: What a partition was made of: each ingredient's name with its digest.
-MadeOf: TypeAlias = Mapping[str, str]
+Ingredients: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TableVersion:
     schema: pa.Schema
     partition_by: tuple[str, ...]
     fingerprint: str
-    partitions: Mapping[str, MadeOf] = field(default_factory=dict)
+    partitions: Mapping[str, Ingredients] = field(default_factory=dict)
 
     def files_of(self, values: Collection[str]) -> tuple[Path, ...]:
         """Return the files of some partitions of a table with one partition column."""

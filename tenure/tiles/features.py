@@ -105,7 +105,7 @@ class FeatureSteps:
         return tuple(dict.fromkeys(view.source for view in self.project.views.values()))
 
     @property
-    def held(self) -> list[Select]:
+    def cached(self) -> list[Select]:
         """The relations that every range reads, tiles made anew."""
         return [*self.calendar, *(self._tiled(name) for name in self.tiled)]
 
@@ -133,7 +133,7 @@ class FeatureSteps:
         return any(KINDS[how].reads_all_history for f in self._aggregates[name] for how in f.hows)
 
     def ranged(self, customers: str = "") -> list[Select]:
-        """Return what is held for a range of customers: their numbers, their tiles, and the bands of those.
+        """Return what is cached for a range of customers: their numbers, their tiles, and the bands of those.
 
         `customers` is a condition on the customer's number, counted from 0, such as 'BETWEEN 0 AND 999'.
         """

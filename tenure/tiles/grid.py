@@ -97,7 +97,7 @@ class Grid:
         return tuple(pairwise([*cut, end]))
 
     def relations(self, dialect: Dialect) -> list[Select]:
-        """Return `dates`, `intervals` and `grid_days` (every day with its interval and period), to be held."""
+        """Return `dates`, `intervals` and `grid_days` (every day with its interval and period), to be cached."""
         return [self._dates(), self._intervals(), _grid_days(dialect)]
 
     @property

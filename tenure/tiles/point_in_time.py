@@ -29,7 +29,7 @@ from tenure.tiles.features import FeatureSteps
 class Range:
     """One range of the aggregates: relations to hold, then the SELECT of its answers."""
 
-    held: tuple[Select, ...]
+    cached: tuple[Select, ...]
     answers: Select
 
 
@@ -79,11 +79,11 @@ class PointInTime:
         return Select("snapshots", text, (ASKED,))
 
     @property
-    def held(self) -> list[Select]:
+    def cached(self) -> list[Select]:
         """The relations that every range of the aggregates reads."""
         if not self.aggregated:
             return []
-        return self._tiled.held if self._tiled else [self._instants.points]
+        return self._tiled.cached if self._tiled else [self._instants.points]
 
     @property
     def counted(self) -> str:

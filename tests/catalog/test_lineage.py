@@ -36,19 +36,19 @@ def traced(folder, name):
 def below(origin, kind):
     """The names of every step of a kind under a column, each once, in order."""
     found = [origin.name] if origin.kind == kind else []
-    for part in origin.made_of:
+    for part in origin.upstream:
         found += below(part, kind)
     return list(dict.fromkeys(found))
 
 
 def whys(origin):
-    return {part.name: part.told for part in origin.made_of}
+    return {part.name: part.summary for part in origin.upstream}
 
 
 def test_an_aggregate_reads_its_values_its_condition_its_key_and_its_times(tiny):
     found = traced(tiny, "large_count_90d").origin
-    assert found.told.startswith("aggregate 'large' of view 'paid' (features/paid.py:")
-    assert found.told.endswith("count over [t − 90d, t)")
+    assert found.summary.startswith("aggregate 'large' of view 'paid' (features/paid.py:")
+    assert found.summary.endswith("count over [t − 90d, t)")
     assert whys(found) == {
         "payments.amount": "where amount > 50",
         "payments.customer_id": "whose row it is (customer)",
@@ -62,8 +62,8 @@ def test_an_aggregate_reads_its_values_its_condition_its_key_and_its_times(tiny)
 
 def test_a_ratio_and_a_trend_go_through_their_parts(tiny):
     ratio, trend = (traced(tiny, n).origin for n in ("large_to_all_ratio_90d", "payment_count_30d_over_90d"))
-    assert [part.name for part in ratio.made_of] == ["large_count_90d", "payment_count_90d"]
-    assert [part.name for part in trend.made_of] == ["payment_count_30d", "payment_count_90d"]
+    assert [part.name for part in ratio.upstream] == ["large_count_90d", "payment_count_90d"]
+    assert [part.name for part in trend.upstream] == ["payment_count_30d", "payment_count_90d"]
     assert "payments.amount" in below(ratio, "raw column")
     assert "payments.amount" not in below(trend, "raw column")
 
@@ -82,13 +82,13 @@ def test_by_is_told_from_where_and_an_open_row_reads_its_end():
 
 def test_raw_columns_are_found_through_a_select_with_their_file():
     spend = traced(EXAMPLES / "berka", "transactions.direction").origin
-    assert [(part.name, part.told) for part in spend.made_of] == [("trans.type", "berka/trans_prefix_49102.asc")]
+    assert [(part.name, part.summary) for part in spend.upstream] == [("trans.type", "berka/trans_prefix_49102.asc")]
     assert below(traced(EXAMPLES / "berka", "transactions.customer_id").origin, "raw column") == ["disp.client_id"]
     assert below(traced(EXAMPLES / "berka", "customers.region").origin, "raw column") == ["district.A3"]
-    (constant,) = traced(EXAMPLES / "berka", "orders.extracted_on").origin.made_of
-    assert constant.told.startswith("a constant in the source's select (berka/sources.py:")
-    (untold,) = traced(TEMPLATE, "customers.closed_on").origin.made_of
-    assert untold.told.startswith("through the source's select (bank/sources.py:")
+    (constant,) = traced(EXAMPLES / "berka", "orders.extracted_on").origin.upstream
+    assert constant.summary.startswith("a constant in the source's select (berka/sources.py:")
+    (untold,) = traced(TEMPLATE, "customers.closed_on").origin.upstream
+    assert untold.summary.startswith("through the source's select (bank/sources.py:")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_every_column_of_every_table_has_a_way_back(folder):
         ways = Origins(work.project, work.dialect, work.churn)
         for table, columns in ways.table_columns.items():
             for column in columns:
-                made_of = ways.origin(table, column)
-                assert below(made_of, "raw column") or column in ("snapshot_date", "label_start", "label_end"), column
+                upstream = ways.origin(table, column)
+                assert below(upstream, "raw column") or column in ("snapshot_date", "label_start", "label_end"), column
 
 
 def test_the_tables_have_the_columns_that_lineage_knows(tiny):
@@ -132,7 +132,7 @@ def test_the_tables_have_the_columns_that_lineage_knows(tiny):
 
 def test_the_label_reads_what_decides_who_is_asked_and_who_churned(tiny):
     label = traced(tiny, "churned").origin
-    assert (label.name, label.told) == ("labels.churned", "churn definition 'quiet' (bank/churn.py:3)")
+    assert (label.name, label.summary) == ("labels.churned", "churn definition 'quiet' (bank/churn.py:3)")
     assert whys(label)["payments.paid_on"] == (
         "activity in the horizon; when it was known: before the horizon ended; active before t; "
         "when it was known: before t"
@@ -178,10 +178,10 @@ def test_a_query_is_named_by_the_variable_of_its_connection_and_an_untold_table_
     text = text.replace('read=Csv("payments.csv")', 'read=Postgres("SELECT * FROM payments")')
     text = text.replace('read=Csv("customers.csv")', 'read=Csv("customers.csv"), select="SELECT c.* FROM other AS c"')
     (bank / "sources.py").write_text(text)
-    (raw,) = traced(bank, "payments.amount").origin.made_of
-    assert (raw.name, raw.told) == ("payments.amount", "query on $TENURE_POSTGRES_DSN")
-    (untold,) = traced(bank, "customers.region").origin.made_of
-    assert untold.told.endswith(", of customers")
+    (raw,) = traced(bank, "payments.amount").origin.upstream
+    assert (raw.name, raw.summary) == ("payments.amount", "query on $TENURE_POSTGRES_DSN")
+    (untold,) = traced(bank, "customers.region").origin.upstream
+    assert untold.summary.endswith(", of customers")
 
 
 def test_a_source_that_labels_read_names_the_churn_definition(tiny):
@@ -216,11 +216,11 @@ def test_the_command_draws_a_tree_or_prints_json(tiny):
     assert "├─ payments.amount  where amount > 50\n│  └─ payments.amount  payments.csv\n" in drawn
     assert "\nread by " in drawn
     record = json.loads(told("large_count_90d", "--json"))
-    assert record["made_of"][0]["made_of"][0] == {
+    assert record["upstream"][0]["upstream"][0] == {
         "type": "raw column",
         "name": "payments.amount",
         "message": "payments.csv",
-        "made_of": [],
+        "upstream": [],
     }
     assert record["read_by"][0]["columns"] == ["large_to_all_ratio_90d"]
 

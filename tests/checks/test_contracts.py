@@ -43,8 +43,8 @@ def select(rows, names):
 
 
 def checked(engine, rows):
-    engine.hold("snapshots", select(SNAPSHOT_ROWS, ()))
-    engine.hold("labels_written", select(rows, ("churned",)))
+    engine.cache("snapshots", select(SNAPSHOT_ROWS, ()))
+    engine.cache("labels_written", select(rows, ("churned",)))
     return run_checks(engine, LABELS, "labels_written")
 
 
@@ -69,10 +69,10 @@ def test_planted_row_breaks_its_check_and_no_other(engine, check):
 def test_composite_keys_are_not_mixed_up(engine):
     contract = Contract(table="t", keys=("a", "b"), same_rows_as="other")
     pairs = "SELECT 1 AS a, 11 AS b UNION ALL SELECT 11 AS a, 1 AS b"
-    engine.hold("other", pairs)
-    engine.hold("written", pairs)
+    engine.cache("other", pairs)
+    engine.cache("written", pairs)
     assert all(r.passed for r in run_checks(engine, contract, "written"))
-    engine.hold("written", "SELECT 1 AS a, 11 AS b UNION ALL SELECT 1 AS a, 11 AS b")
+    engine.cache("written", "SELECT 1 AS a, 11 AS b UNION ALL SELECT 1 AS a, 11 AS b")
     assert [r.failed_rows for r in run_checks(engine, contract, "written")] == [1, 1, 0]
 
 

@@ -68,7 +68,7 @@ SCHEMA = pa.schema(
 EVERY_TYPE = pa.Table.from_pylist(ROWS, schema=SCHEMA)
 
 
-def held(engine, tmp_path):
+def stored(engine, tmp_path):
     """Every type as the relation `rows`, from a Parquet file that pyarrow wrote."""
     file = tmp_path / "rows.parquet"
     pq.write_table(EVERY_TYPE, file)
@@ -125,7 +125,7 @@ def test_file_whose_pages_are_damaged_is_named_once_they_are_read(engine, tmp_pa
 
 
 def test_schema_tells_types_without_running_and_instants_are_utc(engine, tmp_path):
-    select = held(engine, tmp_path)
+    select = stored(engine, tmp_path)
     assert engine.schema(select) == SCHEMA
     assert engine.schema("SELECT CAST(1 AS INT) AS n, CAST(NULL AS DOUBLE) AS x, TRUE AS b") == pa.schema(
         [
@@ -137,11 +137,11 @@ def test_schema_tells_types_without_running_and_instants_are_utc(engine, tmp_pat
 
 
 def test_run_returns_every_type_and_null_as_it_was(engine, tmp_path):
-    assert plain(engine.run(held(engine, tmp_path))) == ROWS
+    assert plain(engine.run(stored(engine, tmp_path))) == ROWS
 
 
 def test_run_without_rows_still_has_columns(engine, tmp_path):
-    found = engine.run(f"SELECT * FROM ({held(engine, tmp_path)}) AS r WHERE customer_id > 99")
+    found = engine.run(f"SELECT * FROM ({stored(engine, tmp_path)}) AS r WHERE customer_id > 99")
     assert found.num_rows == 0
     assert found.schema.names == SCHEMA.names
 
@@ -150,9 +150,9 @@ def test_run_without_rows_still_has_columns(engine, tmp_path):
 def test_written_rows_are_committed_and_scanned_back(engine, tmp_path, partition_by):
     lake = Lake(tmp_path / "lake")
     select = (
-        held(engine, tmp_path)
+        stored(engine, tmp_path)
         if not partition_by
-        else (f"SELECT * FROM ({held(engine, tmp_path)}) AS r WHERE opened_on IS NOT NULL ORDER BY customer_id")
+        else (f"SELECT * FROM ({stored(engine, tmp_path)}) AS r WHERE opened_on IS NOT NULL ORDER BY customer_id")
     )
     files = engine.write(select, lake.path("features"), partition_by)
     assert len(files) == (len(ROWS) - 1 if partition_by else 1)
@@ -170,7 +170,7 @@ def test_written_rows_are_committed_and_scanned_back(engine, tmp_path, partition
 @pytest.mark.parametrize("partition_by", [(), ("opened_on",)])
 def test_table_without_rows_is_written_committed_and_scanned(engine, tmp_path, partition_by):
     lake = Lake(tmp_path / "lake")
-    select = f"SELECT * FROM ({held(engine, tmp_path)}) AS r WHERE customer_id > 99"
+    select = f"SELECT * FROM ({stored(engine, tmp_path)}) AS r WHERE customer_id > 99"
     files = engine.write(select, lake.path("features"), partition_by)
     version = lake.commit("features", files, engine.schema(select), partition_by=partition_by)
     assert (version.rows, version.schema) == (0, SCHEMA)
@@ -209,8 +209,8 @@ def test_partition_values_of_any_text_survive(engine, tmp_path):
 
 
 def test_hold_computes_once_and_may_be_replaced_by_what_reads_it(engine):
-    engine.hold("kept", "SELECT 1 AS x UNION ALL SELECT 2 AS x")
-    engine.hold("kept", "SELECT x + 10 AS x FROM kept")
+    engine.cache("kept", "SELECT 1 AS x UNION ALL SELECT 2 AS x")
+    engine.cache("kept", "SELECT x + 10 AS x FROM kept")
     assert sorted(row["x"] for row in engine.run("SELECT * FROM kept").to_pylist()) == [11, 12]
 
 
@@ -218,14 +218,14 @@ def test_held_rows_do_not_change_with_the_file_they_came_from(engine, tmp_path):
     file = tmp_path / "raw.csv"
     file.write_text("x\n1\n")
     engine.read_csv("raw", Csv("raw.csv"), [file])
-    engine.hold("kept", "SELECT x FROM raw")
+    engine.cache("kept", "SELECT x FROM raw")
     file.write_text("x\n2\n")
     assert engine.run("SELECT * FROM kept").to_pylist() == [{"x": "1"}]
 
 
 @pytest.mark.parametrize("select", ["SELECT nothing FROM nowhere", "SELEC 1", "SELECT 1 AS x WHERE"])
 def test_statement_that_cannot_run_is_an_engine_error_with_a_reason(engine, select):
-    for action in (engine.run, engine.schema, lambda text: engine.hold("kept", text)):
+    for action in (engine.run, engine.schema, lambda text: engine.cache("kept", text)):
         with pytest.raises(EngineError, match=r"can't run the statement: \S") as caught:
             action(select)
         assert caught.value.hint == "See it with 'tenure sql'."
@@ -296,7 +296,7 @@ def test_what_one_engine_writes_the_other_reads(spark_session, tmp_path, writer,
         SparkEngine(EngineSettings(name="spark"), spark_session),
     ]
     one, other = engines if writer == "duckdb" else engines[::-1]
-    select = f"SELECT * FROM ({held(one, tmp_path)}) AS r WHERE opened_on IS NOT NULL ORDER BY customer_id"
+    select = f"SELECT * FROM ({stored(one, tmp_path)}) AS r WHERE opened_on IS NOT NULL ORDER BY customer_id"
     lake = Lake(tmp_path / "lake")
     files = one.write(select, lake.path("features"), partition_by)
     version = lake.commit("features", files, one.schema(select), partition_by=partition_by)
@@ -336,6 +336,6 @@ def test_an_engine_that_does_not_exist_is_refused():
 def test_too_little_memory_names_the_setting():
     engine = DuckDBEngine(EngineSettings(memory="20MB", threads=1))
     with pytest.raises(EngineError, match="more memory than the 20MB that it may take") as refused:
-        engine.hold("big", "SELECT list(i) AS i FROM range(20000000) AS t(i)")
+        engine.cache("big", "SELECT list(i) AS i FROM range(20000000) AS t(i)")
     assert "[engine] memory in tenure.toml" in refused.value.hint
     engine.close()

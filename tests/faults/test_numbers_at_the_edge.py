@@ -219,8 +219,8 @@ def test_spark_ends_in_the_numbers_of_duckdb(tmp_path, request):
         version = work.require(name)
         engine.scan(name, version.files, version.schema, version.partition_by)
     steps = FeatureSteps(project, "spark", DATES)
-    for select in (*steps.held, *steps.ranged()):
-        engine.hold(select.table, select.text)
+    for select in (*steps.cached, *steps.ranged()):
+        engine.cache(select.table, select.text)
     order = [("snapshot_date", "ascending"), ("person_id", "ascending")]
     names = ["person_id", "snapshot_date", *map(str, project.columns)]
     got = engine.run(steps.final().text).select(names).sort_by(order)

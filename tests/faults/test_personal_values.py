@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tiny_bank import write_tiny_bank
 
-from tenure.catalog.personal import made_of_personal
+from tenure.catalog.personal import personal_origins
 from tenure.checks.contracts import require_passed, run_checks
 from tenure.define.contract import Contract
 from tenure.define.contracts import contracts
@@ -173,7 +173,7 @@ def test_a_personal_key_and_what_is_made_of_personal_data_are_personal_in_every_
     tables = contracts(project)
     assert tables["features"].personal == tables["labels"].personal == {"customer_id", "age"}
     assert tables["staging/customers"].personal == {"born_on"}
-    made = made_of_personal(project, "duckdb", project.churn)
+    made = personal_origins(project, "duckdb", project.churn)
     assert made == {"customers.born_on": ("age",), "payments.customer_id": ()}
 
 

@@ -101,6 +101,6 @@ def test_the_number_enters_the_digest_beside_dialect_and_sql(bank):
     """Spelled out here by hand: a lake that was built before the routes had names stays current."""
     with Work.open(bank) as work:
         sample = FeatureSteps(work.project, "duckdb", plan._SAMPLE)
-        texts = [select.text for select in (*sample.held, *sample.ranged(), sample.final())]
+        texts = [select.text for select in (*sample.cached, *sample.ranged(), sample.final())]
         assert plan._code(sample, ArrayRoute(work)) == fingerprint(["duckdb", f"arrays {arrays.CELLS}", *texts])
         assert plan._code(sample, SqlRoute(work)) == fingerprint(["duckdb", "", *texts])

@@ -100,7 +100,7 @@ def test_an_offset_and_a_delay_are_part_of_the_time(engine):
         columns=[Column("id"), Column("at_time", type="timestamp", raw="At")],
     )
     claim = RawTime(source=made, raw=Csv("logins.csv"), column="At")
-    engine.hold("raw_logins", "SELECT '2024-03-01 01:00:00+02:00' AS `At`" if engine.dialect == "spark" else
+    engine.cache("raw_logins", "SELECT '2024-03-01 01:00:00+02:00' AS `At`" if engine.dialect == "spark" else
                 "SELECT '2024-03-01 01:00:00+02:00' AS \"At\"")  # fmt: skip
     instant = claim.instant(engine.dialect, "text")
     (row,) = engine.run(f"SELECT CAST({instant} AS DATE) AS day FROM raw_logins").to_pylist()

@@ -457,8 +457,8 @@ def test_a_fault_of_our_own_sql_is_caught_by_time_travel(world, told, monkeypatc
         changed.append(times)
         return text
 
-    hold, write_files = DuckDBEngine.hold, DuckDBEngine.write
-    monkeypatch.setattr(DuckDBEngine, "hold", lambda self, at, text: hold(self, at, leaky(text)))
+    cache, write_files = DuckDBEngine.cache, DuckDBEngine.write
+    monkeypatch.setattr(DuckDBEngine, "cache", lambda self, at, text: cache(self, at, leaky(text)))
     monkeypatch.setattr(DuckDBEngine, "write", lambda self, text, *to, **by: write_files(self, leaky(text), *to, **by))
     assert told("run", "--project", world, "--to", "features")[0] == 0
     assert sum(changed)

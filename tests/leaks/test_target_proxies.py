@@ -87,7 +87,7 @@ def project(tmp_path: Path):
 def hold(engine, rows):
     values = ", ".join(f"({key}, DATE '{day}', {churned}, {score})" for key, day, churned, score in rows)
     names = "customer_id, snapshot_date, churned, score"
-    engine.hold("training_set", f"SELECT {names} FROM (VALUES {values}) AS t({names})")
+    engine.cache("training_set", f"SELECT {names} FROM (VALUES {values}) AS t({names})")
 
 
 def test_rows_are_first_churns_after_a_zero_and_customers_who_never_churn(engine, project):

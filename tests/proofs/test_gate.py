@@ -245,14 +245,14 @@ def test_the_gate_holds_on_every_engine(world, name, request):
         dates = sorted(set(work.read("features")["snapshot_date"].to_pylist()))
         held = prove_candidate(work, "features", dates, customers=100, snapshots=3)
         assert [check.check for check in held] == ["rows", "oracle", "time travel"]
-        engine.hold("fewer", "SELECT * FROM features WHERE customer_id <> (SELECT MIN(customer_id) FROM features)")
+        engine.cache("fewer", "SELECT * FROM features WHERE customer_id <> (SELECT MIN(customer_id) FROM features)")
         with pytest.raises(CheckFailed, match="rows: "):
             prove_candidate(work, "fewer", dates, customers=100, snapshots=3)
         assert [one.holds for one in verify.verify(work, ["time travel", "backfill"], most=1)] == [True, True]
 
 
 def test_the_sample_is_the_same_on_every_engine(engine, bank):
-    engine.hold("customers", " UNION ALL ".join(f"SELECT CAST({n} AS BIGINT) AS customer_id" for n in range(50)))
+    engine.cache("customers", " UNION ALL ".join(f"SELECT CAST({n} AS BIGINT) AS customer_id" for n in range(50)))
     with Work.open(bank) as work:
         text = sample(work.project, engine.dialect, 9).text
     ordered = sorted(range(50), key=lambda n: hashlib.sha256(f"0/{n}".encode()).hexdigest())
@@ -260,10 +260,10 @@ def test_the_sample_is_the_same_on_every_engine(engine, bank):
 
 
 def test_an_engine_apart_shares_no_relation(engine):
-    engine.hold("shared", "SELECT 1 AS x")
-    other = engine.apart()
-    other.hold("shared", "SELECT 2 AS x")
-    other.hold("own", "SELECT 3 AS x")
+    engine.cache("shared", "SELECT 1 AS x")
+    other = engine.new_session()
+    other.cache("shared", "SELECT 2 AS x")
+    other.cache("own", "SELECT 3 AS x")
     assert engine.run("SELECT x FROM shared")["x"].to_pylist() == [1]
     assert other.run("SELECT TIMESTAMP '2024-01-01 00:00:00' AS x, (SELECT x FROM own) AS y")["y"].to_pylist() == [3]
     other.close()
@@ -272,8 +272,8 @@ def test_an_engine_apart_shares_no_relation(engine):
 
 def test_rows_in_and_out_are_counted_by_date(engine):
     row = "SELECT {} AS a, {} AS b, DATE '2024-01-31' AS snapshot_date"
-    engine.hold("came", " UNION ALL ".join(row.format(*key) for key in ((1, 11), (11, 1), (2, 2))))
-    engine.hold("went", " UNION ALL ".join(row.format(*key) for key in ((1, 11), (1, 11), (2, 2), (3, 3))))
+    engine.cache("came", " UNION ALL ".join(row.format(*key) for key in ((1, 11), (11, 1), (2, 2))))
+    engine.cache("went", " UNION ALL ".join(row.format(*key) for key in ((1, 11), (1, 11), (2, 2), (3, 3))))
     (told,) = engine.run(rows_in_and_out(("a", "b"), "came", "went", [date(2024, 1, 31)])).to_pylist()
     assert told == {
         "snapshot_date": date(2024, 1, 31), "rows_in": 3, "rows_out": 4, "lost": 1, "made_up": 1, "twice": 1

@@ -110,9 +110,9 @@ def test_a_missing_table_names_itself_and_the_stage_to_run(project, table, stage
 def test_a_failure_leaves_the_old_files_as_they_were(project):
     before = {name: (project / "out" / name).read_bytes() for name in FILES}
     with worked(project) as work:
-        made_of = work.lake.require("reasons").fingerprint
+        digest = work.lake.require("reasons").fingerprint
         short = work.lake.read("reasons").slice(1)
-        work.lake.write(short, work.contracts["reasons"], fingerprint=f"{made_of} a customer short")
+        work.lake.write(short, work.contracts["reasons"], fingerprint=f"{digest} a customer short")
         with pytest.raises(ModelError, match="have reasons"):
             deliver.report(work)
     assert {name: (project / "out" / name).read_bytes() for name in FILES} == before

@@ -362,7 +362,7 @@ def test_rows_without_room_in_memory_lie_in_the_lake_and_go_at_the_end(bank, tmp
     monkeypatch.chdir(tmp_path)
     (bank / "lake").mkdir()
     with Work.open(bank, overrides={"engine": {"memory": "60MB", "threads": 2}}) as work:
-        work.engine.hold("big", BIG)
+        work.engine.cache("big", BIG)
         spilled = [path for path in (bank / "lake" / "spill").rglob("*") if path.is_file()]
         assert spilled
         assert [path.parent.name for path in spilled] == [work.run_id] * len(spilled)
@@ -378,7 +378,7 @@ def test_spill_is_bounded(bank):
         Work.open(bank, overrides={"engine": sizes}) as work,
         pytest.raises(EngineError, match="than the 1MB") as told,
     ):
-        work.engine.hold("big", BIG)
+        work.engine.cache("big", BIG)
     assert "[engine] spill" in told.value.hint
     assert list((bank / "lake").iterdir()) == []
 
@@ -387,7 +387,7 @@ def test_an_engine_without_a_folder_spills_nowhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     engine = DuckDBEngine(EngineSettings(memory="60MB", threads=2))
     with pytest.raises(EngineError, match="more memory"):
-        engine.hold("big", BIG)
+        engine.cache("big", BIG)
     engine.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -398,7 +398,7 @@ from pathlib import Path
 from tenure.session.work import Work
 work = Work.open(Path(sys.argv[1]), overrides={"engine": {"memory": "60MB", "threads": 2}})
 with work.lake.locked():
-    work.engine.hold("big", sys.argv[2])
+    work.engine.cache("big", sys.argv[2])
     print("spilled", flush=True)
     time.sleep(60)
 """

@@ -44,7 +44,7 @@ def told(engine):
             + " AS known_until"
             for n, channel, amount, event, known, until in rows
         ]
-        engine.hold("moves", " UNION ALL ".join(lines))
+        engine.cache("moves", " UNION ALL ".join(lines))
         return {row.pop("day_start"): row for row in engine.run(arrivals(MOVES, engine.dialect).text).to_pylist()}
 
     return by_day

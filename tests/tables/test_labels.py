@@ -64,7 +64,7 @@ def labelled(bank):
     with Work.open(bank, overrides={"verify": {"customers": 0}}) as work:
         list(run(work, stages_between("staging", "labels")))
     with Work.open(bank) as work:
-        engine = work.engine.apart()
+        engine = work.engine.new_session()
         names = {"snapshots": "snapshots"} | {name: f"{name}_staged" for name in work.project.sources}
         for name, relation in names.items():
             version = work.require(name)
@@ -84,6 +84,6 @@ def test_no_label_knows_what_came_after_its_horizon(tmp_path, definition):
         assert len(spans) == 2
         for (day, end), how in product(sorted(spans), DESTRUCTIONS):
             for name, source in work.project.sources.items():
-                engine.hold(name, destroyed(source, f"{name}_staged", end, how, work.dialect))
+                engine.cache(name, destroyed(source, f"{name}_staged", end, how, work.dialect))
             made = generate_churn_label(work.project, work.churn, work.dialect, [day], end)
             assert engine.run(made.text).to_pylist() == [row for row in stored if row["snapshot_date"] == day]

@@ -237,13 +237,13 @@ def test_the_engines_label_whom_the_hand_labels(bank, build, engine):
 @pytest.mark.parametrize("how", DESTRUCTIONS)
 def test_no_label_knows_what_came_after_its_horizon(bank, build, engine, how):
     work = build(bank, engine, last="labels")
-    apart, end = engine.apart(), date(2024, 5, 10)
+    apart, end = engine.new_session(), date(2024, 5, 10)
     for name in ("snapshots", "customers", "accounts"):
         version = work.require(name)
         source = work.project.sources.get(name)
         apart.scan(f"{name}_staged" if source else name, version.files, version.schema, version.partition_by)
         if source:
-            apart.hold(name, destroyed(source, f"{name}_staged", end, how, work.dialect))
+            apart.cache(name, destroyed(source, f"{name}_staged", end, how, work.dialect))
     made = generate_churn_label(work.project, work.churn, work.dialect, [T], end)
     assert {row["customer_id"]: row["churned"] for row in apart.run(made.text).to_pylist()} == EXPECTED
     apart.close()
@@ -375,9 +375,9 @@ def oracle_of(project, raw):
 def test_random_holders_are_labelled_as_the_oracle_does(share_drafts, duckdb, raw):
     oracle = oracle_of(share_drafts, raw)
     for name, rows in oracle.rows.items():
-        duckdb.hold(name, rows_in_sql(rows, types_of(share_drafts.sources[name])))
+        duckdb.cache(name, rows_in_sql(rows, types_of(share_drafts.sources[name])))
     snapshot = {"customer_id": "VARCHAR", "snapshot_date": "DATE", "tenure_days": "INTEGER"}
-    duckdb.hold("snapshots", rows_in_sql(oracle.snapshots(), snapshot))
+    duckdb.cache("snapshots", rows_in_sql(oracle.snapshots(), snapshot))
     labels = generate_churn_label(share_drafts, share_drafts.churn, "duckdb", oracle.dates, oracle.data_end)
     assert by_key(duckdb.run(labels.text).to_pylist()) == by_key(oracle.labels())
 

@@ -207,7 +207,7 @@ def test_a_month_back_in_sql_is_a_month_back_in_python(engine):
     windows = sorted([Window(n, "m") for n in (1, 2, 3, 6, 12, 13)] + [Window(n) for n in (30, 60, 90, 180, 360)])
     starts = ", ".join(f"{at_instants.window_start(w, 't', engine.dialect)} AS w{w}" for w in windows)
     listed = ", ".join(f"(TIMESTAMP '{day}')" for day in days)
-    engine.hold("odd_times", f"SELECT t FROM (VALUES {listed}) AS days(t)")
+    engine.cache("odd_times", f"SELECT t FROM (VALUES {listed}) AS days(t)")
     found = engine.run(f"SELECT t, {starts} FROM odd_times GROUP BY t").to_pylist()
     assert len(found) == len(days)
     wrong = {

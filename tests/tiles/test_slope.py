@@ -211,7 +211,7 @@ def test_the_sql_of_a_slope_is_golden(tmp_path, dialect):
     names = {ColumnName.parse("amount_slope_30d"), ColumnName.parse("rate_slope_30d")}
     project = narrowed(load_project(write_bank(tmp_path / "bank"), "Slopes"), names)
     steps = FeatureSteps(project, dialect, [T])
-    text = "\n\n".join(select.text for select in [*steps.held[3:], *steps.ranged(), steps.final()]) + "\n"
+    text = "\n\n".join(select.text for select in [*steps.cached[3:], *steps.ranged(), steps.final()]) + "\n"
     golden = GOLDEN / f"slope.{dialect}.sql"
     if os.environ.get("TENURE_REWRITE_GOLDEN"):
         golden.write_text(text, encoding="utf-8")

@@ -70,7 +70,7 @@ class ArrayRoute:
             return by_sql
         numbered, engine = row_keys(tiles), array_engine(self.work)
         if numbered:
-            engine.hold(numbered.table, numbered.text)
+            engine.cache(numbered.table, numbered.text)
         starts, threads = days_of([date.min, *tiles.grid.periods[:-1]]), threads_of(self.work)
         sums = [_Sums(engine, rows_to_sum(tiles, taken, periods), starts, threads) for periods in groups]
         if len(taken) < len(tiles.partials):
@@ -187,12 +187,12 @@ class ArrayWindows(SqlWindows):
 
     beside: FeatureSteps
 
-    def hold(self, customers: str) -> str:
+    def cache(self, customers: str) -> str:
         """Materialize what the features of a range are made of; return the SELECT that puts them together."""
         if self.beside.taken:
             with suppress(TooLarge):
                 return self._hold_with_windows(customers)
-        return super().hold(customers)
+        return super().cache(customers)
 
     def write(self, final: str, schema: pa.Schema) -> list[Path]:
         """Write the rows of the SELECT, each snapshot's as a file of its own."""
@@ -221,7 +221,7 @@ class ArrayWindows(SqlWindows):
         """Make the windows of a range beside its spine. Raises TooLarge."""
         engine, steps = array_engine(self.work), self.beside
         for select in steps.ranged(customers):
-            engine.hold(select.table, select.text)
+            engine.cache(select.table, select.text)
         spine = Spine.of(_read(engine, steps.spine_rows()), len(steps.grid.dates))
         columns, entity = spine.columns(), steps.project.sources[steps.project.entity.source]
         for name in steps.tiled:

@@ -79,18 +79,18 @@ class SqlWindows:
 
     def schema(self, customers: str) -> pa.Schema:
         """Return the columns and types of the features."""
-        return self.work.engine.schema(self.hold(customers))
+        return self.work.engine.schema(self.cache(customers))
 
     def write_windows(self, customers: str, schema: pa.Schema) -> tuple[list[Path], pa.Schema]:
         """Write a range's features into files that no commit names yet; return them with their columns and types."""
-        final = self.hold(customers)
+        final = self.cache(customers)
         schema = schema or self.work.engine.schema(final)
         return self.write(final, schema), schema
 
-    def hold(self, customers: str) -> str:
+    def cache(self, customers: str) -> str:
         """Materialize what the features of a range are made of; return the SELECT that puts them together."""
         for select in self.steps.ranged(customers):
-            self.work.engine.hold(select.table, select.text)
+            self.work.engine.cache(select.table, select.text)
         return self.steps.final().text
 
     def write(self, final: str, schema: pa.Schema) -> list[Path]:
