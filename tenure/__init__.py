@@ -10,9 +10,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tenure.define import events
 from tenure.define.churn import Activity, ChurnDefinition
+from tenure.define.definitions import load_project
 from tenure.define.events import *  # noqa: F403  (a new event is exported by its own module's __all__)
 from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
-from tenure.define.project import Entity, Project, load_project
+from tenure.define.project import Entity, Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Column, Csv, JsonLines, Parquet, Postgres, Source
 from tenure.define.window import days, months

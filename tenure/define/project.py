@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib.util
-import sys
-import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from importlib.machinery import SourceFileLoader
-from pathlib import Path
-from types import ModuleType
 from typing import TypeVar
 
 from tenure.define.aggregates import KINDS
@@ -31,8 +25,7 @@ from tenure.define.naming import check_name, definition_place
 from tenure.define.shape import NAME, check_shape, either, list_of, named
 from tenure.define.source import Column, Source
 from tenure.define.window import ColumnName, Window
-from tenure.errors import InvalidDefinition, MissingFile, TenureError, UnknownColumn, UnknownSource, choices
-from tenure.host.text_files import encoding_of, read_text
+from tenure.errors import InvalidDefinition, UnknownColumn, UnknownSource, choices
 
 T = TypeVar("T")
 
@@ -129,35 +122,6 @@ class Project:
                 hint="Run 'tenure check'.",
             )
         return self.sources[name]
-
-
-def load_project(folder: Path, name: str) -> Project:
-    """Return the project whose sources.py, churn.py and features/*.py stand in `folder`.
-
-    Every Entity, Source, FeatureView, FeatureService and ChurnDefinition at the top level of those files counts.
-    Raises MissingFile if a file is not there, InvalidDefinition if a file can't be run or a definition can't
-    stand, UnknownSource or UnknownColumn if definitions don't fit each other.
-    """
-    feature_files = sorted((folder / "features").glob("*.py"))
-    for file in (folder / "sources.py", folder / "churn.py"):
-        if not file.is_file():
-            raise MissingFile(
-                f"'{folder}' is not a Tenure project: it has no {file.name}.",
-                hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
-            )
-    if not feature_files:
-        raise MissingFile(f"Project '{folder}' has no features/*.py.", hint="Write a FeatureView into features/.")
-    modules = [_run_file(file) for file in (folder / "sources.py", folder / "churn.py", *feature_files)]
-    project = Project(
-        name=name,
-        entity=_the_one(modules, Entity, "sources.py"),
-        sources=_by_name(modules, Source, lambda s: s.name),
-        views=_by_name(modules, FeatureView, lambda v: v.name),
-        churn=_the_one(modules, ChurnDefinition, "churn.py"),
-        services=_by_name(modules, FeatureService, lambda s: s.name),
-    )
-    validate(project)
-    return project
 
 
 def validate(project: Project) -> None:
@@ -322,56 +286,3 @@ def _keyed_source(project: Project, name: str, asked_by: str) -> Source:
                 hint="Join the key in with the source's select=.",
             )
     return source
-
-
-class _Definitions(SourceFileLoader):
-    """Reads a definition file in whatever encoding its byte order mark tells; Python alone takes UTF-8."""
-
-    def get_data(self, path: str) -> bytes:
-        content = super().get_data(path)
-        if encoding_of(content[:4]).startswith("utf-8"):
-            return content  # a line such as '# coding: latin-1' keeps its meaning
-        return read_text(Path(path), refused=InvalidDefinition).encode()
-
-
-def _run_file(file: Path) -> ModuleType:
-    name = f"tenure_project_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file, loader=_Definitions(name, str(file)))
-    if spec is None or spec.loader is None:
-        raise InvalidDefinition(f"'{file}' can't be loaded as Python.")
-    module = importlib.util.module_from_spec(spec)
-    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(module)
-    except TenureError:
-        raise
-    except SyntaxError as error:
-        raise InvalidDefinition(f"{file}:{error.lineno}: {error.msg}: {(error.text or '').strip()}") from error
-    except Exception as error:
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-        raise InvalidDefinition(f"{file}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.dont_write_bytecode = bytecode
-    return module
-
-
-def _found(modules: Iterable[ModuleType], kind: type[T]) -> list[T]:
-    # A definition that one file imports from another is one definition.
-    unique = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, kind)}
-    return list(unique.values())
-
-
-def _the_one(modules: Sequence[ModuleType], kind: type[T], file: str) -> T:
-    found = _found(modules, kind)
-    if len(found) != 1:
-        raise InvalidDefinition(f"{file} must define exactly one {kind.__name__}; found {len(found)}.")
-    return found[0]
-
-
-def _by_name(modules: Sequence[ModuleType], kind: type[T], name: Callable[[T], str]) -> dict[str, T]:
-    named: dict[str, T] = {}
-    for value in _found(modules, kind):
-        if name(value) in named:
-            raise InvalidDefinition(f"two {kind.__name__}s are named '{name(value)}'; names must be unique.")
-        named[name(value)] = value
-    return named

@@ -20,7 +20,8 @@ from tenure.config import Config, load_config
 from tenure.define.churn import ChurnDefinition
 from tenure.define.contract import CheckResult, Contract
 from tenure.define.contracts import contracts
-from tenure.define.project import Project, load_project
+from tenure.define.definitions import load_project
+from tenure.define.project import Project
 from tenure.define.stage import maker_of
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineName, EngineSettings

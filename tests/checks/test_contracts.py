@@ -8,7 +8,7 @@ from tiny_bank import write_tiny_bank
 from tenure.checks.contracts import check_statements, require_passed, run_checks
 from tenure.config import load_config
 from tenure.define.contract import CheckResult, Contract, Invariant
-from tenure.define.project import load_project
+from tenure.define.definitions import load_project
 from tenure.errors import CheckFailed
 from tenure.session.work import Work
 from tenure.sql import Select

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tenure.define.project import load_project
+from tenure.define.definitions import load_project
 from tenure.errors import ProjectError
 
 SOURCES = """\

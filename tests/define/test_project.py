@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tenure.define.project import load_project
+from tenure.define.definitions import load_project
 from tenure.errors import InvalidDefinition, MissingFile, UnknownColumn, UnknownSource
 
 FEATURES, SOURCES, CHURN = "features/all.py", "sources.py", "churn.py"

@@ -36,9 +36,9 @@ from tenure import (
 )
 from tenure.catalog.sql import compile_all
 from tenure.define import project as projects
+from tenure.define.definitions import load_project
 from tenure.define.events import AnyOf, event_kinds
 from tenure.define.feature import FEATURES
-from tenure.define.project import load_project
 from tenure.define.shape import ByKind
 from tenure.define.source import READERS
 from tenure.define.window import Window

@@ -13,8 +13,8 @@ from tenure.catalog.personal import personal_origins
 from tenure.checks.contracts import require_passed, run_checks
 from tenure.define.contract import Contract
 from tenure.define.contracts import contracts
+from tenure.define.definitions import load_project
 from tenure.define.personal import personal_cells, personal_columns, personal_keys
-from tenure.define.project import load_project
 from tenure.define.source import Column, Csv, Source
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine

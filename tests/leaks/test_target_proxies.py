@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import tiny_bank
 
-from tenure.define.project import load_project
+from tenure.define.definitions import load_project
 from tenure.leaks.target_proxies import auroc, changes_statement, proxy_by_changes, rows_statement, target_proxy
 
 JANUARY, FEBRUARY, MARCH = date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tenure.define.project import load_project
+from tenure.define.definitions import load_project
 from tenure.session.work import Work
 from tenure.sql import DIALECTS
 from tenure.stages.run import run, stages_between

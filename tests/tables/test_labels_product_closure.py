@@ -20,7 +20,7 @@ from hypothesis import find, given
 from hypothesis import strategies as st
 from oracle import Oracle, staged
 
-from tenure.define.project import load_project
+from tenure.define.definitions import load_project
 from tenure.errors import LabelError, UnknownColumn
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between

@@ -13,7 +13,7 @@ import pytest
 from conftest import make_engine
 from oracle import Oracle, staged
 
-from tenure.define.project import load_project
+from tenure.define.definitions import load_project
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 

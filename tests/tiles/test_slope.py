@@ -22,8 +22,8 @@ from numbers_at_the_edge import TYPES, exact_slope, is_near
 
 from tenure import Aggregate, Column, Csv, Source, days
 from tenure.define.aggregates import KINDS
+from tenure.define.definitions import load_project
 from tenure.define.narrowing import narrowed
-from tenure.define.project import load_project
 from tenure.define.window import ColumnName
 from tenure.errors import InvalidDefinition
 from tenure.feature_store import historical

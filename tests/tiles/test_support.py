@@ -12,8 +12,8 @@ from tiny_bank import write_tiny_bank
 from typer.testing import CliRunner
 
 from tenure.cli import app
+from tenure.define.definitions import load_project
 from tenure.define.feature import READINGS
-from tenure.define.project import load_project
 from tenure.define.window import AGGREGATES
 from tenure.errors import InvalidDefinition
 from tenure.session.work import Work

@@ -1,0 +1,143 @@
+"""Definitions: what the bank's own files define; `of` gives the project of one entity and one churn definition."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from tenure.define.churn import ChurnDefinition
+from tenure.define.feature import FeatureService, FeatureView
+from tenure.define.project import Entity, Project, validate
+from tenure.define.source import Source
+from tenure.errors import InvalidDefinition, MissingFile, TenureError, choices
+from tenure.host.text_files import encoding_of, read_text
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Everything that the bank's files define, by name, before an entity and a churn definition are chosen."""
+
+    name: str
+    entities: dict[str, Entity]
+    sources: dict[str, Source]
+    views: dict[str, FeatureView]
+    churns: dict[str, ChurnDefinition]
+    services: dict[str, FeatureService]
+
+    def of(self, entity: str = "", churn: str = "") -> Project:
+        """Return the validated project of one entity and one churn definition; unnamed, each must be the only one.
+
+        This is the one place where they are chosen: every room reads `project.entity` of the project it is given.
+        Raises InvalidDefinition if there is none so named, or none or several and none is named; UnknownSource or
+        UnknownColumn if the definitions don't fit each other.
+        """
+        project = Project(
+            name=self.name,
+            entity=_chosen(self.entities, entity, Entity, "sources.py"),
+            sources=self.sources,
+            views=self.views,
+            churn=_chosen(self.churns, churn, ChurnDefinition, "churn.py"),
+            services=self.services,
+        )
+        validate(project)
+        return project
+
+
+def load_project(folder: Path, name: str) -> Project:
+    """Return the project of the one entity and the one churn definition that stand in `folder`.
+
+    Raises what `load_definitions` and `Definitions.of` raise.
+    """
+    return load_definitions(folder, name).of()
+
+
+def load_definitions(folder: Path, name: str) -> Definitions:
+    """Return what sources.py, churn.py and features/*.py in `folder` define.
+
+    Every Entity, Source, FeatureView, FeatureService and ChurnDefinition at the top level of those files counts.
+    Raises MissingFile if a file is not there, InvalidDefinition if a file can't be run, a definition can't stand or
+    two of a kind have one name.
+    """
+    feature_files = sorted((folder / "features").glob("*.py"))
+    for file in (folder / "sources.py", folder / "churn.py"):
+        if not file.is_file():
+            raise MissingFile(
+                f"'{folder}' is not a Tenure project: it has no {file.name}.",
+                hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
+            )
+    if not feature_files:
+        raise MissingFile(f"Project '{folder}' has no features/*.py.", hint="Write a FeatureView into features/.")
+    modules = [_run_file(file) for file in (folder / "sources.py", folder / "churn.py", *feature_files)]
+    return Definitions(
+        name=name,
+        entities=_by_name(modules, Entity, lambda e: e.name),
+        sources=_by_name(modules, Source, lambda s: s.name),
+        views=_by_name(modules, FeatureView, lambda v: v.name),
+        churns=_by_name(modules, ChurnDefinition, lambda c: c.name),
+        services=_by_name(modules, FeatureService, lambda s: s.name),
+    )
+
+
+def _chosen(named: dict[str, T], name: str, kind: type[T], file: str) -> T:
+    if name:
+        if name not in named:
+            raise InvalidDefinition(f"{file} defines no {kind.__name__} named '{name}'; it defines: {choices(named)}.")
+        return named[name]
+    if len(named) != 1:
+        raise InvalidDefinition(f"{file} must define exactly one {kind.__name__}; found {len(named)}.")
+    return next(iter(named.values()))
+
+
+class _Definitions(SourceFileLoader):
+    """Reads a definition file in whatever encoding its byte order mark tells; Python alone takes UTF-8."""
+
+    def get_data(self, path: str) -> bytes:
+        content = super().get_data(path)
+        if encoding_of(content[:4]).startswith("utf-8"):
+            return content  # a line such as '# coding: latin-1' keeps its meaning
+        return read_text(Path(path), refused=InvalidDefinition).encode()
+
+
+def _run_file(file: Path) -> ModuleType:
+    name = f"tenure_project_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Definitions(name, str(file)))
+    if spec is None or spec.loader is None:
+        raise InvalidDefinition(f"'{file}' can't be loaded as Python.")
+    module = importlib.util.module_from_spec(spec)
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    except TenureError:
+        raise
+    except SyntaxError as error:
+        raise InvalidDefinition(f"{file}:{error.lineno}: {error.msg}: {(error.text or '').strip()}") from error
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        raise InvalidDefinition(f"{file}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.dont_write_bytecode = bytecode
+    return module
+
+
+def _found(modules: Iterable[ModuleType], kind: type[T]) -> list[T]:
+    # A definition that one file imports from another is one definition.
+    unique = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, kind)}
+    return list(unique.values())
+
+
+def _by_name(modules: Sequence[ModuleType], kind: type[T], name: Callable[[T], str]) -> dict[str, T]:
+    named: dict[str, T] = {}
+    for value in _found(modules, kind):
+        if name(value) in named:
+            raise InvalidDefinition(f"two {kind.__name__}s are named '{name(value)}'; names must be unique.")
+        named[name(value)] = value
+    return named
