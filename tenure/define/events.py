@@ -1,202 +1,30 @@
-"""Churn events: what happens to a customer that counts as leaving; each class answers for itself.
-
-    what happens ──► rows, validate ──► SQL of labels · plain Python of the oracle    (one table of classes each)
-                 ──► bounds         ──► where the data end, so which labels are censored
-                 ──► words, leaves_out ──► report · docs
-
-An event class that keeps one answer back is refused where it is defined; one without SQL, when `tenure` is imported.
-"""
+"""The churn events: what happens to a customer that counts as leaving; each class answers for itself."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeVar
 
+from tenure.define.event import Asked, Combination, Event, RowsRead, SimpleEvent, churn_event, each, event_kinds
 from tenure.define.naming import definition_place
 from tenure.define.shape import (
     NAME,
     TEXT,
     Allowed,
     check_shape,
-    in_place,
     instance_of,
     list_of,
     share,
-    unknown_kind,
     whole,
 )
 from tenure.define.source import Source
-from tenure.errors import InvalidDefinition, choices
+from tenure.errors import InvalidDefinition
 
 #: What a bank's churn.py may import of this module; `tenure` exports just these.
 __all__ = ["BalanceDecline", "Closure", "Inactivity", "ProductClosure", "all_of", "any_of"]
 
 #: The longest horizon, gap or look-back: ten years.
 MOST_DAYS = 3660
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowsRead:
-    """The rows of one source that a definition looks at, and what for.
-
-    `columns` are those that it reads beside keys, times and `where`, each with the reason; `ends` is what it reads the
-    source's end time for, '' if it does not. Rows count as known when the horizon ended, or, `before_snapshot`, at t.
-    """
-
-    source: str
-    role: str
-    where: str = ""
-    columns: tuple[tuple[str, str], ...] = ()
-    ends: str = ""
-    before_snapshot: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What an event is validated against: the customers' source, the other sources by name, and the horizon in days.
-
-    `source` raises UnknownSource or UnknownColumn for a source that is not there or does not say whose rows it has.
-    """
-
-    by: str
-    horizon: int
-    customers: Source
-    source: Callable[[str], Source]
-
-
-class Event(ABC):
-    """What counts as leaving. All events answer these; lists of sources name each once."""
-
-    #: What happens, for the page of engines: 'no activity in the horizon'.
-    what: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def simple(self) -> tuple[SimpleEvent, ...]:
-        """The events that it is made of, in reading order."""
-
-    @property
-    @abstractmethod
-    def reads(self) -> tuple[str, ...]:
-        """The sources whose rows it looks at, beside the customer's own row, which every label reads."""
-
-    @property
-    @abstractmethod
-    def bounds(self) -> tuple[str, ...]:
-        """Those of them whose last event ends the data: after it nobody could be seen, so nothing is known."""
-
-    @property
-    @abstractmethod
-    def words(self) -> str:
-        """What counts as leaving, as a clause."""
-
-    @property
-    @abstractmethod
-    def asks_only(self) -> str:
-        """Whom it is asked of at the snapshot, beside what the churn definition demands, as a clause; '' for all."""
-
-    @property
-    @abstractmethod
-    def leaves_out(self) -> str:
-        """Who gets no label though asked, since there is no answer, as a clause; '' where everybody gets one."""
-
-
-class SimpleEvent(Event):
-    """An event that is made of no others."""
-
-    @property
-    @abstractmethod
-    def rows(self) -> tuple[RowsRead, ...]:
-        """The rows that it reads, beside the customer's own row."""
-
-    @abstractmethod
-    def validate(self, asked: Asked) -> None:
-        """Raise InvalidDefinition, UnknownSource or UnknownColumn where the bank does not have what it needs."""
-
-    @property
-    def simple(self) -> tuple[SimpleEvent, ...]:
-        """The event itself."""
-        return (self,)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The sources of its rows."""
-        return each(read.source for read in self.rows)
-
-
-class Combination(Event):
-    """Several events as one: it reads what they read, and what bounds one of them bounds it."""
-
-    events: tuple[Event, ...]
-
-    @property
-    def simple(self) -> tuple[SimpleEvent, ...]:
-        """The simple events of its parts."""
-        return tuple(one for part in self.events for one in simple_events(part))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The sources of its parts."""
-        return each(source for part in self.events for source in part.reads)
-
-    @property
-    def bounds(self) -> tuple[str, ...]:
-        """What bounds its parts: an answer needs all of them."""
-        return each(source for part in self.events for source in part.bounds)
-
-    @property
-    def asks_only(self) -> str:
-        """Whom each of its parts is asked of: of others one answer would be known beforehand."""
-        return " and ".join(each(part.asks_only for part in self.events if part.asks_only))
-
-
-EventClass = TypeVar("EventClass", bound=type[Event])
-
-#: What a class of event has to say itself: of what it could inherit, nothing fits it.
-_SIMPLE_ANSWERS = ("what", "rows", "bounds", "words", "asks_only", "leaves_out", "validate")
-_COMBINED_ANSWERS = ("what", "words", "leaves_out")
-
-#: Every class of event that Tenure knows, in reading order; what stands higher registers by these.
-_KNOWN: list[type[Event]] = []
-
-
-def churn_event(kind: EventClass) -> EventClass:
-    """Make a class of event known, so that churn definitions may use it.
-
-    Raises InvalidDefinition if it is no class of event, or does not say all that an event says.
-    """
-    if not issubclass(kind, SimpleEvent | Combination):
-        raise InvalidDefinition(
-            f"'{kind.__name__}' is no class of churn event{in_place()}; "
-            "allowed: a subclass of SimpleEvent or Combination."
-        )
-    wanted = _SIMPLE_ANSWERS if issubclass(kind, SimpleEvent) else _COMBINED_ANSWERS
-    unsaid = [name for name in wanted if name not in vars(kind)]
-    if unsaid:
-        raise InvalidDefinition(
-            f"the churn event '{kind.__name__}' does not say {choices(unsaid)}{in_place()}; "
-            f"each event says {choices(wanted)}.",
-            hint="Write them into the class itself, as those in tenure/define/events.py do.",
-        )
-    _KNOWN.append(kind)
-    return kind
-
-
-def event_kinds() -> tuple[type[Event], ...]:
-    """Return every class of event that Tenure knows, in reading order."""
-    return tuple(_KNOWN)
-
-
-def simple_events(event: Event) -> tuple[SimpleEvent, ...]:
-    """Return the simple events that an event is made of, in reading order.
-
-    Raises InvalidDefinition, with its name, for an event of a class that Tenure does not know.
-    """
-    if type(event) not in _KNOWN:
-        raise unknown_kind("churn event", event, (kind.__name__ for kind in _KNOWN))
-    return event.simple
 
 
 @churn_event
@@ -465,8 +293,8 @@ def all_of(*events: Event) -> AllOf:
 
 def event_allowed() -> Allowed:
     """Return what may stand where an event is asked for: one of just the known classes."""
-    simple = [f"{kind.__name__}(…)" for kind in _KNOWN if issubclass(kind, SimpleEvent)]
-    return instance_of(", ".join([*simple, "any_of(…)", "all_of(…)"]), *_KNOWN)
+    simple = [f"{kind.__name__}(…)" for kind in event_kinds() if issubclass(kind, SimpleEvent)]
+    return instance_of(", ".join([*simple, "any_of(…)", "all_of(…)"]), *event_kinds())
 
 
 def require_ends(source: Source, event: str, asked: Asked) -> Source:
@@ -492,11 +320,6 @@ def require_prompt_rows(name: str, asked: Asked) -> Source:
             hint="Lengthen the horizon, or lower the source's arrival_delay.",
         )
     return source
-
-
-def each(sources: Iterable[str]) -> tuple[str, ...]:
-    """Return the sources in their order, each once."""
-    return tuple(dict.fromkeys(sources))
 
 
 def where_words(condition: str) -> str:

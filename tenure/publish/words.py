@@ -6,7 +6,8 @@ import math
 from datetime import date
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.events import Event, simple_events, where_words
+from tenure.define.event import Event, simple_events
+from tenure.define.events import where_words
 from tenure.model.learners import learner_of
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

@@ -18,16 +18,8 @@ from typing import Any
 
 from tenure.define.churn import Activity, ChurnDefinition
 from tenure.define.dialect import Dialect
-from tenure.define.events import (
-    AllOf,
-    AnyOf,
-    BalanceDecline,
-    Closure,
-    Event,
-    Inactivity,
-    ProductClosure,
-    event_kinds,
-)
+from tenure.define.event import Event, event_kinds
+from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.errors import CensoredHorizon

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
-from tenure.define.events import Combination, Event, event_kinds, simple_events
+from tenure.define.event import Combination, Event, event_kinds, simple_events
 from tenure.define.feature import READINGS, Aggregate, Attribute, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind

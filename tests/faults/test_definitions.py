@@ -37,7 +37,8 @@ from tenure import (
 from tenure.catalog.sql import compile_all
 from tenure.define import project as projects
 from tenure.define.definitions import load_project
-from tenure.define.events import AnyOf, event_kinds
+from tenure.define.event import event_kinds
+from tenure.define.events import AnyOf
 from tenure.define.feature import FEATURES
 from tenure.define.shape import ByKind
 from tenure.define.source import READERS

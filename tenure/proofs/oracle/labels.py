@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import Any
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Event, Inactivity, ProductClosure, event_kinds
+from tenure.define.event import Event, event_kinds
+from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.shape import ByKind
 from tenure.proofs.oracle.oracle import Oracle
 from tenure.proofs.oracle.rules import Row, all_true, any_true, ended_before, happened_in, instant, mean, visible
