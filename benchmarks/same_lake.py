@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 #: Table → its columns that no two runs share: run ids and wall-clock times.
 LEFT_OUT = {
@@ -85,7 +86,9 @@ def compare(a: Path, b: Path) -> Iterator[Comparison]:
 
 
 def _read(lake: Path, table: str) -> pa.Table:
-    rows = DeltaTable(str((lake / table).resolve())).to_pyarrow_table()
+    folder = str((lake / table).resolve())
+    # By Arrow's own files: those of deltalake call Python from Arrow's threads, which may abort as the process ends.
+    rows = DeltaTable(folder).to_pyarrow_table(filesystem=SubTreeFileSystem(folder, LocalFileSystem()))
     rows = rows.drop_columns([name for name in LEFT_OUT.get(table, ()) if name in rows.column_names])
     if table.startswith("tiles/"):
         for name in filter(lambda name: name.endswith(BAGS), rows.column_names):

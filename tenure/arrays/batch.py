@@ -1,4 +1,4 @@
-"""Batch: the runs of rows of one key and interval in a batch, each summed up."""
+"""A batch of rows: its runs of rows of one key and interval, each summed up."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tenure.arrays.ends import taken
-from tenure.arrays.merges import LARGEST, MERGES, NOTHING
+from tenure.arrays.first_last import taken
+from tenure.arrays.merges import IDENTITY, LARGEST, MERGES
 from tenure.arrays.numbers import LOW_BITS, Flags, Places, Room, TooLarge, Whole, changes, flags, whole
 from tenure.define.aggregates import VALUE
 from tenure.tables.finish import CUT
@@ -29,7 +29,7 @@ _EXACT = 2**53
 
 @dataclass(frozen=True)
 class BatchSums:
-    """Of each run: its key and day, how many rows count, each partial's numbers; and its first or last rows."""
+    """A batch's sums, one a run: its key and day, number of rows, each partial's numbers, its first or last rows."""
 
     keys: Whole
     days: Whole
@@ -39,7 +39,7 @@ class BatchSums:
 
 
 def sum_batch(batch: pa.RecordBatch, sums: RowsToSum) -> BatchSums:
-    """Return what the runs of a batch come to. Raises TooLarge."""
+    """Return the sums of a batch's runs. Raises TooLarge."""
     keys, days = whole(batch.column("key_no")), whole(batch.column("interval_start"))
     starts = changes(keys, days)
     read, found = _Batch(batch, starts, sums), BatchSums(keys[starts], days[starts])
@@ -85,15 +85,15 @@ class _Batch:
             raise TooLarge
         if partial.sum.piece == "high":
             return [np.zeros(len(self._starts), np.int64)]
-        if partial.kind in NOTHING and partial.sum.term == VALUE and largest >= LARGEST:
-            raise TooLarge  # it could not be told from nothing
+        if partial.kind in IDENTITY and partial.sum.term == VALUE and largest >= LARGEST:
+            raise TooLarge  # it would pass for the identity, which means no row
         is_plain = partial.is_added and not partial.sum.piece and not reading.times
         if is_plain and reading.code >= 0 and largest * self._batch.num_rows < _EXACT:
             return [self._coded(reading.counts, reading.value)[reading.code]]
         counts = self._counted(reading)
         if counts is not None:
-            nothing = NOTHING.get(partial.kind)
-            values = values * counts if nothing is None else np.where(counts, values, nothing)
+            identity = IDENTITY.get(partial.kind)
+            values = values * counts if identity is None else np.where(counts, values, identity)
         parts = _squared(values, largest) if partial.sum.piece else (values,)
         return [self._reduced(MERGES[partial.kind], part) for part in parts]
 
@@ -101,7 +101,7 @@ class _Batch:
         """Return the rows that are the first or last of their run, and their runs; all rows of that instant."""
         counts, (times, _) = self._counted(reading), self._value(self._sums.order[0])
         if counts is not None:
-            times = np.where(counts, times, NOTHING[partial.kind])
+            times = np.where(counts, times, IDENTITY[partial.kind])
         is_edge = times == self._reduced(MERGES[partial.kind], times)[self._runs]
         rows = np.flatnonzero(is_edge if counts is None else is_edge & counts)
         return rows, self._runs[rows]

@@ -1,4 +1,4 @@
-"""Merges: how numbers of one kind come together, and what nothing is."""
+"""Merges: the function that merges two numbers of each kind of sum, and its identity element."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tenure.tiles.sums import SUMS
 
-#: What no value is: the place where the smallest (or the largest) of nothing stands.
+#: The identity elements of the smallest and of the largest number.
 LARGEST, SMALLEST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 _HOW: dict[str, np.ufunc] = {
@@ -16,10 +16,10 @@ _HOW: dict[str, np.ufunc] = {
     "bits": np.bitwise_or,
 }
 
-#: How numbers of two spans of time come together, of each kind that arrays know.
+#: The function that merges the numbers of two spans of time, of each kind that arrays know.
 MERGES: dict[str, np.ufunc] = {kind.name: _HOW[kind.merge] for kind in SUMS.values() if kind.merge in _HOW}
 
-_NOTHING = {"smallest": LARGEST, "largest": SMALLEST}
+_IDENTITY = {"smallest": LARGEST, "largest": SMALLEST}
 
-#: What nothing is before anything comes to it, where that is not 0.
-NOTHING: dict[str, int] = {kind.name: _NOTHING[kind.merge] for kind in SUMS.values() if kind.merge in _NOTHING}
+#: The identity element of each kind where it is not 0; it stands where no row counts.
+IDENTITY: dict[str, int] = {kind.name: _IDENTITY[kind.merge] for kind in SUMS.values() if kind.merge in _IDENTITY}

@@ -1,4 +1,4 @@
-"""Numbers: whole numbers out of Arrow and back, without copying: cents, days, microseconds, bits of days."""
+"""Whole numbers out of Arrow columns and back, without copying: cents, days, microseconds, bits of days."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _BLOCK = 1 << 20
 
 
 class TooLarge(Exception):
-    """Numbers are so large that sums of them might not fit; SQL has wider ones."""
+    """Raised where sums of the numbers might not fit 64 bits; the SQL route has wider ones."""
 
 
 class Room:
-    """Room for many arrays in few large blocks, which a system hands out several times quicker than many small ones."""
+    """An allocator of many arrays out of few large blocks, which the system hands out several times quicker."""
 
     def __init__(self) -> None:
         self._block, self._used, self._lock = np.empty(0, np.int64), 0, Lock()

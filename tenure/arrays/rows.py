@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from tenure.arrays.batch import BatchSums, sum_batch
-from tenure.arrays.ends import ends_of_tiles
+from tenure.arrays.first_last import first_or_last_of_tiles
 from tenure.arrays.merges import MERGES
 from tenure.arrays.numbers import Flags, Places, Room, Whole, changes, keys_and_days, require_within, stored, whole
 from tenure.tiles.partials import Partial
@@ -60,7 +60,7 @@ def _pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 class _Tiles:
-    """Which runs belong to one tile; the first of them stands for it."""
+    """The tiles of all batches: the runs of each, merged into the first of them."""
 
     def __init__(self, batches: Sequence[BatchSums], periods: Whole) -> None:
         self._batches, self._room = batches, Room()
@@ -79,7 +79,7 @@ class _Tiles:
         self._others = np.flatnonzero(self._first != np.arange(len(order)))
 
     def table(self, sums: RowsToSum, pool: ThreadPoolExecutor) -> pa.Table:
-        """Bring each partial's runs of one tile together."""
+        """Return the tiles: each partial's runs of one tile merged."""
         keys, days = keys_and_days(self._keys[self._chosen], self._days[self._chosen])
         columns = pool.map(lambda partial: self._column(sums, partial), sums.parts)
         return pa.table([keys, days, *columns], ["key_no", "interval_start", *sums.names])
@@ -89,8 +89,8 @@ class _Tiles:
         if partial.is_one_rows:
             place = np.empty(len(self._first), np.int64)
             place[self._chosen] = np.arange(len(self._chosen))
-            tile_of_run = place[self._first]
-            return ends_of_tiles(partial, [b.ends[partial] for b in self._batches], tile_of_run, len(self._chosen))
+            ends = [b.ends[partial] for b in self._batches]
+            return first_or_last_of_tiles(partial, ends, place[self._first], len(self._chosen))
         width = 2 if partial.sum.piece == "low" else 1
         numbers = [self._merged([b.numbers[partial][n] for b in self._batches], partial.kind) for n in range(width)]
         filled: Flags | None = None

@@ -4,7 +4,7 @@
     sums   ──┊───┊───────────┊──►           the window's sum is running[hi] − running[lo], of every customer at once;
              running[lo]  running[hi]       the smallest and the largest are folded back from t instead
 
-Tiles of late and corrected rows are few, and not every snapshot sees them: they come beside, snapshot by snapshot.
+Tiles of late and corrected rows are few, and not every snapshot sees them: they are added to it snapshot by snapshot.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tenure.arrays.beside import Beside, Merged
-from tenure.arrays.edges import Edges
-from tenure.arrays.ends import Ranked
-from tenure.arrays.merges import MERGES, NOTHING
+from tenure.arrays.band_edges import BandEdges
+from tenure.arrays.first_last import Ranked
+from tenure.arrays.late_tiles import LateTiles, Merged
+from tenure.arrays.merges import IDENTITY, MERGES
 from tenure.arrays.numbers import Room, TooLarge, Whole, arrow, require_within, squares, valid, whole
 from tenure.define.window import Window
 from tenure.tiles.array_windows import Asked, window_column
@@ -60,8 +60,8 @@ class Spine:
 
 
 def with_older(tiles: pa.Table, older: pa.Table, asked: Asked) -> pa.Table:
-    """Return tiles and behind them older ones, which hold only some of the partials: nothing of the others."""
-    zero = {partial.name for partial, _ in asked if partial.kind not in NOTHING}
+    """Return tiles and behind them older ones, which hold only some of the partials: identity of the others."""
+    zero = {partial.name for partial, _ in asked if partial.kind not in IDENTITY}
     columns = []
     for field in tiles.schema:
         if field.name in older.column_names:
@@ -82,7 +82,7 @@ class SourceWindows:
         self._in_time, self._late = in_time, late
         self._ranked: dict[Partial, Ranked] = {}
         self._room = Room()
-        self._edges = Edges.of(grid, tuple(dict.fromkeys(window for _, window in asked)))
+        self._edges = BandEdges.of(grid, tuple(dict.fromkeys(window for _, window in asked)))
         self._places, self._late_places = self._placed(in_time), self._placed(late)
         # Of decimals a window has at most 18 digits.
         self._most = (10**18 - 1) // (self._edges.intervals + late.num_rows + 1)
@@ -98,9 +98,9 @@ class SourceWindows:
                     yield window_column(self._source, partial, window), self._column(partial, numbers)
 
     def _column(self, partial: Partial, numbers: Sequence[Whole]) -> pa.Array:
-        if partial.kind not in NOTHING:
+        if partial.kind not in IDENTITY:
             return arrow(numbers, partial)
-        filled = numbers[0] != NOTHING[partial.kind]
+        filled = numbers[0] != IDENTITY[partial.kind]
         if partial.is_one_rows:
             return self._ranked[partial].values_of(numbers[0], filled)
         return arrow(numbers, partial, filled)
@@ -113,17 +113,17 @@ class SourceWindows:
             ones = np.where(self._is_mixed, 0, np.bitwise_count(numbers[0]).astype(np.int64))
             return [self._added(ones, self._days(numbers[0], late[0]), windows)]
         how = MERGES[partial.kind]
-        if partial.kind in NOTHING:
-            return [self._folded(numbers[0], self._beside.merged(late[0], how), how, NOTHING[partial.kind], windows)]
+        if partial.kind in IDENTITY:
+            own, more = numbers[0], self._late_tiles.merged(late[0], how)
+            return [self._folded(own, more, how, IDENTITY[partial.kind], windows)]
         if partial.sum.piece == "high" and not any(part.any() for part in (*numbers, *late)):
             return [dict.fromkeys(windows, np.zeros(self._spine.rows.num_rows, np.int64))]
         for part in (*numbers, *late):
             require_within(part, self._most)
-        return [
-            self._added(own, self._beside.merged(more, how), windows) for own, more in zip(numbers, late, strict=True)
-        ]
+        merged = [self._late_tiles.merged(more, how) for more in late]
+        return [self._added(own, more, windows) for own, more in zip(numbers, merged, strict=True)]
 
-    def _added(self, numbers: Whole, beside: Merged, windows: set[Window | None]) -> Found:
+    def _added(self, numbers: Whole, late: Merged, windows: set[Window | None]) -> Found:
         running = self._laid_out(numbers, 0)
         for number in range(1, len(running)):
             np.add(running[number], running[number - 1], out=running[number])
@@ -132,7 +132,7 @@ class SourceWindows:
         for snapshot, present in enumerate(self._spine.present):
             extra[:] = 0
             for band, (window, low) in enumerate(self._edges.bands[snapshot]):
-                who, more = beside.at(snapshot, band)
+                who, more = late.at(snapshot, band)
                 extra[who] += more
                 if window in found:
                     np.subtract(running[self._edges.high[snapshot]], running[low], out=sums)
@@ -140,28 +140,26 @@ class SourceWindows:
                     np.take(sums, present, out=found[window][places[snapshot]], mode="clip")
         return found
 
-    def _folded(
-        self, numbers: Whole, beside: Merged, how: np.ufunc, nothing: int, windows: set[Window | None]
-    ) -> Found:
-        kept, best = self._laid_out(numbers, nothing), np.empty(self._spine.customers, np.int64)
+    def _folded(self, numbers: Whole, late: Merged, how: np.ufunc, identity: int, windows: set[Window | None]) -> Found:
+        kept, best = self._laid_out(numbers, identity), np.empty(self._spine.customers, np.int64)
         found, places = self._empty(windows), self._spine_places()
         for snapshot, present in enumerate(self._spine.present):
-            best[:] = nothing
+            best[:] = identity
             reached = self._edges.high[snapshot]
             for band, (window, low) in enumerate(self._edges.bands[snapshot]):
                 for number in range(low, reached):
                     how(best, kept[number + 1], out=best)
                 reached = low
-                who, more = beside.at(snapshot, band)
+                who, more = late.at(snapshot, band)
                 best[who] = how(best[who], more)
                 if window in found:
                     np.take(best, present, out=found[window][places[snapshot]], mode="clip")
         return found
 
-    def _laid_out(self, numbers: Whole, nothing: int) -> Whole:
+    def _laid_out(self, numbers: Whole, identity: int) -> Whole:
         """A number for each interval (after one before all) and customer."""
         customers = self._spine.customers
-        laid = np.full((self._edges.intervals + 1) * customers, nothing, np.int64)
+        laid = np.full((self._edges.intervals + 1) * customers, identity, np.int64)
         laid[self._places + customers] = numbers
         return laid.reshape(self._edges.intervals + 1, customers)
 
@@ -177,8 +175,8 @@ class SourceWindows:
         return interval * self._spine.customers + whole(tiles["customer_no"]) - self._spine.first
 
     @cached_property
-    def _beside(self) -> Beside:
-        return Beside.of(self._late_places, *self._seen, self._edges, self._spine.customers)
+    def _late_tiles(self) -> LateTiles:
+        return LateTiles.of(self._late_places, *self._seen, self._edges, self._spine.customers)
 
     @cached_property
     def _is_mixed(self) -> NDArray[np.bool_]:
@@ -192,7 +190,7 @@ class SourceWindows:
         places = np.concatenate([self._late_places, self._places[mixed]])
         always = np.zeros(len(mixed), np.int64)
         first, last = np.concatenate([first, always]), np.concatenate([last, always + len(self._spine.present)])
-        return Beside.of(places, first, last, self._edges, self._spine.customers).days(
+        return LateTiles.of(places, first, last, self._edges, self._spine.customers).days(
             np.concatenate([late, masks[mixed]])
         )
 
@@ -209,20 +207,20 @@ class SourceWindows:
         both = [tiles[partial.name] for tiles in (self._in_time, self._late)]
         if partial.sum.piece == "low":
             return [list(squares(column)) for column in both]
-        nothing = NOTHING.get(partial.kind, 0)
+        identity = IDENTITY.get(partial.kind, 0)
         if partial.is_one_rows:
-            self._ranked[partial] = Ranked.of(both, nothing)
+            self._ranked[partial] = Ranked.of(both, identity)
             ranks = self._ranked[partial].numbers
             return [[ranks[: len(both[0])]], [ranks[len(both[0]) :]]]
-        return [[_filled(column, nothing)] for column in both]
+        return [[_filled(column, identity)] for column in both]
 
 
 def _turn(partial: Partial) -> int:
     return _LONGEST.index(partial.kind) if partial.kind in _LONGEST else len(_LONGEST)
 
 
-def _filled(column: pa.ChunkedArray, nothing: int) -> Whole:
+def _filled(column: pa.ChunkedArray, identity: int) -> Whole:
     numbers, filled = whole(column), valid(column)
-    if nothing and np.any(numbers == nothing if filled is None else (numbers == nothing) & filled):
-        raise TooLarge  # it could not be told from nothing
-    return numbers if filled is None else np.where(filled, numbers, nothing)
+    if identity and np.any(numbers == identity if filled is None else (numbers == identity) & filled):
+        raise TooLarge  # it would pass for the identity, which means no row
+    return numbers if filled is None else np.where(filled, numbers, identity)

@@ -82,7 +82,7 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
         ],
         source="raw_rows",
     )
-    return rows.as_table(TYPED, reads=source.raws)
+    return rows.as_table(TYPED, reads=list(source.raws))
 
 
 def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:

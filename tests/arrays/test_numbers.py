@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenure.arrays.by_day import by_day
 from tenure.arrays.numbers import Room, TooLarge, arrow, days_of, flags, squares, stored, structs, valid, whole
-from tenure.arrays.parts import by_day
 from tenure.tiles.partials import Partial, Values
 
 MONEY = Values("tx", "", "amount", "decimal", "a test")

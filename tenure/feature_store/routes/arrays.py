@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tenure.arrays.by_day import by_day
 from tenure.arrays.numbers import TooLarge, Whole, days_of, plain
-from tenure.arrays.parts import by_day
 from tenure.arrays.rows import by_period, sum_rows
 from tenure.arrays.windows import SourceWindows, Spine, with_older
 from tenure.define.source import Source

@@ -1,4 +1,4 @@
-"""Ends: the value of the first or the last row, told by its instant, and by its key where two rows share that."""
+"""The first or last row of each tile: by its instant, and by its key where two rows share the instant."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tenure.tiles.rows_to_sum import RowsToSum
 
 
 def taken(batch: pa.RecordBatch, sums: RowsToSum, value: str, rows: Places) -> pa.RecordBatch:
-    """Return of some rows what tells the first from the last, and their value: at, k0 …, v."""
+    """Return the columns of some rows that order them, and their value: at (the instant), k0 … (the key), v."""
     names = ["at", *(f"k{n}" for n in range(len(sums.order) - 1)), "v"]
     columns = [plain(batch.column(name)).take(places(rows)) for name in (*sums.order, value)]
     return pa.record_batch(columns, names)
 
 
-def ends_of_tiles(
+def first_or_last_of_tiles(
     partial: Partial, batches: Sequence[tuple[pa.RecordBatch, Places, int]], tile_of_run: Places, tiles: int
 ) -> pa.Array:
     """Return one struct a tile, {at, k0 …, v}, the first or last of its rows; null where none counts.
@@ -51,14 +51,14 @@ def ends_of_tiles(
 
 @dataclass(frozen=True)
 class Ranked:
-    """The first or last rows of tiles as numbers that compare like them; `values_of` gives their values back."""
+    """The first or last rows of tiles as ranks, which compare as the rows do; `values_of` gives their values back."""
 
     numbers: Whole
     values: pa.Array
 
     @classmethod
-    def of(cls, tables: Sequence[pa.ChunkedArray], nothing: int) -> Ranked:
-        """Rank the structs of several tables' tiles together; a null is `nothing`."""
+    def of(cls, tables: Sequence[pa.ChunkedArray], identity: int) -> Ranked:
+        """Rank the structs of several tables' tiles together; a null gets the number `identity`."""
         column = pa.chunked_array([chunk for each in tables for chunk in each.chunks], tables[0].type).combine_chunks()
         if isinstance(column, pa.ChunkedArray):  # of no chunk
             column = pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])
@@ -68,7 +68,7 @@ class Ranked:
         numbers = np.empty(len(order), np.int64)
         numbers[order] = np.arange(len(order))
         filled = valid(column)
-        kept = numbers if filled is None else np.where(filled, numbers, nothing)
+        kept = numbers if filled is None else np.where(filled, numbers, identity)
         return cls(kept, rows["v"].combine_chunks().take(places(order)))
 
     def values_of(self, numbers: Whole, filled: Flags) -> pa.Array:
@@ -79,7 +79,7 @@ class Ranked:
 
 
 def _ranks(rows: pa.Table) -> list[Whole]:
-    """What numpy's lexsort wants to sort rows by instant, then by key: the last column first."""
+    """The columns for NumPy's lexsort, the last one first, that sort rows by instant, then by key."""
     return [_comparable(rows[name]) for name in reversed(rows.column_names) if name != "v"]
 
 

@@ -1,4 +1,4 @@
-"""Beside: tiles that only some snapshots see, laid beside each that does, by snapshot, band and customer."""
+"""Late tiles: those of late or corrected rows, once for every snapshot that sees them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from tenure.arrays.edges import Edges
+from tenure.arrays.band_edges import BandEdges
 from tenure.arrays.numbers import Places, Whole, changes
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Numbers of a few customers for each snapshot and band."""
+    """Merged numbers of a few customers, for each snapshot and band."""
 
     customers: Whole
     numbers: Whole
@@ -28,8 +28,12 @@ class Merged:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Each tile once for every snapshot that sees it: its row, the snapshot and band as one number, its place."""
+class LateTiles:
+    """Each late tile once for every snapshot that sees it.
+
+    `tiles` are their rows, `cells` the number of snapshot and band (snapshot × bands + band), `places` the number of
+    interval and customer (interval × customers + customer).
+    """
 
     tiles: Places
     cells: Whole
@@ -39,11 +43,11 @@ class Beside:
     bands: int
 
     @classmethod
-    def of(cls, places: Whole, first: Whole, last: Whole, edges: Edges, customers: int) -> Beside:
-        """Lay tiles at these places (interval × customers + customer) beside the snapshots from `first` to `last`."""
+    def of(cls, places: Whole, first: Whole, last: Whole, edges: BandEdges, customers: int) -> LateTiles:
+        """Repeat the tiles, which lie at these places, for the snapshots from `first` up to `last`."""
         bands = len(edges.bands[0])
         interval = places // max(customers, 1)
-        # Snapshots before the interval ends, and those whose windows have left it, do not see it: not laid beside them.
+        # Snapshots before the interval ends, and those whose windows have left it, do not see it.
         first = np.maximum(first, np.searchsorted(np.array(edges.high), interval, side="right"))
         longest = np.array([row[-1][1] for row in edges.bands])
         last = np.minimum(last, np.searchsorted(longest, interval, side="right"))
@@ -58,7 +62,7 @@ class Beside:
         return cls(tiles[order], cells[order], at[order], customers, len(edges.dates) * bands, bands)
 
     def merged(self, numbers: Whole, how: np.ufunc) -> Merged:
-        """Bring the tiles' numbers together, per snapshot, band and customer."""
+        """Return the tiles' numbers merged by snapshot, band and customer."""
         return self._groups.merged(numbers[self.tiles], how)
 
     def days(self, masks: Whole) -> Merged:

@@ -1,4 +1,4 @@
-"""Parts: rows that lie by day, cut into one table a day."""
+"""Rows by day: a stream of rows cut into one table a day."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tenure.arrays.numbers import EPOCH, whole
 def by_day(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[tuple[date, pa.Table]]:
     """Yield the rows of each day, of a date column: as soon as the next one begins, if rows lie by day.
 
-    Once a day comes again, all that is left is gathered: no day comes more than twice.
+    Once a day comes again, the rest is gathered first: no day is yielded more than twice.
     """
     gathered: dict[int, list[pa.RecordBatch]] = {}
-    told: set[int] = set()
+    yielded: set[int] = set()
     lie_by_day = True
     for batch in batches:
         days = whole(batch.column(column))
         starts = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist()] if len(days) else []
         for start, stop in pairwise([*starts, len(days)]):
             day = int(days[start])
-            lie_by_day = lie_by_day and day not in told
+            lie_by_day = lie_by_day and day not in yielded
             if lie_by_day and gathered and day not in gathered:
-                told.update(gathered)
+                yielded.update(gathered)
                 yield from _tables(gathered)
                 gathered = {}
             gathered.setdefault(day, []).append(batch.slice(start, stop - start))

@@ -1,4 +1,4 @@
-"""Edges: which of the grid's intervals each window of each snapshot begins and ends with."""
+"""Band edges: the grid's interval in which each window of each snapshot begins, and where the snapshot ends."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tenure.tiles.grid import Grid
 
 
 @dataclass(frozen=True)
-class Edges:
-    """Of each snapshot: the interval behind its last one, and its windows with their first one, the shortest first.
+class BandEdges:
+    """The intervals of each snapshot's windows: `high` is the one after its last, `bands` its windows with their first.
 
-    `starts` are the intervals' first days and `dates` the snapshots, in days since 1970. All history is None and
-    begins with interval 0.
+    The shortest window comes first; all history is None and begins with interval 0. `starts` are the intervals'
+    first days and `dates` the snapshots, in days since 1970.
     """
 
     starts: Whole
@@ -27,7 +27,7 @@ class Edges:
     bands: tuple[tuple[tuple[Window | None, int], ...], ...]
 
     @classmethod
-    def of(cls, grid: Grid, windows: Sequence[Window | None]) -> Edges:
+    def of(cls, grid: Grid, windows: Sequence[Window | None]) -> BandEdges:
         """Return the edges of a grid's snapshots for these windows."""
         starts = [start for start, _ in grid.intervals]
         bands = []
