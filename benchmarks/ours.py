@@ -19,7 +19,7 @@ from tenure.session.work import Outcome, Work
 PHASES = {
     "plan": (backfill, "plan_backfill"),
     "tiles": (backfill, "_build_tiles"),
-    "windows": (ArrayWindows, "hold"),
+    "windows": (ArrayWindows, "cache"),
     "join and write": (ArrayWindows, "write"),
     "check and commit": (Work, "commit"),
 }
