@@ -1,6 +1,6 @@
 """Damage of any file that the lake names is found by verify --integrity, and used by no verb.
 
-TENURE_DAMAGES=2000 TENURE_SEED=5 .venv/bin/pytest tests/faults/test_damage.py    does so two thousand times
+TENURE_DAMAGES=2000 TENURE_SEED=5 .venv/bin/pytest tests/faults/test_damage.py    does so 2,000 times, not 100
 """
 
 import os
@@ -36,7 +36,7 @@ trials = 1
 customers = 5
 """
 
-DAMAGES = int(os.environ.get("TENURE_DAMAGES", "200"))
+DAMAGES = int(os.environ.get("TENURE_DAMAGES", "100"))
 SEED = int(os.environ.get("TENURE_SEED", "7"))
 
 FEATURES = ["payment_count_30d", "amount_sum_90d", "region"]

@@ -1,5 +1,7 @@
 """The bank's own conditions: parsed, checked, printed."""
 
+import re
+
 import pytest
 
 from tenure.errors import InvalidDefinition, UnknownColumn
@@ -101,3 +103,81 @@ def test_condition_is_of_plain_names(dialect, where):
 def test_condition_reads_no_other_relation(dialect):
     with pytest.raises(UnknownColumn, match="reads 'amount'"):
         condition("labels.amount > 1", ["amount"], dialect, relation="r", asked_by="feature 'debit'")
+
+
+TYPES = {"amount": "decimal", "kind": "string", "flag": "boolean", "paid_on": "date"}
+
+VALUES = [
+    *("5", "1", "0", "-1", "'text'", "NULL", "amount", "kind", "paid_on", "-amount", "amount + 1", "(amount)"),
+    *("NOT amount", "amount AND flag", "flag OR 5", "amount > 1 OR kind", "COALESCE(amount, 0)", "LOWER(kind)"),
+    *("CASE WHEN flag THEN 1 ELSE 0 END", "CASE WHEN flag THEN flag ELSE amount END", "CAST(amount AS INTEGER)"),
+    *("DATE '2024-01-01'", "NULLIF(amount, 0)", "IF(flag, 1, 0)", "kind || 'x'", "GREATEST(amount, 1)"),
+]
+NOTHING = ["", "  ", "\t\n", ";", "-- a comment", "/* a comment */", "/**/"]
+BROKEN = ["(SELECT 1)", "amount > (SELECT 1)", "EXISTS (SELECT 1)", "SUM(amount) > 1", "1; SELECT 2", "amount >", "*"]
+CONDITIONS = [
+    *("amount > 0", "flag", "NOT flag", "flag AND amount > 1", "(flag)", "TRUE", "FALSE", "amount IS NULL"),
+    *("kind IN ('a', 'b')", "kind NOT IN ('a')", "amount BETWEEN 1 AND 2", "kind LIKE 'a%' ESCAPE '!'"),
+    *("CASE WHEN amount > 1 THEN flag ELSE FALSE END", "CASE kind WHEN 'a' THEN TRUE END", "IF(flag, TRUE, NULL)"),
+    *("COALESCE(flag, FALSE)", "CAST(kind AS BOOLEAN)", "STARTS_WITH(kind, 'a')", "kind IS DISTINCT FROM 'a'"),
+    *("amount > 0 -- only what came in", "flag IS NOT TRUE", "amount + 1 > 2 OR NOT (flag)"),
+]
+
+
+def asked(where, dialect):
+    return condition(where, TYPES, dialect, relation="r", asked_by="feature 'paid' (features/paid.py:3)")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("where", VALUES)
+def test_a_value_is_no_condition(where, dialect):
+    with pytest.raises(InvalidDefinition, match=r"feature 'paid' \(features/paid\.py:3\) has where=") as caught:
+        asked(where, dialect)
+    assert "allowed: what is true or false of one row, such as amount > 0." in caught.value.message
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("where", NOTHING)
+def test_nothing_is_no_condition(where, dialect):
+    with pytest.raises(InvalidDefinition, match="which holds no condition; allowed: what is true or false"):
+        asked(where, dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("where", BROKEN)
+def test_more_than_a_row_or_no_sql_is_no_condition(where, dialect):
+    with pytest.raises(InvalidDefinition, match=r"feature 'paid'"):
+        asked(where, dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("where", CONDITIONS)
+def test_what_is_true_or_false_is_a_condition(where, dialect):
+    assert asked(where, dialect)
+
+
+@pytest.mark.parametrize("where", ["5", "amount", "amount + 1", "(SELECT 1)", ";", "/* */", "amount > 1) OR (1 = 1"])
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("features/paid.py", 'where="amount > 50"', 'where="{}"'),
+        ("features/paid.py", 'where="amount > 50"', 'where="{}", by="kind", values=("a", "b")'),
+        ("churn.py", 'event=Inactivity("payments")', 'event=Inactivity("payments", where="{}")'),
+        ("churn.py", "within=90)", 'within=90, where="{}")'),
+    ],
+    ids=["feature", "feature by=", "event", "active"],
+)
+def test_check_refuses_what_is_no_condition_wherever_it_stands(bank, edit, refused, file, old, new, where):
+    if "by=" in new:
+        rows = (bank / "data" / "payments.csv").read_text().splitlines()
+        (bank / "data" / "payments.csv").write_text(
+            "\n".join([f"{rows[0]},kind", *(f"{r},a" for r in rows[1:])]) + "\n"
+        )
+        ratio = re.search(r".*Ratio\(.*\n", (bank / "features" / "paid.py").read_text())[0]
+        edit("features/paid.py", ratio, "")  # of a column that by= names otherwise
+        edit("sources.py", 'unit="USD"),\n', 'unit="USD"),\n        Column("kind"),\n')
+    edit(file, old, new.format(where))
+    error = refused()
+    assert isinstance(error, InvalidDefinition)
+    assert re.search(rf"where(=| ).*{re.escape(where[:3])}", error.message), error.message
+    assert re.search(r"\.py:\d+\)", error.message)
