@@ -97,7 +97,7 @@ def _build_tiles(work: Work, route: Route, steps: FeatureSteps, name: str, parti
     stay = {t: made for t, made in stored.partitions.items() if _shape(made) == shape} if stored else {}
     whole = _fingerprint(stay | ingredients)
     work.lake.sweep(table, digest=whole)
-    finished = work.lake.finished_steps(table, whole)
+    finished = work.lake.steps(table).finished(whole)
     work.scan([name, work.project.entity.source])
     for select in steps.calendar:
         work.engine.cache(select.table, select.text)
@@ -137,7 +137,7 @@ def _run_steps(
 
     def finish() -> None:
         for step, written in under_way:
-            finished[step] = work.lake.finish_step(table, whole, step, written())
+            finished[step] = work.lake.steps(table).finish(whole, step, written())
         under_way.clear()
 
     for step, begin in steps.items():
@@ -152,7 +152,7 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
     """Write the rows of the snapshots that are due, a range of customers at a time, and count them in `written`."""
     engine = work.engine
     work.lake.sweep("features", digest=whole)
-    finished = work.lake.finished_steps("features", whole)
+    finished = work.lake.steps("features").finished(whole)
     work.scan(steps.reads)
     cache_snapshots(work, plan.due)
     for select in steps.calendar:
@@ -165,7 +165,7 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
     for customers in _customer_ranges(work, steps):
         if customers not in finished:
             files, written.schema = writer.write_windows(customers, written.schema)
-            finished[customers] = work.lake.finish_step("features", whole, customers, files)
+            finished[customers] = work.lake.steps("features").finish(whole, customers, files)
         # A run that resumes has written nothing that would tell its columns.
         written.schema = written.schema or writer.schema(customers)
         written.files += finished[customers]
