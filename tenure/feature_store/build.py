@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,7 @@ import pyarrow as pa
 from tenure.define.contract import CheckResult
 from tenure.define.snapshot import SnapshotPlan
 from tenure.feature_store.plan import BackfillPlan, Partition, plan_backfill
-from tenure.feature_store.routes.base import Route, Writing, threads_of
+from tenure.feature_store.routes.base import Route, TileWriter, Writing, threads_of
 from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
 from tenure.session.work import Outcome, Work, fingerprint
@@ -117,20 +117,20 @@ def _tile_steps(
     partitions: Sequence[Partition],
     schema: pa.Schema,
     pool: ThreadPoolExecutor,
-) -> dict[str, Callable[[], Writing]]:
+) -> dict[str, TileWriter]:
     """The steps in which a source's tiles are built, by name."""
     due = [p for p in partitions if p.is_due]
     # Few rows are known late, and no route has another way for them.
     late = SqlTiles.of(work, tiles, tiles.late([p.value for p in due]), schema)
-    steps = {"late": late.write_tiles}
+    steps: dict[str, TileWriter] = {"late": late}
     groups = _period_ranges(work, due)
     for periods, writer in zip(groups, route.tile_writers(tiles, groups, schema, pool), strict=True):
-        steps[f"{periods[0]} to {periods[-1]}"] = writer.write_tiles
+        steps[f"{periods[0]} to {periods[-1]}"] = writer
     return steps
 
 
 def _run_steps(
-    work: Work, table: str, whole: str, finished: dict[str, list[Path]], steps: Mapping[str, Callable[[], Writing]]
+    work: Work, table: str, whole: str, finished: dict[str, list[Path]], steps: Mapping[str, TileWriter]
 ) -> None:
     """Run the steps that are not finished yet, and note each; its files are written while the next one computes."""
     under_way: list[tuple[str, Writing]] = []
@@ -140,9 +140,9 @@ def _run_steps(
             finished[step] = work.lake.steps(table).finish(whole, step, written())
         under_way.clear()
 
-    for step, begin in steps.items():
+    for step, writer in steps.items():
         if step not in finished:
-            writing = begin()
+            writing = writer.write_tiles(work.lake.begin_write(table))
             finish()
             under_way.append((step, writing))
     finish()

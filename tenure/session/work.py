@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -312,10 +312,7 @@ class Work:
         try:
             yield
         except CheckFailed:
-            for file in files:
-                with suppress(FileNotFoundError):
-                    file.unlink()
-            self.lake.steps(table).forget()
+            self.lake.remove_unnamed(table, files)
             raise
 
     def keep(

@@ -44,7 +44,7 @@ from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, open_own, private_files
 from tenure.store.rows import in_partition, read_rows, rows_beside, write_partition, write_rows
 from tenure.store.sealed import file_problem, seal
-from tenure.store.spill import remove_left
+from tenure.store.spill import RUN_ID, remove_left
 from tenure.store.steps import Steps
 from tenure.store.table import Ingredients, TableVersion, add_action, delta_schema, describe_file, utc
 
@@ -53,6 +53,9 @@ _PARTITIONS = "tenure.partitions"
 
 #: A part of a table's name; neither '..' nor the log of another table.
 _TABLE_PART = re.compile(r"(?!_delta_log$)\w[\w.=-]*")
+
+#: The beginning of the name of a run's scratch folder.
+_SCRATCH = ".proof-"
 
 #: Partitions that a commit replaces, as values by column: those that hold one of the values of each.
 Replaced: TypeAlias = Mapping[str, Collection[str]]
@@ -141,6 +144,35 @@ class Lake:
                     hint="Move the folder itself back, or link the whole lake: [lake] path in tenure.toml.",
                 )
         return found
+
+    def landing(self, name: str) -> Path:
+        """Return the folder in which the raw rows of a reader are landed, such as of 'payments-booked'."""
+        return self.path(f"landing/{name}")
+
+    @contextmanager
+    def scratch(self, run_id: str) -> Iterator[Path]:
+        """Give a run a folder that every worker of its engine can write and read, and remove it afterwards.
+
+        The folders that killed runs left are removed first.
+        """
+        for left in self.folder.glob(f"{_SCRATCH}*"):
+            if RUN_ID.fullmatch(left.name.removeprefix(_SCRATCH)) and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+        folder = self.folder / f"{_SCRATCH}{run_id}"
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def covers(self, file: Path) -> bool:
+        """Return whether a file lies in the lake's folder, whatever links lead there."""
+        return file.resolve().is_relative_to(self.folder.resolve())
+
+    def remove_unnamed(self, table: str, files: Sequence[Path]) -> None:
+        """Remove files that were written for a commit that will not come, and forget the steps that led to it."""
+        for file in files:
+            file.unlink(missing_ok=True)
+        self.steps(table).forget()
 
     def log(self, table: str) -> TableLog:
         """Return a table's Delta log with the digests of its files."""
