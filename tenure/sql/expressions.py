@@ -83,6 +83,11 @@ def times(left: object, right: object) -> str:
     return f"{left} * {right}"
 
 
+def lowest_ones(mask: str) -> str:
+    """Return the ones of a mask of bits that stand below its lowest zero."""
+    return f"({mask} & ~({mask} + 1))"
+
+
 # Conditions
 
 
