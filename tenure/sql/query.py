@@ -47,11 +47,13 @@ class Join:
     on: str | Texts
     alias: str = ""
     kind: str = ""
+    comment: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind} JOIN ".lstrip() + _aliased(self.relation, self.alias) + "\n" + _conditions("  ON ", self.on)
-        )
+        lines = [f"-- {self.comment}"] if self.comment else []
+        lines.append(f"{self.kind} JOIN ".lstrip() + _aliased(self.relation, self.alias))
+        lines.append(_conditions("  ON ", self.on))
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True)
