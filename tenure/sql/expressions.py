@@ -126,6 +126,11 @@ def is_in(expression: str, members: Iterable[str]) -> str:
     return f"{expression} IN ({', '.join(members)})"
 
 
+def is_not_in(expression: str, members: Iterable[str]) -> str:
+    """Return whether a value is none of the members."""
+    return f"{expression} NOT IN ({', '.join(members)})"
+
+
 def is_null(expression: str) -> str:
     """Return whether there is no value."""
     return f"{expression} IS NULL"
