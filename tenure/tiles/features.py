@@ -204,7 +204,7 @@ class FeatureSteps:
         """The tiles that windows read; those of all history are read from the kept ones."""
         families = self._families_read(name)
         read = {p for f in families for p in (*f.partials, *f.streaks, *(Partial(v, "set") for v in f.sets))}
-        text = numbered_tiles(
+        tiles = numbered_tiles(
             tiled(name),
             self.keys,
             [p for p in self._partials(name) if p in read],
@@ -212,7 +212,7 @@ class FeatureSteps:
             NUMBERS,
             merge_days=any(p.sum.merge == "bits" for p in read),
         )
-        return Select(f"{name}_tiles", f"-- tiles of {name} that windows see\n{text}", (tiled(name), NUMBERS))
+        return Select(f"{name}_tiles", f"-- tiles of {name} that windows see\n{tiles.text}", (tiled(name), NUMBERS))
 
     def _partials(self, name: str) -> list[Partial]:
         """Every partial that the source's windows and histories need, each once."""
