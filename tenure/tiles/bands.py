@@ -16,20 +16,39 @@ from typing import NamedTuple, TypeVar
 from tenure.define.aggregates import KINDS, AggregateKind, DistinctValues, Streak
 from tenure.define.dialect import Dialect
 from tenure.define.feature import Aggregate
-from tenure.define.window import Window
+from tenure.define.window import ColumnName, Window
 from tenure.sql.arithmetic import Number
 from tenure.sql.dialects import op
-from tenure.sql.expressions import after, all_of, at_least, at_most, call, case, cases, count_where, named, negated, of
+from tenure.sql.expressions import (
+    after,
+    all_of,
+    any_of,
+    at_least,
+    at_most,
+    call,
+    case,
+    cases,
+    count_where,
+    named,
+    negated,
+    of,
+)
 from tenure.sql.query import Column, Cte, Join, Query, Select, union_all, within_parentheses
 from tenure.tiles.grid import Grid, months_up_to, start_column
 from tenure.tiles.partials import Partial, Readings, Values
 from tenure.tiles.tiles import names_of
 
+
+def is_seen(snapshot_date: str) -> list[str]:
+    """Return the conditions that a snapshot may see a tile `t`."""
+    return [
+        any_of("t.seen_from IS NULL", at_least(snapshot_date, "t.seen_from")),
+        any_of("t.seen_to IS NULL", at_most(snapshot_date, "t.seen_to")),
+    ]
+
+
 #: A tile `t` is seen by the snapshot of the cover `c`.
-_VISIBLE = all_of(
-    "(t.seen_from IS NULL OR c.snapshot_date >= t.seen_from)",
-    "(t.seen_to IS NULL OR c.snapshot_date <= t.seen_to)",
-)
+_VISIBLE = all_of(*is_seen("c.snapshot_date"))
 
 _SAME_INTERVAL = "c.interval_start = t.interval_start"
 
@@ -52,6 +71,15 @@ class AskedHow(NamedTuple):
     def kind(self) -> AggregateKind:
         """What an aggregate of this how is."""
         return KINDS[self.how]
+
+    @property
+    def is_of_open_rows(self) -> bool:
+        """Whether it reads the rows open at the snapshot, whatever their age."""
+        return not self.feature.windows and not self.kind.reads_all_history
+
+    def column(self, window: Window | None = None) -> ColumnName:
+        """Return the column of a window."""
+        return ColumnName(self.feature.name, self.how, window)
 
     def windows_in(self, unit: str) -> list[Window]:
         """Return the windows of a unit."""
@@ -82,9 +110,15 @@ class Family:
         return value if reach >= len(self.windows) - 1 else case(when=at_most("c.band", reach), then=value)
 
     @property
+    def reads(self) -> list[Partial]:
+        """All partials that are read of its tiles."""
+        sets = [Partial(values, "set") for values in self.sets]
+        return [*self.partials, *self.streaks, *sets]
+
+    @property
     def is_merged(self) -> bool:
         """Whether anything is read of its tiles by SQL."""
-        return bool(self.partials or self.streaks or self.sets)
+        return bool(self.reads)
 
     @property
     def relation(self) -> str:

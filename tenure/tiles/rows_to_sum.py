@@ -18,22 +18,19 @@ from tenure.define.dialect import Dialect
 from tenure.define.source import Source
 from tenure.sql.dialects import literal, op
 from tenure.sql.expressions import (
-    call,
     case,
     cast,
     coalesce,
     each_of,
-    grouped,
     is_not_null,
     is_null,
     of,
-    over_all,
     simple_case,
 )
 from tenure.sql.query import Column, Join, Query, Select
 from tenure.tables.visible import qualified, same
 from tenure.tiles.partials import Partial, Values, day_of_row
-from tenure.tiles.tiles import Tiles, names_of
+from tenure.tiles.tiles import Tiles, names_of, numbered_keys
 
 #: A condition that a column equals a text, as `by` and `values` of an Aggregate make many.
 _EQUALS = re.compile(r"(?P<column>[a-z_][a-z0-9_]*) = '(?P<text>[^'\\]*)'")
@@ -130,12 +127,11 @@ def _order(tiles: Tiles, taken: Sequence[Partial]) -> list[str]:
 
 def _rows(tiles: Tiles, periods: Sequence[date], columns: _Columns) -> str:
     """The rows known in time, with the number of their customer's key."""
-    joins, also, number = [_numbered_keys(tiles, "r")], [], "n.key_no"
-    if is_number(tiles):
-        number = of("r", tiles.keys[0])
-        joins, also = [], [is_not_null(number)]
+    number = of("r", tiles.keys[0]) if is_number(tiles) else "n.key_no"
     selected: list[str | Column] = [Column(number, "key_no"), "i.interval_start", *columns.selected]
-    return tiles.rows_in_time(selected, periods, joins=joins, also=also).text
+    if is_number(tiles):
+        return tiles.rows_in_time(selected, periods, also=[is_not_null(number)]).text
+    return tiles.rows_in_time(selected, periods, joins=[_numbered_keys(tiles, "r")]).text
 
 
 def _coded(source: Source, partials: Sequence[Partial]) -> dict[Values, tuple[str, tuple[str, ...]]]:
@@ -180,14 +176,9 @@ def row_keys(tiles: Tiles) -> Select | None:
     """Return the relation that numbers the keys of a source's rows; None where the key is a number itself."""
     if is_number(tiles):
         return None
-    name, keys = tiles.source.name, list(tiles.keys)
-    each = Query(distinct=True, columns=keys, source=name).on_one_line
-    numbered = Query(
-        comment=f"the keys in {name}, numbered",
-        columns=[*keys, f"{over_all(call('ROW_NUMBER'), keys)} - 1 AS key_no"],
-        source=grouped(each),
-        alias="those",
-    )
+    name = tiles.source.name
+    comment = f"the keys in {name}, numbered"
+    numbered = numbered_keys(tiles.keys, name, number="key_no", alias="those", comment=comment)
     return numbered.as_table(_keys_relation(tiles), reads=[name])
 
 

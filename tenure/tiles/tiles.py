@@ -20,6 +20,7 @@ from datetime import date
 
 from tenure.define.dialect import Dialect
 from tenure.define.source import Source
+from tenure.sql.arithmetic import Number
 from tenure.sql.dialects import date_literal, midnight_literal
 from tenure.sql.expressions import (
     after,
@@ -28,15 +29,18 @@ from tenure.sql.expressions import (
     any_of,
     at_least,
     before,
+    call,
     case,
     cast,
     each_of,
+    grouped,
     is_in,
     is_not_null,
     is_null,
     listed,
     named,
     of,
+    over_all,
 )
 from tenure.sql.query import Column, Cte, Join, Query, indented, union_all, with_ctes, within_parentheses
 from tenure.tables.visible import first_counted, qualified, same
@@ -239,6 +243,18 @@ def _late_intervals(relation: str, keys: Sequence[str]) -> Join:
     each = Query(distinct=True, columns=list(interval), source=relation)
     late = within_parentheses(indented([each.on_one_line, "WHERE seen_from IS NOT NULL"]))
     return Join(late, alias="l", kind="LEFT", on=same(interval, "l", "t"))
+
+
+def numbered_keys(keys: Sequence[str], relation: str, *, number: str, alias: str, comment: str = "") -> Query:
+    """Return the distinct keys of a relation, numbered from 0 in their order."""
+    columns = list(keys)
+    each = Query(distinct=True, columns=columns, source=relation)
+    return Query(
+        comment=comment,
+        columns=[*columns, named(str(Number(over_all(call("ROW_NUMBER"), keys)) - 1), number)],
+        source=grouped(each.on_one_line),
+        alias=alias,
+    )
 
 
 def names_of(partials: Collection[Partial]) -> list[str]:
