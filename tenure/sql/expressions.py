@@ -203,3 +203,13 @@ def count_where(condition: str) -> str:
 def over_partitions(function: str, partition_by: Iterable[str], order_by: Iterable[str]) -> str:
     """Return a window function over the rows that share some columns, in an order."""
     return f"{function} OVER (PARTITION BY {', '.join(partition_by)} ORDER BY {', '.join(order_by)})"
+
+
+def over_all(function: str, order_by: Iterable[str]) -> str:
+    """Return a window function over all rows, in an order."""
+    return f"{function} OVER (ORDER BY {', '.join(order_by)})"
+
+
+def simple_case(value: str, branches: Sequence[tuple[str, str]], *, otherwise: object = "") -> str:
+    """Return the result of the first (text, result) whose text a value equals, else the other, or null."""
+    return f"CASE {value} {' '.join(_branches(branches, otherwise))} END"

@@ -3,31 +3,52 @@
       90d              60d              30d               t
  ──────┊──── band 2 ────┊──── band 1 ────┊──── band 0 ────┊        the window of 60 days is band 0 and band 1
 
-One integer tells customer, snapshot and band: `(customer_no × snapshots + snapshot_no) × bands + band`.
+One integer is the key of customer, snapshot and band: `(customer_no × snapshots + snapshot_no) × bands + band`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import chain, starmap
+from typing import NamedTuple, TypeVar
 
-from tenure.define.aggregates import KINDS, DistinctValues, Streak
+from tenure.define.aggregates import KINDS, AggregateKind, DistinctValues, Streak
 from tenure.define.dialect import Dialect
 from tenure.define.feature import Aggregate
-from tenure.define.window import Window
+from tenure.define.window import ColumnName, Window
 from tenure.sql.arithmetic import Number
 from tenure.sql.dialects import op
-from tenure.sql.expressions import after, all_of, at_least, at_most, call, case, cases, count_where, named, negated, of
+from tenure.sql.expressions import (
+    after,
+    all_of,
+    any_of,
+    at_least,
+    at_most,
+    call,
+    case,
+    cases,
+    count_where,
+    named,
+    negated,
+    of,
+)
 from tenure.sql.query import Column, Cte, Join, Query, Select, union_all, within_parentheses
-from tenure.tiles.grid import Grid
+from tenure.tiles.grid import Grid, months_up_to, start_column
 from tenure.tiles.partials import Partial, Readings, Values
+from tenure.tiles.tiles import names_of
+
+
+def is_seen(snapshot_date: str) -> list[str]:
+    """Return the conditions that a snapshot may see a tile `t`."""
+    return [
+        any_of("t.seen_from IS NULL", at_least(snapshot_date, "t.seen_from")),
+        any_of("t.seen_to IS NULL", at_most(snapshot_date, "t.seen_to")),
+    ]
+
 
 #: A tile `t` is seen by the snapshot of the cover `c`.
-_VISIBLE = all_of(
-    "(t.seen_from IS NULL OR c.snapshot_date >= t.seen_from)",
-    "(t.seen_to IS NULL OR c.snapshot_date <= t.seen_to)",
-)
+_VISIBLE = all_of(*is_seen("c.snapshot_date"))
 
 _SAME_INTERVAL = "c.interval_start = t.interval_start"
 
@@ -36,8 +57,38 @@ T = TypeVar("T")
 
 
 def is_added_up(how: str) -> bool:
-    """Return whether an aggregate's window is its bands added up; else it is read of them in a way of its own."""
+    """Return whether an aggregate's window is its bands added up; that of distinct values and streaks is not."""
     return not isinstance(KINDS[how].computed, DistinctValues | Streak)
+
+
+class AskedHow(NamedTuple):
+    """One of the hows of an aggregate: it makes a column for each of the aggregate's windows."""
+
+    feature: Aggregate
+    how: str
+
+    @property
+    def kind(self) -> AggregateKind:
+        """What an aggregate of this how is."""
+        return KINDS[self.how]
+
+    @property
+    def is_of_open_rows(self) -> bool:
+        """Whether it reads the rows open at the snapshot, whatever their age."""
+        return not self.feature.windows and not self.kind.reads_all_history
+
+    def column(self, window: Window | None = None) -> ColumnName:
+        """Return the column of a window."""
+        return ColumnName(self.feature.name, self.how, window)
+
+    def windows_in(self, unit: str) -> list[Window]:
+        """Return the windows of a unit."""
+        return [window for window in self.feature.windows if window.unit == unit]
+
+
+def each_how(aggregates: Iterable[Aggregate]) -> list[AskedHow]:
+    """Return every how of every aggregate."""
+    return [AskedHow(feature, how) for feature in aggregates for how in feature.hows]
 
 
 @dataclass(frozen=True)
@@ -53,14 +104,21 @@ class Family:
 
     def spread(self, name: str) -> str:
         """Return a tile's partial, null in the bands that no feature reads it of."""
-        reach = max((band for partial, band in self.reaches if partial.name == name), default=len(self.windows))
+        reached = [band for partial, band in self.reaches if partial.name == name]
+        reach = max(reached, default=len(self.windows))
         value = of("t", name)
         return value if reach >= len(self.windows) - 1 else case(when=at_most("c.band", reach), then=value)
 
     @property
+    def reads(self) -> list[Partial]:
+        """All partials that are read of its tiles."""
+        sets = [Partial(values, "set") for values in self.sets]
+        return [*self.partials, *self.streaks, *sets]
+
+    @property
     def is_merged(self) -> bool:
         """Whether anything is read of its tiles by SQL."""
-        return bool(self.partials or self.streaks or self.sets)
+        return bool(self.reads)
 
     @property
     def relation(self) -> str:
@@ -74,7 +132,7 @@ class Family:
 
     @property
     def cover(self) -> str:
-        """The relation that tells which intervals lie in which band of each snapshot."""
+        """The relation of the intervals in each band of each snapshot."""
         return f"{self.source}_cover_{self.windows[0].unit}"
 
     def alias(self, band: int) -> str:
@@ -83,31 +141,46 @@ class Family:
 
     def aliases(self, window: Window) -> list[str]:
         """Return the names of a window's bands, newest first."""
-        return [self.alias(band) for band in range(self.windows.index(window) + 1)]
+        return [*map(self.alias, range(self.windows.index(window) + 1))]
 
 
 def families(
     source: str, aggregates: Sequence[Aggregate], readings: Readings, taken: Collection[Partial] = ()
 ) -> Iterator[Family]:
     """Yield the windows of each unit over a source, without the partials `taken`, whose windows come from outside."""
-    asked = [(f, how) for f in aggregates for how in f.hows if not KINDS[how].reads_all_history]
+    windowed = [asked for asked in each_how(aggregates) if not asked.kind.reads_all_history]
     for unit in ("d", "m"):
-        wanted = [(f, how) for f, how in asked if any(w.unit == unit for w in f.windows)]
-        windows = tuple(sorted({w for f, _ in wanted for w in f.windows if w.unit == unit}))
-        if not windows:
-            continue
-        needed = [(f, p) for f, how in wanted if is_added_up(how) for p in readings.needed(f, how)]
-        plain = [p for _, p in needed if p not in taken]
-        streaks = [p for f, how in wanted if isinstance(KINDS[how].computed, Streak) for p in readings.needed(f, how)]
-        sets = [readings.values(f) for f, how in wanted if isinstance(KINDS[how].computed, DistinctValues)]
-        reaches = [(p, windows.index(max(w for w in f.windows if w.unit == unit))) for f, p in needed if p.sum.is_wide]
-        yield Family(source, windows, once(plain), once(streaks), once(sets), tuple(reaches))
+        wanted = [asked for asked in windowed if asked.windows_in(unit)]
+        if wanted:
+            yield _family(source, unit, wanted, readings, taken)
+
+
+def _family(
+    source: str, unit: str, wanted: Sequence[AskedHow], readings: Readings, taken: Collection[Partial]
+) -> Family:
+    """The windows of one unit, and what the aggregates read of them."""
+    windows = sorted(set(chain.from_iterable(asked.windows_in(unit) for asked in wanted)))
+    partials: list[Partial] = []
+    streaks: list[Partial] = []
+    sets: list[Values] = []
+    reaches: list[tuple[Partial, int]] = []
+    for asked in wanted:
+        computed = asked.kind.computed
+        if isinstance(computed, DistinctValues):
+            sets.append(readings.values(asked.feature))
+        elif isinstance(computed, Streak):
+            streaks += readings.needed(*asked)
+        else:
+            needed, reach = readings.needed(*asked), windows.index(max(asked.windows_in(unit)))
+            partials += [partial for partial in needed if partial not in taken]
+            reaches += [(partial, reach) for partial in needed if partial.sum.is_wide]
+    return Family(source, tuple(windows), once(partials), once(streaks), once(sets), tuple(reaches))
 
 
 def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
     """Return one row per customer, snapshot and band: key, and each partial."""
     masks = sorted({partial.name for partial in family.partials if partial.sum.merge == "bits"})
-    read = once([partial.name for partial in (*family.partials, *family.streaks)])
+    read = once(names_of([*family.partials, *family.streaks]))
     key = Column(str(_snapshot_key(grid).grouped * len(family.windows) + "c.band"), "band_key")
     parts = [_unmixed(family, key, read, masks)]
     if masks:
@@ -116,7 +189,7 @@ def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
         ctes=[_settled(family, masks)] if masks else [],
         lines=[
             "band_key",
-            *(Column(partial.of_tiles(dialect), partial.name) for partial in family.partials),
+            *merged_tiles(family.partials, dialect),
             *map(_months_with_rows, family.streaks),
         ],
         source=within_parentheses(union_all(parts)),
@@ -124,6 +197,11 @@ def bands(family: Family, grid: Grid, dialect: Dialect) -> str:
         group_by=["band_key"],
     )
     return merged.text
+
+
+def merged_tiles(partials: Iterable[Partial], dialect: Dialect) -> list[Column]:
+    """Return the columns of partials out of those of tiles."""
+    return [Column(partial.of_tiles(dialect), partial.name) for partial in partials]
 
 
 def _snapshot_key(grid: Grid) -> Number:
@@ -167,7 +245,7 @@ def _months_with_rows(count: Partial) -> Column:
 
 
 def months_of(count: Partial) -> Partial:
-    """Return the partial that tells the months in which any row counts."""
+    """Return the partial of the months in which any row counts, as bits."""
     return Partial(count.values, "months")
 
 
@@ -189,7 +267,7 @@ def distinct(family: Family, values: Values, grid: Grid, dialect: Dialect) -> Ct
         group_by=[key, "t.member"],
     )
     counted = Query(
-        columns=["ck", *(_within_band(band, window) for band, window in enumerate(family.windows))],
+        columns=["ck", *starmap(_within_band, enumerate(family.windows))],
         source=newest,
         alias="newest",
         group_by=["ck"],
@@ -211,7 +289,7 @@ def distinct_name(family: Family, values: Values) -> str:
 
 
 def cover(family: Family) -> Select:
-    """Return the relation that tells which intervals lie in which band of each snapshot."""
+    """Return the relation of the intervals in each band of each snapshot."""
     *shorter, longest = family.windows
     rows = Query(
         comment="the intervals of each snapshot's bands",
@@ -237,22 +315,20 @@ def cover(family: Family) -> Select:
 
 def _months(family: Family) -> list[Window]:
     """The months back from a snapshot, but the earliest of the longest window."""
-    return [Window(n + 1, "m") for n in range(family.windows[-1].length - 1)]
+    return months_up_to(family.windows[-1].length - 1)
 
 
 def _has_begun(window: Window) -> str:
     """Whether an interval lies behind the start of a snapshot's window."""
-    return at_least("i.interval_start", f"d.start_{window}")
+    return at_least("i.interval_start", of("d", start_column(window)))
 
 
 def _first_begun(windows: Sequence[Window]) -> str:
     """The place of the first window that an interval lies in, else the number of windows."""
     if not windows:
         return "0"
-    return cases(
-        [(_has_begun(window), str(place)) for place, window in enumerate(windows)],
-        otherwise=len(windows),
-    )
+    places = map(str, range(len(windows)))
+    return cases(list(zip(map(_has_begun, windows), places, strict=True)), otherwise=len(windows))
 
 
 def _month_bit(family: Family, bit: str) -> list[Column]:
@@ -262,8 +338,9 @@ def _month_bit(family: Family, bit: str) -> list[Column]:
 def _settled(family: Family, masks: Sequence[str]) -> Cte:
     """A day counts once, also where a row known in time and a late one share it: merge their days first."""
     keys = ["t.customer_no", "t.interval_start", "c.snapshot_no"]
+    merged = [Column(call("BIT_OR", of("t", name)), name) for name in masks]
     days = Query(
-        lines=[*keys, *(Column(call("BIT_OR", of("t", name)), name) for name in masks)],
+        lines=[*keys, *merged],
         source=family.tiles,
         alias="t",
         joins=[Join(family.cover, alias="c", on=[_SAME_INTERVAL, _VISIBLE])],

@@ -5,18 +5,18 @@
            └───────── window of t₁ ────────┘                        bands of a snapshot: the spans between the
                            └───────── window of t₂ ────────┘        starts of its windows, newest first
 
-Tiles are kept from run to run, so the cuts must stay where they are when a snapshot is added: a plan's grid is cut by
-all the dates that the plan would ever have, and tiles are parted at one of its dates a month, the period's end.
+Tiles are stored from run to run, so the cuts must stay where they are when a snapshot is added: a plan's grid is cut by
+all the dates that the plan would ever have, and tiles are partitioned at one of its dates a month, the period's end.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product, starmap
 
 from tenure.define.dialect import Dialect
 from tenure.define.snapshot import SnapshotPlan
@@ -26,7 +26,7 @@ from tenure.sql.expressions import call, cast, grouped, named
 from tenure.sql.query import Query, Select, values
 
 #: No interval is longer, so the days of one fit into the bits of an integer.
-_MOST_DAYS = 60
+_LONGEST = timedelta(days=60)
 
 _DAY = timedelta(days=1)
 
@@ -36,7 +36,7 @@ class Grid:
     """The edges that snapshots at `dates` with these windows need.
 
     `cuts` are all dates whose windows cut time, `dates` among them; they go on past the last period. `floor` is the
-    first day that is told apart: all days before it are one.
+    first day of its own: all days before it are one interval.
     """
 
     dates: tuple[date, ...]
@@ -48,7 +48,7 @@ class Grid:
     def of(cls, dates: Sequence[date], windows: Sequence[Window]) -> Grid:
         """Return the grid of just these snapshots: cut nowhere else, so its tiles are its own."""
         ordered = tuple(sorted(dates))
-        floor = min((w.start(t) for t in ordered for w in windows), default=ordered[0])
+        floor = min(_starts(ordered, windows), default=ordered[0])
         return cls(ordered, tuple(windows), cuts=ordered, floor=floor)
 
     @classmethod
@@ -58,8 +58,8 @@ class Grid:
         It begins with the year in which the longest window of the plan's first snapshot begins.
         """
         planned = plan.dates()
-        reach = max((w.most_days for w in windows), default=0)
-        floor = min((w.start(planned[0]) for w in windows), default=planned[0]).replace(month=1, day=1)
+        reach = max((window.most_days for window in windows), default=0)
+        floor = min(_starts(planned[:1], windows), default=planned[0]).replace(month=1, day=1)
         # The end of the last snapshot's period may be a later date of its month, or of the next one that has any.
         cuts = plan.between(floor, planned[-1] + timedelta(days=reach + 100))
         return cls(tuple(sorted(dates)), tuple(windows), cuts=cuts, floor=floor)
@@ -81,20 +81,22 @@ class Grid:
 
     @cached_property
     def _period_ends(self) -> tuple[date, ...]:
-        return tuple({(day.year, day.month): day for day in self.cuts}.values())
+        last_of_month = {(day.year, day.month): day for day in self.cuts}
+        return tuple(last_of_month.values())
 
     @cached_property
     def intervals(self) -> tuple[tuple[date, date], ...]:
-        """Each interval: its first day and the day after its last; the first one stands for all days before it."""
+        """Each interval: its first day and the day after its last; the first one holds all days before it, too."""
         end = self.periods[-1]
-        starts = {w.start(t) for t in self.cuts for w in self.windows}
-        edges = sorted(day for day in {self.floor, end, *self.cuts, *starts} if self.floor <= day <= end)
-        cut = [
-            start + timedelta(days=n)
-            for start, stop in pairwise([self.floor - _DAY, *edges])
-            for n in range(0, (stop - start).days, _MOST_DAYS)
-        ]
-        return tuple(pairwise([*cut, end]))
+        edges = {self.floor, end, *self.cuts, *_starts(self.cuts, self.windows)}
+        inner = sorted(day for day in edges if self.floor <= day <= end)
+        days: list[date] = []
+        for start, stop in pairwise([self.floor - _DAY, *inner]):
+            day = start
+            while day < stop:
+                days.append(day)
+                day += _LONGEST
+        return tuple(pairwise([*days, end]))
 
     def relations(self, dialect: Dialect) -> list[Select]:
         """Return `dates`, `intervals` and `grid_days` (every day with its interval and period), to be cached."""
@@ -102,21 +104,21 @@ class Grid:
 
     @property
     def first_day(self) -> date:
-        """The day that stands for all before the first edge."""
+        """The day to which all days before the first edge are moved."""
         return self.intervals[0][0]
 
     @property
     def first_start(self) -> date:
         """The first day that a window of the snapshots sees."""
-        return min((w.start(t) for t in self.dates for w in self.windows), default=self.dates[0])
+        return min(_starts(self.dates, self.windows), default=self.dates[0])
 
     def _dates(self) -> Select:
-        spans = sorted({*self.windows, *(Window(n + 1, "m") for n in range(self.months))})
-        names = ["snapshot_no", "snapshot_date", "t", *(f"start_{window}" for window in spans)]
-        rows = [
-            [str(number), date_literal(t), midnight_literal(t), *(date_literal(window.start(t)) for window in spans)]
-            for number, t in enumerate(self.dates)
-        ]
+        spans = sorted({*self.windows, *months_up_to(self.months)})
+        names = ["snapshot_no", "snapshot_date", "t", *map(start_column, spans)]
+        rows: list[list[str]] = []
+        for number, t in enumerate(self.dates):
+            starts = [date_literal(window.start(t)) for window in spans]
+            rows.append([str(number), date_literal(t), midnight_literal(t), *starts])
         dates = Query(
             comment="snapshots and the starts of their windows",
             columns=names,
@@ -130,7 +132,7 @@ class Grid:
         intervals = Query(
             comment="time between two edges, the first snapshot that sees it, and the period whose tiles hold it",
             columns=names,
-            source=values([self._interval(start, end) for start, end in self.intervals]),
+            source=values(list(starmap(self._interval, self.intervals))),
             alias=call("cut", *names),
         )
         return intervals.as_table("intervals", reads=())
@@ -142,7 +144,22 @@ class Grid:
     @property
     def months(self) -> int:
         """The months of the longest window in months."""
-        return max((w.length for w in self.windows if w.unit == "m"), default=0)
+        return max((window.length for window in self.windows if window.unit == "m"), default=0)
+
+
+def months_up_to(most: int) -> list[Window]:
+    """Return the windows of one month, two months and so on, up to the longest."""
+    return [Window(length, "m") for length in range(1, most + 1)]
+
+
+def start_column(window: Window) -> str:
+    """Return the column of `dates` in which a window of the snapshot starts."""
+    return f"start_{window}"
+
+
+def _starts(dates: Iterable[date], windows: Iterable[Window]) -> set[date]:
+    """The first days of the windows of snapshots at these dates."""
+    return {window.start(t) for t, window in product(dates, windows)}
 
 
 def _grid_days(dialect: Dialect) -> Select:

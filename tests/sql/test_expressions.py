@@ -38,6 +38,10 @@ PRINTED = {
     "CASE\n    WHEN a THEN 1\n    ELSE 2\nEND": sql.cases_in_lines([("a", "1")], otherwise=2),
     "COUNT(CASE WHEN a THEN 1 END)": sql.count_where("a"),
     "LEAD(t) OVER (PARTITION BY a, b ORDER BY t)": sql.over_partitions("LEAD(t)", ["a", "b"], ["t"]),
+    "ROW_NUMBER() OVER (ORDER BY a, b)": sql.over_all("ROW_NUMBER()", ["a", "b"]),
+    "CASE a WHEN 'x' THEN 0 WHEN 'y' THEN 1 ELSE 2 END": sql.simple_case(
+        "a", [("'x'", "0"), ("'y'", "1")], otherwise=2
+    ),
 }
 
 
