@@ -141,6 +141,11 @@ def is_not_null(expression: str) -> str:
     return f"{expression} IS NOT NULL"
 
 
+def differs(left: str, right: str) -> str:
+    """Return whether two values are not the same; null is the same as null."""
+    return f"{left} IS DISTINCT FROM {right}"
+
+
 def all_of(*conditions: str) -> str:
     """Return whether every condition holds; AND binds closer than OR, so without parentheses."""
     return " AND ".join(conditions)
@@ -198,6 +203,11 @@ def _branches(branches: Sequence[tuple[str, str]], otherwise: object) -> list[st
 def count_where(condition: str) -> str:
     """Return the number of rows of which a condition holds."""
     return call("COUNT", case(when=condition, then=1))
+
+
+def number_where(condition: str) -> str:
+    """Return the number of rows of which a condition holds, null where there is no row."""
+    return call("SUM", case(when=condition, then=1, otherwise=0))
 
 
 def over_partitions(function: str, partition_by: Iterable[str], order_by: Iterable[str]) -> str:
