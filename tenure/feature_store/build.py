@@ -1,9 +1,9 @@
-"""Backfill: bring the features of planned snapshots up to date, by tiles that are kept from run to run.
+"""Backfill: bring the features of planned snapshots up to date, by tiles that are stored from run to run.
 
     plan ──► tiles of the periods that are due ──► features of the snapshots that are due ──► proof ──► one commit
 
-Both go a range of customers at a time, so that memory stays bounded. Each range's files are noted when they are whole:
-a run after a kill goes on behind them. Nothing of features is visible before the commit, which replaces just the
+Both are computed a range at a time, so that memory stays bounded. Each range's files are noted when they are whole: a
+run after a kill continues with the next range. No feature is visible before the commit, which replaces just the
 snapshots that were due, all at once.
 """
 
@@ -11,22 +11,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 
 from tenure.define.contract import CheckResult
 from tenure.define.snapshot import SnapshotPlan
-from tenure.feature_store.plan import BackfillPlan, Partition, plan_backfill
-from tenure.feature_store.routes.base import Route, TileWriter, Writing, threads_of
+from tenure.feature_store.plan import BackfillPlan, Partition, due_of, plan_backfill
+from tenure.feature_store.routes.base import Route, TileWriter, Writing, number_ranges, threads_of
 from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
 from tenure.session.work import Outcome, Work, fingerprint
-from tenure.sql import date_literal
+from tenure.sql.dialects import date_literal
+from tenure.sql.expressions import is_in, named
+from tenure.sql.query import Query, within_parentheses
 from tenure.store.table import Ingredients
 from tenure.tiles.features import FeatureSteps, tiled
 from tenure.tiles.tiles import Tiles
@@ -54,8 +57,9 @@ def build_features(
     plan = plan_backfill(work, planned, first=first, last=last)
     stored = work.lake.find("features")
     changed = {str(t) for t in (*plan.due, *plan.retired)}
-    kept = {t: ingredients for t, ingredients in stored.partitions.items() if t not in changed} if stored else {}
-    ingredients = kept | {str(p.value): p.ingredients for p in plan.features if p.is_due}
+    before = stored.partitions if stored else {}
+    kept = {t: ingredients for t, ingredients in before.items() if t not in changed}
+    ingredients = kept | _ingredients(partition for partition in plan.features if partition.is_due)
     outcome.message = f"{len(work.project.columns)} columns, {len(plan.due)} of {len(ingredients)} snapshots computed"
     if stored and not changed:
         outcome.add(stored, built=False)
@@ -87,14 +91,16 @@ class _Written:
 
 def _build_tiles(work: Work, route: Route, steps: FeatureSteps, name: str, partitions: Sequence[Partition]) -> None:
     """Sum up the source's rows of the periods that are due, and commit their tiles."""
-    due = [p.value for p in partitions if p.is_due]
+    due = due_of(partitions)
     if not due:
         return
-    table, stored = f"tiles/{name}", work.lake.find(f"tiles/{name}")
-    ingredients = {str(p.value): p.ingredients for p in partitions}
-    # Tiles of other definitions or edges can't stand beside these.
+    table = f"tiles/{name}"
+    stored = work.lake.find(table)
+    before = stored.partitions if stored else {}
+    # Tiles of other definitions or edges can't be stored next to these.
     shape = _shape(partitions[0].ingredients)
-    stay = {t: made for t, made in stored.partitions.items() if _shape(made) == shape} if stored else {}
+    stay = {t: of for t, of in before.items() if _shape(of) == shape}
+    ingredients = _ingredients(partitions)
     whole = _fingerprint(stay | ingredients)
     work.lake.sweep(table, digest=whole)
     finished = work.lake.steps(table).finished(whole)
@@ -105,8 +111,8 @@ def _build_tiles(work: Work, route: Route, steps: FeatureSteps, name: str, parti
     with ThreadPoolExecutor(threads_of(work)) as pool:
         writing = _tile_steps(work, route, steps.tiles(name), partitions, schema, pool)
         _run_steps(work, table, whole, finished, writing)
-    files = [file for those in finished.values() for file in those]
-    replaced = {"period_end": [str(day) for day in due]}
+    files = [*chain.from_iterable(finished.values())]
+    replaced = {"period_end": [*map(str, due)]}
     work.commit(table, files, schema, whole, replaced=replaced if stay else None, partitions=stay | ingredients)
 
 
@@ -119,11 +125,10 @@ def _tile_steps(
     pool: ThreadPoolExecutor,
 ) -> dict[str, TileWriter]:
     """The steps in which a source's tiles are built, by name."""
-    due = [p for p in partitions if p.is_due]
     # Few rows are known late, and no route has another way for them.
-    late = SqlTiles.of(work, tiles, tiles.late([p.value for p in due]), schema)
+    late = SqlTiles.of(work, tiles, tiles.late(due_of(partitions)), schema)
     steps: dict[str, TileWriter] = {"late": late}
-    groups = _period_ranges(work, due)
+    groups = _period_ranges(work, [partition for partition in partitions if partition.is_due])
     for periods, writer in zip(groups, route.tile_writers(tiles, groups, schema, pool), strict=True):
         steps[f"{periods[0]} to {periods[-1]}"] = writer
     return steps
@@ -132,7 +137,7 @@ def _tile_steps(
 def _run_steps(
     work: Work, table: str, whole: str, finished: dict[str, list[Path]], steps: Mapping[str, TileWriter]
 ) -> None:
-    """Run the steps that are not finished yet, and note each; its files are written while the next one computes."""
+    """Run the steps that are not finished yet, and note each; its files are written while the next step computes."""
     under_way: list[tuple[str, Writing]] = []
 
     def finish() -> None:
@@ -159,20 +164,20 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
         engine.cache(select.table, select.text)
     for name, partitions in plan.tiles.items():
         version = work.lake.require(f"tiles/{name}", run="features")
-        read = version.files_of([str(p.value) for p in partitions])
+        read = version.files_of([str(partition.value) for partition in partitions])
         engine.scan(tiled(name), read, version.schema, version.partition_by)
     writer = plan.route.window_writer(steps)
     for customers in _customer_ranges(work, steps):
         if customers not in finished:
             files, written.schema = writer.write_windows(customers, written.schema)
             finished[customers] = work.lake.steps("features").finish(whole, customers, files)
-        # A run that resumes has written nothing that would tell its columns.
+        # A run that resumes has written nothing whose columns could be read.
         written.schema = written.schema or writer.schema(customers)
         written.files += finished[customers]
 
 
 def _prove(work: Work, written: _Written, due: Sequence[date]) -> list[CheckResult]:
-    """Prove the rows before they are committed; raise CheckFailed, with their files removed, if they fail."""
+    """Prove the rows before they are committed; raise CheckFailed, with their files removed, if a proof fails."""
     if not written.files:
         return []
     with work.removed_if_refused("features", written.files):
@@ -183,30 +188,36 @@ def _prove(work: Work, written: _Written, due: Sequence[date]) -> list[CheckResu
 
 
 def cache_snapshots(work: Work, dates: Sequence[date]) -> None:
-    """Hold the stored rows of just these snapshots as the relation `snapshots`."""
+    """Cache the stored rows of just these snapshots as the relation `snapshots`."""
     version = work.require("snapshots")
     work.engine.scan("snapshots_stored", version.files, version.schema, version.partition_by)
-    columns = ", ".join(version.schema.names)
-    listed = ", ".join(map(date_literal, dates))
-    work.engine.cache("snapshots", f"SELECT {columns} FROM snapshots_stored WHERE snapshot_date IN ({listed})")
+    rows = Query(
+        columns=version.schema.names,
+        source="snapshots_stored",
+        where=is_in("snapshot_date", map(date_literal, dates)),
+    )
+    work.engine.cache("snapshots", rows.text)
 
 
 def _customer_ranges(work: Work, steps: FeatureSteps) -> list[str]:
-    """Ranges of customer numbers whose rows fit the engine's memory together; '' is all."""
-    keys = ", ".join(steps.keys)
-    counted = f"SELECT COUNT(*) AS n, (SELECT COUNT(*) FROM (SELECT DISTINCT {keys} FROM snapshots) AS c) AS customers"
-    found = work.engine.run(f"{counted} FROM snapshots").to_pylist()[0]
+    """Ranges of customer numbers, each of so few that its rows fit the engine's memory together; '' is all."""
+    found = work.engine.run(_counts(steps.keys).text).to_pylist()[0]
     partials = max((len(steps.tiles(name).partials) for name in steps.tiled), default=0)
     numbers = len(steps.grid.intervals) * (_FILLED * partials + threads_of(work))
     bytes_needed = found["n"] * len(work.project.columns) * _BYTES_PER_CELL + found["customers"] * numbers * 8
-    parts = _parts(work, bytes_needed)
-    size = max(1, math.ceil(found["customers"] / parts))
-    firsts = range(0, found["customers"], size)
-    return [f"BETWEEN {first} AND {first + size - 1}" for first in firsts] if len(firsts) > 1 else [""]
+    size = max(1, math.ceil(found["customers"] / _parts(work, bytes_needed)))
+    return number_ranges(found["customers"], size) if size < found["customers"] else [""]
+
+
+def _counts(keys: Sequence[str]) -> Query:
+    """The number of snapshot rows, and of the customers among them."""
+    each = Query(distinct=True, columns=list(keys), source="snapshots")
+    customers = Query(columns=["COUNT(*)"], source=each, alias="c")
+    return Query(columns=["COUNT(*) AS n", named(within_parentheses(customers.text), "customers")], source="snapshots")
 
 
 def _period_ranges(work: Work, due: Sequence[Partition]) -> list[list[date]]:
-    """Periods that are due, in groups of so many rows that what is summed up stays small; all on a cluster."""
+    """The periods that are due, in groups of so few rows that their tiles fit in memory; on a cluster, all together."""
     groups: list[list[date]] = [[]]
     rows = 0
     for partition in due:
@@ -219,7 +230,7 @@ def _period_ranges(work: Work, due: Sequence[Partition]) -> list[list[date]]:
 
 
 def _parts(work: Work, bytes_needed: float) -> int:
-    """Into how many ranges work is cut; a cluster bounds its memory itself."""
+    """The number of ranges into which the customers are cut; a cluster bounds its memory itself."""
     if work.engine.is_cluster:
         return 1
     return max(1, math.ceil(bytes_needed / (_bytes(work.config.engine.memory) * _SHARE_OF_MEMORY)))
@@ -231,7 +242,13 @@ def _bytes(memory: str) -> float:
     return number * 1024.0 ** " KMGT".index(unit or " ")
 
 
+def _ingredients(partitions: Iterable[Partition]) -> dict[str, Ingredients]:
+    """The ingredients of each partition, by its value."""
+    return {str(partition.value): partition.ingredients for partition in partitions}
+
+
 def _shape(ingredients: Ingredients) -> dict[str, str]:
+    """The ingredients that all tiles of a table share."""
     return {name: digest for name, digest in ingredients.items() if name != "rows"}
 
 

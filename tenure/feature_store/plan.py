@@ -1,17 +1,17 @@
 """The plan of a backfill: which partitions of tiles and features are missing or stale, and why.
 
-A snapshot depends on the definitions, on the SQL made of them, and on the rows of each source that arrived or were
-replaced before it; each is an ingredient with a digest of its own, kept with the partition.
+A snapshot depends on the definitions, on the SQL compiled from them, and on the rows of each source that arrived or
+were replaced before it; each is an ingredient with a digest of its own, stored with the partition.
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Literal, TypeAlias
 
 from tenure.define.aggregates import KINDS
@@ -27,9 +27,10 @@ from tenure.tiles.features import FeatureSteps
 
 State: TypeAlias = Literal["current", "missing", "stale", "retired"]
 
-#: Dates over which the SQL of any plan is compiled to tell whether it changed.
+#: Dates over which the SQL of any plan is compiled to see whether it changed.
 _SAMPLE = (date(2024, 1, 31), date(2024, 2, 29))
 
+#: Ingredient → the reason that it gives; the others are the rows of a source.
 _WORDS = {
     "definition": "definitions changed",
     "code": "the code of Tenure changed",
@@ -40,7 +41,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition of a table: its state, why it is not current, what it will be made of, and of how many rows."""
+    """One partition of a table: its state, why it is not current, its ingredients, and how many rows it sums up."""
 
     table: str
     value: date
@@ -67,21 +68,26 @@ class BackfillPlan:
     @property
     def due(self) -> tuple[date, ...]:
         """The snapshots to compute, in order."""
-        return tuple(p.value for p in self.features if p.is_due)
+        return due_of(self.features)
 
     @property
     def retired(self) -> tuple[date, ...]:
-        """The stored snapshots that the plan has no more."""
-        return tuple(p.value for p in self.features if p.state == "retired")
+        """The stored snapshots that are no longer in the plan."""
+        return tuple(partition.value for partition in self.features if partition.state == "retired")
 
     @property
     def partitions(self) -> list[Partition]:
         """Every partition, in the order in which they are built."""
-        return [*(p for those in self.tiles.values() for p in those), *self.features]
+        return [*chain.from_iterable(self.tiles.values()), *self.features]
+
+
+def due_of(partitions: Iterable[Partition]) -> tuple[date, ...]:
+    """Return those of the partitions that have to be built, in order."""
+    return tuple(partition.value for partition in partitions if partition.is_due)
 
 
 class Arrivals:
-    """A source's rows by the day on which they began or stopped to count, as digests over any span of days."""
+    """A source's rows by the day on which they began or ceased to count, as digests over any span of days."""
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
         ordered = sorted(rows, key=lambda row: row["day_start"])
@@ -116,10 +122,12 @@ def stored_arrivals(work: Work) -> dict[str, Arrivals]:
     for row in work.read("arrivals").to_pylist():
         if staged.get(row["source"]) == row["fingerprint"]:
             by_source[row["source"]].append(row)
+    arrivals: dict[str, Arrivals] = {}
     for name, rows in by_source.items():
         if not rows:
             raise MissingTable(f"the arrivals of source '{name}' are not noted.", hint="Run 'tenure staging'.")
-    return {name: Arrivals(rows) for name, rows in by_source.items()}
+        arrivals[name] = Arrivals(rows)
+    return arrivals
 
 
 def plan_backfill(
@@ -130,34 +138,48 @@ def plan_backfill(
     Raises InvalidConfig if the plan has no such snapshot, or if definitions changed and some snapshots would keep
     their old columns; MissingTable if a source is not staged.
     """
+    asked = _asked_dates(plan, first, last)
+    arrivals, stored = stored_arrivals(work), work.lake.find("features")
+    sample, route = FeatureSteps(work.project, work.dialect, _SAMPLE), route_for(work)
+    common = {"definition": _definition(work), "code": _code(sample, route)}
+    features: list[Partition] = []
+    for t in asked:
+        ingredients = common | _seen(work.project, arrivals, t)
+        features.append(_partition("features", t, ingredients, stored))
+    kept = set(map(date.fromisoformat, stored.partitions)) - set(asked) if stored else set()
+    if asked == plan.dates():
+        features += [Partition("features", t, "retired", "not in the plan", {}) for t in sorted(kept)]
+    elif stored:
+        _require_common(common, [stored.partitions[str(t)] for t in kept])
+    due = due_of(features)
+    if not due:
+        return BackfillPlan(None, route, tuple(features), {})
+    steps = FeatureSteps(work.project, work.dialect, due, plan)
+    tiles = {name: _tiles(work, route, steps, sample, plan, name, arrivals[name]) for name in steps.tiled}
+    return BackfillPlan(steps, route, tuple(features), tiles)
+
+
+def _asked_dates(plan: SnapshotPlan, first: date | None, last: date | None) -> tuple[date, ...]:
+    """The planned snapshots from `first` to `last`; raises InvalidConfig if there are none."""
     planned = plan.dates()
-    asked = tuple(t for t in planned if (first is None or t >= first) and (last is None or t <= last))
+    asked = tuple(t for t in planned if (first or date.min) <= t <= (last or date.max))
     if not asked:
         raise InvalidConfig(
             f"no snapshot is planned{f' from {first}' if first else ''}{f' to {last}' if last else ''}; the plan has "
             f"{len(planned)} from {planned[0]} to {planned[-1]} ({plan.rule}).",
             hint="Give --from and --to within it, or change [snapshots] in tenure.toml.",
         )
-    arrivals, stored = stored_arrivals(work), work.lake.find("features")
-    sample, route = FeatureSteps(work.project, work.dialect, _SAMPLE), route_for(work)
-    common = {"definition": _definition(work), "code": _code(sample, route)}
-    wanted = {t: common | _seen(work.project, arrivals, t) for t in asked}
-    features = [_partition("features", t, ingredients, stored) for t, ingredients in wanted.items()]
-    kept = {date.fromisoformat(text) for text in (stored.partitions if stored else {})} - set(asked)
-    if len(asked) == len(planned):
-        features += [Partition("features", t, "retired", "not in the plan", {}) for t in sorted(kept)]
-    elif stored and any(stored.partitions[str(t)].get(key) != common[key] for t in kept for key in common):
+    return asked
+
+
+def _require_common(common: Ingredients, kept: Sequence[Ingredients]) -> None:
+    """Raise InvalidConfig if any stored snapshot that stays has other definitions or other code."""
+    if not all(common.items() <= ingredients.items() for ingredients in kept):
         raise InvalidConfig(
             f"definitions changed since {len(kept)} of the snapshots were built that --from and --to leave out; "
             "a table has one set of columns.",
             hint="Run 'tenure backfill' without --from and --to; 'tenure materialize' can follow it.",
         )
-    due = tuple(p.value for p in features if p.is_due)
-    if not due:
-        return BackfillPlan(None, route, tuple(features), {})
-    steps = FeatureSteps(work.project, work.dialect, due, plan)
-    tiles = {name: _tiles(work, route, steps, sample, plan, name, arrivals[name]) for name in steps.tiled}
-    return BackfillPlan(steps, route, tuple(features), tiles)
 
 
 def _tiles(
@@ -170,16 +192,21 @@ def _tiles(
     arrivals: Arrivals,
 ) -> tuple[Partition, ...]:
     """The partitions of a source's tiles that the due snapshots read."""
-    stored, grid = work.lake.find(f"tiles/{name}"), steps.grid
+    table, grid = f"tiles/{name}", steps.grid
+    stored = work.lake.find(table)
     common = {
         "definition": fingerprint([work.project.sources[name], work.project.entity]),
         "sums": fingerprint([sample.dialect, route.code, sample.tiles(name).select()]),
         "grid": fingerprint([plan.rule, *map(str, grid.windows), grid.floor]),
     }
-    spans = list(pairwise([None, *grid.periods]))
-    read = [(start, end) for start, end in spans if end and (steps.reads_all_history(name) or end > grid.first_start)]
-    made = [({**common, "rows": arrivals.tiled(start, end)}, arrivals.rows(start, end), end) for start, end in read]
-    return tuple(replace(_partition(f"tiles/{name}", end, of, stored), rows=rows) for of, rows, end in made)
+    reads_history = steps.reads_all_history(name)
+    tiles: list[Partition] = []
+    for start, end in pairwise([None, *grid.periods]):
+        if end and (reads_history or end > grid.first_start):
+            ingredients = {**common, "rows": arrivals.tiled(start, end)}
+            partition = _partition(table, end, ingredients, stored)
+            tiles.append(replace(partition, rows=arrivals.rows(start, end)))
+    return tuple(tiles)
 
 
 def _partition(table: str, value: date, ingredients: Ingredients, stored: TableVersion | None) -> Partition:
@@ -190,56 +217,73 @@ def _partition(table: str, value: date, ingredients: Ingredients, stored: TableV
         return Partition(table, value, "current", "", ingredients)
     differing = [name for name in {**ingredients, **before} if before.get(name) != ingredients.get(name)]
     # Definitions change the SQL too, and one reason is enough.
-    reasons = [_WORDS.get(n, f"rows of {n} changed" if n != "rows" else "rows changed") for n in differing]
-    return Partition(table, value, "stale", reasons[0] if differing[0] in _WORDS else ", ".join(reasons), ingredients)
+    named = differing[:1] if differing[0] in _WORDS else differing
+    return Partition(table, value, "stale", ", ".join(map(_reason, named)), ingredients)
+
+
+def _reason(ingredient: str) -> str:
+    """Why a partition is stale of which an ingredient differs."""
+    if ingredient in _WORDS:
+        return _WORDS[ingredient]
+    return "rows changed" if ingredient == "rows" else f"rows of {ingredient} changed"
 
 
 def _seen(project: Project, arrivals: Mapping[str, Arrivals], t: date) -> dict[str, str]:
     """The digest of what a snapshot at t sees of each source that features or snapshots read."""
-    read = dict.fromkeys([project.entity.source, *(view.source for view in project.views.values())])
+    read = dict.fromkeys([project.entity.source])
+    read |= dict.fromkeys(view.source for view in project.views.values())
     return {name: arrivals[name].counted(_first_seen(project, name, t), t) for name in read}
 
 
 def _first_seen(project: Project, source: str, t: date) -> date | None:
     """The first day of arrivals that can matter at t; None where all history does."""
     views = [view for view in project.views.values() if view.source == source]
-    aggregates = [aggregate for view in views for aggregate in view.aggregates]
-    endless = any(not a.windows or any(KINDS[how].reads_all_history for how in a.hows) for a in aggregates)
-    if endless or source == project.entity.source or any(view.attributes for view in views):
+    if source == project.entity.source or any(view.attributes for view in views):
         return None
-    return min((w.start(t) for a in aggregates for w in a.windows), default=t)
+    starts = [t]
+    for aggregate in chain.from_iterable(view.aggregates for view in views):
+        if not aggregate.windows or any(KINDS[how].reads_all_history for how in aggregate.hows):
+            return None
+        starts += [window.start(t) for window in aggregate.windows]
+    return min(starts)
 
 
 def outdated_features(work: Work, dates: Sequence[date]) -> list[date]:
-    """Return those of the snapshots whose features are not stored, or were made of other rows or definitions.
+    """Return those of the snapshots whose features are not stored, or are of other rows or definitions.
 
-    Which engine made them has no say, and neither has the code of Tenure.
+    The engine that computed them does not count, nor does the code of Tenure.
     """
     stored, arrivals = work.require("features").partitions, stored_arrivals(work)
     common = {"definition": _definition(work)}
-    wanted = {t: common | _seen(work.project, arrivals, t) for t in dates}
-    return [t for t, ingredients in wanted.items() if not ingredients.items() <= stored.get(str(t), {}).items()]
+    outdated: list[date] = []
+    for t in dates:
+        wanted = common | _seen(work.project, arrivals, t)
+        if not wanted.items() <= stored.get(str(t), {}).items():
+            outdated.append(t)
+    return outdated
 
 
 def _definition(work: Work) -> str:
-    """The columns in their order and what each one means; a changed `doc` or `unit` makes nothing stale."""
+    """The digest of the columns in their order and of their meanings; a changed `doc` or `unit` makes nothing stale."""
     project, meant = work.project, meanings(work.project, work.churn)
-    return fingerprint([project.entity.keys, *((name, meant[str(name)]) for name in project.columns)])
+    columns = [(name, meant[str(name)]) for name in project.columns]
+    return fingerprint([project.entity.keys, *columns])
 
 
 def _code(sample: FeatureSteps, route: Route) -> str:
-    """The SQL, and what computes beside it: the arrays, by the number that their code declares."""
-    texts = [s.text for s in (*sample.cached, *sample.ranged(), sample.final())]
+    """The digest of the SQL, and of the code that computes next to it: the arrays, by the number that they declare."""
+    texts = [select.text for select in (*sample.cached, *sample.ranged(), sample.final())]
     return fingerprint([sample.dialect, route.code, *texts])
 
 
 def _running(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Digests of the first n days, so that any span of days is one of two of them against the other."""
-    found = [0]
+    """The digests of the first n days: the digest of a span is the exclusive or of two of them."""
+    running = [0]
     for row in rows:
-        told = "|".join(str(row[name]) for name in ("day_start", *columns))
-        found.append(found[-1] ^ int.from_bytes(hashlib.sha256(told.encode()).digest()[:8]))
-    return found
+        text = "|".join(str(row[name]) for name in ("day_start", *columns))
+        of_day = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+        running.append(running[-1] ^ of_day)
+    return running
 
 
 def _between(running: Sequence[int], first: int, last: int) -> str:

@@ -79,8 +79,7 @@ class FeatureSteps:
     """The SQL that makes the features of snapshots: relations to cache once, then customers range by range.
 
     Give `dates` alone, or with the `plan` that they belong to: tiles of a plan can be stored, since later runs of it
-    cut time in the same places. The windows of the sums `taken` are computed outside of this SQL, and joined to the
-    spine.
+    cut time in the same places. Windows of the sums `taken` are computed outside of this SQL and added to the spine.
 
         calendar ─► tiles ─► ranged (numbers ─► tiles of the range ─► bands) ─► final
                                from outside: spine_rows, windows_asked ─┘

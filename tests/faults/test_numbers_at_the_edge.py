@@ -177,14 +177,14 @@ def test_every_way_ends_in_the_exact_numbers_and_in_the_same_bits(seed, fit, tmp
     people = list(range(1, 11))
     rows = drawn_rows(seed, people, fit=fit)
     taken = []
-    by_arrays = ArrayWindows._hold_with_windows
+    by_arrays = ArrayWindows._cache_with_windows
 
     def noted(*asked):
         made = by_arrays(*asked)
         taken.append(1)
         return made
 
-    monkeypatch.setattr(ArrayWindows, "_hold_with_windows", noted)
+    monkeypatch.setattr(ArrayWindows, "_cache_with_windows", noted)
     # The gate proves every customer by the oracle and by SQL before it commits.
     work = built(write_bank(tmp_path / "arrays", people, rows), make_engine("duckdb", request))
     assert bool(taken) == fit, "numbers that fit are added up by arrays, others by SQL"

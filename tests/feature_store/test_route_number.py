@@ -57,8 +57,8 @@ def refusal(found, golden):
 
 def test_cells_of_the_arrays_are_those_of_their_number(bank, monkeypatch):
     used = []
-    real = ArrayWindows._hold_with_windows
-    monkeypatch.setattr(ArrayWindows, "_hold_with_windows", lambda *asked: used.append(asked) or real(*asked))
+    real = ArrayWindows._cache_with_windows
+    monkeypatch.setattr(ArrayWindows, "_cache_with_windows", lambda *asked: used.append(asked) or real(*asked))
     found = cells(bank)
     assert used, "the cells did not come from arrays"
     golden = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else {"number": 0, "tables": {}}

@@ -195,8 +195,8 @@ def test_a_slope_row_by_row_is_that_of_tiles(work, monkeypatch):
 def test_small_amounts_are_added_up_by_arrays(tmp_path, monkeypatch):
     monkeypatch.delitem(HAPPENED, 5)
     taken = []
-    by_arrays = ArrayWindows._hold_with_windows
-    monkeypatch.setattr(ArrayWindows, "_hold_with_windows", lambda *asked: (by_arrays(*asked), taken.append(1))[0])
+    by_arrays = ArrayWindows._cache_with_windows
+    monkeypatch.setattr(ArrayWindows, "_cache_with_windows", lambda *asked: (by_arrays(*asked), taken.append(1))[0])
     with Work.open(write_bank(tmp_path / "bank"), overrides=quick("duckdb")) as opened:
         list(run(opened, stages_between("staging", "features")))
         kept = opened.read("tiles/events").column_names

@@ -15,5 +15,5 @@ ROUTES: dict[Dialect, Callable[[Work], Route]] = {"duckdb": ArrayRoute, "spark":
 
 
 def route_for(work: Work) -> Route:
-    """Return the route of the run's engine, told by its dialect: a plan asks before any engine is started."""
+    """Return the route of the run's engine, by its dialect: a plan is made before any engine is started."""
     return ROUTES[work.dialect](work)

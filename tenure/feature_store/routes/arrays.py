@@ -2,7 +2,7 @@
 
     rows ─► stream ─► arrays sum them up ─► tiles ─► stream ─► arrays make windows ─► final SELECT
 
-SQL keeps what is no whole number, such as lists of values, and takes over where numbers are too large for arrays.
+SQL computes all other sums, such as lists of values, and whole numbers too where they are too large for arrays.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from tenure.engines.base import ArrayEngine
 from tenure.feature_store.routes.base import TileWriter, Writing, threads_of
 from tenure.feature_store.routes.sql import SqlRoute, SqlTiles, SqlWindows
 from tenure.session.work import Work
-from tenure.sql import literal
+from tenure.sql.dialects import literal
+from tenure.sql.expressions import between, call, named, of
+from tenure.sql.query import Query
 from tenure.store.lake import Lake
 from tenure.tiles.array_windows import WINDOWS, late_tiles_to_merge, older_tiles_to_merge, tiles_to_merge
 from tenure.tiles.features import NUMBERS, FeatureSteps, tiled
 from tenure.tiles.partials import Partial
 from tenure.tiles.rows_to_sum import RowsToSum, row_keys, rows_to_sum, summed_tiles
-from tenure.tiles.tiles import Tiles
+from tenure.tiles.tiles import Tiles, names_of
 
 #: The number of the cells that this route computes, tiles and features. Raise it by one when any cell changes, here or
 #: in what computes for it (arrays/, tiles/rows_to_sum.py, tiles/array_windows.py): stored snapshots are then stale,
@@ -44,26 +46,26 @@ _CHUNK = 16_384
 
 @dataclass(frozen=True)
 class ArrayRoute:
-    """Sums of whole numbers by arrays, all else by SQL."""
+    """The route on which arrays compute sums of whole numbers, and SQL all else."""
 
     work: Work
 
     @property
     def code(self) -> str:
-        """The number of the cells: the code of the arrays is no text that could be compared."""
+        """The number of the cells, since the code of the arrays is no text that could be compared."""
         return f"arrays {CELLS}"
 
     def takes(self, partial: Partial, /) -> bool:
-        """Return whether whole numbers are all that a sum takes, such as cents, days as bits or the order of rows.
+        """Return whether a sum is of whole numbers alone, such as cents, days as bits or the order of rows.
 
-        They are exact in whichever order they are summed up.
+        Their sums are exact in any order.
         """
         return partial.sum.is_whole(partial.values.type)
 
     def tile_writers(
         self, tiles: Tiles, groups: Sequence[Sequence[date]], schema: pa.Schema, pool: ThreadPoolExecutor, /
     ) -> Sequence[TileWriter]:
-        """Return a writer for each group of periods; the numbers that stand for keys are a relation then."""
+        """Return a writer for each group of periods; afterwards the keys' numbers are a relation of the engine."""
         by_sql = SqlRoute(self.work).tile_writers(tiles, groups, schema, pool)
         taken = tuple(partial for partial in tiles.partials if self.takes(partial))
         if not taken:
@@ -73,16 +75,16 @@ class ArrayRoute:
             engine.cache(numbered.table, numbered.text)
         starts, threads = days_of([date.min, *tiles.grid.periods[:-1]]), threads_of(self.work)
         sums = [_Sums(engine, rows_to_sum(tiles, taken, periods), starts, threads) for periods in groups]
-        if len(taken) < len(tiles.partials):
-            relation = f"{tiles.source.name}_summed"
-            summed = summed_tiles(tiles, taken, relation)
-            beside = [
-                replace(sql, text=tiles.in_time(periods, summed, taken))
-                for sql, periods in zip(by_sql, groups, strict=True)
-            ]
-            return [MixedTiles(engine, relation, *each) for each in zip(sums, beside, by_sql, strict=True)]
-        file = _TileFile.of(self.work.lake, tiles, _keys(engine, tiles))
-        return [ArrayTiles(file, one, sql, pool) for one, sql in zip(sums, by_sql, strict=True)]
+        if len(taken) == len(tiles.partials):
+            file = _TileFile.of(self.work.lake, tiles, _keys(engine, tiles))
+            return [ArrayTiles(file, by_arrays, sql, pool) for by_arrays, sql in zip(sums, by_sql, strict=True)]
+        relation = f"{tiles.source.name}_summed"
+        summed = summed_tiles(tiles, taken, relation)
+        writers: list[MixedTiles] = []
+        for periods, by_arrays, sql in zip(groups, sums, by_sql, strict=True):
+            others = replace(sql, text=tiles.in_time(periods, summed, taken))
+            writers.append(MixedTiles(engine, relation, by_arrays, others, sql))
+        return writers
 
     def window_writer(self, steps: FeatureSteps) -> ArrayWindows:
         """Return the writer of the snapshots' features."""
@@ -100,7 +102,7 @@ class _Sums:
     threads: int
 
     def table(self) -> pa.Table | None:
-        """Return the sums by number of key and interval; None where SQL has to do it."""
+        """Return the sums by number of key and interval; None where SQL has to compute them."""
         try:
             with self.engine.stream(self.rows.text, joins_as_written=True) as batches:
                 return sum_rows(batches, self.rows, self.starts, self.threads)
@@ -110,7 +112,7 @@ class _Sums:
 
 @dataclass(frozen=True)
 class _TileFile:
-    """What is known of a source's files of tiles: their columns, and the keys that numbers stand for, if any do."""
+    """The files of a source's tiles: their columns, and the keys by their numbers, if keys are numbered."""
 
     lake: Lake
     table: str
@@ -122,16 +124,16 @@ class _TileFile:
 
     @classmethod
     def of(cls, lake: Lake, tiles: Tiles, keys: tuple[pa.Array, ...]) -> _TileFile:
-        partials = tuple(partial.name for partial in tiles.partials)
+        partials = tuple(names_of(tiles.partials))
         names = (*tiles.keys, "interval_start", "seen_from", "seen_to", *partials)
         repeating = tuple(partial.name for partial in tiles.partials if partial.is_count)
         return cls(lake, f"tiles/{tiles.source.name}", tiles.grid.periods, keys, names, partials, repeating)
 
     def rows(self, summed: pa.Table) -> pa.Table:
-        """Return the tiles as they are kept: with their keys in place of the keys' number, and without bounds."""
+        """Return the tiles as they are stored: with their keys in place of the keys' number, and without bounds."""
         number, unbounded = summed["key_no"], pa.nulls(len(summed), pa.date32())
         keys = [column.take(number) for column in self.keys] or [number]
-        sums = [summed[name] for name in self.partials]
+        sums = summed.select(list(self.partials)).columns
         return pa.table([*keys, summed["interval_start"], unbounded, unbounded, *sums], list(self.names))
 
     def write(self, end: date, rows: pa.Table, token: str) -> Path:
@@ -160,12 +162,12 @@ class ArrayTiles:
 
 @dataclass(frozen=True)
 class MixedTiles:
-    """Tiles that arrays sum up in part: the engine puts the other sums beside theirs."""
+    """Tiles that arrays sum up in part: the engine computes the other sums and joins both."""
 
     engine: ArrayEngine
     relation: str
     sums: _Sums
-    beside: SqlTiles
+    others: SqlTiles
     by_sql: SqlTiles
 
     def write_tiles(self, token: str) -> Writing:
@@ -175,22 +177,22 @@ class MixedTiles:
             return self.by_sql.write_tiles(token)
         self.engine.register(self.relation, summed)
         try:
-            return self.beside.write_tiles(token)
+            return self.others.write_tiles(token)
         finally:
             self.engine.unregister(self.relation)
 
 
 @dataclass(frozen=True)
 class ArrayWindows(SqlWindows):
-    """Features as a SELECT over the spine with windows that arrays made `beside` it."""
+    """Features as a SELECT over the spine with the windows that arrays added to it; `beside` are its steps."""
 
     beside: FeatureSteps
 
     def cache(self, customers: str) -> str:
-        """Materialize what the features of a range are made of; return the SELECT that puts them together."""
+        """Materialize the relations that the features of a range read; return the SELECT over them."""
         if self.beside.taken:
             with suppress(TooLarge):
-                return self._hold_with_windows(customers)
+                return self._cache_with_windows(customers)
         return super().cache(customers)
 
     def write(self, final: str, schema: pa.Schema) -> list[Path]:
@@ -216,28 +218,35 @@ class ArrayWindows(SqlWindows):
         finally:
             engine.unregister(WINDOWS)
 
-    def _hold_with_windows(self, customers: str) -> str:
-        """Make the windows of a range beside its spine. Raises TooLarge."""
+    def _cache_with_windows(self, customers: str) -> str:
+        """Add the windows of a range to its spine, as a relation. Raises TooLarge."""
         engine, steps = array_engine(self.work), self.beside
         for select in steps.ranged(customers):
             engine.cache(select.table, select.text)
         spine = Spine.of(_read(engine, steps.spine_rows()), len(steps.grid.dates))
         columns, entity = spine.columns(), steps.project.sources[steps.project.entity.source]
         for name in steps.tiled:
-            asked = steps.windows_asked(name)
-            if asked:
-                tiles = steps.tiles(name)
-                within = _within(engine, tiles, entity) if customers and spine.customers else ""
-                in_time = _read(engine, tiles_to_merge(tiles, tiled(name), asked, NUMBERS, within))
-                older = older_tiles_to_merge(tiles, tiled(name), asked, NUMBERS, within)
-                in_time = with_older(in_time, _read(engine, older), asked) if older else in_time
-                late = _read(engine, late_tiles_to_merge(tiles, tiled(name), asked, NUMBERS))
-                windows = SourceWindows(name, steps.grid, spine, asked, in_time, late)
-                for column, values in windows.columns(threads_of(self.work)):
-                    columns = columns.append_column(column, values)
+            if not steps.windows_asked(name):
+                continue
+            is_bounded = bool(customers and spine.customers)
+            within = _within(engine, steps.tiles(name), entity) if is_bounded else ""
+            windows = _windows(engine, steps, name, spine, within)
+            for column, values in windows.columns(threads_of(self.work)):
+                columns = columns.append_column(column, values)
         # In chunks, so that all threads of the engine find work.
         engine.register(WINDOWS, pa.Table.from_batches(columns.to_batches(max_chunksize=_CHUNK), columns.schema))
         return steps.final().text
+
+
+def _windows(engine: ArrayEngine, steps: FeatureSteps, name: str, spine: Spine, within: str) -> SourceWindows:
+    """The windows of a source's tiles: of rows known in time, older than all windows, and late."""
+    tiles, relation, asked = steps.tiles(name), tiled(name), steps.windows_asked(name)
+    in_time = _read(engine, tiles_to_merge(tiles, relation, asked, NUMBERS, within))
+    older = older_tiles_to_merge(tiles, relation, asked, NUMBERS, within)
+    if older:
+        in_time = with_older(in_time, _read(engine, older), asked)
+    late = _read(engine, late_tiles_to_merge(tiles, relation, asked, NUMBERS))
+    return SourceWindows(name, steps.grid, spine, asked, in_time, late)
 
 
 def array_engine(work: Work) -> ArrayEngine:
@@ -253,8 +262,9 @@ def _keys(engine: ArrayEngine, tiles: Tiles) -> tuple[pa.Array, ...]:
     numbered = row_keys(tiles)
     if not numbered:
         return ()
-    listed = _read(engine, f"SELECT {', '.join(tiles.keys)} FROM {numbered.table} ORDER BY key_no")
-    return tuple(plain(column.combine_chunks()) for column in listed.columns)
+    keys = Query(columns=tiles.keys, source=numbered.table, order_by=["key_no"])
+    columns = _read(engine, keys.text).columns
+    return tuple(plain(column.combine_chunks()) for column in columns)
 
 
 def _within(engine: ArrayEngine, tiles: Tiles, entity: Source) -> str:
@@ -263,9 +273,12 @@ def _within(engine: ArrayEngine, tiles: Tiles, entity: Source) -> str:
     kind = tiles.source.column(key).type
     if kind not in ("integer", "string") or kind != entity.column(key).type:
         return ""
-    (found,) = engine.run(f"SELECT MIN({key}) AS first, MAX({key}) AS last FROM {NUMBERS}").to_pylist()
-    first, last = (literal(end, tiles.dialect) if kind == "string" else end for end in found.values())
-    return f"t.{key} BETWEEN {first} AND {last}"
+    ends = Query(columns=[named(call("MIN", key), "first"), named(call("MAX", key), "last")], source=NUMBERS)
+    (found,) = engine.run(ends.text).to_pylist()
+    first, last = found["first"], found["last"]
+    if kind == "string":
+        first, last = literal(first, tiles.dialect), literal(last, tiles.dialect)
+    return between(of("t", key), first, last)
 
 
 def _read(engine: ArrayEngine, select: str) -> pa.Table:

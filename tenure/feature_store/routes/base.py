@@ -2,7 +2,7 @@
 
     rows ──(tile_writers ─► write_tiles)──► tiles ──(window_writer ─► write_windows)──► features
 
-Texts, types and edges are made when a writer is; writing then only reads, computes and writes.
+Texts, types and edges are computed with the writer; writing then only reads, computes and writes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Writing: TypeAlias = Callable[[], list[Path]]
 
 
 class TileWriter(Protocol):
-    """One source's tiles of some periods, of rows known in time: everything but the rows is at hand."""
+    """One source's tiles of some periods, of rows known in time; only the rows are still to be read."""
 
     def write_tiles(self, token: str) -> Writing:
         """Write them into files that no commit names yet; their names bear the token, which the journal knows."""
@@ -39,7 +39,7 @@ class WindowWriter(Protocol):
     """
 
     def schema(self, customers: str) -> pa.Schema:
-        """Return the columns and types of the features, told of a range of which nothing is written."""
+        """Return the columns and types of the features, found by a range of which nothing is written."""
 
     def write_windows(self, customers: str, schema: pa.Schema) -> tuple[list[Path], pa.Schema]:
         """Write a range's features into files that no commit names yet; return them with their columns and types.
@@ -53,13 +53,13 @@ class Route(Protocol):
 
     @property
     def code(self) -> str:
-        """What the cells of this route depend on beside the SQL of tiles and features; '' where that is all.
+        """What the cells of this route depend on besides the SQL of tiles and features; '' where that is all.
 
-        It enters the digests of stored partitions: another code makes them stale.
+        It is part of the digests of stored partitions: another code makes them stale.
         """
 
     def takes(self, partial: Partial, /) -> bool:
-        """Return whether this sum is computed beside the SQL of tiles and features, rather than by it."""
+        """Return whether this sum is computed outside of the SQL of tiles and features."""
 
     def tile_writers(
         self, tiles: Tiles, groups: Sequence[Sequence[date]], schema: pa.Schema, pool: ThreadPoolExecutor, /
@@ -71,6 +71,11 @@ class Route(Protocol):
 
     def window_writer(self, steps: FeatureSteps) -> WindowWriter:
         """Return the writer of the snapshots' features; the calendar and the tiles are relations of the engine."""
+
+
+def number_ranges(count: int, size: int) -> list[str]:
+    """Return the conditions of ranges of numbers, `size` in each but the last, that cover the numbers below `count`."""
+    return [f"BETWEEN {first} AND {first + size - 1}" for first in range(0, count, size)]
 
 
 def threads_of(work: Work) -> int:

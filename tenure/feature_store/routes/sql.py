@@ -21,7 +21,7 @@ from tenure.tiles.tiles import Tiles
 
 @dataclass(frozen=True)
 class SqlRoute:
-    """Tiles and features, each of one SELECT."""
+    """The route on which tiles and features are one SELECT each."""
 
     work: Work
 
@@ -31,7 +31,7 @@ class SqlRoute:
         return ""
 
     def takes(self, _: Partial, /) -> bool:
-        """Return False: nothing is computed beside the SQL."""
+        """Return False: nothing is computed outside of the SQL."""
         return False
 
     def tile_writers(
@@ -84,7 +84,7 @@ class SqlWindows:
         return self.write(final, schema), schema
 
     def cache(self, customers: str) -> str:
-        """Materialize what the features of a range are made of; return the SELECT that puts them together."""
+        """Materialize the relations that the features of a range read; return the SELECT over them."""
         for select in self.steps.ranged(customers):
             self.work.engine.cache(select.table, select.text)
         return self.steps.final().text
