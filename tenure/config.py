@@ -251,7 +251,7 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
         raise InvalidConfig(f"{file.name}: {error}.", hint="See docs/config.md for every key.") from error
     for section, keys in (overrides or {}).items():
         written = values.get(section, {})
-        if isinstance(written, dict):  # else a mistake, told below
+        if isinstance(written, dict):  # else a mistake, named below
             values[section] = written | keys
     try:
         return Config.model_validate(values)
@@ -260,20 +260,22 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
 
 
 def _told(error: ValidationError, file: str) -> str:
-    told = []
+    messages = []
     problems = error.errors()
-    # A wrong item also makes its list too short; only the item is told.
+    # A wrong item also makes its list too short; only the item is named.
     deepest = [p for p in problems if not any(q["loc"][: len(p["loc"])] == p["loc"] for q in problems if q is not p)]
     for problem in deepest:
         path = [str(part) for part in problem["loc"]]
         key = f"[{path[0]}] {'.'.join(path[1:])}".strip() if len(path) > 1 else f"[{path[0]}]"
         if problem["type"] == "extra_forbidden":
-            told.append(f"{file} has the unknown key {key}; allowed: {choices(_keys(path[:-1]), 20)}")
+            messages.append(f"{file} has the unknown key {key}; allowed: {choices(_keys(path[:-1]), 20)}")
         elif problem["type"] == "missing":
-            told.append(f"{file} lacks the key {key}")
+            messages.append(f"{file} lacks the key {key}")
         else:
-            told.append(f"{file} has {key} = {_shown(problem['input'])}: {_wanted(problem['type'], problem['msg'])}")
-    return "; ".join(told) + "."
+            messages.append(
+                f"{file} has {key} = {_shown(problem['input'])}: {_wanted(problem['type'], problem['msg'])}"
+            )
+    return "; ".join(messages) + "."
 
 
 def _wanted(kind: str, message: str) -> str:

@@ -48,9 +48,9 @@ from collections.abc import Iterable
 
 
 class TenureError(Exception):
-    """A mistake that the user can mend: what happened, and in `hint` what to do or run next.
+    """A mistake that the user can fix: what happened, and in `hint` what to do or run next.
 
-    `original` is a library's error that this one stands for, until the boundary has kept it in a log.
+    `original` is a library's error that led to this one, until the boundary has kept it in a log.
     """
 
     def __init__(self, message: str, *, hint: str = "", original: BaseException | None = None) -> None:
@@ -185,7 +185,7 @@ class CheckFailed(TenureError):
 
 
 class UnprovenCondition(CheckFailed):
-    """A where= that plain Python can't evaluate for sure; the columns that read it are told as not proved."""
+    """A where= that plain Python can't evaluate for sure; the columns that read it are reported as not proved."""
 
 
 class ModelError(TenureError):

@@ -11,10 +11,13 @@ TENURE = Path(__file__).resolve().parents[1] / "tenure"
 #: For each private word, the field's, and the rooms and files that are rid of it.
 DRIVEN_OUT = {
     "told": ("summary or message", ("leaks", "publish", "checks", "catalog/check.py", "catalog/versions.py")),
-    "made_of": ("digest", ("leaks", "publish", "checks", "proofs", "catalog/versions.py", "stages/score.py")),
+    "made_of": ("digest, ingredients or upstream", (".",)),
     "sign|signs": ("finding", ("leaks", "catalog", "cli/proving.py", "cli/records.py")),
     "look_alike|look-alike|lookalike": ("target proxy", ("leaks", "catalog", "cli", "publish")),
-    "mend": ("fix", ("leaks", "publish", "checks", "catalog", "proofs", "model", "insight", "cli", "stages")),
+    "mend": ("fix", (".",)),
+    "lend|take_back": ("register, unregister", (".",)),
+    "goes before|go before": ("override", (".",)),
+    "rows asked for": ("entity rows", (".",)),
     "parted by": ("separated by", ("leaks", "publish", "checks", "catalog", "cli")),
 }
 

@@ -69,7 +69,7 @@ class _Tiles:
         starts = changes(self._keys[order], self._days[order])
         lengths = np.diff(starts, append=len(order))
         self._most = int(lengths.max(initial=1))
-        #: Of each run the one that stands for its tile; and the runs that do, by interval.
+        #: Of each run, the first one of its tile; and those first runs, by interval.
         self._first = np.empty(len(order), np.int64)
         self._first[order] = np.repeat(order[starts], lengths)
         chosen = np.flatnonzero(self._first == np.arange(len(order)))

@@ -18,7 +18,7 @@ def personal_origins(project: Project, dialect: Dialect, churn: ChurnDefinition)
     """Return each column declared personal, as 'source.column', with the feature columns made of its values.
 
     A feature is made of what it reads: values, times, conditions; through a source's select too, as far as that can be
-    traced. 'churned' stands for the label. Whose row a row is, by the entity's key, is no value.
+    traced. 'churned' is the label. Whose row a row is, by the entity's key, is no value.
     """
     traced = Origins(project, dialect, churn)
     raw_columns = cache(lambda source, column: frozenset(_raw_columns(traced.origin(source, column))))

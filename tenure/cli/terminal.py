@@ -82,7 +82,7 @@ def finish() -> None:
 
 
 def _in_plain_signs(error: UnicodeError) -> tuple[str, int]:
-    """What stands for signs that the stream's encoding does not have."""
+    """The replacement of signs that the stream's encoding does not have."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     signs = error.object[error.start : error.end]

@@ -171,7 +171,7 @@ Summed: TypeAlias = Count | Sum | Min | Max
 
 
 def nodes_of(expression: Expression) -> Iterator[Expression]:
-    """Yield an expression and all below it, from the left; a `Scatter` stands for its sums."""
+    """Yield an expression and all below it, from the left; of a `Scatter` its sums."""
     yield expression
     match expression:
         case Arithmetic(_, left, right):
@@ -274,7 +274,7 @@ _ANY = frozenset({"date", "timestamp", *_PLAIN})
 class AggregateKind:
     """One aggregate. `words` is how a person says it before "the 30 days before".
 
-    `unit` is that of its column, `{unit}` standing for the unit of the values. `empty` is what it is of no rows, 0 or
+    `unit` is that of its column, where `{unit}` is the unit of the values. `empty` is what it is of no rows, 0 or
     null. `reads` are the types of column that it takes; some need none. `window` tells whether it takes a window
     ('optional': without one it reads the rows open at t), needs one, needs one in months, or takes all history.
     `grows` with the length of its window, so a Trend compares it by the day.

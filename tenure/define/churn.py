@@ -91,7 +91,7 @@ class ChurnDefinition:
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:
-        """The rows that tell who is asked and who churned, beside the customer's own row."""
+        """The rows that tell who is asked and who churned, besides the customer's own row."""
         return tuple(read for part in self._parts for read in part.rows)
 
     @property

@@ -58,7 +58,7 @@ class OneOf:
 class Contract:
     """A table's keys, partitions, columns that are never null, invariants, and whose rows it must have exactly.
 
-    `columns` gives the Arrow types of columns that it must have; others may stand beside them. Rows that are checked
+    `columns` gives the Arrow types of columns that it must have; it may have others. Rows that are checked
     in memory can have no invariants in SQL. `personal` names the columns whose values no message may show.
     """
 

@@ -23,7 +23,7 @@ from tenure.errors import InvalidDefinition, choices
 class RowsRead:
     """The rows of one source that a definition looks at, and what for.
 
-    `columns` are those that it reads beside keys, times and `where`, each with the reason; `ends` is what it reads the
+    `columns` are those that it reads besides keys, times and `where`, each with the reason; `ends` is what it reads the
     source's end time for, '' if it does not. Rows count as known when the horizon ended, or, `before_snapshot`, at t.
     """
 
@@ -62,7 +62,7 @@ class Event(ABC):
     @property
     @abstractmethod
     def reads(self) -> tuple[str, ...]:
-        """The sources whose rows it looks at, beside the customer's own row, which every label reads."""
+        """The sources whose rows it looks at, besides the customer's own row, which every label reads."""
 
     @property
     @abstractmethod
@@ -77,7 +77,7 @@ class Event(ABC):
     @property
     @abstractmethod
     def asks_only(self) -> str:
-        """Whom it is asked of at the snapshot, beside what the churn definition demands, as a clause; '' for all."""
+        """Whom it is asked of at the snapshot, besides what the churn definition demands, as a clause; '' for all."""
 
     @property
     @abstractmethod
@@ -91,7 +91,7 @@ class SimpleEvent(Event):
     @property
     @abstractmethod
     def rows(self) -> tuple[RowsRead, ...]:
-        """The rows that it reads, beside the customer's own row."""
+        """The rows that it reads, besides the customer's own row."""
 
     @abstractmethod
     def validate(self, asked: Asked) -> None:

@@ -92,8 +92,8 @@ class Attribute:
     def columns(self) -> dict[ColumnName, Description]:
         """The one column."""
         empty = "false" if self.how == "is_known" else "null where the bank did not know it"
-        told = Description(self.doc, self.unit, "the newest version with known_time < t", empty)
-        return {ColumnName(self.name): told}
+        description = Description(self.doc, self.unit, "the newest version with known_time < t", empty)
+        return {ColumnName(self.name): description}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Aggregate:
     `of` names the column; rows where it is null count for nothing. `where` keeps some rows only.
     `by` and `values` make the same columns once for each listed value of a column: per-category counts and sums.
 
-    What each `how` gives is told at the head of `tenure/define/aggregates.py`.
+    What each `how` gives stands at the head of `tenure/define/aggregates.py`.
     """
 
     name: str
@@ -192,7 +192,7 @@ class Aggregate:
         return tuple(self.how)
 
     def windows_of(self, how: str) -> tuple[Window | None, ...]:
-        """Return the windows that `how` is taken over; None stands for 'no window'."""
+        """Return the windows that `how` is taken over; None is 'no window'."""
         return (None,) if KINDS[how].reads_all_history or not self.windows else tuple(self.windows)
 
     @cached_property

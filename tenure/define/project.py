@@ -105,10 +105,10 @@ class Project:
                 found = [name for name in columns if str(name) == text]
                 if not found:
                     near = difflib.get_close_matches(text, [*map(str, columns), *self.views, *self.services], 3)
-                    told = f"near: {', '.join(near)}" if near else f"views: {choices(self.views)}"
+                    known = f"near: {', '.join(near)}" if near else f"views: {choices(self.views)}"
                     raise UnknownColumn(
                         f"'{text}' is no feature column, feature view or feature service of project '{self.name}'; "
-                        f"{told}.",
+                        f"{known}.",
                         hint="See them with 'tenure features list'.",
                     )
                 wanted.add(found[0])

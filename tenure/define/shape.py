@@ -127,7 +127,7 @@ def in_place() -> str:
 
 
 class ByKind(Generic[T]):
-    """What stands for each class of a kind of definition; a class that is not listed is refused by its name.
+    """A value for each class of a kind of definition; a class that is not listed is refused by its name.
 
     Classes are told apart exactly: a subclass is another kind, whose own fields nothing would read.
     """
@@ -141,7 +141,7 @@ class ByKind(Generic[T]):
         return frozenset(self._table)
 
     def register(self, kind: type) -> Callable[[T], T]:
-        """Return the decorator that lets what it stands on stand for a class."""
+        """Return the decorator that registers a function or value for a class."""
 
         def stands(thing: T) -> T:
             self._table[kind] = thing
@@ -160,7 +160,7 @@ class ByKind(Generic[T]):
                 )
 
     def of(self, thing: object) -> T:
-        """Return what stands for the class of `thing`; raise InvalidDefinition for an unknown one."""
+        """Return the value of the class of `thing`; raise InvalidDefinition for an unknown one."""
         if type(thing) not in self._table:
             raise unknown_kind(self._kind, thing, (known.__name__ for known in self._table))
         return self._table[type(thing)]

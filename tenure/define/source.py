@@ -39,7 +39,7 @@ class RawTable:
     """A raw table's declaration: what it tells of itself. How it is read lies in `tenure/intake/readers/`.
 
     `path` is that of the files that it reads, which may hold `*`, '' where it reads none; `null` are the spellings of
-    null in its text beside the empty one.
+    null in its text besides the empty one.
     """
 
     path: str
@@ -324,7 +324,7 @@ class Source:
         raise UnknownColumn(
             f"source '{self.name}' has no column '{name}'; columns: {choices(c.name for c in self.columns)} "
             f"({self.where_defined}).",
-            hint="Mend the definition, then run 'tenure check'.",
+            hint="Fix the definition, then run 'tenure check'.",
         )
 
 

@@ -21,7 +21,7 @@ LEDGER = "runs"
 class Stage:
     """One step of the pipeline: its word, what it does, and the tables on either side of it.
 
-    Tables are named by the first part of their place in the lake: 'staging' stands for `staging/<source>`.
+    Tables are named by the first part of their place in the lake: 'staging' is `staging/<source>`.
     """
 
     name: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Cause:
     """While it holds, the chance to leave is multiplied by `hazard_ratio`.
 
-    An event holds in the month it begins, for `months` months in all; 0 months stand for a lasting state.
+    An event holds in the month it begins, for `months` months in all; 0 months are a lasting state.
     """
 
     name: str

@@ -25,7 +25,7 @@ _OWN = (*(f"{name}.csv" for name in CSV_TABLES), "transactions", FACTS_FILE)
 class BankFiles:
     """The open files of one demo bank: three CSV files and a Parquet file a month of transactions.
 
-    They are written beside `folder` and moved into it at the end, so a killed run leaves the bank before it whole.
+    They are written next to `folder` and moved into it at the end, so a killed run leaves the bank before it whole.
     Raises InvalidConfig if `folder` holds files of those names that are not a demo bank's.
     """
 

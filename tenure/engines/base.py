@@ -35,7 +35,7 @@ class EngineSettings:
 
 
 class Engine(Protocol):
-    """Runs SELECTs of its dialect over relations that it was told of. All instants are UTC."""
+    """Runs SELECTs of its dialect over relations that it knows. All instants are UTC."""
 
     dialect: Dialect
     version: str

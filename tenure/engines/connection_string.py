@@ -50,12 +50,12 @@ class ConnectionString:
     @property
     def place(self) -> str:
         """The server's host and port for a message, '' where it has none or they look like a secret."""
-        told = [
+        details = [
             f"{name} {value}"
             for name, value in self.parts
             if value and ((name == "host" and _PLACE.fullmatch(value)) or (name == "port" and value.isdecimal()))
         ]
-        return "" if self.may_hold_secret(" ".join(told)) else ", ".join(told)
+        return "" if self.may_hold_secret(" ".join(details)) else ", ".join(details)
 
     def may_hold_secret(self, text: str) -> bool:
         """Whether a text shares four signs in a row with a secret part, or holds the whole of a shorter one."""

@@ -267,8 +267,8 @@ def _listed(files: Sequence[Path]) -> str:
 
 def _error(error: Exception) -> EngineError:
     """DuckDB's error in its words; of one that came while rows were read, what may be a row's value is redacted."""
-    told = str(error) if isinstance(error, _OF_STATEMENTS) else redacted(str(error).splitlines()[0])
-    return EngineError(f"DuckDB can't run the statement: {told}", hint="See it with 'tenure sql'.")
+    message = str(error) if isinstance(error, _OF_STATEMENTS) else redacted(str(error).splitlines()[0])
+    return EngineError(f"DuckDB can't run the statement: {message}", hint="See it with 'tenure sql'.")
 
 
 def _kind(type_: pa.DataType) -> str:
@@ -285,7 +285,7 @@ def _aware(field: pa.Field) -> str:
 
 
 def _partitioned(schema: pa.Schema, partition_by: Sequence[str]) -> str:
-    """How DuckDB is told of a table's partitions; it would take any other type for a column of theirs than ours."""
+    """The options by which DuckDB reads a table's partitions; by itself it gives their columns other types."""
     if not partition_by:
         return "hive_partitioning = false"
     types = ", ".join(f"'{name}': {_HIVE_TYPES[str(schema.field(name).type)]}" for name in partition_by)

@@ -63,7 +63,7 @@ def matching_files(wanted: str, data: Path, *, asked_by: str) -> list[Path]:
         raise MissingFile(
             f"{asked_by} reads '{wanted}', but no such file is in '{data}'"
             + (f"; there are: {_names_in_words(there, Path(pattern).name)}." if there else "."),
-            hint="Give the data folder with --data DIR or [data] path, or mend the source's path.",
+            hint="Give the data folder with --data DIR or [data] path, or fix the source's path.",
         )
     return files
 
@@ -144,7 +144,7 @@ def _header(file: Path, files: Sequence[Path], raw: Csv) -> list[str]:
     if not any(header) or len(set(header)) < len(header):
         raise UnreadableFile(
             f"{name}, line 1: the header has {'a column twice' if any(header) else 'no columns'}.",
-            hint="Mend the file's first line, or its source's delimiter.",
+            hint="Fix the file's first line, or its source's delimiter.",
         )
     return header
 
@@ -160,7 +160,7 @@ def check_structure(files: Sequence[Path], raw: Csv) -> None:
                 if row and len(row) != width:
                     raise UnreadableFile(
                         f"{place}: {len(row)} fields where the header has {width}.",
-                        hint="Mend or remove the line.",
+                        hint="Fix or remove the line.",
                     )
         except (csv.Error, UnicodeDecodeError) as error:
             reason = "a quoted field is not closed" if "unexpected end" in str(error) else str(error)

@@ -193,8 +193,8 @@ class SparkEngine:
             return action()
         except (Py4JJavaError, PySparkException) as error:
             self._files.check_csv()
-            told = str(error.java_exception if isinstance(error, Py4JJavaError) else error)
-            reason = next((line for line in told.splitlines() if line.strip()), type(error).__name__)
+            text = str(error.java_exception if isinstance(error, Py4JJavaError) else error)
+            reason = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
             # Spark's analysis quotes the statement alone; what fails while rows are read may quote a row.
             if not isinstance(error, AnalysisException | ParseException):
                 damaged = self._files.damage(error)

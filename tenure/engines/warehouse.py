@@ -113,19 +113,19 @@ def _connection_string(raw: Postgres, asked_by: str) -> ConnectionString:
     return said
 
 
-def _driven(call: Callable[[], Any], told: Callable[[Exception], WarehouseError]) -> Any:
+def _driven(call: Callable[[], Any], refused: Callable[[Exception], WarehouseError]) -> Any:
     """Return what the driver returns; its error is neither chained nor kept, since it may hold secrets or rows."""
     refusal = None
     try:
         return call()
     except Exception as error:  # noqa: BLE001  (adbc.Error, OSError, ArrowException: any of them quotes what it was given)
-        refusal = told(error)
+        refusal = refused(error)
     raise refusal
 
 
-def _batches(reader: Any, told: Callable[[Exception], WarehouseError]) -> Iterator[pa.RecordBatch]:
+def _batches(reader: Any, refused: Callable[[Exception], WarehouseError]) -> Iterator[pa.RecordBatch]:
     while True:
-        batch = _driven(lambda: next(reader, None), told)
+        batch = _driven(lambda: next(reader, None), refused)
         if batch is None:
             return
         yield batch

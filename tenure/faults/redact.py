@@ -71,7 +71,7 @@ def shape(value: object) -> str:
     """Return what a value looks like, without the value: letters as X or x, digits as 9, and how long it is.
 
     Separators such as `-` and `.` stay, any other sign is `?`. Of a value that its shape would repeat, and of one made
-    of digits alone, only the length is told; null is 'null'.
+    of digits alone, only the length is shown; null is 'null'.
     """
     if value is None:
         return "null"
@@ -138,14 +138,14 @@ def _block(lines: list[str], names: Collection[str]) -> list[str]:
 
 def _first_lines(lines: list[str]) -> Iterator[str]:
     """The code of a frame, and of a message its first line: further ones may quote what was read, as it was."""
-    told, left_out = False, False
+    is_said, left_out = False, False
     for line in lines:
         if not line.strip() or line.startswith(_BETWEEN_TRACEBACKS):
-            told, left_out = False, False
+            is_said, left_out = False, False
             yield line
-        elif not told:
+        elif not is_said:
             # A frame's code is indented; a message begins where the indent ends.
-            told = not line.startswith("    ")
+            is_said = not line.startswith("    ")
             yield line
         elif not left_out:
             left_out = True

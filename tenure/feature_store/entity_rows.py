@@ -264,7 +264,7 @@ def _time_column(names: list[str], timestamp: str) -> str:
 
 
 def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
-    """A key in its source's type; whole numbers that a frame holds as floats (beside nulls) are whole numbers."""
+    """A key in its source's type; whole numbers that a frame holds as floats (because of nulls) are whole numbers."""
     type_, wanted = _plain(values.type), _KEY_TYPES[kind]
     fits = {
         "string": pa.types.is_string,

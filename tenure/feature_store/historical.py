@@ -80,7 +80,7 @@ class HistoricalFeatures:
         self._read: dict[str, TableVersion] = {}
 
     def check(self) -> None:
-        """Raise what can be told of the rows without running anything."""
+        """Raise what the rows alone show to be wrong without running anything."""
         with self._boundary():
             if isinstance(self._entity_df, str):
                 self._query_reads(self._entity_df)
@@ -260,12 +260,12 @@ class HistoricalFeatures:
             _hand_over(self._work, ASKED, spine.asked, folder)
             if steps.aggregated:
                 self._aggregate(steps, folder)
-            told = engine.run(steps.final().text)
+            answer = engine.run(steps.final().text)
         rows = spine.rows
-        if told.num_rows != rows.num_rows:
-            raise EngineError(f"{rows.num_rows:,} rows were asked for and {told.num_rows:,} came back.")
+        if answer.num_rows != rows.num_rows:
+            raise EngineError(f"{rows.num_rows:,} rows were asked for and {answer.num_rows:,} came back.")
         for name in self.columns:
-            rows = rows.append_column(str(name), told[str(name)])
+            rows = rows.append_column(str(name), answer[str(name)])
         return rows
 
     def _scan(self, sources: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """The manifest of a stored training set: what it was asked for and made of, so that it can be made again, bit for bit.
 
-rows asked for ─┐
+entity rows ────┐
 definitions ────┼──► rows with features        each part has a digest; a rebuild names the part that differs
 table versions ─┘
 """
@@ -40,7 +40,7 @@ class Manifest:
     rows: int
     time: str
     features: Sequence[str]
-    #: Column → digest: of the rows asked for, and of the features that they got.
+    #: Column → digest: of the entity rows, and of their features.
     spine: Mapping[str, str]
     result: Mapping[str, str]
     #: 'source payments', 'feature view money' → digest of the definition, as far as the features need it.
@@ -64,20 +64,20 @@ class Manifest:
     def parse(cls, text: str) -> Self:
         """Return the manifest that `json` wrote; raise NotReproducible, saying what is wrong, for any other text."""
         try:
-            told = json.loads(text)
+            fields = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise _damaged("it is not JSON") from error
-        if not isinstance(told, dict):
+        if not isinstance(fields, dict):
             raise _damaged("it is not a JSON object")
-        digest = told.pop("digest", None)
+        digest = fields.pop("digest", None)
         for key, is_right in _SHAPES.items():
-            if not is_right(told.get(key)):
+            if not is_right(fields.get(key)):
                 raise _damaged(f"its '{key}' is missing or of another kind")
-        unknown = sorted(set(told) - set(_SHAPES))
+        unknown = sorted(set(fields) - set(_SHAPES))
         if unknown:
             raise _damaged(f"it has the unknown key '{unknown[0]}'")
-        check_name("training set", told["name"])
-        made = cls(**{**told, "tables": {name: (of[0], of[1]) for name, of in told["tables"].items()}})
+        check_name("training set", fields["name"])
+        made = cls(**{**fields, "tables": {name: (of[0], of[1]) for name, of in fields["tables"].items()}})
         if digest is not None and digest != made.digest:
             raise _damaged("its 'digest' does not fit the digests of its columns")
         return made
@@ -133,9 +133,9 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
 def definitions(project: Project, columns: Collection[ColumnName], sources: Collection[str]) -> dict[str, str]:
     """Return a digest of each definition that the columns need, and only of its parts that they need."""
     small = narrowed(project, columns)
-    told = {f"entity {project.entity.name}": _hashed(repr(project.entity))}
-    told |= {f"source {name}": _hashed(repr(project.sources[name])) for name in sources}
-    return told | {f"feature view {name}": _hashed(repr(view)) for name, view in small.views.items()}
+    found = {f"entity {project.entity.name}": _hashed(repr(project.entity))}
+    found |= {f"source {name}": _hashed(repr(project.sources[name])) for name in sources}
+    return found | {f"feature view {name}": _hashed(repr(view)) for name, view in small.views.items()}
 
 
 def digests(rows: pa.Table, columns: Sequence[str]) -> dict[str, str]:
@@ -256,9 +256,9 @@ def read_manifest(rows: Sequence[Mapping[str, Any]], name: str) -> Manifest:
     """Return the newest manifest of that name; raise NotReproducible if there is none."""
     own = [row for row in rows if row["name"] == name]
     if not own:
-        told = ", ".join(sorted({str(row["name"]) for row in rows})) or "none"
+        known = ", ".join(sorted({str(row["name"]) for row in rows})) or "none"
         raise NotReproducible(
-            f"no training set '{name}' was persisted; there are: {told}.", hint="See HistoricalFeatures.persist."
+            f"no training set '{name}' was persisted; there are: {known}.", hint="See HistoricalFeatures.persist."
         )
     return Manifest.parse(max(own, key=lambda row: int(row["version"]))["manifest"])
 

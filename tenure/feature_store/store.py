@@ -38,7 +38,7 @@ from tenure.version import __version__
 class FeatureStore:
     """A project's features, as they were known at any time. Close it, or use it as a context manager.
 
-    `project` is the project's folder, or a Work that is open already; `data` and `engine` go before tenure.toml.
+    `project` is the project's folder, or a Work that is open already; `data` and `engine` override tenure.toml.
     The sources must be staged (`tenure staging`); no other table is read, but by a spine that names it.
     """
 
@@ -101,32 +101,39 @@ class FeatureStore:
 
     def _rebuilt(self, manifest: Manifest | str) -> pa.Table:
         if isinstance(manifest, str):
-            told = Manifest.parse(manifest) if manifest.lstrip().startswith("{") else self.manifest(manifest)
+            wanted = Manifest.parse(manifest) if manifest.lstrip().startswith("{") else self.manifest(manifest)
         else:
-            told = manifest
+            wanted = manifest
         project, lake = self.work.project, self.work.lake
-        missing = [name for name in told.features if name not in set(map(str, project.columns))]
+        missing = [name for name in wanted.features if name not in set(map(str, project.columns))]
         if missing:
-            raise NotReproducible(f"features of '{told.name}' are not defined any more: {', '.join(missing)}.")
-        columns = project.chosen(told.features)
+            raise NotReproducible(f"features of '{wanted.name}' are not defined any more: {', '.join(missing)}.")
+        columns = project.chosen(wanted.features)
         hint = "Check out the definitions of that time, or persist the training set anew."
-        known = [name for name in told.tables if name in project.sources]
+        known = [name for name in wanted.tables if name in project.sources]
         now = definitions(project, columns, known)
-        require_equal(f"definitions of '{told.name}' have changed", told.definitions, now, hint=hint)
-        versions = {name: pinned(lake, f"staging/{name}", *of) for name, of in told.tables.items()}
-        stored = stored_rows(pinned(lake, f"historical/{told.name}", told.version))
-        spine = stored.select(list(told.spine))
+        require_equal(f"definitions of '{wanted.name}' have changed", wanted.definitions, now, hint=hint)
+        versions = {name: pinned(lake, f"staging/{name}", *of) for name, of in wanted.tables.items()}
+        stored = stored_rows(pinned(lake, f"historical/{wanted.name}", wanted.version))
+        spine = stored.select(list(wanted.spine))
         hint = "The files were changed after they were written; restore them."
-        require_equal(f"stored rows of '{told.name}' differ", told.spine, digests(spine, spine.column_names), hint=hint)
-        made = HistoricalFeatures(self.work, spine, columns, told.time, versions).to_arrow()
-        self._require_same(told, columns, made.cast(stored.schema), stored)
+        require_equal(
+            f"stored rows of '{wanted.name}' differ",
+            wanted.spine,
+            digests(spine, spine.column_names),
+            hint=hint,
+        )
+        made = HistoricalFeatures(self.work, spine, columns, wanted.time, versions).to_arrow()
+        self._require_same(wanted, columns, made.cast(stored.schema), stored)
         return made
 
-    def _require_same(self, told: Manifest, columns: Sequence[ColumnName], made: pa.Table, stored: pa.Table) -> None:
+    def _require_same(self, wanted: Manifest, columns: Sequence[ColumnName], made: pa.Table, stored: pa.Table) -> None:
         got = digests(made, list(map(str, columns)))
         for name in map(str, inexact(self.work.project, columns)):
             if nearly(made[name], stored[name]):
-                got[name] = told.result[name]
+                got[name] = wanted.result[name]
         now = f"tenure {__version__} on {self.work.engine.version}"
-        what = f"'{told.name}', made by tenure {told.tenure} on {told.engine} and now by {now}, has other values of"
-        require_equal(what, told.result, got, hint="Rebuild it with that version and engine.")
+        what = (
+            f"'{wanted.name}', made by tenure {wanted.tenure} on {wanted.engine} and now by {now}, has other values of"
+        )
+        require_equal(what, wanted.result, got, hint="Rebuild it with that version and engine.")

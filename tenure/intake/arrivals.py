@@ -31,8 +31,8 @@ def note_arrivals(work: Work) -> None:
     for name in fresh:
         work.scan([name])
         days = work.engine.run(arrivals_table.arrivals(work.project.sources[name], work.dialect).text)
-        told = {"source": name, "fingerprint": versions[name].fingerprint}
-        columns = [pa.repeat(told[f.name], days.num_rows) if f.name in told else days[f.name] for f in _COLUMNS]
+        same = {"source": name, "fingerprint": versions[name].fingerprint}
+        columns = [pa.repeat(same[f.name], days.num_rows) if f.name in same else days[f.name] for f in _COLUMNS]
         tables.append(pa.table(columns, names=_COLUMNS.names).cast(_COLUMNS))
     digest = fingerprint(version.fingerprint for version in versions.values())
     work.lake.write(pa.concat_tables(tables), ARRIVALS, fingerprint=digest)

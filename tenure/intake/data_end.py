@@ -1,4 +1,4 @@
-"""The end of the data: told by tenure.toml or by the rows, and believed only if it can be true.
+"""The end of the data: set in tenure.toml or read from the rows, and believed only if it can be true.
 
    events of a source that bounds labels                         stray row
 ──┊▌▌▌▌▌ ▌▌▌▌▌ ▌▌▌▌▌ ▌▌▌▌▌ ▌▌▌▌┊ usual last ························ ▌ ───► an end behind here would make
@@ -94,7 +94,7 @@ def data_end(declared: date | None, spans: Mapping[str, EventSpan], every: Frequ
             raise BadValue(
                 f"source '{ends_first}' has events up to {end}, after today ({today}): the end of the data can't be "
                 "told from them.",
-                hint="Mend the rows, or set [data] end in tenure.toml to the first day that the data do not cover.",
+                hint="Fix the rows, or set [data] end in tenure.toml to the first day that the data do not cover.",
             )
     else:
         end = declared
@@ -125,7 +125,7 @@ def _require_believable(end: date, name: str, span: EventSpan, every: Frequency,
     if silent <= max(period, span.longest_gap):
         return
     strays = f", but for a few rows up to {span.last}" if last < span.last else ""
-    told = (
+    message = (
         f"{'[data] end is' if is_declared else 'the data would end on'} {end}, but the events of source '{name}', "
         f"which labels read, end on {last}{strays}: in the {silent} days between, everybody would look silent. "
         f"Allowed: one period of every = '{every}' ({_in_days(period)}), or the longest gap of the source's last year "
@@ -133,9 +133,9 @@ def _require_believable(end: date, name: str, span: EventSpan, every: Frequency,
     )
     hint = (
         f"Set [data] end in tenure.toml to the first day that the data do not cover, such as "
-        f"{last + timedelta(days=1)}; or mend the rows, or bring those that are missing, and run 'tenure staging'."
+        f"{last + timedelta(days=1)}; or fix the rows, or bring those that are missing, and run 'tenure staging'."
     )
-    raise InvalidConfig(told, hint=hint) if is_declared else BadValue(told, hint=hint)
+    raise InvalidConfig(message, hint=hint) if is_declared else BadValue(message, hint=hint)
 
 
 def _in_days(number: int) -> str:

@@ -122,7 +122,7 @@ def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
         raise InvalidDefinition(
             f"the select of source '{source.name}' ({source.where_defined}) can't be run: "
             f"{redacted(error.message, names)}",
-            hint="Mend the SELECT, then run 'tenure check'.",
+            hint="Fix the SELECT, then run 'tenure check'.",
         ) from error
     return {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
 
@@ -164,7 +164,7 @@ def _refusal(
 ) -> InputError:
     bad, personal = reasons.total(), personal_columns(source)
     allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
-    hint = f"Mend the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …)."
+    hint = f"Fix the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …)."
     if reasons:
         first = min(reasons)
         column, _, problem = first.partition(": ")
@@ -177,10 +177,10 @@ def _refusal(
             hint=hint,
         )
     key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
-    told = shown_row(key, personal)
+    shown_key = shown_row(key, personal)
     place = _place(readers, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
     return DuplicateKey(
-        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {told}{place}; "
+        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {shown_key}{place}; "
         f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
         hint=hint,
     )

@@ -103,7 +103,7 @@ class Model(ABC):
         """Return the log-odds of each row of a matrix of `columns`, finite, shape (rows,); at least one row."""
 
     def score(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of churn that each margin stands for: its logistic function."""
+        """Return the probability of churn of each margin: its logistic function."""
         return np.asarray(expit(margin), dtype=np.float64)
 
     @abstractmethod

@@ -108,7 +108,7 @@ class Columns:
     def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the features as floats, shape (rows, features), rows in the frame's order.
 
-        NaN stands for a missing value, for a number beyond ±LARGEST and for a category that train never showed; a
+        NaN is a missing value, a number beyond ±LARGEST and a category that train never showed; a
         category is its code. Raises MissingFeature if the frame lacks a feature, ModelError if one changed its type.
         """
         absent = [name for name in self.names if name not in frame.columns]

@@ -27,7 +27,7 @@ from tenure.tables.futures import Futures
 from tenure.tables.sample import SAMPLED, rows_in_and_out, rows_of_sample, sample
 from tenure.tiles.features import FeatureSteps
 
-#: Stored columns of `snapshots` beside its key.
+#: Stored columns of `snapshots` that are not its key.
 _SNAPSHOT = ("opened_on", "tenure_days")
 
 

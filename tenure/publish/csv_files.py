@@ -17,7 +17,7 @@ import pyarrow.csv as pc_csv
 
 from tenure.errors import BadValue, InvalidSpine
 
-#: What Arrow writes as CSV beside text.
+#: What Arrow writes as CSV besides text.
 _WRITABLE = (
     pa.types.is_integer,
     pa.types.is_floating,
@@ -101,7 +101,7 @@ def _printable(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column without Arrow's wrappings: dictionaries and extension types as what they stand for."""
+    """A column without Arrow's wrappings: dictionaries and extension types as plain values."""
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     if not isinstance(column.type, pa.BaseExtensionType):

@@ -285,7 +285,7 @@ class Work:
         """Make files the table's content; raise CheckFailed, with the files removed, if they break its contract.
 
         Given `partitions`, the files are those of some partitions, whose rows the relation that the contract compares
-        them with holds already; `replaced` tells which stored ones they stand for, None if no other stays.
+        them with holds already; `replaced` are the stored ones that they replace, None if no other stays.
         """
         contract = self.contracts[table]
         checks: list[CheckResult] = []

@@ -121,10 +121,10 @@ class Query:
 
     def _selected(self) -> str:
         words = ["SELECT", *(["DISTINCT"] if self.distinct else []), *([self.hint] if self.hint else [])]
-        beside = " ".join([*words, *([", ".join(self.columns)] if self.columns else [])])
+        begun = " ".join([*words, *([", ".join(self.columns)] if self.columns else [])])
         if not self.lines:
-            return beside
-        return beside + ("," if self.columns else "") + "\n" + column_list(self.lines)
+            return begun
+        return begun + ("," if self.columns else "") + "\n" + column_list(self.lines)
 
 
 def union_all(queries: Iterable[Query]) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def arrow(frame: pd.DataFrame) -> pa.Table:
-    """Return a frame as rows of a table, without what pandas notes beside them."""
+    """Return a frame as rows of a table, without the metadata of pandas."""
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 

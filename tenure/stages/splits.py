@@ -1,4 +1,4 @@
-"""The stage `splits`: the labelled rows parted in time and by customer, and the proof."""
+"""The stage `splits`: the labelled rows split in time and by customer, and the proof."""
 
 from __future__ import annotations
 

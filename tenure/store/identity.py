@@ -2,7 +2,7 @@
 
 {"format": 1, "lake": "6f1c…", "project": "First Bank", "folder": "..", "tenure": "0.1.0"}
 
-A lake belongs to one project: the one of that name ([project] name) in that folder. The folder, told relative to the
+A lake belongs to one project: the one of that name ([project] name) in that folder. The folder, noted relative to the
 lake, counts only while it still holds a project: a project that was moved, or that another machine checked out, keeps
 its lake, and two projects of one name on one machine do not share one.
 """
@@ -69,13 +69,13 @@ def read_identity(lake: Path) -> Identity | None:
             raise _older(lake) from None
         return None
     try:
-        told = json.loads(content)
-        number = told["format"]
+        noted = json.loads(content)
+        number = noted["format"]
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise _damaged(file, f"has the format {number!r}")
         if number > FORMAT:
-            raise _newer(lake, number, str(told.get("tenure", "")))
-        found = Identity(**{name: told[name] for name in Identity.__dataclass_fields__})
+            raise _newer(lake, number, str(noted.get("tenure", "")))
+        found = Identity(**{name: noted[name] for name in Identity.__dataclass_fields__})
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(file, "can't be read") from error
     if not all(isinstance(text, str) for text in (found.lake, found.project, found.folder)):

@@ -20,7 +20,7 @@ from tenure.store.sealed import file_problem
 
 @dataclass(frozen=True, kw_only=True)
 class Damage:
-    """A file that is not as it was written; version and partition are '' where none is to be told."""
+    """A file that is not as it was written; version and partition are '' where there is none."""
 
     table: str
     version: str
@@ -111,7 +111,7 @@ def _named_files(lake: Lake, table: str) -> dict[Path, int]:
     try:
         current = lake.find(table, verified=False)
     except TenureError:
-        current = None  # its log is damaged, which is told
+        current = None  # its log is damaged, which is named elsewhere
     return found | (dict.fromkeys(current.files, current.version) if current else {})
 
 

@@ -33,7 +33,7 @@ def begin_write(folder: Path) -> str:
 
 
 def tokens(folder: Path) -> set[str]:
-    """Return the tokens of a table's journal; a line cut short by a kill stands for nothing that was written."""
+    """Return the tokens of a table's journal; a line cut short by a kill names nothing that was written."""
     try:
         lines = (folder / JOURNAL).read_bytes().decode(errors="replace").split("\n")
     except FileNotFoundError:

@@ -355,7 +355,7 @@ class Lake:
     def _require_fitting(
         self, table: str, delta: DeltaTable, schema: pa.Schema, partition_by: Sequence[str], *, others_stay: bool
     ) -> None:
-        """Delta would take other partitions, or other columns beside old ones, and read the misfits back as null."""
+        """Delta would take other partitions, or other columns than the old files have, and read those as null."""
         stored_by, stored = delta.metadata().partition_columns, pa.schema(delta.schema().to_arrow())
         if stored_by != list(partition_by):
             raise StoreError(
@@ -521,10 +521,10 @@ def _process(handle: BinaryIO) -> str | None:
     """The number of the process that wrote the lock's file, '' if none did, None if it holds something else."""
     handle.seek(0)
     try:
-        told = handle.read(32).strip()
+        written = handle.read(32).strip()
     except OSError:
         return ""  # Windows lets nobody read what another process has locked.
-    return told.decode() if told.isdigit() or not told else None
+    return written.decode() if written.isdigit() or not written else None
 
 
 def _listed(names: Sequence[str]) -> str:

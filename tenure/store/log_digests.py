@@ -1,4 +1,4 @@
-"""Digests of a table's Delta log, kept beside it: a changed, cut or lost log is found before it is believed.
+"""Digests of a table's Delta log, kept next to it: a changed, cut or lost log is found before it is believed.
 
 _delta_log/00…0.json, 00…1.json, …          what each commit did
 _log_digests.json                           the SHA-256 of each, noted right after its commit
@@ -115,7 +115,7 @@ class TableLog:
 
 
 def _was_cleaned(name: str, there: Mapping[str, Path]) -> bool:
-    """Whether Delta itself may have removed a log: nothing older is left, and a later checkpoint stands for it."""
+    """Whether Delta itself may have removed a log: nothing older is left, and a later checkpoint replaces it."""
     older = any(-1 < _number(other) < _number(name) for other in there)
     later = any(_number(other) >= _number(name) for other in there if ".checkpoint." in other)
     return name not in there and later and not older

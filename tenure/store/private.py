@@ -86,7 +86,7 @@ def open_own(file: Path) -> int:
 
 
 def replace_own(file: Path, content: bytes) -> None:
-    """Put a whole file in place of an old one at once: by a new file beside it, on disk before it is renamed."""
+    """Put a whole file in place of an old one at once: by a new file next to it, on disk before it is renamed."""
     partial = file.with_name(f".{file.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666)

@@ -32,7 +32,7 @@ def read_rows(
 def _read_file(file: Path, wanted: pa.Schema, values: Mapping[str, str | None]) -> pa.Table:
     """The rows of one file.
 
-    Its partition's columns are told by its folder, not by the file; columns that came later are null.
+    Its partition's columns are read from its folder's name, not from the file; columns that came later are null.
     """
     stored = pq.ParquetFile(file)
     number = stored.metadata.num_rows

@@ -119,12 +119,12 @@ def _append(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to the ledger. Each says which version of it brought the row: clocks go back, versions do not."""
     newest = lake.find("runs")
     version = 0 if newest is None else newest.version + 1
-    told = []
+    ended = []
     for row in rows:
         versions = json.dumps({**json.loads(row["versions"]), "runs": version})
         killed = {"status": "interrupted", "message": _KILLED} if row["status"] == _STARTED else {}
-        told.append({**row, **killed, "versions": versions})
-    lake.write(pa.Table.from_pylist(told, schema=_SCHEMA), RUNS, mode="append")
+        ended.append({**row, **killed, "versions": versions})
+    lake.write(pa.Table.from_pylist(ended, schema=_SCHEMA), RUNS, mode="append")
 
 
 def _pending(lake: Lake) -> list[dict[str, Any]]:

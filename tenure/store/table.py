@@ -1,4 +1,4 @@
-"""A version of a table of the lake: its files, columns, partitions, and how a file is told to Delta."""
+"""A version of a table of the lake: its files, columns, partitions, and a file as Delta's log names it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def describe_file(version: TableVersion, file: Path) -> str:
 
 
 def add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:
-    """Return what Delta is told of a new file in a table's folder."""
+    """Return the entry of a new file of a table's folder in Delta's log."""
     return AddAction(
         path=file.relative_to(folder).as_posix(),
         size=file.stat().st_size,

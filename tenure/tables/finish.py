@@ -33,7 +33,7 @@ from tenure.sql.expressions import (
 CUT = 10**12
 
 #: Floats beyond the first number are added up scaled by the second, a power of two: sums on the way may be larger than
-#: a DOUBLE can hold, though what they end in is not. Room for 10⁹ rows; beside such floats, bits below 1e-313 are lost.
+#: a DOUBLE can hold, though what they end in is not. Room for 10⁹ rows; bits below 1e-313 are then lost.
 _HUGE, _SCALE = cast("'1e298'", "DOUBLE"), cast(text_literal(repr(2.0**-32)), "DOUBLE")
 
 _ZERO, _ONE = cast(0, "DOUBLE"), cast(1, "DOUBLE")
@@ -79,7 +79,7 @@ def _wide_spread(rows: str, total: str, low: str, high: str, dialect: Dialect) -
     }
     without_b = {"a": a - over(b, CUT), "c": c - (b % CUT).grouped * CUT}
     carried = {"a": a + over(c, CUT**2), "c": c % CUT**2}
-    # Up to `most` the high part is exact beside the low one; beyond, the low one is below what a DOUBLE tells.
+    # Up to `most` the high part is exact next to the low one; beyond, the low one is below what a DOUBLE tells.
     most = 10**13
     exact = cast(Number(call("LEAST", a, most)) * CUT**2 + c, "DOUBLE")
     beyond = Number(cast(call("GREATEST", a - most, 0), "DOUBLE"))

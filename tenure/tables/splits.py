@@ -37,7 +37,7 @@ from tenure.tables.visible import same
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """How labelled rows are parted: the last `test_snapshots` are the test, a share of customers validates.
+    """How labelled rows are split: the last `test_snapshots` are the test, a share of customers validates.
 
     The validation customers are drawn by a hash of their key: no customer is in both train and validation.
     """

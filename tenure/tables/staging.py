@@ -198,7 +198,7 @@ def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:
             raise MissingColumn(
                 f"source '{source.name}' reads column '{column.raw_name}', which its data lack; "
                 f"{_columns_in_words(source, raw_types)} ({source.where_defined}).",
-                hint="Mend Column(raw=…) or the file, then run 'tenure check'.",
+                hint="Fix Column(raw=…) or the file, then run 'tenure check'.",
             )
 
 

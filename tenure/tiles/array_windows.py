@@ -1,6 +1,6 @@
 """Windows of arrays: which windows the arrays of one machine (`tenure/arrays`) make, of which tiles.
 
-tiles ──(tiles_to_merge, late_tiles_to_merge)──► arrays ──(window_column)──► columns beside the spine
+tiles ──(tiles_to_merge, late_tiles_to_merge)──► arrays ──(window_column)──► columns added to the spine
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tenure.tiles.bands import is_added_up
 from tenure.tiles.partials import Partial, Readings
 from tenure.tiles.tiles import Tiles
 
-#: The relation of the spine with the windows that arrays made beside it.
+#: The relation of the spine with the windows that arrays computed.
 WINDOWS = "spine_windows"
 
 #: Partials, each with a window that features read of it; None is all history.
@@ -114,5 +114,5 @@ def _partials(asked: Asked) -> list[Partial]:
 
 
 def window_column(source: str, partial: Partial, window: Window | None) -> str:
-    """Return the column of a window's partial beside the spine; of all history where there is no window."""
+    """Return the column of a window's partial, added to the spine; of all history where there is no window."""
     return f"{source}__{partial.name}_{window or 'ever'}"

@@ -60,9 +60,10 @@ class _Printer:
             case AtLeast(rows, of):
                 return case_when(when=after(self._sum(Count()), rows - 1), then=self.finished(of))
             case _:
+                power = int(units(expression))
                 number = self._number(expression)
                 if self._type == "decimal":
-                    for _ in range(int(units(expression))):
+                    for _ in range(power):
                         number = number / _UNITS
                 return str(number)
 

@@ -17,7 +17,7 @@ from tenure.sql.expressions import after, all_of, at_least, before, call, case, 
 from tenure.tables.finish import deviation_of_list, finite_or_null, in_steps, mean_of_list, struct, total_of_list
 
 #: Values beyond the first number are scaled by the second, a power of two, so that products of theirs fit a DOUBLE;
-#: beside such values, bits below 1e-294 are lost.
+#: next to such values, bits below 1e-294 are lost.
 _HUGE, _SCALE = cast("'1e280'", "DOUBLE"), cast(text_literal(repr(2.0**-96)), "DOUBLE")
 
 #: Splits a DOUBLE of 53 bits.

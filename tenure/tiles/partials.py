@@ -204,7 +204,7 @@ class Readings:
     def __init__(self, source: Source, aggregates: Sequence[Aggregate], dialect: Dialect) -> None:
         self.source, self.dialect = source, dialect
         self._values: dict[tuple[str, str], Values] = {}
-        # Labels stand beside the keys, whose names they must not take.
+        # Labels are columns next to the keys, whose names they must not take.
         self._taken = {*(c.name for c in source.columns), "snapshot_date"}
         for feature in aggregates:
             self._read(feature, feature.where, feature.of)

@@ -39,8 +39,8 @@ CAPABILITIES: dict[Capability, str] = {
     ("window", "open"): "rows open at t, where no window is given",
     ("window", "all history"): "every row before t",
     **{
-        ("reading", how): told
-        for how, told in zip(
+        ("reading", how): words
+        for how, words in zip(
             READINGS,
             (
                 "the newest version's value known before t",
@@ -71,13 +71,13 @@ def needs(project: Project, churn: ChurnDefinition | None = None) -> Iterator[tu
     """Yield each capability that a project's features, and the churn definition if given, need, with who needs it."""
     for view in project.views.values():
         for feature in view.features:
-            told = f"feature '{feature.name}' ({feature.where_defined})"
-            yield from ((capability, told) for capability in _of_feature(feature))
+            words = f"feature '{feature.name}' ({feature.where_defined})"
+            yield from ((capability, words) for capability in _of_feature(feature))
         if view.ttl:
             yield ("point in time", "ttl"), f"feature view '{view.name}' ({view.where_defined})"
     for source in project.sources.values():
-        told = f"source '{source.name}' ({source.where_defined})"
-        yield from ((capability, told) for capability in _of_source(source))
+        words = f"source '{source.name}' ({source.where_defined})"
+        yield from ((capability, words) for capability in _of_source(source))
     if len(project.entity.keys) > 1:
         yield ("point in time", "composite keys"), f"entity '{project.entity.name}' ({project.entity.where_defined})"
     if churn:
@@ -85,10 +85,10 @@ def needs(project: Project, churn: ChurnDefinition | None = None) -> Iterator[tu
 
 
 def _of_churn(churn: ChurnDefinition) -> Iterator[tuple[Capability, str]]:
-    told = f"churn definition '{churn.name}' ({churn.where_defined})"
-    yield from ((("churn event", name), told) for name in _events(churn.event))
+    words = f"churn definition '{churn.name}' ({churn.where_defined})"
+    yield from ((("churn event", name), words) for name in _events(churn.event))
     if churn.active:
-        yield ("churn event", "active="), told
+        yield ("churn event", "active="), words
 
 
 def require_supported(project: Project, dialect: Dialect, churn: ChurnDefinition | None = None) -> None:
@@ -127,10 +127,10 @@ def engines_reference(gaps: Mapping[tuple[Capability, Dialect], Unsupported] = G
     for kind in dict.fromkeys(kind for kind, _ in CAPABILITIES):
         lines += ["", f"## {_HEADINGS[kind]}", "", f"| {kind} | what | {' | '.join(_ENGINES[d] for d in DIALECTS)} |"]
         lines += ["| --- | --- |" + " --- |" * len(DIALECTS)]
-        for capability, told in CAPABILITIES.items():
+        for capability, words in CAPABILITIES.items():
             if capability[0] == kind:
                 cells = [_cell(gaps.get((capability, dialect))) for dialect in DIALECTS]
-                lines.append(f"| `{capability[1]}` | {told} | {' | '.join(cells)} |")
+                lines.append(f"| `{capability[1]}` | {words} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

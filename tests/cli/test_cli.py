@@ -157,7 +157,7 @@ def mistake_in_config(bank):
 
 def mistake_in_data(bank):
     edit(bank / "data" / "payments.csv", "2023-07-04", "04.07.2023")
-    return ("staging",), 4, "BadValue:", "Mend the data"
+    return ("staging",), 4, "BadValue:", "Fix the data"
 
 
 def missing_file(bank):

@@ -95,11 +95,8 @@ def inclusive_end(patch):
 
 def lost_customer(patch):
     """A fault: an inner join where a left join should be."""
-    real = features_table.with_ctes
-    patch.setattr(features_table, "with_ctes", lambda c, f: real(c, f.replace("FROM measured", _ODD)))
-
-
-_ODD = "FROM measured\nWHERE customer_id % 7 <> 0"
+    real, lost = features_table.Query, {"where": "customer_id % 7 <> 0"}
+    patch.setattr(features_table, "Query", lambda **of: real(**of | (lost if of["source"] == "measured" else {})))
 
 
 @pytest.mark.parametrize(

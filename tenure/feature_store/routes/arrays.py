@@ -184,13 +184,13 @@ class MixedTiles:
 
 @dataclass(frozen=True)
 class ArrayWindows(SqlWindows):
-    """Features as a SELECT over the spine with the windows that arrays added to it; `beside` are its steps."""
+    """Features as a SELECT over the spine with the windows that arrays added to it; `outer` are its steps."""
 
-    beside: FeatureSteps
+    outer: FeatureSteps
 
     def cache(self, customers: str) -> str:
         """Materialize the relations that the features of a range read; return the SELECT over them."""
-        if self.beside.taken:
+        if self.outer.taken:
             with suppress(TooLarge):
                 return self._cache_with_windows(customers)
         return super().cache(customers)
@@ -220,7 +220,7 @@ class ArrayWindows(SqlWindows):
 
     def _cache_with_windows(self, customers: str) -> str:
         """Add the windows of a range to its spine, as a relation. Raises TooLarge."""
-        engine, steps = array_engine(self.work), self.beside
+        engine, steps = array_engine(self.work), self.outer
         for select in steps.ranged(customers):
             engine.cache(select.table, select.text)
         spine = Spine.of(_read(engine, steps.spine_rows()), len(steps.grid.dates))

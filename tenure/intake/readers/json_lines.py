@@ -45,10 +45,10 @@ _MOST_KEYS = 10_000
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-#: A key that a message may show; any other may be a row's value, and is told by its shape.
+#: A key that a message may show; any other may be a row's value, and is shown by its shape.
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 
-_MEND = "Mend the line, or have the file written anew: JsonLines reads one JSON object a line."
+_FIX = "Fix the line, or have the file written anew: JsonLines reads one JSON object a line."
 _FETCH = "Fetch the file again, whole."
 _FLATTEN = "Give its parts keys of their own, such as address_city, where the file is written; or leave the key out."
 
@@ -60,7 +60,7 @@ Where: TypeAlias = tuple[str, int]
 class _NotRead(ValueError):
     """Why a line is refused, and what to do about it."""
 
-    def __init__(self, reason: str, hint: str = _MEND) -> None:
+    def __init__(self, reason: str, hint: str = _FIX) -> None:
         super().__init__(reason)
         self.hint = hint
 
@@ -307,7 +307,7 @@ class _Landing:
             where = next(w for w, text in zip(self._wheres, texts, strict=True) if text and not _is_unicode(text))
             raise UnreadableFile(
                 f"{Place(*where)}: the {_in_words(name)} holds half of a surrogate pair, such as \\ud83d alone.",
-                hint=_MEND,
+                hint=_FIX,
             ) from None
 
     def _close(self) -> None:

@@ -61,7 +61,7 @@ class Learner:
     kind        its name in tenure.toml, in the registry and before the hash of a model version
     words       its name in the report
     model       loads its libraries and returns the class that fits, stores and reads its models
-    file        the file that its models have beside model.json
+    file        the file that its models have, next to model.json
     libraries   what it computes with beyond COMMON
     read_by     the libraries that read its files, and how many leading numbers of their version must be equal
     by_default  whether a project that says nothing about it trains it

@@ -86,7 +86,7 @@ class XGBoostModel(Model):
         leaves = self.booster.predict(_data(self.columns, matrix, threads=threads_of(self.threads)), pred_leaf=True)
         by_tree = leaves.reshape(len(matrix), len(self.splits)).astype(np.int64).T
         margin = np.full(len(matrix), self.base)
-        # Tree after tree, so that a row's sum has the same bits beside any other rows.
+        # Tree after tree, so that a row's sum has the same bits whatever other rows there are.
         for splits, leaf in zip(self.splits, by_tree, strict=True):
             margin += splits.tree.value[leaf]
         return margin

@@ -2,7 +2,7 @@
 
 None is null, Decimal a decimal, float a double; a date compared with an instant is the midnight at which it begins.
 Where the engines part ways (a division by 0, a fraction cast to an integer) the dialect decides. What is not
-sure in plain Python raises NotSure, and the condition is told as not proved rather than guessed.
+sure in plain Python raises NotSure, and the condition is reported as not proved rather than guessed.
 """
 
 from __future__ import annotations
