@@ -22,7 +22,7 @@ import os, sys, time
 from pathlib import Path
 from tenure.stages.run import run
 from tenure.session.work import Work
-from tenure.store import digests, journal, lake, log_digests
+from tenure.store import digests, journal, lake, log_digests, steps
 
 spent, depth = 0.0, 0
 
@@ -40,7 +40,9 @@ def timed(function):
     return called
 
 for owner, names in {
-    lake.Lake: ("seal", "verify_files", "begin_write"),
+    lake: ("seal",),
+    steps: ("seal",),
+    lake.Lake: ("verify_files", "begin_write"),
     log_digests.TableLog: ("damage", "seal", "begin_commit", "seal_what_a_kill_left"),
     digests.FileDigests: ("of", "note", "save"),
 }.items():

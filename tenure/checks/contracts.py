@@ -8,28 +8,38 @@ from tenure.define.contract import CheckResult, Contract
 from tenure.engines.base import Engine
 from tenure.errors import CheckFailed
 from tenure.faults.redact import shown_row
+from tenure.sql.expressions import each_of, grouped, is_null, named, negated, of
+from tenure.sql.query import Join, Query
 from tenure.tables.visible import same
 
 
 def check_statements(contract: Contract, relation: str) -> dict[str, str]:
     """Return each check's name with the SELECT of the rows that break it, over the table as `relation`."""
-    keys = ", ".join(contract.keys) or "1 AS one"
-    statements: dict[str, str] = {}
+    keys = list(contract.keys) or ["1 AS one"]
+    broken: dict[str, Query] = {}
     if contract.keys:
-        statements["keys_are_unique"] = f"SELECT {keys} FROM {relation} GROUP BY {keys} HAVING COUNT(*) > 1"
+        broken["keys_are_unique"] = Query(columns=keys, source=relation, group_by=keys, having="COUNT(*) > 1")
     for column in contract.required:
-        statements[f"{column}_is_not_null"] = f"SELECT {keys} FROM {relation} WHERE {column} IS NULL"
+        broken[f"{column}_is_not_null"] = Query(columns=keys, source=relation, where=is_null(column))
     for invariant in contract.invariants:
-        statements[invariant.name] = f"SELECT {keys} FROM {relation} WHERE NOT ({invariant.condition})"
-    if contract.same_rows_as:
-        other = contract.same_rows_as
-        lacking = (
-            f"FROM {{}} AS a LEFT JOIN {{}} AS b ON {same(contract.keys, 'a', 'b')} WHERE b.{contract.keys[0]} IS NULL"
-        )
-        columns = ", ".join(f"a.{k}" for k in contract.keys)
-        statements[f"no_row_of_{other}_is_lost"] = f"SELECT {columns} {lacking.format(other, relation)}"
-        statements[f"no_row_is_not_of_{other}"] = f"SELECT {columns} {lacking.format(relation, other)}"
-    return statements
+        is_broken = negated(grouped(invariant.condition))
+        broken[invariant.name] = Query(columns=keys, source=relation, where=is_broken)
+    other = contract.same_rows_as
+    if other:
+        broken[f"no_row_of_{other}_is_lost"] = _lacking(contract.keys, other, relation)
+        broken[f"no_row_is_not_of_{other}"] = _lacking(contract.keys, relation, other)
+    return {name: query.on_one_line for name, query in broken.items()}
+
+
+def _lacking(keys: Sequence[str], relation: str, other: str) -> Query:
+    """The keys of a relation that another one lacks."""
+    return Query(
+        columns=each_of("a", keys),
+        source=relation,
+        alias="a",
+        joins=[Join(other, alias="b", kind="LEFT", on=same(keys, "a", "b"))],
+        where=is_null(of("b", keys[0])),
+    )
 
 
 def run_checks(engine: Engine, contract: Contract, relation: str) -> list[CheckResult]:
@@ -37,12 +47,16 @@ def run_checks(engine: Engine, contract: Contract, relation: str) -> list[CheckR
     statements = check_statements(contract, relation)
     if not statements:
         return []
-    counts = ",\n".join(f"(SELECT COUNT(*) FROM ({sql}) AS broken) AS {name}" for name, sql in statements.items())
-    found = engine.run(f"SELECT\n{counts}").to_pylist()[0]
-    return [
-        CheckResult(contract.table, name, found[name], _example(engine, sql, contract) if found[name] else "", sql)
-        for name, sql in statements.items()
-    ]
+    counts = []
+    for name, sql in statements.items():
+        count = Query(columns=["COUNT(*)"], source=grouped(sql), alias="broken")
+        counts.append(named(grouped(count.on_one_line), name))
+    found = engine.run("SELECT\n" + ",\n".join(counts)).to_pylist()[0]
+    results = []
+    for name, sql in statements.items():
+        example = _example(engine, sql, contract) if found[name] else ""
+        results.append(CheckResult(contract.table, name, found[name], example, sql))
+    return results
 
 
 def require_passed(results: Sequence[CheckResult]) -> None:
@@ -57,5 +71,6 @@ def require_passed(results: Sequence[CheckResult]) -> None:
 
 
 def _example(engine: Engine, sql: str, contract: Contract) -> str:
-    row = engine.run(f"SELECT * FROM ({sql}) AS broken LIMIT 1").to_pylist()[0]
+    first = Query(columns=["*"], source=grouped(sql), alias="broken", limit=1)
+    row = engine.run(first.on_one_line).to_pylist()[0]
     return shown_row(row.items(), contract.personal)

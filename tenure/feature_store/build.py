@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -23,7 +23,7 @@ import pyarrow as pa
 from tenure.define.contract import CheckResult
 from tenure.define.snapshot import SnapshotPlan
 from tenure.feature_store.plan import BackfillPlan, Partition, due_of, plan_backfill
-from tenure.feature_store.routes.base import Route, Writing, number_ranges, threads_of, tile_table
+from tenure.feature_store.routes.base import Route, TileWriter, Writing, number_ranges, threads_of, tile_table
 from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
 from tenure.session.work import Outcome, Work, fingerprint
@@ -103,7 +103,7 @@ def _build_tiles(work: Work, route: Route, steps: FeatureSteps, name: str, parti
     ingredients = _ingredients(partitions)
     whole = _fingerprint(stay | ingredients)
     work.lake.sweep(table, digest=whole)
-    finished = work.lake.finished_steps(table, whole)
+    finished = work.lake.steps(table).finished(whole)
     work.scan([name, work.project.entity.source])
     for select in steps.calendar:
         work.engine.cache(select.table, select.text)
@@ -123,31 +123,31 @@ def _tile_steps(
     partitions: Sequence[Partition],
     schema: pa.Schema,
     pool: ThreadPoolExecutor,
-) -> dict[str, Callable[[], Writing]]:
+) -> dict[str, TileWriter]:
     """The steps in which a source's tiles are built, by name."""
     # Few rows are known late, and no route has another way for them.
     late = SqlTiles.of(work, tiles, tiles.late(due_of(partitions)), schema)
-    steps = {"late": late.write_tiles}
+    steps: dict[str, TileWriter] = {"late": late}
     groups = _period_ranges(work, [partition for partition in partitions if partition.is_due])
     for periods, writer in zip(groups, route.tile_writers(tiles, groups, schema, pool), strict=True):
-        steps[f"{periods[0]} to {periods[-1]}"] = writer.write_tiles
+        steps[f"{periods[0]} to {periods[-1]}"] = writer
     return steps
 
 
 def _run_steps(
-    work: Work, table: str, whole: str, finished: dict[str, list[Path]], steps: Mapping[str, Callable[[], Writing]]
+    work: Work, table: str, whole: str, finished: dict[str, list[Path]], steps: Mapping[str, TileWriter]
 ) -> None:
     """Run the steps that are not finished yet, and note each; its files are written while the next step computes."""
     under_way: list[tuple[str, Writing]] = []
 
     def finish() -> None:
         for step, written in under_way:
-            finished[step] = work.lake.finish_step(table, whole, step, written())
+            finished[step] = work.lake.steps(table).finish(whole, step, written())
         under_way.clear()
 
-    for step, begin in steps.items():
+    for step, writer in steps.items():
         if step not in finished:
-            writing = begin()
+            writing = writer.write_tiles(work.lake.begin_write(table))
             finish()
             under_way.append((step, writing))
     finish()
@@ -157,7 +157,7 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
     """Write the rows of the snapshots that are due, a range of customers at a time, and count them in `written`."""
     engine = work.engine
     work.lake.sweep("features", digest=whole)
-    finished = work.lake.finished_steps("features", whole)
+    finished = work.lake.steps("features").finished(whole)
     work.scan(steps.reads)
     cache_snapshots(work, plan.due)
     for select in steps.calendar:
@@ -170,7 +170,7 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
     for customers in _customer_ranges(work, steps):
         if customers not in finished:
             files, written.schema = writer.write_windows(customers, written.schema)
-            finished[customers] = work.lake.finish_step("features", whole, customers, files)
+            finished[customers] = work.lake.steps("features").finish(whole, customers, files)
         # A run that resumes has written nothing whose columns could be read.
         written.schema = written.schema or writer.schema(customers)
         written.files += finished[customers]

@@ -125,7 +125,7 @@ class HistoricalFeatures:
         InvalidConfig for a URL or a file in the lake.
         """
         file = local_path(file, asked_by="the file to write")
-        if file.resolve().is_relative_to(self._work.lake.folder.resolve()):
+        if self._work.lake.covers(file):
             raise InvalidConfig(
                 f"'{file}' lies in the lake '{self._work.lake.folder}', which holds nothing but Tenure's tables.",
                 hint="Give a file in another folder.",

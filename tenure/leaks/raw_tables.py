@@ -10,9 +10,10 @@ again, and every row that was known before t must come out as it was:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TypedDict
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -22,7 +23,29 @@ from tenure.define.personal import personal_columns
 from tenure.define.source import RawTable, Source
 from tenure.faults.redact import shown, shown_row
 from tenure.leaks.staged_rows import Finding
-from tenure.sql import Dialect, column_list, midnight_literal, quoted
+from tenure.sql import Dialect, midnight_literal, quoted
+from tenure.sql.arithmetic import Number
+from tenure.sql.expressions import (
+    all_of,
+    at_least,
+    at_most,
+    before,
+    call,
+    case,
+    cast,
+    coalesce,
+    days_later,
+    differs,
+    either,
+    grouped,
+    is_not_null,
+    is_null,
+    named,
+    negated,
+    number_where,
+    of,
+)
+from tenure.sql.query import Column, Join, Query
 from tenure.tables.staging import typed_value
 from tenure.tables.visible import same
 
@@ -48,7 +71,7 @@ class RawTime:
         declared = self.source.column(self.source.known_time or self.source.event_time)
         there = replace(declared, raw=self.column)
         typed = typed_value(self.source, there, dialect, {self.column: raw_type})
-        return f"CAST({typed} AS TIMESTAMP) + INTERVAL '{self.source.arrival_delay}' DAY"
+        return days_later(cast(typed, "TIMESTAMP"), self.source.arrival_delay)
 
 
 def raw_times(source: Source, headers: Mapping[str, Mapping[str, str]], dialect: Dialect) -> list[RawTime]:
@@ -64,11 +87,8 @@ def raw_times(source: Source, headers: Mapping[str, Mapping[str, str]], dialect:
         spelled = next((c for c in headers.get(table, {}) if c.lower() == column.lower()), None)
         if spelled:
             found.setdefault(table, set()).add(spelled)
-    return [
-        RawTime(source=source, raw=source.raws[table], column=columns.pop())
-        for table, columns in found.items()
-        if len(columns) == 1
-    ]
+    only = {table: columns.pop() for table, columns in found.items() if len(columns) == 1}
+    return [RawTime(source=source, raw=source.raws[table], column=column) for table, column in only.items()]
 
 
 def the_raw_time(source: Source, raw: RawTable, claims: Sequence[RawTime]) -> RawTime | None:
@@ -98,21 +118,23 @@ def rivals_of(claim: RawTime, claims: Sequence[RawTime]) -> list[RawTime]:
 def rival_statement(claim: RawTime, rival: RawTime, relation: str, dialect: Dialect, types: Mapping[str, str]) -> str:
     """Return the SELECT of one row: `row_count`, `found` rows known a day later by the rival claim, and one's times."""
     claimed, rival_time = claim.instant(dialect, types[claim.column]), rival.instant(dialect, types[rival.column])
-    late = "rival >= claimed + INTERVAL '1' DAY"
-    return (
-        f"SELECT COUNT(*) AS row_count, {_count(late)} AS found,\n"
-        f"    MIN(CASE WHEN {late} THEN rival END) AS rival, "
-        f"MIN_BY(claimed, CASE WHEN {late} THEN rival END) AS claimed\n"
-        f"FROM (SELECT {claimed} AS claimed, {rival_time} AS rival FROM {relation}) AS times"
+    is_late = at_least("rival", days_later("claimed", 1))
+    late_rival = case(when=is_late, then="rival")
+    times = Query(columns=[named(claimed, "claimed"), named(rival_time, "rival")], source=relation)
+    query = Query(
+        columns=["COUNT(*) AS row_count", named(number_where(is_late), "found")],
+        lines=[Column(call("MIN", late_rival), "rival"), Column(call("MIN_BY", "claimed", late_rival), "claimed")],
+        source=grouped(times.on_one_line),
+        alias="times",
     )
+    return query.text
 
 
 def rival_finding(claim: RawTime, rival: RawTime, name: str, found: Mapping[str, object]) -> Finding:
     """Return the finding that a source claims to know rows before another source says that they were written."""
     source, rows, late = claim.source, int(str(found["row_count"])), int(str(found["found"]))
-    known, claimed = (
-        shown(found[name], personal=_is_personal(time)) for name, time in (("rival", rival), ("claimed", claim))
-    )
+    known = shown(found["rival"], personal=_is_personal(rival))
+    claimed = shown(found["claimed"], personal=_is_personal(claim))
     return Finding(
         detection="two known times",
         subject=f"source '{source.name}', column '{claim.column}'",
@@ -128,14 +150,16 @@ def rival_finding(claim: RawTime, rival: RawTime, name: str, found: Mapping[str,
 
 def parsed_statement(claim: RawTime, relation: str, dialect: Dialect, raw_type: str) -> str:
     """Return the SELECT of how many values of a claim's raw column there are, and how many are times."""
-    column, instant = quoted(claim.column, dialect), claim.instant(dialect, raw_type)
-    return f"SELECT COUNT({column}) AS filled, COUNT({instant}) AS parsed FROM {relation}"
+    filled = call("COUNT", quoted(claim.column, dialect))
+    parsed = call("COUNT", claim.instant(dialect, raw_type))
+    return Query(columns=[named(filled, "filled"), named(parsed, "parsed")], source=relation).text
 
 
 def rows_before(claim: RawTime, relation: str, dialect: Dialect, raw_type: str, t: date) -> str:
     """Return the raw rows that were known before `t`; rows without such a time stay."""
     instant = claim.instant(dialect, raw_type)
-    return f"SELECT * FROM {relation}\nWHERE {instant} IS NULL OR {instant} < {midnight_literal(t)}"
+    was_known = either(is_null(instant), before(instant, midnight_literal(t)))
+    return Query(columns=["*"], source=relation, where=was_known).text
 
 
 def difference_statement(source: Source, whole: str, cut: str, t: date) -> str:
@@ -143,23 +167,31 @@ def difference_statement(source: Source, whole: str, cut: str, t: date) -> str:
 
     One row: `row_count`, `lost` and `gained` rows, and the cells of each column that differ, `column_n`.
     """
-    compared = compared_columns(source)
-    counts = ["COUNT(*) AS row_count", f"{_count(f'b.{source.keys[0]} IS NULL')} AS lost"]
-    counts.append(f"{_count(f'a.{source.keys[0]} IS NULL')} AS gained")
-    counts += [f"{_count(_both_differ(source, c))} AS column_{n}" for n, c in enumerate(compared)]
-    return f"SELECT\n{column_list(counts)}\n{_joined(source, whole, cut, t)}"
+    key = source.keys[0]
+    counts = [
+        Column("COUNT(*)", "row_count"),
+        Column(number_where(is_null(of("b", key))), "lost"),
+        Column(number_where(is_null(of("a", key))), "gained"),
+    ]
+    for number, name in enumerate(compared_columns(source)):
+        counts.append(Column(number_where(_both_differ(source, name)), f"column_{number}"))
+    return Query(lines=counts, **_joined(source, whole, cut, t)).text
 
 
 def example_of_difference(source: Source, whole: str, cut: str, t: date, column: str) -> str:
     """Return the SELECT of one row that differs in `column`, or is in one of both alone where it is ''."""
-    keys = ", ".join(f"COALESCE(a.{k}, b.{k}) AS {k}" for k in source.keys)
-    other = source.keys[0]
-    where = _both_differ(source, column) if column else f"a.{other} IS NULL OR b.{other} IS NULL"
-    shown = (
-        f"a.{column} AS whole_value, b.{column} AS cut_value" if column else "NULL AS whole_value, NULL AS cut_value"
+    keys = [named(coalesce(of("a", key), of("b", key)), key) for key in source.keys]
+    first = source.keys[0]
+    is_of_one = either(is_null(of("a", first)), is_null(of("b", first)))
+    values = (of("a", column), of("b", column)) if column else ("NULL", "NULL")
+    query = Query(
+        columns=[*keys, named(values[0], "whole_value"), named(values[1], "cut_value")],
+        where=_both_differ(source, column) if column else is_of_one,
+        order_by=[str(number) for number, _ in enumerate(keys, start=1)],
+        limit=1,
+        **_joined(source, whole, cut, t),
     )
-    order = ", ".join(str(n + 1) for n in range(len(source.keys)))
-    return f"SELECT {keys}, {shown}\n{_joined(source, whole, cut, t)}\nWHERE {where}\nORDER BY {order}\nLIMIT 1"
+    return query.text
 
 
 def compared_columns(source: Source) -> list[str]:
@@ -174,7 +206,8 @@ def difference_finding(
     """Return the finding that a select gives other rows, or other values in `column`, once its future is gone."""
     personal = personal_columns(source)
     key = shown_row([(name, example[name]) for name in source.keys], personal)
-    whole, cut = (shown(example[name], personal=column in personal) for name in ("whole_value", "cut_value"))
+    whole = shown(example["whole_value"], personal=column in personal)
+    cut = shown(example["cut_value"], personal=column in personal)
     rows = found["row_count"]
     allowed = "Allowed: what a row says may depend only on raw rows known before it"
     if column:
@@ -226,32 +259,43 @@ def _origins(
         node = lineage(column, select.strip().rstrip(";"), schema=schema, dialect=dialect)
     except (SqlglotError, ValueError):
         return []
-    return [
-        (leaf.source.name, leaf.name.rpartition(".")[2]) for leaf in _leaves(node) if isinstance(leaf.source, exp.Table)
-    ]
+    tables = [leaf for leaf in _leaves(node) if isinstance(leaf.source, exp.Table)]
+    return [(leaf.source.name, leaf.name.rpartition(".")[2]) for leaf in tables]
 
 
-def _leaves(node: Node) -> list[Node]:
-    return [leaf for child in node.downstream for leaf in _leaves(child)] if node.downstream else [node]
+def _leaves(node: Node) -> Iterator[Node]:
+    if not node.downstream:
+        yield node
+    for child in node.downstream:
+        yield from _leaves(child)
 
 
-def _joined(source: Source, whole: str, cut: str, t: date) -> str:
-    before = f"WHERE known_time < {midnight_literal(t)}"
+class _Joined(TypedDict):
+    """Where the rows of a comparison come from."""
+
+    source: str
+    alias: str
+    joins: list[Join]
+
+
+def _joined(source: Source, whole: str, cut: str, t: date) -> _Joined:
+    """The rows known before `t` of a source staged whole, as a, with those staged from cut raw tables, as b."""
+
+    def known_before(relation: str) -> str:
+        known = before("known_time", midnight_literal(t))
+        return grouped(Query(columns=["*"], source=relation, where=known).on_one_line)
+
     row = [*source.keys, *(["known_time"] if source.known_time else [])]
-    return (
-        f"FROM (SELECT * FROM {whole} {before}) AS a\nFULL JOIN (SELECT * FROM {cut} {before}) AS b\n"
-        f"  ON {same(row, 'a', 'b')}"
-    )
+    both = Join(known_before(cut), alias="b", kind="FULL", on=same(row, "a", "b"))
+    return {"source": known_before(whole), "alias": "a", "joins": [both]}
 
 
 def _both_differ(source: Source, name: str) -> str:
-    key, column = source.keys[0], source.column(name)
-    differ = f"a.{name} IS DISTINCT FROM b.{name}"
-    if column.type == "float":
-        near = f"ABS(a.{name} - b.{name}) <= 1e-9 * GREATEST(ABS(a.{name}), ABS(b.{name}))"
-        differ = f"{differ} AND NOT COALESCE({near}, FALSE)"
-    return f"a.{key} IS NOT NULL AND b.{key} IS NOT NULL AND {differ}"
-
-
-def _count(condition: str) -> str:
-    return f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)"
+    """The condition that a row is in both and its value differs; floats may differ in their last digits."""
+    in_both = [is_not_null(of(relation, source.keys[0])) for relation in ("a", "b")]
+    a, b = Number(of("a", name)), Number(of("b", name))
+    differ = [differs(str(a), str(b))]
+    if source.column(name).type == "float":
+        near = at_most(call("ABS", a - b), "1e-9" * Number(call("GREATEST", call("ABS", a), call("ABS", b))))
+        differ.append(negated(coalesce(near, "FALSE")))
+    return all_of(*in_both, *differ)

@@ -9,14 +9,18 @@ times are here ┊ the row was written after the fact ┊ nobody could know it y
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from tenure.define.personal import personal_columns
 from tenure.define.source import Column, Source
 from tenure.faults.redact import shown, shown_row
-from tenure.sql import Dialect, column_list, midnight_literal, op
+from tenure.sql import Dialect, midnight_literal, op
+from tenure.sql.arithmetic import Number
+from tenure.sql.expressions import after, all_of, at_least, at_most, call, case, cast, days_later, named, number_where
+from tenure.sql.query import Column as Selected
+from tenure.sql.query import Query
 
 Detection: TypeAlias = Literal[
     "value from the future", "clock", "future-dated row", "two known times", "staging time travel", "target proxy"
@@ -27,6 +31,9 @@ TOLERANCE = "INTERVAL '5' MINUTE"
 
 #: No two time zones lie further apart than 26 hours, and no country is further from UTC than 14.
 MOST_ZONE_HOURS = 14
+
+#: The latest instant that another time zone's clock, and no more, may put on a row.
+_FARTHEST_ZONE = f"known_time + INTERVAL '{MOST_ZONE_HOURS}' HOUR + {TOLERANCE}"
 
 #: The least share of early rows that makes a shifted clock likelier than a few wrong rows.
 ZONE_SHARE = 0.05
@@ -45,65 +52,66 @@ class Finding:
     alarm: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class TimeTest:
     """A condition that no row of a source may meet, and the value that an example shows."""
 
     detection: Detection
     column: str
     condition: str
-    value: str
+    value: str = field(kw_only=True)
 
 
 def time_tests(source: Source, dialect: Dialect, written: datetime | None) -> list[TimeTest]:
     """Return what no staged row of a source may show; `written` is when its newest raw file was."""
     by_day = source.column(source.known_time or source.event_time).type == "date"
     # A row that was known some time on a day may describe all of that day.
-    end = "known_time + INTERVAL '1' DAY" if by_day else f"known_time + {TOLERANCE}"
-    beyond = ">=" if by_day else ">"
-    tests = [
-        TimeTest(
-            detection="value from the future",
-            column=column.name,
-            condition=f"{_instant(column, dialect)} {beyond} {end}",
-            value=column.name,
-        )
-        for column in _watched(source)
-    ]
+
+    def is_beyond(instant: str) -> str:
+        if by_day:
+            return at_least(instant, days_later("known_time", 1))
+        return after(instant, f"known_time + {TOLERANCE}")
+
+    tests = []
+    for column in _watched(source):
+        ahead = is_beyond(_instant(column, dialect))
+        tests.append(TimeTest("value from the future", column.name, ahead, value=column.name))
     if source.known_time and not source.column(source.event_time).planned:
-        early, far = f"event_time {beyond} {end}", f"known_time + INTERVAL '{MOST_ZONE_HOURS}' HOUR + {TOLERANCE}"
+        early = is_beyond("event_time")
         if not by_day:
-            in_zone = f"{early} AND event_time <= {far}"
-            tests.append(TimeTest(detection="clock", column=source.event_time, condition=in_zone, value="event_time"))
-            early = f"event_time > {far}"
-        tests.append(
-            TimeTest(detection="future-dated row", column=source.event_time, condition=early, value="event_time")
-        )
+            in_zone = all_of(early, at_most("event_time", _FARTHEST_ZONE))
+            tests.append(TimeTest("clock", source.event_time, in_zone, value="event_time"))
+            early = after("event_time", _FARTHEST_ZONE)
+        tests.append(TimeTest("future-dated row", source.event_time, early, value="event_time"))
     if written:
         # A file's own time is local where it was copied from an archive: a day is allowed for it.
-        after = f"known_time > {midnight_literal(written.date())} + INTERVAL '{source.arrival_delay + 2}' DAY"
+        late = after("known_time", days_later(midnight_literal(written.date()), source.arrival_delay + 2))
         known = source.known_time or source.event_time
-        tests.append(TimeTest(detection="future-dated row", column=known, condition=after, value="known_time"))
+        tests.append(TimeTest("future-dated row", known, late, value="known_time"))
     return tests
 
 
 def count_statement(source: Source, tests: Sequence[TimeTest], dialect: Dialect) -> str:
     """Return the SELECT of one row: `row_count`, `found_n` of each test, `hours_n` by which its rows lie ahead."""
-    columns = ["COUNT(*) AS row_count"]
+    columns = [Selected("COUNT(*)", "row_count")]
+    ahead = Number(op("seconds", dialect, "event_time")) - op("seconds", dialect, "known_time")
     for number, test in enumerate(tests):
-        ahead = f"{op('seconds', dialect, 'event_time')} - {op('seconds', dialect, 'known_time')}"
-        columns.append(f"SUM(CASE WHEN {test.condition} THEN 1 ELSE 0 END) AS found_{number}")
-        columns.append(f"MAX(CASE WHEN {test.condition} THEN {ahead} END) / 3600.0 AS hours_{number}")
-    return f"SELECT\n{column_list(columns)}\nFROM {source.name}"
+        most = Number(call("MAX", case(when=test.condition, then=ahead)))
+        columns.append(Selected(number_where(test.condition), f"found_{number}"))
+        columns.append(Selected(str(most / "3600.0"), f"hours_{number}"))
+    return Query(lines=columns, source=source.name).text
 
 
 def example_statement(source: Source, test: TimeTest) -> str:
     """Return the SELECT of one row that meets a test: its keys, `shown` and `known_time`."""
-    keys = ", ".join(source.keys)
-    return (
-        f"SELECT {keys}, {test.value} AS shown, known_time\nFROM {source.name}\nWHERE {test.condition}\n"
-        f"ORDER BY {keys}, known_time\nLIMIT 1"
+    query = Query(
+        columns=[*source.keys, named(test.value, "shown"), "known_time"],
+        source=source.name,
+        where=test.condition,
+        order_by=[*source.keys, "known_time"],
+        limit=1,
     )
+    return query.text
 
 
 def time_finding(
@@ -158,7 +166,7 @@ def _watched(source: Source) -> list[Column]:
 
 def _instant(column: Column, dialect: Dialect) -> str:
     if column.type != "string":
-        return f"CAST({column.name} AS TIMESTAMP)"
+        return cast(column.name, "TIMESTAMP")
     # A date that was left as text is one all the same.
     like_a_day = op("full_match", dialect, column.name, _DAY_TEXT)
-    return f"CASE WHEN {like_a_day} THEN {op('instant', dialect, column.name)} END"
+    return case(when=like_a_day, then=op("instant", dialect, column.name))

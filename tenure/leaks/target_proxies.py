@@ -22,7 +22,24 @@ import pyarrow.compute as pc
 from tenure.define.project import Project
 from tenure.faults.redact import shape
 from tenure.sql import TYPE_NAMES, Dialect, op
-from tenure.tables.visible import qualified, same
+from tenure.sql.expressions import before as sql_before
+from tenure.sql.expressions import (
+    call,
+    case,
+    cast,
+    concatenated,
+    differs,
+    each_of,
+    grouped,
+    is_not_null,
+    named,
+    of,
+    over_partitions,
+    text_literal,
+    times,
+)
+from tenure.sql.query import Join, Query
+from tenure.tables.visible import same
 
 #: The least area under the ROC curve with which one feature is taken for the label in disguise.
 AUROC_LIMIT = 0.98
@@ -56,15 +73,17 @@ def rows_statement(project: Project, names: Sequence[str], customers: int, diale
     `customers` is the share of the customers to look at, in 256ths. A customer who churns at the first labelled
     snapshot is left out: nothing shows since when.
     """
-    columns = [
-        "DENSE_RANK() OVER (ORDER BY t.snapshot_date) AS snapshot_no",
-        *qualified(["churned", *names], "t").split(", "),
-    ]
-    return (
-        f"SELECT {', '.join(columns)}\nFROM training_set AS t\nJOIN ({_customers(project, customers, dialect)}) AS c\n"
-        f"  ON {same(project.entity.keys, 'c', 't')}\n"
-        "WHERE c.left_at IS NULL OR (t.snapshot_date = c.left_at AND c.first_at < c.left_at)"
+    query = Query(
+        columns=[
+            named("DENSE_RANK() OVER (ORDER BY t.snapshot_date)", "snapshot_no"),
+            *each_of("t", ["churned", *names]),
+        ],
+        source="training_set",
+        alias="t",
+        joins=[_customers(project, customers, dialect)],
+        where="c.left_at IS NULL OR (t.snapshot_date = c.left_at AND c.first_at < c.left_at)",
     )
+    return query.text
 
 
 def changes_statement(project: Project, names: Sequence[str], customers: int, dialect: Dialect) -> str:
@@ -72,20 +91,26 @@ def changes_statement(project: Project, names: Sequence[str], customers: int, di
 
     A change is from a customer's snapshot to the next, up to the first at which it churns; an ill one is at that.
     """
-    over = f"OVER (PARTITION BY {qualified(project.entity.keys, 't')} ORDER BY t.snapshot_date)"
-    moved = [
-        f"CASE WHEN t.{name} IS DISTINCT FROM LAG(t.{name}) {over} THEN 1 ELSE 0 END AS moved_{number}"
-        for number, name in enumerate(names)
-    ]
-    counts = ["COUNT(*) AS row_count", "SUM(churned) AS churners"]
-    for number in range(len(names)):
-        counts += [f"SUM(moved_{number}) AS changed_{number}", f"SUM(moved_{number} * churned) AS ill_{number}"]
-    return (
-        f"SELECT {', '.join(counts)}\nFROM (\n"
-        f"SELECT t.churned, LAG(t.snapshot_date) {over} AS previous, {', '.join(moved)}\nFROM training_set AS t\n"
-        f"JOIN ({_customers(project, customers, dialect)}) AS c\n  ON {same(project.entity.keys, 'c', 't')}\n"
-        "WHERE c.left_at IS NULL OR t.snapshot_date <= c.left_at\n) AS followed\nWHERE previous IS NOT NULL"
+
+    def before(name: str) -> str:
+        """The value at the customer's snapshot before."""
+        return over_partitions(call("LAG", of("t", name)), each_of("t", project.entity.keys), ["t.snapshot_date"])
+
+    moves, counts = [], ["COUNT(*) AS row_count", "SUM(churned) AS churners"]
+    for number, name in enumerate(names):
+        moved = f"moved_{number}"
+        has_moved = differs(of("t", name), before(name))
+        moves.append(named(case(when=has_moved, then=1, otherwise=0), moved))
+        counts.append(named(call("SUM", moved), f"changed_{number}"))
+        counts.append(named(call("SUM", times(moved, "churned")), f"ill_{number}"))
+    followed = Query(
+        columns=["t.churned", named(before("snapshot_date"), "previous"), *moves],
+        source="training_set",
+        alias="t",
+        joins=[_customers(project, customers, dialect)],
+        where="c.left_at IS NULL OR t.snapshot_date <= c.left_at",
     )
+    return Query(columns=counts, source=followed, alias="followed", where=is_not_null("previous")).text
 
 
 def target_proxy(
@@ -139,15 +164,19 @@ def auroc(score: Integers, churned: Integers, snapshot: Integers) -> float:
     return max(area, 1 - area)
 
 
-def _customers(project: Project, customers: int, dialect: Dialect) -> str:
-    """Customers, sampled by a hash, with the first snapshot that they are asked at and the first that they churn at."""
-    keys = ", ".join(project.entity.keys)
-    text = " || '/' || ".join(f"CAST({key} AS {TYPE_NAMES[dialect]['string']})" for key in project.entity.keys)
-    sampled = f"\nWHERE SUBSTR({op('sha256', dialect, text)}, 1, 2) < '{customers:02x}'" if customers < WHOLE else ""
-    return (
-        f"SELECT {keys}, MIN(snapshot_date) AS first_at,\n"
-        f"    MIN(CASE WHEN churned = 1 THEN snapshot_date END) AS left_at\nFROM training_set{sampled}\nGROUP BY {keys}"
+def _customers(project: Project, customers: int, dialect: Dialect) -> Join:
+    """The join with customers, sampled by a hash, and their first snapshots: of all, and of those with churn."""
+    keys, string = project.entity.keys, TYPE_NAMES[dialect]["string"]
+    key = op("sha256", dialect, concatenated([cast(name, string) for name in keys], "/"))
+    sampled = sql_before(call("SUBSTR", key, 1, 2), text_literal(f"{customers:02x}"))
+    known = Query(
+        columns=[*keys, "MIN(snapshot_date) AS first_at"],
+        lines=["MIN(CASE WHEN churned = 1 THEN snapshot_date END) AS left_at"],
+        source="training_set",
+        where=sampled if customers < WHOLE else (),
+        group_by=keys,
     )
+    return Join(grouped(known.text), alias="c", on=same(keys, "c", "t"))
 
 
 def _codes(values: pa.Array) -> tuple[Integers, Sequence[object]]:

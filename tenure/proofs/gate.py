@@ -6,7 +6,6 @@ candidate rows ──► rows in = rows out ──► the oracle says the same �
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,6 @@ from tenure.proofs.oracle.oracle import Oracle
 from tenure.proofs.oracle.rules import Row, instant
 from tenure.proofs.wording import Cells, compare_rows
 from tenure.session.work import Work
-from tenure.store.spill import RUN_ID
 from tenure.tables.futures import Futures
 from tenure.tables.sample import SAMPLED, rows_in_and_out, rows_of_sample, sample
 from tenure.tiles.features import FeatureSteps
@@ -192,7 +190,7 @@ def _travel_proof(
     work: Work, engine: Engine, stored: dict[str, list[Row]], dates: Sequence[date], begun: float
 ) -> Proof:
     futures = Futures(work.project, tuple(dates))
-    with _scratch_folder(work) as folder:
+    with work.lake.scratch(work.run_id) as folder:
         in_futures = _in_futures(engine, futures, work, folder)
     cells = Cells(0, 0)
     for number, (day, how) in enumerate(futures.all):
@@ -226,19 +224,6 @@ def _in_futures(engine: Engine, futures: Futures, work: Work, folder: Path) -> d
         "snapshots": engine.run("SELECT * FROM snapshots").to_pylist(),
         "features": engine.run(steps.final().text).to_pylist(),
     }
-
-
-@contextmanager
-def _scratch_folder(work: Work) -> Iterator[Path]:
-    """A folder in the lake, where every worker of the engine can read; what a killed proof left is removed."""
-    for left in work.lake.folder.glob(".proof-*"):
-        if RUN_ID.fullmatch(left.name.removeprefix(".proof-")) and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
-    folder = work.lake.folder / f".proof-{work.run_id}"
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compared(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -312,19 +312,28 @@ class Work:
         try:
             yield
         except CheckFailed:
-            for file in files:
-                with suppress(FileNotFoundError):
-                    file.unlink()
-            self.lake.forget_steps(table)
+            self.lake.remove_unnamed(table, files)
             raise
 
-    def keep(self, table: str, rows: pa.Table, digest: str, outcome: Outcome) -> TableVersion:
-        """Commit Arrow rows as a table, or as its partition that they are of, and count it in `outcome`.
+    def keep(
+        self,
+        table: str,
+        rows: pa.Table,
+        digest: str,
+        outcome: Outcome,
+        *,
+        partition: Mapping[str, object] | None = None,
+    ) -> TableVersion:
+        """Commit Arrow rows as a table, or as one `partition` of it (value by column), and count it in `outcome`.
 
         Raises CheckFailed, with nothing committed, if they break the table's contract.
         """
+        contract = self.contracts[table]
         with self.boundary(f"table '{table}'"):
-            version = self.lake.write(rows, self.contracts[table], fingerprint=digest)
+            if partition is None:
+                version = self.lake.write(rows, contract, fingerprint=digest)
+            else:
+                version = self.lake.write_partition(rows, contract, partition, fingerprint=digest)
         outcome.add(version, built=True)
         return version
 

@@ -83,6 +83,11 @@ def times(left: object, right: object) -> str:
     return f"{left} * {right}"
 
 
+def lowest_ones(mask: str) -> str:
+    """Return the ones of a mask of bits that stand below its lowest zero."""
+    return f"({mask} & ~({mask} + 1))"
+
+
 # Conditions
 
 
@@ -121,6 +126,11 @@ def is_in(expression: str, members: Iterable[str]) -> str:
     return f"{expression} IN ({', '.join(members)})"
 
 
+def is_not_in(expression: str, members: Iterable[str]) -> str:
+    """Return whether a value is none of the members."""
+    return f"{expression} NOT IN ({', '.join(members)})"
+
+
 def is_null(expression: str) -> str:
     """Return whether there is no value."""
     return f"{expression} IS NULL"
@@ -129,6 +139,11 @@ def is_null(expression: str) -> str:
 def is_not_null(expression: str) -> str:
     """Return whether there is a value."""
     return f"{expression} IS NOT NULL"
+
+
+def differs(left: str, right: str) -> str:
+    """Return whether two values are not the same; null is the same as null."""
+    return f"{left} IS DISTINCT FROM {right}"
 
 
 def all_of(*conditions: str) -> str:
@@ -188,6 +203,11 @@ def _branches(branches: Sequence[tuple[str, str]], otherwise: object) -> list[st
 def count_where(condition: str) -> str:
     """Return the number of rows of which a condition holds."""
     return call("COUNT", case(when=condition, then=1))
+
+
+def number_where(condition: str) -> str:
+    """Return the number of rows of which a condition holds, null where there is no row."""
+    return call("SUM", case(when=condition, then=1, otherwise=0))
 
 
 def over_partitions(function: str, partition_by: Iterable[str], order_by: Iterable[str]) -> str:

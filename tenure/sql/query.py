@@ -47,11 +47,20 @@ class Join:
     on: str | Texts
     alias: str = ""
     kind: str = ""
+    comment: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind} JOIN ".lstrip() + _aliased(self.relation, self.alias) + "\n" + _conditions("  ON ", self.on)
-        )
+        comment = [f"-- {self.comment}"] if self.comment else []
+        return "\n".join([*comment, self._joined, "  " + _conditions("ON ", self.on)])
+
+    @property
+    def on_one_line(self) -> str:
+        """The join on one line, without its comment."""
+        return self._joined + " " + _conditions("ON ", self.on)
+
+    @property
+    def _joined(self) -> str:
+        return f"{self.kind} JOIN ".lstrip() + _aliased(self.relation, self.alias)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,25 +89,25 @@ class Query:
     @property
     def text(self) -> str:
         """The query as SQL, one clause a line."""
-        body = "\n".join(self._clauses())
+        body = "\n".join(self._clauses(map(str, self.joins)))
         return with_ctes(self.ctes, body) if self.ctes else body
 
     @property
     def on_one_line(self) -> str:
         """The query as SQL on one line, as small ones within another are printed."""
-        return " ".join(self._clauses())
+        return " ".join(self._clauses(join.on_one_line for join in self.joins))
 
     def as_table(self, name: str, *, reads: Iterable[str]) -> Select:
         """Return the query as the one that makes a table; each relation of `reads` counts once."""
         return Select(name, self.text, tuple(dict.fromkeys(reads)))
 
-    def _clauses(self) -> Iterator[str]:
+    def _clauses(self, joins: Iterable[str]) -> Iterator[str]:
         if self.comment:
             yield f"-- {self.comment}"
         yield self._selected()
         source = within_parentheses(indented([self.source.text])) if isinstance(self.source, Query) else self.source
         yield "FROM " + _aliased(source, self.alias)
-        yield from map(str, self.joins)
+        yield from joins
         if self.where:
             yield _conditions("WHERE ", self.where)
         if self.group_by:

@@ -43,7 +43,7 @@ def explain(work: Work) -> Outcome:
     )
     found = service.explain(todays_features(work, snapshot_date).to_pandas())
     for table, rows in zip(tables, (found.shap_values, found.reasons, found.importances), strict=True):
-        work.keep(table, of_partition(arrow(rows), snapshot_date, version), digest, outcome)
+        work.keep(table, arrow(rows), digest, outcome, partition=of_partition(snapshot_date, version))
     outcome.rows = len(found.shap_values)
     outcome.message = "values add up to the score on every row"
     return outcome

@@ -16,9 +16,6 @@ def arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 
-def of_partition(rows: pa.Table, snapshot_date: date, model_version: str) -> pa.Table:
-    """Return rows that a model made at a snapshot, with the columns that say so."""
-    for name, value in (("snapshot_date", pa.scalar(snapshot_date)), ("model_version", pa.scalar(model_version))):
-        if name not in rows.column_names:
-            rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
-    return rows
+def of_partition(snapshot_date: date, model_version: str) -> dict[str, object]:
+    """Return the partition of what a model made at a snapshot, value by column."""
+    return {"snapshot_date": snapshot_date, "model_version": model_version}

@@ -14,7 +14,7 @@ from tenure.catalog.models import (
 from tenure.errors import LabelError
 from tenure.session.work import Outcome, Work
 from tenure.sql import Select
-from tenure.stages.frames import arrow
+from tenure.stages.frames import arrow, of_partition
 from tenure.stages.inputs import (
     newest_snapshot,
     scores_fingerprint,
@@ -43,7 +43,7 @@ def score(work: Work) -> Outcome:
             hint="See min_tenure, active= and event= in churn.py, and [data] end and [snapshots] last in tenure.toml.",
         )
     rows = arrow(ModelInferenceService(model, version).score(frame))
-    work.keep("scores", rows, digest, outcome)
+    work.keep("scores", rows, digest, outcome, partition=of_partition(snapshot_date, version))
     outcome.message = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
     outcome.rows = rows.num_rows
     return outcome

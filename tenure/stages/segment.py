@@ -32,7 +32,7 @@ def segment(work: Work) -> Outcome:
     service = SegmentationService(settings)
     found = service.segment(todays_features(work, snapshot_date).to_pandas(), work.project.entity.keys, newest)
     for table, rows in zip(tables, (found.segments, found.parameters, found.profiles), strict=True):
-        work.keep(table, of_partition(arrow(rows), snapshot_date, version), digest, outcome)
+        work.keep(table, arrow(rows), digest, outcome, partition=of_partition(snapshot_date, version))
     outcome.rows = len(found.segments)
     outcome.message = f"{found.segments['segment_id'].max() + 1} segments"
     return outcome

@@ -14,7 +14,8 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
 from tenure.errors import StoreError
-from tenure.store.lake import Lake, damaged, file_problem
+from tenure.store.lake import Lake, damaged
+from tenure.store.sealed import file_problem
 from tenure.store.table import TableVersion
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from tenure.errors import TenureError
 from tenure.store.digests import FileDigests, read_own
-from tenure.store.lake import STEPS, Lake, added_files, file_problem
+from tenure.store.lake import Lake, added_files
 from tenure.store.log_digests import TableLog
 from tenure.store.model_files import damaged_model_files
+from tenure.store.sealed import file_problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +87,15 @@ def _damaged_models(lake: Lake) -> list[Damage]:
 
 def _damaged_steps(lake: Lake, table: str, digests: FileDigests) -> Iterator[Damage]:
     """What is wrong with the steps of an unfinished run; the next run begins them anew."""
-    file = lake.path(table) / STEPS
-    if not file.exists():
+    steps = lake.steps(table)
+    if not steps.record.exists():
         return
-    if read_own(file) is None:
-        yield Damage(table=table, version="", partition="", file=_named(lake, file), problem="is not as it was written")
+    if read_own(steps.record) is None:
+        yield Damage(
+            table=table, version="", partition="", file=_named(lake, steps.record), problem="is not as it was written"
+        )
         return
-    for path in lake.files_of_steps(table):
+    for path in steps.files():
         problem = file_problem(path, digests)
         if problem:
             yield Damage(table=table, version="", partition=path.parent.name, file=_named(lake, path), problem=problem)

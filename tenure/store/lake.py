@@ -20,14 +20,12 @@ import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import reduce
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias
 from urllib.parse import unquote
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import create_table_with_add_actions
@@ -38,14 +36,16 @@ from tenure.define.contract import Contract
 from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
 from tenure.host.paths import delta_path
 from tenure.store.catalogue import Catalogue
-from tenure.store.digests import FileDigests, digest_in_name, name_with_digest, read_own, sha256_of, write_own
+from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
 from tenure.store.locks import try_lock
 from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, open_own, private_files
-from tenure.store.rows import partitions_of, read_rows, write_rows
-from tenure.store.spill import remove_left
+from tenure.store.rows import in_partition, read_rows, rows_beside, write_partition, write_rows
+from tenure.store.sealed import file_problem, seal
+from tenure.store.spill import RUN_ID, remove_left
+from tenure.store.steps import Steps
 from tenure.store.table import Ingredients, TableVersion, add_action, delta_schema, describe_file, utc
 
 _FINGERPRINT = "tenure.fingerprint"
@@ -54,11 +54,8 @@ _PARTITIONS = "tenure.partitions"
 #: A part of a table's name; neither '..' nor the log of another table.
 _TABLE_PART = re.compile(r"(?!_delta_log$)\w[\w.=-]*")
 
-#: Rows of a row group in a partition's file: whoever reads a range of customers, by whom they lie, skips most others.
-_GROUP = 16_384
-
-#: The steps that an unfinished run had ended.
-STEPS = "_steps.json"
+#: The beginning of the name of a run's scratch folder.
+_SCRATCH = ".proof-"
 
 #: Partitions that a commit replaces, as values by column: those that hold one of the values of each.
 Replaced: TypeAlias = Mapping[str, Collection[str]]
@@ -147,6 +144,35 @@ class Lake:
                     hint="Move the folder itself back, or link the whole lake: [lake] path in tenure.toml.",
                 )
         return found
+
+    def landing(self, name: str) -> Path:
+        """Return the folder in which the raw rows of a reader are landed, such as of 'payments-booked'."""
+        return self.path(f"landing/{name}")
+
+    @contextmanager
+    def scratch(self, run_id: str) -> Iterator[Path]:
+        """Give a run a folder that every worker of its engine can write and read, and remove it afterwards.
+
+        The folders that killed runs left are removed first.
+        """
+        for left in self.folder.glob(f"{_SCRATCH}*"):
+            if RUN_ID.fullmatch(left.name.removeprefix(_SCRATCH)) and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+        folder = self.folder / f"{_SCRATCH}{run_id}"
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def covers(self, file: Path) -> bool:
+        """Return whether a file lies in the lake's folder, whatever links lead there."""
+        return file.resolve().is_relative_to(self.folder.resolve())
+
+    def remove_unnamed(self, table: str, files: Sequence[Path]) -> None:
+        """Remove files that were written for a commit that will not come, and forget the steps that led to it."""
+        for file in files:
+            file.unlink(missing_ok=True)
+        self.steps(table).forget()
 
     def log(self, table: str) -> TableLog:
         """Return a table's Delta log with the digests of its files."""
@@ -259,66 +285,65 @@ class Lake:
         replaced: Replaced | None = None,
         partitions: Mapping[str, Ingredients] | None = None,
         columns_grow: bool = False,
-        repartition: bool = False,
     ) -> TableVersion:
         """Make `files` (already in the table's folder) the table's content, or add them to it (mode 'append').
 
-        Given `replaced`, they take the place of those partitions alone. `partitions` tells what every partition of the
-        new version is made of. With `columns_grow`, new columns are null in the rows that stay; with `repartition`, the
-        table gets these partition columns. Raises StoreError if it has others, or rows to append, or beside which
-        others stay, have other columns.
+        Given `replaced`, they take the place of those partitions alone. `partitions` are the ingredients of every
+        partition of the new version. With `columns_grow`, new columns are null in the rows that stay. Raises StoreError
+        if the table has other partition columns, or if rows that stay have other columns.
         """
-        files = self.seal(files)
-        actions = [add_action(self.path(table), file, partition_by) for file in files]
-        told = {_FINGERPRINT: fingerprint, **({_PARTITIONS: json.dumps(partitions)} if partitions else {})}
-        properties = CommitProperties(custom_metadata=told)
-        by = list(partition_by) or None
-        delta, log = self.open_delta(table), self.log(table)
+        files, delta = seal(files, self.digests), self.open_delta(table)
         if delta is None:
             self.catalogue.note(table)
-        if delta is not None and not repartition:
-            others_stay = mode == "append" or replaced is not None
-            grown = _with_stored_columns(delta, schema) if columns_grow else None
-            schema, others_stay = (schema, others_stay) if grown is None else (grown, False)
-            self._require_fitting(table, delta, schema, partition_by, others_stay=others_stay)
-            only = [(name, "in", sorted(values)) for name, values in (replaced or {}).items() if values]
-            # Nothing to replace is nothing to take away.
-            way = "append" if replaced is not None and not only else mode
-            log.begin_commit()
+            return self._create(table, files, schema, partition_by, _properties(fingerprint, partitions), mode="error")
+        others_stay = mode == "append" or replaced is not None
+        grown = _with_stored_columns(delta, schema) if columns_grow else None
+        schema, others_stay = (schema, others_stay) if grown is None else (grown, False)
+        self._require_fitting(table, delta, schema, partition_by, others_stay=others_stay)
+        only = [(name, "in", sorted(values)) for name, values in (replaced or {}).items() if values]
+        # Nothing to replace is nothing to take away.
+        way = "append" if replaced is not None and not only else mode
+        with self._committing(table):
             delta.create_write_transaction(
-                [*actions],
+                [add_action(self.path(table), file, partition_by) for file in files],
                 way,
                 delta_schema(schema),
-                partition_by=by,
+                partition_by=list(partition_by) or None,
                 partition_filters=only or None,
-                commit_properties=properties,
+                commit_properties=_properties(fingerprint, partitions),
             )
-        else:
-            log.begin_commit()
+        return self.require(table)
+
+    def _create(
+        self,
+        table: str,
+        files: Sequence[Path],
+        schema: pa.Schema,
+        partition_by: Sequence[str],
+        properties: CommitProperties,
+        *,
+        mode: Literal["error", "overwrite"],
+    ) -> TableVersion:
+        """Commit a table that is new, or ('overwrite') gets other partition columns than it has."""
+        with self._committing(table):
             create_table_with_add_actions(
                 delta_path(self.path(table)),
                 delta_schema(schema),
-                actions,
-                mode="overwrite" if repartition else "error",
-                partition_by=by,
+                [add_action(self.path(table), file, partition_by) for file in files],
+                mode=mode,
+                partition_by=list(partition_by) or None,
                 commit_properties=properties,
             )
-        log.seal()
-        self.forget_steps(table)
         return self.require(table)
 
-    def seal(self, files: Sequence[Path]) -> list[Path]:
-        """Rename files so that their names end with their SHA-256, and return them; those sealed before stay."""
-        sealed = []
-        for file in files:
-            if digest_in_name(file):
-                sealed.append(file)
-                continue
-            digest = sha256_of(file)
-            target = file.replace(name_with_digest(file, digest))
-            self.digests.note(target, digest)
-            sealed.append(target)
-        return sealed
+    @contextmanager
+    def _committing(self, table: str) -> Iterator[None]:
+        """Note the digest of the log that the commit inside writes; the steps that led to it are done."""
+        log = self.log(table)
+        log.begin_commit()
+        yield
+        log.seal()
+        self.steps(table).forget()
 
     def begin_write(self, table: str) -> str:
         """Note in the table's journal that files are about to be written; return the token that names them.
@@ -350,37 +375,44 @@ class Lake:
     ) -> TableVersion:
         """Check Arrow rows against the contract of their table, write and commit them.
 
-        Rows of a partitioned table take the place of their own partition and leave the others; they are all of one.
         Raises CheckFailed, with nothing written, if they break the contract.
         """
         table = contract.table
         rows = rows.cast(utc(rows.schema))
         require_passed(check_rows(contract, rows))
-        if contract.partition_by:
-            return self._write_partition(rows, contract, fingerprint)
         if mode == "overwrite":
             self.sweep(table)
         files = write_rows(rows, self.path(table), (), token=self.begin_write(table))
         return self.commit(table, files, rows.schema, fingerprint=fingerprint, mode=mode)
 
-    def _write_partition(self, rows: pa.Table, contract: Contract, fingerprint: str) -> TableVersion:
+    def write_partition(
+        self, rows: pa.Table, contract: Contract, values: Mapping[str, object], *, fingerprint: str = ""
+    ) -> TableVersion:
+        """Check Arrow rows, write them and commit them in place of one partition; the other partitions stay.
+
+        `values` are the partition's: they become columns where the rows lack them. No rows leave an empty partition. A
+        table of an older lake, without partitions, is put into them once. Raises CheckFailed, with nothing written, if
+        the rows break the contract; StoreError if they have a stored column as another type.
+        """
         table, by = contract.table, contract.partition_by
-        (values,) = partitions_of(rows, by)
-        self.sweep(table)
         stored = self.find(table)
-        moves = stored is not None and not stored.partition_by
-        if stored is not None and moves:
-            rows = pa.concat_tables([_rows_beside(stored, by, values), rows], promote_options="permissive")
-        files = write_rows(rows, self.path(table), by, token=self.begin_write(table))
+        rows = in_partition(rows, {name: values[name] for name in by}, stored.schema if stored else None)
+        require_passed(check_rows(contract, rows))
+        self.sweep(table)
+        token = self.begin_write(table)
+        texts = {name: str(values[name]) for name in by}
+        if stored is not None and not stored.partition_by:
+            rows = pa.concat_tables([rows_beside(stored, texts), rows], promote_options="permissive")
+            files = seal(write_rows(rows, self.path(table), by, token=token), self.digests)
+            return self._create(table, files, rows.schema, by, _properties(fingerprint), mode="overwrite")
         return self.commit(
             table,
-            files,
+            write_rows(rows, self.path(table), by, token=token),
             rows.schema,
             partition_by=by,
             fingerprint=fingerprint,
-            replaced=None if moves else {name: [value] for name, value in values.items()},
+            replaced={name: [text] for name, text in texts.items()},
             columns_grow=True,
-            repartition=moves,
         )
 
     def write_part(
@@ -391,53 +423,13 @@ class Lake:
         The `token` is one that `begin_write` gave for this table. The `repeating` columns have few different values:
         only theirs go into dictionaries.
         """
-        folder = self.path(table) / f"{column}={value}"
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"part-{token}-{uuid4().hex[:8]}.parquet"
-        rows = rows.cast(utc(rows.schema))
-        pq.write_table(rows, file, row_group_size=_GROUP, use_dictionary=list(repeating), store_decimal_as_integer=True)
-        return file
+        return write_partition(
+            rows, self.path(table), {column: value}, name=f"{token}-{uuid4().hex[:8]}", repeating=repeating
+        )
 
-    def finished_steps(self, table: str, digest: str) -> dict[str, list[Path]]:
-        """Return the files of the steps that an unfinished run, made of just this, had ended; all are as written."""
-        noted = self._noted_steps(table)
-        if noted.get("inputs") != digest:
-            return {}
-        found = self._files_of_steps(table)
-        return {s: files for s, files in found.items() if not any(file_problem(f, self.digests) for f in files)}
-
-    def files_of_steps(self, table: str) -> list[Path]:
-        """Return the files of all steps that an unfinished run had ended, whatever it was made of."""
-        return [file for files in self._files_of_steps(table).values() for file in files]
-
-    def _files_of_steps(self, table: str) -> dict[str, list[Path]]:
-        steps = self._noted_steps(table).get("steps")
-        noted = steps if isinstance(steps, dict) else {}
-        return {str(step): [self.path(table) / str(file) for file in files] for step, files in noted.items()}
-
-    def _noted_steps(self, table: str) -> Mapping[str, object]:
-        """The record of the steps; empty where there is none, or it is damaged: the run then begins anew."""
-        return read_own(self._steps(table)) or {}
-
-    def finish_step(self, table: str, digest: str, step: str, files: Sequence[Path]) -> list[Path]:
-        """Seal a step's files and note that they are whole, so that a run after a kill resumes after it.
-
-        Return the sealed files; they stay invisible until a commit names them.
-        """
-        sealed = self.seal(files)
-        steps = {**self.finished_steps(table, digest), step: sealed}
-        noted = {
-            name: [file.relative_to(self.path(table)).as_posix() for file in those] for name, those in steps.items()
-        }
-        write_own(self._steps(table), {"inputs": digest, "steps": noted})
-        return sealed
-
-    def forget_steps(self, table: str) -> None:
-        """Let the next run begin at its first step."""
-        self._steps(table).unlink(missing_ok=True)
-
-    def _steps(self, table: str) -> Path:
-        return self.path(table) / STEPS
+    def steps(self, table: str) -> Steps:
+        """Return the steps that an unfinished run of a table had ended."""
+        return Steps(self.path(table), self.digests)
 
     def sweep(self, table: str, *, digest: str = "") -> int:
         """Delete files that a killed run left: no commit names them, and the journal proves that Tenure wrote them.
@@ -445,9 +437,10 @@ class Lake:
         Those of steps after which a run of `digest` resumes stay. Returns how many files were deleted. Whatever else
         lies in the table's folder is not Tenure's to delete: `strangers` names it.
         """
-        resumed = self.finished_steps(table, digest) if digest else {}
+        steps = self.steps(table)
+        resumed = steps.finished(digest) if digest else {}
         if not resumed:
-            self.forget_steps(table)
+            steps.forget()
         named = {*self._named_files(table), *(file for files in resumed.values() for file in files)}
         own = tokens(self.path(table))
         left: set[str] = set()
@@ -484,20 +477,6 @@ class Lake:
         return {*(file for log in logs for file in added_files(log)), *(current.files if current else ())}
 
 
-def file_problem(file: Path, digests: FileDigests) -> str:
-    """Return what is wrong with a sealed data file: it is gone, unreadable or of another digest; '' if it is right."""
-    expected = digest_in_name(file)
-    try:
-        found = digests.of(file)
-    except FileNotFoundError:
-        return "is gone"
-    except OSError as error:
-        return f"can't be read ({error.strerror})"
-    if not expected:
-        return "has no digest in its name"
-    return "" if found == expected else f"is not as it was written: its SHA-256 is {found[:12]}…, not {expected[:12]}…"
-
-
 def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | None:
     """Return the stored columns, then those that are new; None if a column is stored as another type."""
     stored, new = pa.schema(delta.schema().to_arrow()), utc(schema)
@@ -506,16 +485,11 @@ def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | No
     return pa.schema([*stored, *(field for field in new if field.name not in stored.names)])
 
 
-def _rows_beside(stored: TableVersion, partition_by: Sequence[str], values: Mapping[str, str]) -> pa.Table:
-    """Return the rows of a table without partitions that stay beside a new one; none that can't be put into any."""
-    import pyarrow.compute as pc
-
-    rows = read_rows(stored)
-    if not set(partition_by) <= set(rows.column_names):
-        return rows.schema.empty_table()
-    same = [pc.equal(rows[name].cast(pa.string()), value) for name, value in values.items()]
-    known = [pc.is_valid(rows[name]) for name in partition_by]
-    return rows.filter(pc.and_(pc.invert(reduce(pc.and_, same)), reduce(pc.and_, known)))
+def _properties(fingerprint: str, partitions: Mapping[str, Ingredients] | None = None) -> CommitProperties:
+    noted = {_FINGERPRINT: fingerprint}
+    if partitions:
+        noted[_PARTITIONS] = json.dumps(partitions)
+    return CommitProperties(custom_metadata=noted)
 
 
 def damaged(lake: Lake, table: str, problem: str) -> DamagedLake:

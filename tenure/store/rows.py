@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.store.table import TableVersion, partition_folder, partition_values, utc
+
+#: Rows of a row group: whoever reads a range of customers, by whom the rows lie, skips most other groups.
+_GROUP = 16_384
 
 
 def read_rows(
@@ -66,10 +70,20 @@ def write_rows(rows: pa.Table, folder: Path, partition_by: Sequence[str], *, tok
         part = rows
         for name, value in values.items():
             part = part.filter(pc.equal(part[name].cast(pa.string()), value))
-        target = folder / partition_folder(values)
-        target.mkdir(parents=True, exist_ok=True)
-        written.append(_write_file(part.drop_columns(list(partition_by)), target / f"part-{token}.parquet"))
+        written.append(write_partition(part.drop_columns(list(partition_by)), folder, values, name=token))
     return written
+
+
+def write_partition(
+    rows: pa.Table, folder: Path, values: Mapping[str, str], *, name: str, repeating: Sequence[str] | None = None
+) -> Path:
+    """Write rows, without the partition's columns, as `part-<name>.parquet` of a partition of a table's folder.
+
+    The `repeating` columns have few different values: only theirs go into dictionaries, by default every column's.
+    """
+    target = folder / partition_folder(values)
+    target.mkdir(parents=True, exist_ok=True)
+    return _write_file(rows, target / f"part-{name}.parquet", repeating)
 
 
 def partitions_of(rows: pa.Table, partition_by: Sequence[str]) -> list[dict[str, str]]:
@@ -79,7 +93,42 @@ def partitions_of(rows: pa.Table, partition_by: Sequence[str]) -> list[dict[str,
     return [dict(zip(partition_by, values, strict=True)) for values in sorted(zip(*texts, strict=True))]
 
 
-def _write_file(rows: pa.Table, file: Path) -> Path:
-    rows = rows.cast(utc(rows.schema))
-    pq.write_table(rows, file, coerce_timestamps="us", allow_truncated_timestamps=True)
+def in_partition(rows: pa.Table, values: Mapping[str, object], stored: pa.Schema | None) -> pa.Table:
+    """Return rows with the values of their partition as columns, in UTC.
+
+    A column without any value, as rows that are none may have, takes the type that is `stored`, else text.
+    """
+    for name, value in values.items():
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.repeat(pa.scalar(value), rows.num_rows))
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_null(field.type):
+            known = stored is not None and field.name in stored.names
+            kind = stored.field(field.name).type if stored is not None and known else pa.string()
+            rows = rows.set_column(place, field.name, pa.nulls(rows.num_rows, kind))
+    return rows.cast(utc(rows.schema))
+
+
+def rows_beside(stored: TableVersion, values: Mapping[str, str]) -> pa.Table:
+    """Return the rows of a table without partitions that lie in other partitions than `values`, and in a known one."""
+    import pyarrow.compute as pc
+
+    rows = read_rows(stored)
+    if not set(values) <= set(rows.column_names):
+        return rows.schema.empty_table()
+    same = [pc.equal(rows[name].cast(pa.string()), value) for name, value in values.items()]
+    known = [pc.is_valid(rows[name]) for name in values]
+    return rows.filter(pc.and_(pc.invert(reduce(pc.and_, same)), reduce(pc.and_, known)))
+
+
+def _write_file(rows: pa.Table, file: Path, repeating: Sequence[str] | None = None) -> Path:
+    pq.write_table(
+        rows.cast(utc(rows.schema)),
+        file,
+        row_group_size=_GROUP,
+        use_dictionary=True if repeating is None else list(repeating),
+        store_decimal_as_integer=True,
+        coerce_timestamps="us",
+        allow_truncated_timestamps=True,
+    )
     return file

@@ -11,7 +11,9 @@ from typing import TypeAlias
 from tenure.define.aggregates import KINDS
 from tenure.define.feature import Aggregate
 from tenure.define.window import Window
-from tenure.sql import column_list, date_literal
+from tenure.sql import date_literal
+from tenure.sql.expressions import after, all_of, at_most, coalesce, is_not_null, is_null, of
+from tenure.sql.query import Column, Join, Query
 from tenure.tables.visible import same
 from tenure.tiles.bands import is_added_up
 from tenure.tiles.partials import Partial, Readings
@@ -26,16 +28,15 @@ Asked: TypeAlias = Sequence[tuple[Partial, Window | None]]
 
 def windows_asked(aggregates: Sequence[Aggregate], readings: Readings, taken: Collection[Partial]) -> Asked:
     """Return the sums `taken` of a source with these aggregates, each with a window that features read of it."""
-    asked = [
-        (partial, window)
-        for f in aggregates
-        for how in f.hows
-        if (f.windows or KINDS[how].reads_all_history) and is_added_up(how)
-        for window in f.windows_of(how)
-        for partial in readings.needed(f, how)
-        if partial in taken
-    ]
-    return list(dict.fromkeys(asked))
+    asked: dict[tuple[Partial, Window | None], None] = {}
+    for feature in aggregates:
+        for how in feature.hows:
+            has_windows = feature.windows or KINDS[how].reads_all_history
+            if has_windows and is_added_up(how):
+                needed = [partial for partial in readings.needed(feature, how) if partial in taken]
+                for window in feature.windows_of(how):
+                    asked |= dict.fromkeys((partial, window) for partial in needed)
+    return list(asked)
 
 
 def tiles_to_merge(tiles: Tiles, relation: str, asked: Asked, numbers: str, within: str = "") -> str:
@@ -45,9 +46,15 @@ def tiles_to_merge(tiles: Tiles, relation: str, asked: Asked, numbers: str, with
     a condition on tiles as `t` that those of the customers meet: what files tell of their keys then rules others out
     unread.
     """
-    columns = ["n.customer_no", "t.interval_start", *map(_or_nothing, _partials(asked))]
-    since = f"t.period_end > {date_literal(tiles.grid.first_start)}"
-    return f"SELECT\n{column_list(columns)}\n{_in_time(tiles, relation, numbers, within)} AND {since}"
+    since = after("t.period_end", date_literal(tiles.grid.first_start))
+    query = Query(
+        lines=["n.customer_no", "t.interval_start", *map(_or_zero, _partials(asked))],
+        source=relation,
+        alias="t",
+        joins=[_customers(tiles, numbers)],
+        where=all_of(*_known_in_time(within), since),
+    )
+    return query.text
 
 
 def older_tiles_to_merge(tiles: Tiles, relation: str, asked: Asked, numbers: str, within: str = "") -> str:
@@ -56,30 +63,50 @@ def older_tiles_to_merge(tiles: Tiles, relation: str, asked: Asked, numbers: str
     The columns are as above, but only of the partials that are asked for of all history; '' where none is.
     """
     ever = list(dict.fromkeys(partial for partial, window in asked if window is None))
-    merged = [f"{partial.of_tiles(tiles.dialect)} AS {partial.name}" for partial in ever]
-    columns = ["n.customer_no", f"{date_literal(tiles.grid.first_day)} AS interval_start", *merged]
-    until = f"t.period_end <= {date_literal(tiles.grid.first_start)}\nGROUP BY n.customer_no"
-    rows = _in_time(tiles, relation, numbers, within)
-    return f"SELECT\n{column_list(columns)}\n{rows} AND {until}" if ever else ""
+    if not ever:
+        return ""
+    until = at_most("t.period_end", date_literal(tiles.grid.first_start))
+    query = Query(
+        lines=[
+            "n.customer_no",
+            Column(date_literal(tiles.grid.first_day), "interval_start"),
+            *(Column(partial.of_tiles(tiles.dialect), partial.name) for partial in ever),
+        ],
+        source=relation,
+        alias="t",
+        joins=[_customers(tiles, numbers)],
+        where=all_of(*_known_in_time(within), until),
+        group_by=["n.customer_no"],
+    )
+    return query.text
 
 
 def late_tiles_to_merge(tiles: Tiles, relation: str, asked: Asked, numbers: str) -> str:
     """Return the kept tiles of late or corrected rows of the customers in `numbers`, with seen_from and seen_to."""
-    columns = ["n.customer_no", "t.interval_start", "t.seen_from", "t.seen_to", *map(_or_nothing, _partials(asked))]
-    return f"SELECT\n{column_list(columns)}\n{_of_customers(tiles, relation, numbers)}\nWHERE t.seen_from IS NOT NULL"
+    query = Query(
+        lines=["n.customer_no", "t.interval_start", "t.seen_from", "t.seen_to", *map(_or_zero, _partials(asked))],
+        source=relation,
+        alias="t",
+        joins=[_customers(tiles, numbers)],
+        where=is_not_null("t.seen_from"),
+    )
+    return query.text
 
 
-def _in_time(tiles: Tiles, relation: str, numbers: str, within: str) -> str:
-    also = f" AND {within}" if within else ""
-    return f"{_of_customers(tiles, relation, numbers)}\nWHERE t.seen_from IS NULL{also}"
+def _known_in_time(within: str) -> list[str]:
+    """The conditions on tiles of rows known in time, and on the keys of the customers asked for, if any."""
+    return [is_null("t.seen_from"), *([within] if within else [])]
 
 
-def _of_customers(tiles: Tiles, relation: str, numbers: str) -> str:
-    return f"FROM {relation} AS t\nJOIN {numbers} AS n\n  ON {same(tiles.keys, 'n', 't')}"
+def _customers(tiles: Tiles, numbers: str) -> Join:
+    """The join of tiles with their customers' numbers."""
+    return Join(numbers, alias="n", on=same(tiles.keys, "n", "t"))
 
 
-def _or_nothing(partial: Partial) -> str:
-    return f"COALESCE(t.{partial.name}, 0) AS {partial.name}" if partial.is_added else f"t.{partial.name}"
+def _or_zero(partial: Partial) -> Column:
+    """A partial's column of tiles, 0 where a sum counts no row."""
+    column = of("t", partial.name)
+    return Column(coalesce(column, 0), partial.name) if partial.is_added else Column(column)
 
 
 def _partials(asked: Asked) -> list[Partial]:

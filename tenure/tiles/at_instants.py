@@ -12,13 +12,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeAlias
 
 from tenure.define.aggregates import KINDS, ActiveDays, DaysSince, DistinctValues, Family, Streak
 from tenure.define.feature import Aggregate
 from tenure.define.project import Project
 from tenure.define.window import ColumnName, Window
-from tenure.sql import Dialect, Select, column_list, op, with_ctes
-from tenure.tables.visible import days_before, qualified, same, visible_at, within
+from tenure.sql import Dialect, Select, op
+from tenure.sql.expressions import (
+    after,
+    all_of,
+    any_of,
+    at_least,
+    before,
+    call,
+    case,
+    cases,
+    cast,
+    coalesce,
+    each_of,
+    equal,
+    is_not_null,
+    is_null,
+    listed,
+    lowest_ones,
+    of,
+)
+from tenure.sql.query import Column, Cte, Join, Query
+from tenure.tables.visible import days_before, same, visible_at, within
 from tenure.tiles.columns import compared
 from tenure.tiles.partials import Partial, Readings
 
@@ -29,24 +51,33 @@ POINTS = "asked_points"
 #: What aggregates say of each point.
 ANSWERS = "asked_windows"
 
+#: An aggregate's feature and one of its hows.
+_Asked: TypeAlias = tuple[Aggregate, str]
+
+#: What the rows of a join are, by what the columns ask of a source, here {}.
+_COMMENTS = {
+    "windows": "{} in the windows before ts, summed up per point",
+    "open": "{} that had begun and not ended before ts, summed up per point",
+    "history": "the newest and first of {} of all history known before ts",
+}
+
 
 def window_start(window: Window, instant: str, dialect: Dialect) -> str:
     """Return the instant at which the window of `instant` begins: `Window.start` with the time of day kept."""
     if window.unit == "d":
         return days_before(instant, window.length)
-    back, day = op("months_earlier", dialect, instant, str(window.length)), f"CAST({instant} AS DATE)"
-    then = f"CAST({back} AS DATE)"
-    to_the_end = op("days_between", dialect, then, f"LAST_DAY({then})")
-    return f"CASE WHEN {day} = LAST_DAY({day}) THEN {op('days_later', dialect, back, to_the_end)} ELSE {back} END"
+    back, day = op("months_earlier", dialect, instant, str(window.length)), cast(instant, "DATE")
+    then = cast(back, "DATE")
+    to_the_end = op("days_between", dialect, then, call("LAST_DAY", then))
+    is_last_day = equal(day, call("LAST_DAY", day))
+    return case(when=is_last_day, then=op("days_later", dialect, back, to_the_end), otherwise=back)
 
 
 @dataclass(frozen=True)
 class _Part:
     """One join of a source's rows with the points: its CTE, and each column's expression over it."""
 
-    relation: str
-    comment: str
-    body: str
+    rows: Cte
     columns: dict[ColumnName, str]
 
 
@@ -56,77 +87,91 @@ class AtInstants:
     def __init__(self, project: Project, dialect: Dialect) -> None:
         self.project, self.dialect = project, dialect
         self.keys = project.entity.keys
-        self._aggregates = {
-            name: those
-            for name in project.sources
-            if (those := [f for v in project.views.values() if v.source == name for f in v.aggregates])
-        }
-        self._readings = {n: Readings(project.sources[n], those, dialect) for n, those in self._aggregates.items()}
+        self._aggregates: dict[str, list[Aggregate]] = {}
+        self._readings: dict[str, Readings] = {}
+        for name, source in project.sources.items():
+            of_source = aggregates_of(project, name)
+            if of_source:
+                self._aggregates[name] = of_source
+                self._readings[name] = Readings(source, of_source, dialect)
 
     @property
     def points(self) -> Select:
         """Each key and instant once, numbered by its first row; rows without a key ask nothing of the sources."""
-        keys = qualified(self.keys, "s")
-        starts = [f"{window_start(w, 's.ts', self.dialect)} AS start_{w}" for w in self._spans()]
-        known = " AND ".join(f"s.{key} IS NOT NULL" for key in self.keys)
-        text = (
-            "-- each key and instant, with the starts of its windows\n"
-            f"SELECT\n{column_list(['MIN(s.row_no) AS point_no', keys, 's.ts', *starts])}\n"
-            f"FROM {ASKED} AS s\nWHERE {known}\nGROUP BY {keys}, s.ts"
+        keys = each_of("s", self.keys)
+        starts = [Column(window_start(window, "s.ts", self.dialect), _start(window)) for window in self._spans()]
+        query = Query(
+            comment="each key and instant, with the starts of its windows",
+            lines=["MIN(s.row_no) AS point_no", listed(keys), "s.ts", *starts],
+            source=ASKED,
+            alias="s",
+            where=all_of(*map(is_not_null, keys)),
+            group_by=[*keys, "s.ts"],
         )
-        return Select(POINTS, text, (ASKED,))
+        return query.as_table(POINTS, reads=[ASKED])
 
     def final(self, points: str = ">= 0") -> Select:
         """Return keys, ts and every column of the project, of the points whose number meets the condition."""
         parts = [part for name in self._aggregates for part in self._parts(name, points)]
         row = (*self.keys, "ts")
-        columns = [qualified(row, "p"), *(f"{e} AS {n}" for part in parts for n, e in part.columns.items())]
-        joins = [f"LEFT JOIN {p.relation}\n  ON {p.relation}.point_no = p.point_no" for p in parts]
-        body = "\n".join([f"SELECT\n{column_list(columns)}\nFROM {POINTS} AS p", *joins, f"WHERE p.point_no {points}"])
-        ctes = [(p.relation, p.comment, p.body) for p in parts]
-        ctes.append(("measured", "every point with what each source says of it", body))
+        measured: dict[ColumnName, str] = {}
+        joins = []
+        for part in parts:
+            measured |= part.columns
+            relation = part.rows.name
+            joins.append(Join(relation, kind="LEFT", on=equal(of(relation, "point_no"), "p.point_no")))
+        every_point = Query(
+            lines=[listed(each_of("p", row)), *(Column(e, str(n)) for n, e in measured.items())],
+            source=POINTS,
+            alias="p",
+            joins=joins,
+            where=_numbered(points),
+        )
+        query = Query(
+            ctes=[
+                *(part.rows for part in parts),
+                Cte("measured", "every point with what each source says of it", every_point),
+            ],
+            lines=[*row, *self._described(measured)],
+            source="measured",
+        )
+        return query.as_table(ANSWERS, reads=[POINTS, *self._aggregates])
+
+    def _described(self, measured: dict[ColumnName, str]) -> Iterator[Column]:
+        """Every column of the project that the points have, below its description."""
         expressions = compared(self.project, self.dialect)
-        measured = {n for part in parts for n in part.columns}
-        told = [
-            (f"{expressions[n]} AS {n}" if n in expressions else str(n), d.text)
-            for n, d in self.project.columns.items()
-            if n in expressions or n in measured
-        ]
-        text = with_ctes(ctes, f"SELECT\n{column_list([*row, *told])}\nFROM measured")
-        return Select(ANSWERS, text, (POINTS, *self._aggregates))
+        for name, description in self.project.columns.items():
+            if name in expressions:
+                yield Column(expressions[name], str(name), description.text)
+            elif name in measured:
+                yield Column(str(name), comment=description.text)
 
     def _spans(self) -> list[Window]:
         """Every window whose start is read; a streak tells its months apart."""
-        streaks = [
-            Window(n + 1, "m")
-            for those in self._aggregates.values()
-            for f in those
-            if any(isinstance(KINDS[how].computed, Streak) for how in f.hows)
-            for n in range(f.windows[-1].length)
-        ]
-        return sorted({*self.project.windows, *streaks})
+        spans = set(self.project.windows)
+        for feature in chain.from_iterable(self._aggregates.values()):
+            if any(isinstance(KINDS[how].computed, Streak) for how in feature.hows):
+                spans.update(Window(months, "m") for months in range(1, feature.windows[-1].length + 1))
+        return sorted(spans)
 
     def _parts(self, name: str, points: str) -> Iterator[_Part]:
-        asked = [(f, how) for f in self._aggregates[name] for how in f.hows]
-        windowed = [(f, how) for f, how in asked if f.windows and not KINDS[how].reads_all_history]
-        still_open = [(f, how) for f, how in asked if not f.windows and not KINDS[how].reads_all_history]
-        of_all = [(f, how) for f, how in asked if KINDS[how].reads_all_history]
-        source = self.project.sources[name]
+        windowed: list[_Asked] = []
+        still_open: list[_Asked] = []
+        of_all: list[_Asked] = []
+        for feature in self._aggregates[name]:
+            for how in feature.hows:
+                read_of_all = KINDS[how].reads_all_history
+                (of_all if read_of_all else windowed if feature.windows else still_open).append((feature, how))
+        has_begun, ends = before("r.event_time", "p.ts"), self.project.sources[name].ends
         if windowed:
-            # Months and days differ by a few days, so the earliest start is looked for among both.
-            spans = [max((w for f, _ in windowed for w in f.windows if w.unit == u), default=None) for u in ("d", "m")]
-            starts = [f"p.start_{w}" for w in spans if w]
-            start = f"LEAST({', '.join(starts)})" if len(starts) > 1 else starts[0]
-            yield self._joined(name, "windows", windowed, within(start, "p.ts"), points)
+            yield self._joined(name, "windows", windowed, [within(_earliest_start(windowed), "p.ts")], points)
         if still_open:
-            not_ended = f"\n  AND (r.{source.ends} IS NULL OR r.{source.ends} >= p.ts)" if source.ends else ""
-            yield self._joined(name, "open", still_open, f"r.event_time < p.ts{not_ended}", points)
+            not_ended = [any_of(is_null(of("r", ends)), at_least(of("r", ends), "p.ts"))] if ends else []
+            yield self._joined(name, "open", still_open, [has_begun, *not_ended], points)
         if of_all:
-            yield self._joined(name, "history", of_all, "r.event_time < p.ts", points)
+            yield self._joined(name, "history", of_all, [has_begun], points)
 
-    def _joined(
-        self, name: str, what: str, asked: Sequence[tuple[Aggregate, str]], condition: str, points: str
-    ) -> _Part:
+    def _joined(self, name: str, what: str, asked: Sequence[_Asked], conditions: Sequence[str], points: str) -> _Part:
         """The rows of a source that meet the condition, summed up per point."""
         relation, readings = f"{name}__{what}", self._readings[name]
         sums: dict[str, str] = {}
@@ -136,18 +181,15 @@ class AtInstants:
                 summed = _Summed(readings, feature, how, window, relation, self.dialect)
                 sums |= summed.sums
                 columns[ColumnName(feature.name, how, window)] = summed.expression
-        told = [f"{expression} AS {column}" for column, expression in sums.items()]
-        body = (
-            f"SELECT\n{column_list(['p.point_no', *told])}\nFROM {POINTS} AS p\nJOIN {name} AS r\n"
-            f"  ON {same(self.keys, 'r', 'p')}\n  AND {condition}\n  AND {visible_at('p.ts')}\n"
-            f"WHERE p.point_no {points}\nGROUP BY p.point_no"
+        body = Query(
+            lines=["p.point_no", *(Column(expression, column) for column, expression in sums.items())],
+            source=POINTS,
+            alias="p",
+            joins=[Join(name, alias="r", on=[same(self.keys, "r", "p"), *conditions, visible_at("p.ts")])],
+            where=_numbered(points),
+            group_by=["p.point_no"],
         )
-        comment = {
-            "windows": f"{name} in the windows before ts, summed up per point",
-            "open": f"{name} that had begun and not ended before ts, summed up per point",
-            "history": f"the newest and first of {name} of all history known before ts",
-        }[what]
-        return _Part(relation, comment, body, columns)
+        return _Part(Cte(relation, _COMMENTS[what].format(name), body), columns)
 
 
 @dataclass(frozen=True)
@@ -171,48 +213,82 @@ class _Summed:
         """Each sum's column with its aggregate."""
         values = self.readings.values(self.feature)
         if isinstance(self.computed, DistinctValues):
-            return {self._named(values.label, "distinct"): self._distinct(Partial(values, "set"))}
+            value = self.readings.row_value(Partial(values, "set"))
+            return {self._named(values.label, "distinct"): self._number_of(value)}
         if isinstance(self.computed, ActiveDays):
-            return {self._named(values.label, "dates"): self._distinct(Partial(values, "newest"), "CAST({0} AS DATE)")}
+            days = self._days_of(Partial(values, "newest"))
+            return {self._named(values.label, "dates"): self._number_of(days)}
         if isinstance(self.computed, Streak):
             return {self._named(values.label, "months"): self._months(Partial(values, "count"))}
-        return {
-            self._named(p.values.label, p.kind): p.of_rows(self._counted(self.readings.row_value(p)), self.dialect)
-            for p in self.readings.needed(self.feature, self.how)
-        }
+        sums = {}
+        for partial in self.readings.needed(self.feature, self.how):
+            value = self._counted(self.readings.row_value(partial))
+            sums[self._named(partial.values.label, partial.kind)] = partial.of_rows(value, self.dialect)
+        return sums
 
     @property
     def expression(self) -> str:
         """The column's expression."""
-        (first, *_) = (f"{self.relation}.{column}" for column in self.sums)
+        first = of(self.relation, next(iter(self.sums)))
         if isinstance(self.computed, DistinctValues | ActiveDays):
-            return f"COALESCE({first}, 0)"
+            return coalesce(first, 0)
         if isinstance(self.computed, Streak):
-            mask = f"COALESCE({first}, 0)"
-            return op("bits", self.dialect, f"({mask} & ~({mask} + 1))")
+            return op("bits", self.dialect, lowest_ones(coalesce(first, 0)))
         if isinstance(self.computed, DaysSince):
-            return op("days_between", self.dialect, f"CAST({first} AS DATE)", "CAST(p.ts AS DATE)")
+            return op("days_between", self.dialect, cast(first, "DATE"), cast("p.ts", "DATE"))
         return self.readings.aggregated(self.feature, self.how, self._merged)
 
     def _named(self, label: str, kind: str) -> str:
-        return f"{label}__{kind}" + (f"_{self.window}" if self.window else "")
+        return "_".join([f"{label}__{kind}", *([str(self.window)] if self.window else [])])
 
     def _merged(self, partial: Partial) -> str:
         """A partial of the point, which has no row where nothing was seen."""
-        column = f"{self.relation}.{self._named(partial.values.label, partial.kind)}"
-        return f"COALESCE({column}, 0)" if partial.is_added else column
+        column = of(self.relation, self._named(partial.values.label, partial.kind))
+        return coalesce(column, 0) if partial.is_added else column
 
     def _counted(self, value: str) -> str:
         """A row's value, null before the window."""
-        return f"CASE WHEN r.event_time >= p.start_{self.window} THEN {value} END" if self.window else value
+        return case(when=_has_reached(self.window), then=value) if self.window else value
 
-    def _distinct(self, partial: Partial, read: str = "{0}") -> str:
-        value = self._counted(read.format(self.readings.row_value(partial)))
-        return f"CAST({op('length', self.dialect, op('set_of_rows', self.dialect, value))} AS BIGINT)"
+    def _days_of(self, partial: Partial) -> str:
+        """The day of a row's instant."""
+        return cast(self.readings.row_value(partial), "DATE")
+
+    def _number_of(self, value: str) -> str:
+        """How many different values there are."""
+        return cast(op("length", self.dialect, op("set_of_rows", self.dialect, self._counted(value))), "BIGINT")
 
     def _months(self, count: Partial) -> str:
         """The months back from ts with a row, as the bits of an integer."""
         months = self.window.length if self.window else 0
-        bits = [f"WHEN r.event_time >= p.start_{n + 1}m THEN {2**n}" for n in range(months)]
-        bit = f"CASE {' '.join(bits)} END"
-        return f"BIT_OR(CAST(CASE WHEN {self.readings.row_value(count)} > 0 THEN {bit} END AS BIGINT))"
+        bits = [(_has_reached(Window(n + 1, "m")), str(2**n)) for n in range(months)]
+        has_rows = after(self.readings.row_value(count), 0)
+        return call("BIT_OR", cast(case(when=has_rows, then=cases(bits)), "BIGINT"))
+
+
+def aggregates_of(project: Project, source: str) -> list[Aggregate]:
+    """Return the aggregates of all views of a source."""
+    return [aggregate for view in project.views.values() if view.source == source for aggregate in view.aggregates]
+
+
+def _earliest_start(asked: Sequence[_Asked]) -> str:
+    """The start of the longest window; months and days differ by a few days, so both are looked at."""
+    windows = {window for feature, _ in asked for window in feature.windows}
+    longest = [max(w for w in windows if w.unit == unit) for unit in ("d", "m") if any(w.unit == unit for w in windows)]
+    starts = each_of("p", map(_start, longest))
+    return call("LEAST", *starts) if len(starts) > 1 else starts[0]
+
+
+def _start(window: Window) -> str:
+    """The column of the points that holds the start of a window."""
+    return f"start_{window}"
+
+
+def _has_reached(window: Window) -> str:
+    """The condition that a row happened behind the start of a window."""
+    return at_least("r.event_time", of("p", _start(window)))
+
+
+def _numbered(points: str) -> str:
+    """The condition on the points' numbers."""
+    return f"p.point_no {points}"

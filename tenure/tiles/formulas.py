@@ -8,7 +8,7 @@ becomes a DOUBLE; the unit of the values is put right at the end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tenure.define.aggregates import (
     VALUE,
@@ -29,7 +29,10 @@ from tenure.define.aggregates import (
 from tenure.define.shape import unknown_kind
 from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect
+from tenure.sql.arithmetic import Number as Printed
 from tenure.sql.dialects import WHOLE
+from tenure.sql.expressions import after, call, cast, coalesce, grouped, null_if
+from tenure.sql.expressions import case as case_when
 from tenure.tables.finish import spread, whole
 from tenure.tiles.sums import kinds_of
 
@@ -44,7 +47,7 @@ def printed(expression: Expression, sums: Mapping[str, str], type_: str, dialect
 
 def or_empty(number: str, kind: AggregateKind) -> str:
     """Return an aggregate's number, and what it is of no rows where that is not null."""
-    return number if kind.empty is None else f"COALESCE({number}, {kind.empty})"
+    return number if kind.empty is None else coalesce(number, kind.empty)
 
 
 class _Printer:
@@ -55,31 +58,30 @@ class _Printer:
         """A whole formula, in the unit of the values."""
         match expression:
             case AtLeast(rows, of):
-                return f"CASE WHEN {self._sum(Count())} > {rows - 1} THEN {self.finished(of)} END"
+                return case_when(when=after(self._sum(Count()), rows - 1), then=self.finished(of))
             case _:
-                power = int(units(expression))
-                return self._number(expression) + (f" / {_UNITS}" * power if self._type == "decimal" else "")
+                number = self._number(expression)
+                if self._type == "decimal":
+                    for _ in range(int(units(expression))):
+                        number = number / _UNITS
+                return str(number)
 
-    def _number(self, expression: Expression) -> str:
+    def _number(self, expression: Expression) -> Printed:
         match expression:
             case Count():
-                return self._sum(expression)
+                return Printed(self._sum(expression))
             case Sum() | Min() | Max():
-                return f"CAST({self._sum(expression)} AS DOUBLE)"
+                return Printed(cast(self._sum(expression), "DOUBLE"))
             case Number(number):
-                return str(number)
-            case Arithmetic("/", left, right):
-                divisor = self._number(right)
-                is_quotient = isinstance(right, Arithmetic) and right.operator == "/"
-                return f"{self._number(left)} / " + (f"({divisor})" if is_quotient else divisor)
+                return Printed(str(number))
             case Arithmetic(operator, left, right):
-                return f"({self._number(left)} {operator} {self._number(right)})"
+                return _CALCULATED[operator](self._number(left), self._number(right))
             case NullIfZero(of):
-                return f"NULLIF({self._number(of)}, 0)"
+                return Printed(null_if(str(self._number(of)), 0))
             case Sqrt(of):
-                return f"SQRT({self._number(of)})"
+                return Printed(call("SQRT", self._number(of)))
             case Scatter(x, y):
-                return f"({self._scatter(x, y)})"
+                return Printed(grouped(self._scatter(x, y)))
             case _:
                 raise unknown_kind("part of a formula", expression)
 
@@ -94,14 +96,23 @@ class _Printer:
             low, high = (self._sums[kind] for kind in kinds_of(Sum(x * y)))
             return spread(rows, self._sum(Sum(VALUE)), low, high, self._type, self._dialect)
         product, of_x, of_y = (self._whole(Sum(term)) for term in (x * y, x, y))
-        return f"CAST({rows} * {product} - {of_x} * {of_y} AS DOUBLE)"
+        return cast(Printed(rows) * product - of_x * of_y, "DOUBLE")
 
-    def _whole(self, summed: Sum) -> str:
+    def _whole(self, summed: Sum) -> Printed:
         """A sum as a whole number of units of the values' last place."""
         text = self._sum(summed)
         if summed.of == VALUE:
-            return whole(text, self._type, self._dialect)
-        return f"CAST({text} AS {WHOLE[self._dialect]})"
+            return Printed(whole(text, self._type, self._dialect))
+        return Printed(cast(text, WHOLE[self._dialect]))
+
+
+#: A formula's operator as SQL; what stands in parentheses may stand in any formula.
+_CALCULATED: dict[str, Callable[[Printed, Printed], Printed]] = {
+    "+": lambda left, right: (left + right).grouped,
+    "-": lambda left, right: (left - right).grouped,
+    "*": lambda left, right: (left * right).grouped,
+    "/": lambda left, right: left / right,
+}
 
 
 def units(expression: Expression) -> float:

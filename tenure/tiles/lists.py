@@ -12,14 +12,16 @@ from collections.abc import Callable
 from tenure.define.aggregates import DEVIATION, MEAN, SLOPE, TOTAL, Expression, Formula
 from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect, op
+from tenure.sql.arithmetic import Number, numbers
+from tenure.sql.expressions import after, all_of, at_least, before, call, case, cast, listed, text_literal
 from tenure.tables.finish import deviation_of_list, finite_or_null, in_steps, mean_of_list, struct, total_of_list
 
 #: Values beyond the first number are scaled by the second, a power of two, so that products of theirs fit a DOUBLE;
 #: beside such values, bits below 1e-294 are lost.
-_HUGE, _SCALE = "CAST('1e280' AS DOUBLE)", f"CAST('{2.0**-96!r}' AS DOUBLE)"
+_HUGE, _SCALE = cast("'1e280'", "DOUBLE"), cast(text_literal(repr(2.0**-96)), "DOUBLE")
 
 #: Splits a DOUBLE of 53 bits.
-_HALVES = f"CAST({2**27 + 1} AS DOUBLE)"
+_HALVES = Number(cast(2**27 + 1, "DOUBLE"))
 
 
 def is_listed(formula: Formula, type_: str) -> bool:
@@ -43,28 +45,47 @@ def _slope(dated: str, dialect: Dialect) -> str:
     18, 1971), so the weight's products with them are exact, up to weights of 26 bits; they are added up as all floats.
     """
 
-    def each(of: str, expression: str) -> str:
-        return op("each", dialect, of, "el", expression)
+    def each(list_: str, expression: object) -> str:
+        return op("each", dialect, list_, "el", expression)
 
-    x, y = op("member", dialect, "el", "0"), op("member", dialect, "el", "1")
-    size, day = op("length", dialect, "it"), f"({x} - it.m)"
-    largest = op("member", dialect, op("sorted", dialect, each("it", f"-ABS({y})")), "0")
-    first_day = op("member", dialect, op("sorted", dialect, each("it", x)), "0")
-    scale = f"CASE WHEN {largest} < -{_HUGE} THEN {_SCALE} ELSE CAST(1 AS DOUBLE) END"
-    begun = {"l": "it", "n": size, "m": first_day, "k": scale}
-    kept = {"n": "it.n", "k": "it.k"}
-    total_x = op("list_sum", dialect, each("it.l", day))
-    squares = op("list_sum", dialect, each("it.l", f"{day} * {day}"))
-    summed = {**kept, "l": "it.l", "m": "it.m", "s": total_x, "q": squares}
-    weighed = struct({"w": f"it.n * {day} - it.s", "y": f"{y} * it.k"}, dialect)
-    spread = {**kept, "d": "it.n * it.q - it.s * it.s", "l": each("it.l", weighed)}
-    split = struct({"w": "el.w", "y": "el.y", "h": f"{_HALVES} * el.y - ({_HALVES} * el.y - el.y)"}, dialect)
-    halved = {**kept, "d": "it.d", "l": each("it.l", split)}
-    products = f"{each('it.l', 'el.w * el.h')}, {each('it.l', 'el.w * (el.y - el.h)')}"
-    rise = {**kept, "d": "it.d", "s": total_of_list(op("concatenated", dialect, products), dialect)}
-    slope = f"CASE WHEN it.n >= {SLOPE.rows} AND it.d > 0 THEN it.s / it.d / it.k END"
-    steps = [struct(step, dialect) for step in (begun, summed, spread, halved, rise)]
-    return in_steps(dated, [*steps, slope, finite_or_null("it", dialect)], dialect)
+    def member(list_: str, place: int) -> Number:
+        return Number(op("member", dialect, list_, place))
+
+    def smallest(expression: object) -> Number:
+        return member(op("sorted", dialect, each("it", expression)), 0)
+
+    n, m, k, d, s, q = numbers("it", "n", "m", "k", "d", "s", "q")
+    w, y, h = numbers("el", "w", "y", "h")
+    x, value = member("el", 0), member("el", 1)
+    day = (x - m).grouped
+    is_huge = before(str(smallest(-Number(call("ABS", value)))), -Number(_HUGE))
+    weighed = struct({"w": n * day - s, "y": value * k}, dialect)
+    halved = struct({"w": w, "y": y, "h": _HALVES * y - (_HALVES * y - y)}, dialect)
+    products = [each("it.l", w * h), each("it.l", w * (y - h))]
+    kept: dict[str, object] = {"n": n, "k": k}
+    spread: dict[str, object] = {**kept, "d": d}
+    steps: list[dict[str, object]] = [
+        {
+            "l": "it",
+            "n": op("length", dialect, "it"),
+            "m": smallest(x),
+            "k": case(when=is_huge, then=_SCALE, otherwise=cast(1, "DOUBLE")),
+        },
+        {
+            **kept,
+            "l": "it.l",
+            "m": m,
+            "s": op("list_sum", dialect, each("it.l", day)),
+            "q": op("list_sum", dialect, each("it.l", day * day)),
+        },
+        {**kept, "d": n * q - s * s, "l": each("it.l", weighed)},
+        {**spread, "l": each("it.l", halved)},
+        {**spread, "s": total_of_list(op("concatenated", dialect, listed(products)), dialect)},
+    ]
+    has_slope = all_of(at_least(str(n), SLOPE.rows), after(str(d), 0))
+    slope = case(when=has_slope, then=s / d / k)
+    structs = [struct(step, dialect) for step in steps]
+    return in_steps(dated, [*structs, slope, finite_or_null("it", dialect)], dialect)
 
 
 #: Formula → its SQL over a list, in any order.

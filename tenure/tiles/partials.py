@@ -8,6 +8,7 @@ every window and snapshot. Money stays an exact decimal until the last step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -34,8 +35,26 @@ from tenure.define.feature import OTHER, Aggregate
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
 from tenure.sql import TYPE_NAMES, Dialect, date_literal, literal, op
+from tenure.sql.arithmetic import Number
 from tenure.sql.conditions import condition
 from tenure.sql.dialects import WHOLE
+from tenure.sql.expressions import (
+    after,
+    all_of,
+    call,
+    case,
+    cases,
+    cast,
+    coalesce,
+    each_of,
+    equal,
+    grouped,
+    is_not_in,
+    is_not_null,
+    listed,
+    of,
+    text_literal,
+)
 from tenure.tables.finish import CUT, quantile, struct, whole
 from tenure.tables.visible import readable_columns
 from tenure.tiles.formulas import or_empty, printed
@@ -118,12 +137,11 @@ class Partial:
         """What SQL adds up of rows whose value is `value`."""
         if self.sum.piece:
             value = whole(value, self.values.type, dialect)
-            if self.sum.piece == "high":
-                return op("quotient", dialect, f"({value} * {value})", str(CUT**2))
-            return f"{value} * {value} % {CUT**2}"
+            square = Number(value) * Number(value)
+            return op("quotient", dialect, square.grouped, CUT**2) if self.sum.piece == "high" else str(square % CUT**2)
         if self.sum.term == VALUE and self.values.type == "integer":
             # Spark would add them up in 64 bits, and begin anew beyond.
-            return f"CAST({value} AS {WHOLE[dialect]})"
+            return cast(value, WHOLE[dialect])
         return value
 
     def of_tiles(self, dialect: Dialect) -> str:
@@ -132,23 +150,25 @@ class Partial:
         if merge == "lists":
             return op("list_of_lists", dialect, self.name)
         if merge == "bits":
-            return f"CAST(SUM({op('bits', dialect, self.name)}) AS BIGINT)"
+            return cast(call("SUM", op("bits", dialect, self.name)), "BIGINT")
         return OF_ROWS[merge].format(self.name, type=self.stored_type)
 
     def combined(self, bands: Sequence[str], dialect: Dialect) -> str:
         """Return the partial of a window out of its disjoint bands, the newest band first; null only of no rows."""
-        names = [f"{band}.{self.name}" for band in bands]
+        names = [of(band, self.name) for band in bands]
         merge = self.sum.merge
-        if self.is_one_rows:
-            ordered = names if merge == "largest" else names[::-1]
-            return f"COALESCE({', '.join(ordered)})" if len(names) > 1 else names[0]
-        if merge in ("smallest", "largest"):
-            word = {"smallest": "LEAST", "largest": "GREATEST"}[merge]
-            return f"{word}({', '.join(names)})" if len(names) > 1 else names[0]
         if merge == "lists":
-            return op("concatenated", dialect, ", ".join(op("or_empty", dialect, name) for name in names))
-        joined = (" | " if merge == "months" else " + ").join(f"COALESCE({name}, 0)" for name in names)
-        return f"({joined})"
+            return op("concatenated", dialect, listed(op("or_empty", dialect, name) for name in names))
+        if merge in ("smallest", "largest"):
+            return self._outermost(names) if len(names) > 1 else names[0]
+        return grouped((" | " if merge == "months" else " + ").join(coalesce(name, 0) for name in names))
+
+    def _outermost(self, names: Sequence[str]) -> str:
+        """The smallest or largest of several bands' values; a row's value is that of the newest or oldest band."""
+        is_largest = self.sum.merge == "largest"
+        if self.is_one_rows:
+            return coalesce(*(names if is_largest else reversed(names)))
+        return call("GREATEST" if is_largest else "LEAST", *names)
 
 
 #: How SQL brings the numbers of rows together, and those of tiles; rows that are counted have none.
@@ -189,8 +209,8 @@ class Readings:
         for feature in aggregates:
             self._read(feature, feature.where, feature.of)
             if any(KINDS[how].lists_values for how in feature.hows):
-                for position in range(len(feature.values) + 1):
-                    self._read(feature, *_of_value(feature, position))
+                for where in _by_value(feature):
+                    self._read(feature, where, "")
 
     def _read(self, feature: Aggregate, where: str, of: str) -> None:
         if (where, of) not in self._values:
@@ -206,7 +226,7 @@ class Readings:
 
     def values_of(self, feature: Aggregate) -> list[Values]:
         """Return what a mode or entropy counts: each listed value, then all others."""
-        return [self._values[_of_value(feature, n)] for n in range(len(feature.values) + 1)]
+        return [self._values[where, ""] for where in _by_value(feature)]
 
     def needed(self, feature: Aggregate, how: str) -> list[Partial]:
         """Return the partials that an aggregate is made of."""
@@ -220,43 +240,39 @@ class Readings:
 
     def counts(self, values: Values) -> str:
         """Return the SQL of whether a row counts, '' where every row does."""
-        tests = []
-        if values.where:
-            names = readable_columns(self.source)
-            tests.append(f"({condition(values.where, names, self.dialect, relation='r', asked_by=values.asked_by)})")
+        tests = [grouped(self._condition(values))] if values.where else []
         if values.of:
-            tests.append(f"r.{values.of} IS NOT NULL")
-        return " AND ".join(tests)
+            tests.append(is_not_null(of("r", values.of)))
+        return all_of(*tests)
+
+    def _condition(self, values: Values) -> str:
+        """The bank's own condition on a row."""
+        names = readable_columns(self.source)
+        return condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by)
 
     def row_value(self, partial: Partial, day_bit: str = "1") -> str:
         """Return the SQL of a row's value for a partial, null where the row does not count; `day_bit` is its day's."""
         values = partial.values
-        names = readable_columns(self.source)
-        tests = []
-        if values.where:
-            tests.append(condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by))
-        of = f"r.{values.of}"
+        tests = [grouped(self._condition(values))] if values.where else []
         if values.of and not partial.sum.reads_value:
-            tests.append(f"{of} IS NOT NULL")
+            tests.append(grouped(is_not_null(of("r", values.of))))
         value = self._given(partial, day_bit)
-        return f"CASE WHEN {' AND '.join(f'({test})' for test in tests)} THEN {value} END" if tests else value
+        return case(when=all_of(*tests), then=value) if tests else value
 
     def _given(self, partial: Partial, day_bit: str) -> str:
         """What a row that counts gives."""
-        of, kind = f"r.{partial.values.of}", partial.sum
+        value, kind = of("r", partial.values.of), partial.sum
         if partial.is_one_rows:
-            fields = [
-                ("at", op("micros", self.dialect, "r.event_time")),
-                *((f"k{n}", f"r.{key}") for n, key in enumerate(self.source.keys)),
-            ]
-            return struct([*fields, ("v", of)], self.dialect)
+            fields = {"at": op("micros", self.dialect, "r.event_time")}
+            fields |= {f"k{n}": key for n, key in enumerate(each_of("r", self.source.keys))}
+            return struct({**fields, "v": value}, self.dialect)
         if partial.kind == "dated_list":
-            return op("pair", self.dialect, f"CAST({day_of_row(self.dialect)} AS DOUBLE)", of)
+            return op("pair", self.dialect, cast(day_of_row(self.dialect), "DOUBLE"), value)
         if kind.is_product:
-            return _product(kind, of, partial.values.type, self.dialect)
+            return _product(kind, value, partial.values.type, self.dialect)
         if kind.term == INSTANT:
             return "r.event_time"
-        return {"count": "1", "days": day_bit}.get(partial.kind, of)
+        return {"count": "1", "days": day_bit}.get(partial.kind, value)
 
     def aggregated(self, feature: Aggregate, how: str, merged: Callable[[Partial], str]) -> str:
         """Return an aggregate's expression, given that of each merged partial."""
@@ -267,14 +283,15 @@ class Readings:
 
 def day_of_row(dialect: Dialect) -> str:
     """Return the SQL of the UTC day of a row's event, in days since `DAY_ZERO`."""
-    return op("days_between", dialect, date_literal(DAY_ZERO), "CAST(r.event_time AS DATE)")
+    return op("days_between", dialect, date_literal(DAY_ZERO), cast("r.event_time", "DATE"))
 
 
-def _product(kind: SumKind, of: str, type_: str, dialect: Dialect) -> str:
+def _product(kind: SumKind, value: str, type_: str, dialect: Dialect) -> str:
     """A row's term as a whole number: values in units of their last place."""
     factors = kind.term.factors if kind.term else ()
-    texts = {"day": f"CAST({day_of_row(dialect)} AS {WHOLE[dialect]})", "value": whole(of, type_, dialect)}
-    return " * ".join(texts[factor] for factor in factors)
+    printed_as = {"day": cast(day_of_row(dialect), WHOLE[dialect]), "value": whole(value, type_, dialect)}
+    first, *others = (Number(printed_as[factor]) for factor in factors)
+    return str(math.prod(others, start=first))
 
 
 Parts: TypeAlias = Mapping[Partial, str]
@@ -297,8 +314,8 @@ def _of_quantile(readings: Readings, feature: Aggregate, _: str, asked: Quantile
 
 def _of_end(readings: Readings, feature: Aggregate, _: str, __: EndValue, parts: Parts) -> str:
     (row,) = parts.values()
-    value = f"({row}).v"
-    return f"CAST({value} AS DOUBLE)" if readings.values(feature).type == "decimal" else value
+    value = of(grouped(row), "v")
+    return cast(value, "DOUBLE") if readings.values(feature).type == "decimal" else value
 
 
 def _of_days(_: Readings, __: Aggregate, how: str, ___: ActiveDays, parts: Parts) -> str:
@@ -308,20 +325,23 @@ def _of_days(_: Readings, __: Aggregate, how: str, ___: ActiveDays, parts: Parts
 
 def _mode(readings: Readings, feature: Aggregate, _: str, __: MostFrequent, parts: Parts) -> str:
     counts = list(parts.values())
-    most = f"GREATEST({', '.join(counts)})"
-    cases = [
-        f"WHEN {count} = {most} THEN {literal(value, readings.dialect)}"
-        for value, count in zip(feature.values, counts[:-1], strict=True)
-    ]
-    return f"CASE WHEN {most} = 0 THEN NULL {' '.join(cases)} ELSE '{OTHER}' END"
+    most = call("GREATEST", *counts)
+    branches = [(equal(most, 0), "NULL")]
+    for value, count in zip(feature.values, counts[:-1], strict=True):
+        branches.append((equal(count, most), literal(value, readings.dialect)))
+    return cases(branches, otherwise=text_literal(OTHER))
 
 
 def _entropy(readings: Readings, _: Aggregate, __: str, ___: Entropy, parts: Parts) -> str:
+    """−Σ p·ln p over the shares of each category."""
     counts = list(parts.values())
     double = TYPE_NAMES[readings.dialect]["float"]
-    total = f"CAST({' + '.join(counts)} AS {double})"
-    terms = [f"CASE WHEN {n} > 0 THEN -({n} / {total}) * LN({n} / {total}) ELSE 0.0 END" for n in counts]
-    return f"CASE WHEN {total} > 0 THEN {' + '.join(terms)} END"
+    total = cast(" + ".join(counts), double)
+    terms = []
+    for count in counts:
+        share = Number(count) / total
+        terms.append(case(when=after(count, 0), then=-share.grouped * call("LN", share), otherwise="0.0"))
+    return case(when=after(total, 0), then=" + ".join(terms))
 
 
 #: Family → an aggregate's expression over its merged partials. What is missing here is read of bands or of all history.
@@ -338,9 +358,9 @@ _FINISHED: ByKind[Callable[[Readings, Aggregate, str, Any, Parts], str]] = ByKin
 )
 
 
-def _of_value(feature: Aggregate, position: int) -> tuple[str, str]:
-    """The (where, column) of one listed value, or after the last of all others; a column that is null is neither."""
-    listed = ", ".join(f"'{value}'" for value in feature.values)
-    test = f"{feature.of} = '{feature.values[position]}'" if position < len(feature.values) else ""
-    test = test or f"{feature.of} NOT IN ({listed})"
-    return (f"({feature.where}) AND {test}" if feature.where else test), ""
+def _by_value(feature: Aggregate) -> list[str]:
+    """The condition of each listed value, then of all others; a column that is null is neither."""
+    texts = list(map(text_literal, feature.values))
+    tests = [equal(feature.of, text) for text in texts]
+    tests.append(is_not_in(feature.of, texts))
+    return [all_of(grouped(feature.where), test) if feature.where else test for test in tests]

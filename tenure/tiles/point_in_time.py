@@ -9,7 +9,7 @@ of few days, else by joining each point with its rows (`at_instants.py`); both g
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,17 +17,40 @@ from tenure.define.feature import Attribute, FeatureView
 from tenure.define.narrowing import narrowed
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
-from tenure.sql import Dialect, Select, column_list, op, with_ctes
+from tenure.sql import Dialect, Select, op
+from tenure.sql.arithmetic import Number
 from tenure.sql.dialects import JOINS_AS_OF
-from tenure.tables.visible import days_before, qualified, same
+from tenure.sql.expressions import (
+    after,
+    all_of,
+    at_least,
+    before,
+    call,
+    case,
+    cast,
+    each_of,
+    equal,
+    grouped,
+    is_not_null,
+    is_null,
+    listed,
+    named,
+    of,
+    text_literal,
+)
+from tenure.sql.query import Column, Cte, Join, Query, indented, within_parentheses
+from tenure.tables.visible import days_before, same
 from tenure.tiles.at_instants import ANSWERS, ASKED, POINTS, AtInstants, window_start
 from tenure.tiles.columns import reading
 from tenure.tiles.features import FeatureSteps
 
+#: The day of the instant that a row asks for.
+_DAY = cast("s.ts", "DATE")
+
 
 @dataclass(frozen=True)
 class Range:
-    """One range of the aggregates: relations to hold, then the SELECT of its answers."""
+    """One range of the aggregates: relations to cache, then the SELECT of its answers."""
 
     cached: tuple[Select, ...]
     answers: Select
@@ -45,12 +68,11 @@ class PointInTime:
     ) -> None:
         self.project, self.dialect, self.columns = project, dialect, tuple(columns)
         self.keys = project.entity.keys
-        self._attributes: dict[ColumnName, tuple[FeatureView, Attribute]] = {
-            ColumnName(attribute.name): (view, attribute)
-            for view in project.views.values()
-            for attribute in view.attributes
-            if ColumnName(attribute.name) in self.columns
-        }
+        self._attributes: dict[ColumnName, tuple[FeatureView, Attribute]] = {}
+        for view in project.views.values():
+            for attribute in view.attributes:
+                if ColumnName(attribute.name) in self.columns:
+                    self._attributes[ColumnName(attribute.name)] = (view, attribute)
         self._shares = [c for c in columns if c.subject == "history" and c.aggregate == "share"]
         self.aggregated = [c for c in columns if c not in self._attributes and c not in self._shares]
         self._project = narrowed(project, self.aggregated)
@@ -60,23 +82,31 @@ class PointInTime:
     @property
     def reads(self) -> tuple[str, ...]:
         """The sources that are read, and no others."""
+        aggregated = [view.source for view in self._project.views.values()]
+        return tuple(dict.fromkeys([*self._versioned, *aggregated]))
+
+    @property
+    def _versioned(self) -> list[str]:
+        """The sources whose newest version is read."""
         described = [view.source for view, _ in self._attributes.values()]
-        entity = [self.project.entity.source] if self._shares else []
-        return tuple(dict.fromkeys([*described, *entity, *(v.source for v in self._project.views.values())]))
+        return list(dict.fromkeys([*described, *([self.project.entity.source] if self._shares else [])]))
 
     @property
     def snapshots(self) -> Select | None:
         """The relation `snapshots` that tiles are made for, or None where they are not used."""
         if self._tiled is None:
             return None
-        day = "CAST(s.ts AS DATE)"
-        known = " AND ".join(f"s.{key} IS NOT NULL" for key in self.keys)
-        text = (
-            "-- each key and day asked for, once; shares of history are told from the customers' own rows\n"
-            f"SELECT DISTINCT {qualified(self.keys, 's')}, {day} AS snapshot_date, {day} AS opened_on,\n"
-            f"    CAST(0 AS BIGINT) AS tenure_days\nFROM {ASKED} AS s\nWHERE {known}"
+        keys = each_of("s", self.keys)
+        query = Query(
+            comment="each key and day asked for, once; shares of history are told from the customers' own rows",
+            distinct=True,
+            columns=[*keys, named(_DAY, "snapshot_date"), named(_DAY, "opened_on")],
+            lines=[Column(cast(0, "BIGINT"), "tenure_days")],
+            source=ASKED,
+            alias="s",
+            where=all_of(*map(is_not_null, keys)),
         )
-        return Select("snapshots", text, (ASKED,))
+        return query.as_table("snapshots", reads=[ASKED])
 
     @property
     def cached(self) -> list[Select]:
@@ -89,50 +119,59 @@ class PointInTime:
     def counted(self) -> str:
         """The SELECT of how many customers, or points, the ranges divide, as `n`."""
         if self._tiled:
-            return f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT {', '.join(self.keys)} FROM snapshots) AS customers"
-        return f"SELECT COALESCE(MAX(point_no) + 1, 0) AS n FROM {POINTS}"
+            customers = Query(distinct=True, columns=self.keys, source="snapshots")
+            counted = Query(columns=["COUNT(*) AS n"], source=grouped(customers.on_one_line), alias="customers")
+        else:
+            counted = Query(columns=["COALESCE(MAX(point_no) + 1, 0) AS n"], source=POINTS)
+        return counted.on_one_line
 
     def range(self, numbers: str = ">= 0") -> Range:
         """Return what makes the aggregates of the customers, or points, whose number meets the condition."""
         if self._tiled:
             final = self._tiled.final()
-            wanted = column_list([*self.keys, "snapshot_date", *(str(c) for c in self.aggregated)])
-            text = f"SELECT\n{wanted}\nFROM (\n{final.text}\n) AS features"
-            return Range(tuple(self._tiled.ranged(numbers)), Select(ANSWERS, text, final.reads))
+            wanted = Query(
+                lines=[*self.keys, "snapshot_date", *map(str, self.aggregated)],
+                source=within_parentheses(final.text),
+                alias="features",
+            )
+            return Range(tuple(self._tiled.ranged(numbers)), wanted.as_table(ANSWERS, reads=final.reads))
         return Range((), self._instants.final(numbers))
 
     def final(self) -> Select:
         """Return row_no and every asked column, in the order of row_no."""
-        told = self.project.columns
-        relations = dict.fromkeys([v.source for v, _ in self._attributes.values()])
-        if self._shares:
-            relations[self.project.entity.source] = None
-        ctes, joins = [], []
-        for source in relations:
-            cte, join = self._newest(source)
-            ctes += cte
-            joins.append(join)
-        if self.aggregated:
-            instant = ("CAST(s.ts AS DATE)", "snapshot_date") if self._tiled else ("s.ts", "ts")
-            joins.append(
-                f"LEFT JOIN {ANSWERS} AS w\n  ON {same(self.keys, 'w', 's')} AND w.{instant[1]} = {instant[0]}"
-            )
-        expressions: Mapping[ColumnName, str] = {
-            **{name: self._described(*of) for name, of in self._attributes.items()},
-            **{name: self._share(name) for name in self._shares},
-            **{name: self._answered(name) for name in self.aggregated},
-        }
-        columns = [(f"{expressions[name]} AS {name}", told[name].text) for name in self.columns]
-        text = "\n".join(
-            [f"SELECT\n{column_list(['s.row_no', *columns])}\nFROM {ASKED} AS s", *joins, "ORDER BY s.row_no"]
+        descriptions = self.project.columns
+        query = Query(
+            ctes=[] if JOINS_AS_OF[self.dialect] else [self._carried(source) for source in self._versioned],
+            lines=["s.row_no", *(Column(self._value(n), str(n), descriptions[n].text) for n in self.columns)],
+            source=ASKED,
+            alias="s",
+            joins=[*map(self._newest, self._versioned), *([self._answers] if self.aggregated else [])],
+            order_by=["s.row_no"],
         )
-        return Select("historical_features", with_ctes(ctes, text) if ctes else text, (ASKED, *self.reads))
+        return query.as_table("historical_features", reads=[ASKED, *self.reads])
+
+    @property
+    def _answers(self) -> Join:
+        """The join with the aggregates of the row's key and instant."""
+        instant = equal(of("w", self._instant), _DAY if self._tiled else "s.ts")
+        return Join(ANSWERS, alias="w", kind="LEFT", on=all_of(same(self.keys, "w", "s"), instant))
+
+    @property
+    def _instant(self) -> str:
+        """The column of the aggregates that holds their instant."""
+        return "snapshot_date" if self._tiled else "ts"
+
+    def _value(self, name: ColumnName) -> str:
+        """A column that is asked for."""
+        if name in self._attributes:
+            return self._described(*self._attributes[name])
+        return self._share(name) if name in self._shares else self._answered(name)
 
     def _answered(self, name: ColumnName) -> str:
-        """A column of the aggregates; where nobody was asked, what nothing gives: a sum may be null for its size."""
-        of_nothing = self.project.columns[name].empty.startswith("0")
-        nobody = f"w.{'snapshot_date' if self._tiled else 'ts'} IS NULL"
-        return f"CASE WHEN {nobody} THEN 0 ELSE w.{name} END" if of_nothing else f"w.{name}"
+        """A column of the aggregates; of a row without a key its value of no rows: a sum may be null for its size."""
+        value, nobody = of("w", str(name)), is_null(of("w", self._instant))
+        is_zero_of_no_rows = self.project.columns[name].empty.startswith("0")
+        return case(when=nobody, then=0, otherwise=value) if is_zero_of_no_rows else value
 
     def _read_of(self, source: str) -> list[str]:
         """The columns that are taken of a source's newest version."""
@@ -141,47 +180,62 @@ class PointInTime:
             read.append("event_time")
         return list(dict.fromkeys(read))
 
-    def _newest(self, source: str) -> tuple[list[tuple[str, str, str]], str]:
-        """The newest version known before ts: the CTEs that it needs, and its join with the rows asked for."""
+    def _newest(self, source: str) -> Join:
+        """The join with the newest version known before ts."""
         relation = _then(source)
-        if JOINS_AS_OF[self.dialect]:
-            return [], (
-                f"-- {source} as known before ts\nASOF LEFT JOIN {source} AS {relation}\n"
-                f"  ON {same(self.keys, relation, 's')} AND s.ts > {relation}.known_time"
-            )
-        keys, read = ", ".join(self.keys), ["known_time", *self._read_of(source)]
-        fields = ", ".join(f"'{name}', {name}" for name in read)
-        # At one instant the row asked for comes first (side 0): what is known at ts is not known before it.
-        body = (
-            f"SELECT row_no, {', '.join(f'newest.{name} AS {name}' for name in read)}\nFROM (\n"
-            f"    SELECT row_no, LAST_VALUE(version, TRUE) OVER (\n        PARTITION BY {keys} ORDER BY at, side\n"
-            "        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW\n    ) AS newest\n    FROM (\n"
-            f"        SELECT {keys}, ts AS at, 0 AS side, row_no, NULL AS version FROM {ASKED}\n        UNION ALL\n"
-            f"        SELECT {keys}, known_time, 1, CAST(NULL AS BIGINT), named_struct({fields}) FROM {source}\n"
-            "    ) AS both_sides\n) AS carried\nWHERE row_no IS NOT NULL"
+        if not JOINS_AS_OF[self.dialect]:
+            return Join(relation, kind="LEFT", on=equal(of(relation, "row_no"), "s.row_no"))
+        known_before = after("s.ts", of(relation, "known_time"))
+        return Join(
+            source,
+            alias=relation,
+            kind="ASOF LEFT",
+            on=all_of(same(self.keys, relation, "s"), known_before),
+            comment=f"{source} as known before ts",
         )
-        cte = (relation, f"{source} as known before ts, carried to each row asked for", body)
-        return [cte], f"LEFT JOIN {relation}\n  ON {relation}.row_no = s.row_no"
+
+    def _carried(self, source: str) -> Cte:
+        """The newest version known before ts, carried to each row that asks by a window over both."""
+        read = ["known_time", *self._read_of(source)]
+        fields = [expression for name in read for expression in (text_literal(name), name)]
+        # At one instant the row asked for comes first (side 0): what is known at ts is not known before it.
+        asks = Query(columns=[*self.keys, "ts AS at", "0 AS side", "row_no", "NULL AS version"], source=ASKED)
+        version = call("named_struct", *fields)
+        says = Query(columns=[*self.keys, "known_time", "1", "CAST(NULL AS BIGINT)", version], source=source)
+        both = indented([f"{asks.on_one_line}\nUNION ALL\n{says.on_one_line}"])
+        newest = (
+            f"LAST_VALUE(version, TRUE) OVER (\n    PARTITION BY {listed(self.keys)} ORDER BY at, side\n"
+            "    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW\n) AS newest"
+        )
+        carried = Query(columns=["row_no", newest], source=within_parentheses(both), alias="both_sides")
+        body = Query(
+            columns=["row_no", *(named(of("newest", name), name) for name in read)],
+            source=carried,
+            alias="carried",
+            where=is_not_null("row_no"),
+        )
+        return Cte(_then(source), f"{source} as known before ts, carried to each row asked for", body)
 
     def _described(self, view: FeatureView, attribute: Attribute) -> str:
         """An attribute of the newest version, null (or unknown) where that is older than the view's ttl."""
         relation = _then(view.source)
         source = self.project.sources[view.source]
-        value = reading(source, attribute, relation, self.dialect, "CAST(s.ts AS DATE)")
+        value = reading(source, attribute, relation, self.dialect, _DAY)
         if not view.ttl:
             return value
-        fresh = f"{relation}.known_time >= {days_before('s.ts', view.ttl)}"
-        return f"({value} AND {fresh})" if attribute.how == "is_known" else f"CASE WHEN {fresh} THEN {value} END"
+        is_fresh = at_least(of(relation, "known_time"), days_before("s.ts", view.ttl))
+        return grouped(all_of(value, is_fresh)) if attribute.how == "is_known" else case(when=is_fresh, then=value)
 
     def _share(self, name: ColumnName) -> str:
         """The share of the window since the customer opened; 0 of one whom the bank does not know at ts."""
         if name.window is None:
             raise TypeError("a history share has a window")
-        opened, day = f"{_then(self.project.entity.source)}.event_time", "CAST(s.ts AS DATE)"
-        start = f"CAST({window_start(name.window, 's.ts', self.dialect)} AS DATE)"
-        span = op("days_between", self.dialect, start, day)
-        tenure = op("days_between", self.dialect, f"CAST({opened} AS DATE)", day)
-        return f"CASE WHEN {opened} < s.ts THEN CAST(LEAST({span}, {tenure}) AS DOUBLE) / {span} ELSE 0 END"
+        opened = of(_then(self.project.entity.source), "event_time")
+        start = cast(window_start(name.window, "s.ts", self.dialect), "DATE")
+        span = op("days_between", self.dialect, start, _DAY)
+        tenure = op("days_between", self.dialect, cast(opened, "DATE"), _DAY)
+        share = Number(cast(call("LEAST", span, tenure), "DOUBLE")) / span
+        return case(when=before(opened, "s.ts"), then=share, otherwise=0)
 
 
 def _then(source: str) -> str:

@@ -6,6 +6,7 @@ import csv
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -540,7 +541,9 @@ def test_a_frame_of_a_package_that_is_not_there_is_refused(twelve, monkeypatch, 
 def test_a_join_that_loses_rows_is_caught(twelve, monkeypatch):
     """Feast's way: an inner join, so that a customer without a version disappears."""
     real = PointInTime._newest
-    monkeypatch.setattr(PointInTime, "_newest", lambda *a: (real(*a)[0], real(*a)[1].replace("LEFT JOIN", "JOIN")))
+    monkeypatch.setattr(
+        PointInTime, "_newest", lambda *a: replace(real(*a), kind=real(*a).kind.removesuffix("LEFT").strip())
+    )
     job = twelve.get_historical_features(asked(("nobody", datetime(2024, 3, 31))), "segment")
     with pytest.raises(EngineError, match="1 rows were asked for and 0 came back"):
         job.to_arrow()

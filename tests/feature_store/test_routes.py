@@ -29,6 +29,7 @@ from tenure.intake.calendar import calendar
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 from tenure.store.lake import Lake
+from tenure.store.steps import Steps
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "array_cells.json"
 
@@ -72,8 +73,13 @@ def test_ranges_of_customers_and_of_periods_end_in_the_same_cells(bank, route, m
     monkeypatch.setattr(feature_build, "_SHARE_OF_MEMORY", 1e-4)
     monkeypatch.setattr(feature_build, "_MOST_ROWS", 50)
     steps = []
-    real = Lake.finish_step
-    monkeypatch.setattr(Lake, "finish_step", lambda lake, table, *rest: steps.append(table) or real(lake, table, *rest))
+    real = Steps.finish
+
+    def noted(ended, *of_step):
+        steps.append(ended.record.parent.relative_to(bank / "lake").as_posix())
+        return real(ended, *of_step)
+
+    monkeypatch.setattr(Steps, "finish", noted)
     assert wrong_columns(build(bank)) == []
     assert steps.count("features") > 1, "ranges of customers"
     assert steps.count("tiles/moves") > 2, "ranges of periods, and late rows"

@@ -33,17 +33,21 @@ def scored(day, model, scores, **more):
     return pa.table(columns | more)
 
 
+def of(day, model):
+    return {"snapshot_date": day, "model_version": model}
+
+
 def found(lake, **where):
     order = [(name, "ascending") for name in ("snapshot_date", "model_version", "customer_id")]
     return lake.read("scores", where=where or None).sort_by(order).to_pylist()
 
 
 def test_each_model_and_snapshot_is_a_partition_and_a_new_score_replaces_its_own_alone(lake):
-    lake.write(scored(JANUARY, "a-1", [0.1, 0.2]), SCORES)
-    lake.write(scored(FEBRUARY, "a-1", [0.3]), SCORES)
-    lake.write(scored(FEBRUARY, "b/2", [0.4]), SCORES)
+    lake.write_partition(scored(JANUARY, "a-1", [0.1, 0.2]), SCORES, of(JANUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.3]), SCORES, of(FEBRUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "b/2", [0.4]), SCORES, of(FEBRUARY, "b/2"))
     kept = {file: file.stat().st_mtime_ns for file in lake.require("scores").files if "2024-01-31" in str(file)}
-    lake.write(scored(FEBRUARY, "a-1", [0.5, 0.6]), SCORES)
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.5, 0.6]), SCORES, of(FEBRUARY, "a-1"))
     version = lake.require("scores")
     assert version.partition_by == BY
     assert [(r["snapshot_date"], r["model_version"], r["score"]) for r in found(lake)] == [
@@ -57,8 +61,8 @@ def test_each_model_and_snapshot_is_a_partition_and_a_new_score_replaces_its_own
 
 
 def test_one_partition_is_read_without_the_others(lake):
-    lake.write(scored(JANUARY, "a-1", [0.1]), SCORES)
-    lake.write(scored(FEBRUARY, "a-1", [0.3]), SCORES)
+    lake.write_partition(scored(JANUARY, "a-1", [0.1]), SCORES, of(JANUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.3]), SCORES, of(FEBRUARY, "a-1"))
     (january,) = [file for file in lake.require("scores").files if "2024-01-31" in str(file)]
     stored = lake.require("scores")
     january.write_bytes(b"not read")
@@ -69,26 +73,58 @@ def test_one_partition_is_read_without_the_others(lake):
     assert read_rows(stored, where={"snapshot_date": "2024-03-31"}).num_rows == 0
 
 
+def test_no_rows_leave_an_empty_partition_and_the_others_stay(lake):
+    lake.write_partition(scored(JANUARY, "a-1", [0.1]), SCORES, of(JANUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.3]), SCORES, of(FEBRUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "a-1", []), SCORES, of(FEBRUARY, "a-1"), fingerprint="empty")
+    assert [row["score"] for row in found(lake)] == [0.1]
+    assert found(lake, snapshot_date="2024-02-29") == []
+    assert lake.require("scores").fingerprint == "empty"
+
+
+@pytest.mark.parametrize("untyped", [False, True], ids=["typed", "columns of no type"])
+def test_a_table_may_begin_with_an_empty_partition(lake, untyped):
+    none = scored(JANUARY, "a-1", [])
+    none = pa.table({name: pa.nulls(0) for name in none.column_names}) if untyped else none
+    lake.write_partition(none, SCORES, of(JANUARY, "a-1"))
+    assert found(lake) == []
+    assert lake.require("scores").partition_by == BY
+
+
+def test_rows_get_the_columns_of_their_partition(lake):
+    rows = scored(JANUARY, "a-1", [0.1]).drop_columns(list(BY))
+    lake.write_partition(rows, SCORES, of(JANUARY, "a-1"))
+    assert found(lake) == [{"customer_id": 0, "snapshot_date": JANUARY, "model_version": "a-1", "score": 0.1}]
+
+
+def test_untyped_columns_of_no_rows_take_the_types_that_are_stored(lake):
+    lake.write_partition(scored(JANUARY, "a-1", [0.1]), SCORES, of(JANUARY, "a-1"))
+    before = lake.require("scores").schema
+    none = pa.table({name: pa.nulls(0) for name in before.names})
+    lake.write_partition(none, SCORES, of(FEBRUARY, "a-1"))
+    assert lake.require("scores").schema == before
+
+
 def test_a_column_that_comes_later_is_null_before(lake):
-    lake.write(scored(JANUARY, "a-1", [0.1]), SCORES)
-    lake.write(scored(FEBRUARY, "a-1", [0.3], age=pa.array([7], pa.int64())), SCORES)
-    lake.write(scored(FEBRUARY, "b-1", [0.3]), SCORES)
+    lake.write_partition(scored(JANUARY, "a-1", [0.1]), SCORES, of(JANUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.3], age=pa.array([7], pa.int64())), SCORES, of(FEBRUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "b-1", [0.3]), SCORES, of(FEBRUARY, "b-1"))
     assert [row["age"] for row in found(lake)] == [None, 7, None]
 
 
 def test_a_column_of_another_type_is_refused_with_what_to_move_away(lake):
-    before = lake.write(scored(JANUARY, "a-1", [0.1]), SCORES)
+    before = lake.write_partition(scored(JANUARY, "a-1", [0.1]), SCORES, of(JANUARY, "a-1"))
     other = scored(FEBRUARY, "a-1", [0.3]).set_column(0, "customer_id", pa.array(["7"]))
     with pytest.raises(StoreError, match=r"has the columns customer_id, .* or has them as other types") as caught:
-        lake.write(other, SCORES)
+        lake.write_partition(other, SCORES, of(FEBRUARY, "a-1"))
     assert f"Move '{lake.path('scores')}' away" in caught.value.hint
     assert lake.require("scores") == before
 
 
 def test_rows_that_break_the_contract_leave_nothing_behind(lake):
-    before = lake.write(scored(JANUARY, "a-1", [0.1]), SCORES)
+    before = lake.write_partition(scored(JANUARY, "a-1", [0.1]), SCORES, of(JANUARY, "a-1"))
     with pytest.raises(CheckFailed, match="table 'scores' breaks its contract"):
-        lake.write(scored(FEBRUARY, "a-1", [None]), SCORES)
+        lake.write_partition(scored(FEBRUARY, "a-1", [None]), SCORES, of(FEBRUARY, "a-1"))
     assert lake.require("scores") == before
     assert len(list(lake.path("scores").rglob("*.parquet"))) == 1
 
@@ -96,7 +132,7 @@ def test_rows_that_break_the_contract_leave_nothing_behind(lake):
 def test_a_table_of_an_older_lake_is_put_into_partitions_once_with_its_history(lake):
     old = pa.concat_tables([scored(JANUARY, "a-1", [0.1, 0.2]), scored(FEBRUARY, "a-1", [0.3])])
     lake.write(old, Contract(table="scores"))
-    lake.write(scored(FEBRUARY, "a-1", [0.4]), SCORES)
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.4]), SCORES, of(FEBRUARY, "a-1"))
     assert [row["score"] for row in found(lake)] == [0.1, 0.2, 0.4]
     assert [row["score"] for row in found(lake, snapshot_date="2024-01-31")] == [0.1, 0.2]
     assert lake.require("scores").partition_by == BY
@@ -105,7 +141,7 @@ def test_a_table_of_an_older_lake_is_put_into_partitions_once_with_its_history(l
 
 def test_rows_of_an_older_lake_that_say_no_partition_stay_in_the_old_version_alone(lake):
     lake.write(scored(JANUARY, "a-1", [0.1]).drop_columns(["model_version"]), Contract(table="scores"))
-    lake.write(scored(FEBRUARY, "a-1", [0.4]), SCORES)
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.4]), SCORES, of(FEBRUARY, "a-1"))
     assert [row["score"] for row in found(lake)] == [0.4]
     assert lake.read("scores", version=0)["score"].to_pylist() == [0.1]
 

@@ -151,12 +151,11 @@ class ArrayTiles:
     by_sql: SqlTiles
     pool: ThreadPoolExecutor
 
-    def write_tiles(self) -> Writing:
+    def write_tiles(self, token: str) -> Writing:
         """Sum up the rows, and write each period's tiles in the pool."""
-        token = self.file.lake.begin_write(self.file.table)
         summed = self.sums.table()
         if summed is None:
-            return self.by_sql.write_named(token)
+            return self.by_sql.write_tiles(token)
         parts = zip(self.file.periods, by_period(self.file.rows(summed), self.sums.starts), strict=True)
         writing = [self.pool.submit(self.file.write, end, rows, token) for end, rows in parts if rows.num_rows]
         return lambda: _results(writing)
@@ -172,14 +171,14 @@ class MixedTiles:
     others: SqlTiles
     by_sql: SqlTiles
 
-    def write_tiles(self) -> Writing:
+    def write_tiles(self, token: str) -> Writing:
         """Sum up the rows, and let the engine write all sums."""
         summed = self.sums.table()
         if summed is None:
-            return self.by_sql.write_tiles()
+            return self.by_sql.write_tiles(token)
         self.engine.register(self.relation, summed)
         try:
-            return self.others.write_tiles()
+            return self.others.write_tiles(token)
         finally:
             self.engine.unregister(self.relation)
 

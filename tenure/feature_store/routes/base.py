@@ -28,8 +28,8 @@ Writing: TypeAlias = Callable[[], list[Path]]
 class TileWriter(Protocol):
     """One source's tiles of some periods, of rows known in time; only the rows are still to be read."""
 
-    def write_tiles(self) -> Writing:
-        """Write them into files that no commit names yet."""
+    def write_tiles(self, token: str) -> Writing:
+        """Write them into files that no commit names yet; their names bear the token, which the journal knows."""
 
 
 class WindowWriter(Protocol):

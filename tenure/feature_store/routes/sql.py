@@ -60,12 +60,8 @@ class SqlTiles:
         """Return the writer of a SELECT of some of a source's tiles."""
         return cls(work.engine, work.lake, tile_table(tiles.source.name), text, schema)
 
-    def write_tiles(self) -> Writing:
+    def write_tiles(self, token: str) -> Writing:
         """Write the rows of the SELECT."""
-        return self.write_named(self.lake.begin_write(self.table))
-
-    def write_named(self, token: str) -> Writing:
-        """Write the rows of the SELECT into files that are named with a token which the journal knows."""
         files = self.engine.write(self.text, self.lake.path(self.table), ("period_end",), self.schema, token=token)
         return lambda: files
 

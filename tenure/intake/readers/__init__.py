@@ -80,7 +80,7 @@ def readers_of(work: Work, source: Source, *, folder: Path | None = None, again:
             work,
             raw,
             asked_by=f"source '{source.name}'",
-            folder=folder / landing if folder else work.lake.path(f"landing/{landing}"),
+            folder=folder / landing if folder else work.lake.landing(landing),
             again=again,
         )
     return found

@@ -77,7 +77,7 @@ class JsonLinesReader(Reader[JsonLines]):
 
     def plan(self, relation: str) -> dict[str, str]:
         """Make a relation of what staging landed of these very files; else read them: a key may stand in any line."""
-        kept = self._landed_in(self.work.lake.path(f"landing/{self.folder.name}"))
+        kept = self._landed_in(self.work.lake.landing(self.folder.name))
         return self._relation(relation, kept) if kept.is_dir() else self.land(relation)
 
     def place_of(self, value: str, column: str) -> Place | None:
