@@ -23,7 +23,7 @@ import pyarrow as pa
 from tenure.define.contract import CheckResult
 from tenure.define.snapshot import SnapshotPlan
 from tenure.feature_store.plan import BackfillPlan, Partition, due_of, plan_backfill
-from tenure.feature_store.routes.base import Route, TileWriter, Writing, number_ranges, threads_of
+from tenure.feature_store.routes.base import Route, TileWriter, Writing, number_ranges, threads_of, tile_table
 from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
 from tenure.session.work import Outcome, Work, fingerprint
@@ -94,7 +94,7 @@ def _build_tiles(work: Work, route: Route, steps: FeatureSteps, name: str, parti
     due = due_of(partitions)
     if not due:
         return
-    table = f"tiles/{name}"
+    table = tile_table(name)
     stored = work.lake.find(table)
     before = stored.partitions if stored else {}
     # Tiles of other definitions or edges can't be stored next to these.
@@ -163,8 +163,8 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
     for select in steps.calendar:
         engine.cache(select.table, select.text)
     for name, partitions in plan.tiles.items():
-        version = work.lake.require(f"tiles/{name}", run="features")
-        read = version.files_of([str(partition.value) for partition in partitions])
+        version = work.lake.require(tile_table(name), run="features")
+        read = version.files_of([*_ingredients(partitions)])
         engine.scan(tiled(name), read, version.schema, version.partition_by)
     writer = plan.route.window_writer(steps)
     for customers in _customer_ranges(work, steps):

@@ -1,4 +1,4 @@
-"""Spine: the rows that features are asked for, read from a frame, a file or the bank's own SELECT, and checked.
+"""Entity rows, also called the spine: keys and times from a frame, a file or the bank's own SELECT, checked.
 
 customer_id  event_timestamp      label        keys and a time; any further columns pass through untouched
 17           2024-03-31 12:00:00  1            a row's features are those known before its time
@@ -8,7 +8,8 @@ customer_id  event_timestamp      label        keys and a time; any further colu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -41,13 +42,27 @@ _KEY_TYPES: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
+#: A column type of a source → the tests of Arrow types; a column that meets one of them can be read as such a key.
+_FITTING: dict[str, tuple[Callable[[pa.DataType], bool], ...]] = {
+    "string": (pa.types.is_string,),
+    "integer": (pa.types.is_integer, pa.types.is_floating),
+    "decimal": (pa.types.is_decimal, pa.types.is_integer),
+    "float": (pa.types.is_floating, pa.types.is_integer),
+    "boolean": (pa.types.is_boolean,),
+    "date": (pa.types.is_date,),
+    "timestamp": (pa.types.is_timestamp,),
+}
+
 #: Microseconds.
 _DAY = 86_400_000_000
 
 
 @dataclass(frozen=True)
 class Spine:
-    """Rows with keys and a time: `rows` as they came, `asked` as an engine reads them (row_no, keys, ts in UTC)."""
+    """Entity rows: `rows` as they came, and `asked`, their keys and times as an engine reads them.
+
+    The columns of `asked` are row_no, the keys and ts, which is in UTC.
+    """
 
     rows: pa.Table
     asked: pa.Table
@@ -55,12 +70,12 @@ class Spine:
 
     @cached_property
     def dates(self) -> tuple[date, ...]:
-        """The days asked for, in order, if every time is a midnight; else none."""
+        """The days of the rows, in order, if every time is a midnight; else none."""
         days, rest = np.divmod(whole_numbers(self.asked["ts"]), _DAY)
         first = date(1970, 1, 1).toordinal()
         if not len(days) or rest.any() or days.min() + first < 1 or days.max() + first > date.max.toordinal():
             return ()
-        return tuple(date.fromordinal(int(day) + first) for day in np.unique(days))
+        return tuple(map(date.fromordinal, (np.unique(days) + first).tolist()))
 
 
 def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp: str = "") -> Spine:
@@ -80,8 +95,11 @@ def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp
                 hint="Rename the column that holds the key; add the header if the first line is a row.",
             )
     time = _time_column(rows.column_names, timestamp)
-    keys = {key: _key(rows[key], key, source.column(key).type) for key in entity.keys}
-    return Spine(rows, pa.table({"row_no": _numbers(rows.num_rows), **keys, "ts": _instants(rows[time], time)}), time)
+    columns_asked = {"row_no": _numbers(rows.num_rows)}
+    for key in entity.keys:
+        columns_asked[key] = _key(rows[key], key, source.column(key).type)
+    columns_asked["ts"] = _instants(rows[time], time)
+    return Spine(rows, pa.table(columns_asked), time)
 
 
 def table_of(frame: Any, project: Project) -> pa.Table:
@@ -116,11 +134,13 @@ def key_types(project: Project) -> dict[str, pa.DataType]:
 
 def whole_numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return a column of 64-bit numbers or microseconds, none of them null."""
-    # As _numbers: to_numpy would bring all of pandas.
-    parts = [
-        np.frombuffer(part.buffers()[1], np.int64)[part.offset :][: len(part)] for part in values.chunks if len(part)
-    ]
+    parts = [_buffer(part) for part in values.chunks if len(part)]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _buffer(part: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The numbers of a chunk as they lie in memory: as in `_numbers`, to_numpy would import all of pandas."""
+    return np.frombuffer(part.buffers()[1], np.int64)[part.offset :][: len(part)]
 
 
 def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
@@ -129,7 +149,7 @@ def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
     if file.suffix.lower() == ".csv":
         return _csv_file(file, keys)
     try:
-        # Not read_table: it brings pyarrow.dataset, and that all of pandas.
+        # Not read_table: it imports pyarrow.dataset, and that imports all of pandas.
         with pq.ParquetFile(file) as opened:
             return opened.read()
     except (pa.ArrowException, OSError) as error:
@@ -147,17 +167,16 @@ def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
         encoding = encoding_of(opened.read(4))
     convert = pc_csv.ConvertOptions(column_types=keys, strings_can_be_null=True)
     try:
-        # One thread: Arrow then counts the rows up to the wrong one. A spine is no large file.
+        # One thread: only then does Arrow count the rows up to the wrong one. A spine is no large file.
         read = pc_csv.ReadOptions(encoding=encoding.removesuffix("-sig"), use_threads=False)
         rows = pc_csv.read_csv(file, convert_options=convert, read_options=read)
-        names = rows.column_names
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise UnreadableFile(
-            f"'{file}' can't be read as CSV: {_csv_fault(error, list(keys.items()))}.",
+            f"'{file}' can't be read as CSV: {_csv_fault(error, keys)}.",
             hint="Correct the file: a header, then a row a line with as many fields, as UTF-8 or UTF-16.",
             original=error,
         ) from error
-    no_text = [name for name, column in zip(names, rows.columns, strict=True) if pa.types.is_binary(column.type)]
+    no_text = [field.name for field in rows.schema if pa.types.is_binary(field.type)]
     if no_text:  # Arrow's guess where bytes are no UTF-8
         raise UnreadableFile(
             f"'{file}' can't be read as CSV: column '{no_text[0]}' holds bytes that are no UTF-8.",
@@ -166,21 +185,30 @@ def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
     return rows
 
 
-def _csv_fault(error: Exception, keys: list[tuple[str, pa.DataType]]) -> str:
+def _csv_fault(error: Exception, keys: Mapping[str, pa.DataType]) -> str:
     """What Arrow says of a CSV file, without the values that it quotes; rows are counted from the header's, 1."""
     text = str(error)
-    row = re.search(r"Row #(\d+)", text)
-    place = f"row {row[1]}, " if row else ""
-    width = re.search(r"Expected (\d+) columns, got (\d+)", text)
-    if width:
-        return f"{place}{width[2]} fields where the header has {width[1]}"
-    kind = re.search(r"conversion error to (\w+)", text)
-    if kind:
-        named = ", ".join(f"'{name}'" for name, type_ in keys if str(type_).startswith(kind[1]))
-        return f"{place}a value is no {kind[1]}" + (f", which key {named} is" if named else "")
     if "Empty CSV file" in text:
         return "it is empty; a header at least is needed"
-    return f"{place}its structure is broken, or its bytes are no text"
+    row = re.search(r"Row #(\d+)", text)
+    place = f"row {row[1]}, " if row else ""
+    return f"{place}{_fault_in_row(text, keys)}"
+
+
+def _fault_in_row(text: str, keys: Mapping[str, pa.DataType]) -> str:
+    width = re.search(r"Expected (\d+) columns, got (\d+)", text)
+    if width:
+        return f"{width[2]} fields where the header has {width[1]}"
+    kind = re.search(r"conversion error to (\w+)", text)
+    if not kind:
+        return "its structure is broken, or its bytes are no text"
+    fault = f"a value is no {kind[1]}"
+    named = ", ".join(_in_quotes(name) for name, type_ in keys.items() if str(type_).startswith(kind[1]))
+    return f"{fault}, which key {named} is" if named else fault
+
+
+def _in_quotes(name: str) -> str:
+    return f"'{name}'"
 
 
 def _from_pandas(frame: Any) -> pa.Table:
@@ -198,14 +226,21 @@ def _from_pandas(frame: Any) -> pa.Table:
                     hint=f"Give it one type first, for example frame['{name}'].astype('string').",
                     original=error,
                 ) from error
-        twice = [name for name in map(str, frame.columns) if list(map(str, frame.columns)).count(name) > 1]
+        twice = _repeated([*map(str, frame.columns)])
         if twice:
-            raise InvalidSpine(
-                f"the rows have the column '{twice[0]}' twice.", hint="Rename or drop one of them."
-            ) from error
+            raise _there_twice(twice[0]) from error
         raise InvalidSpine(
             "the rows can't be read as a table.", hint="Give plain columns and no levels of names.", original=error
         ) from error
+
+
+def _repeated(names: list[str]) -> list[str]:
+    """The names that are there more than once, in their order."""
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _there_twice(name: str) -> InvalidSpine:
+    return InvalidSpine(f"the rows have the column '{name}' twice.", hint="Rename or drop one of them.")
 
 
 def _from_stream(frame: Any) -> pa.Table:
@@ -223,21 +258,21 @@ def _from_stream(frame: Any) -> pa.Table:
 
 
 def _numbers(count: int) -> pa.Array:
-    # pa.array would bring all of pandas to see whether it is given a Series.
+    # pa.array would import all of pandas to see whether it is given a Series.
     return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
 
 
 def _shown_names(names: list[str], expected: set[str]) -> list[str]:
-    """The columns' names; their shapes where none is expected, since a file without a header has a row for names."""
-    return names if expected & set(names) else [shape(name) for name in names]
+    """The columns' names; their shapes where none is expected: the names of a file without a header are a row."""
+    return names if expected & set(names) else [*map(shape, names)]
 
 
 def _require_names(names: list[str], columns: Iterable[str], expected: set[str]) -> None:
-    folded = [name.casefold() for name in names]
-    twice = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    repeated = _repeated([*map(str.casefold, names)])
+    twice = sorted(name for name in names if name.casefold() in repeated)
     if twice:
         name = twice[0] if expected & set(names) else shape(twice[0])
-        raise InvalidSpine(f"the rows have the column '{name}' twice.", hint="Rename or drop one of them.")
+        raise _there_twice(name)
     features = set(columns)
     taken = [name for name in names if name.casefold() in features]
     if taken:
@@ -248,14 +283,15 @@ def _require_names(names: list[str], columns: Iterable[str], expected: set[str])
 
 
 def _time_column(names: list[str], timestamp: str) -> str:
-    found = [name for name in ((timestamp,) if timestamp else TIME_COLUMNS) if name in names]
+    allowed = (timestamp,) if timestamp else TIME_COLUMNS
+    found = [name for name in allowed if name in names]
     if len(found) > 1:
         raise InvalidSpine(
             f"the rows have both {' and '.join(found)}: which of them features are asked at can't be told.",
             hint="Say it: timestamp='event_timestamp'.",
         )
     if not found:
-        wanted = f"'{timestamp}'" if timestamp else " or ".join(f"'{name}'" for name in TIME_COLUMNS)
+        wanted = " or ".join(map(_in_quotes, allowed))
         raise MissingColumn(
             f"the rows have no time column {wanted}; they have {choices(names)}.",
             hint="Name the column with timestamp=: a DATE (its midnight, UTC) or a TIMESTAMP.",
@@ -264,18 +300,9 @@ def _time_column(names: list[str], timestamp: str) -> str:
 
 
 def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
-    """A key in its source's type; whole numbers that a frame holds as floats (because of nulls) are whole numbers."""
+    """A key in its source's type; whole numbers that a frame has as floats, next to nulls, are whole numbers."""
     type_, wanted = _plain(values.type), _KEY_TYPES[kind]
-    fits = {
-        "string": pa.types.is_string,
-        "integer": lambda t: pa.types.is_integer(t) or pa.types.is_floating(t),
-        "decimal": lambda t: pa.types.is_decimal(t) or pa.types.is_integer(t),
-        "float": lambda t: pa.types.is_floating(t) or pa.types.is_integer(t),
-        "boolean": pa.types.is_boolean,
-        "date": pa.types.is_date,
-        "timestamp": pa.types.is_timestamp,
-    }[kind]
-    if not fits(type_) and not pa.types.is_null(type_):
+    if not _fits(type_, kind):
         raise BadValue(
             f"column '{name}' of the rows is a {values.type}, but the key is a {kind}.",
             hint=f"Cast it: a key of another type would match nothing, or the wrong {name}.",
@@ -295,6 +322,11 @@ def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
         ) from error
 
 
+def _fits(type_: pa.DataType, kind: str) -> bool:
+    """Whether values of a type can be read as a key of a kind; a column of nothing but nulls can."""
+    return pa.types.is_null(type_) or any(is_such(type_) for is_such in _FITTING[kind])
+
+
 def _first_failing(values: pa.ChunkedArray, cast: Callable[[pa.ChunkedArray], object]) -> int:
     """The number of the first row that can't be cast, by halving."""
     first, last = 0, len(values)  # the first `first` rows can be cast, the first `last` can't
@@ -309,6 +341,7 @@ def _first_failing(values: pa.ChunkedArray, cast: Callable[[pa.ChunkedArray], ob
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
+    """The type of the values of a dictionary, and the one type of all texts."""
     if pa.types.is_dictionary(type_):
         return _plain(type_.value_type)
     return pa.string() if pa.types.is_large_string(type_) or pa.types.is_string_view(type_) else type_
@@ -318,7 +351,7 @@ def _instants(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """The times in UTC: a date is its midnight, a time without a zone is UTC."""
     type_ = values.type
     if pa.types.is_null(type_) and not len(values):
-        # A file with a header and no row tells no types.
+        # A file with a header and no row has no types.
         return pa.chunked_array([], pa.timestamp("us", tz="UTC"))
     if not pa.types.is_null(type_) and not pa.types.is_date(type_) and not pa.types.is_timestamp(type_):
         raise BadValue(

@@ -1,4 +1,4 @@
-"""Historical features: a job that adds features to rows, each as it was known at the row's own time.
+"""Historical features: a job that adds features to entity rows, each as it was known at the row's own time.
 
 rows ──► keys and times ──► attributes: the newest version before ts ───────────┐
                       └───► aggregates: a range of customers or points a time ──┴──► rows with features, in order
@@ -6,6 +6,7 @@ rows ──► keys and times ──► attributes: the newest version before ts
 
 from __future__ import annotations
 
+import math
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +44,7 @@ from tenure.feature_store.manifest import (
     digests,
     stored_rows,
 )
+from tenure.feature_store.routes.base import number_ranges
 from tenure.host.paths import local_path
 from tenure.intake.calendar import require_staged
 from tenure.publish.csv_files import write_csv
@@ -55,16 +57,16 @@ from tenure.tiles.at_instants import ANSWERS, ASKED
 from tenure.tiles.point_in_time import PointInTime
 from tenure.version import __version__
 
-#: Tiles serve few days well; more, or days far apart, are answered row by row.
+#: Tiles are fast for few days; features of more, or of days far apart, are computed row by row.
 _MOST_DATES = 400
 _MOST_YEARS = 60
 
-#: Cells of aggregates that are computed at once.
+#: Cells of aggregates that are computed at a time.
 _CELLS = 10_000_000
 
 
 class HistoricalFeatures:
-    """Rows with their features, computed when they are first taken; the answer is then kept."""
+    """Entity rows with their features, computed when they are first read, and cached."""
 
     def __init__(
         self,
@@ -80,7 +82,7 @@ class HistoricalFeatures:
         self._read: dict[str, TableVersion] = {}
 
     def check(self) -> None:
-        """Raise what the rows alone show to be wrong without running anything."""
+        """Raise what is wrong with the rows as far as it shows before anything runs."""
         with self._boundary():
             if isinstance(self._entity_df, str):
                 self._query_reads(self._entity_df)
@@ -114,11 +116,13 @@ class HistoricalFeatures:
             return pl.from_arrow(self._answer)
 
     def to_file(self, file: str | Path, *, safe_csv: bool = False) -> str:
-        """Write the rows as Parquet or CSV, by the file's ending, whole or not at all; return a note, or nothing.
+        """Write the rows as Parquet or CSV, by the file's ending, whole or not at all; return a note, or ''.
 
         A new file is readable as [lake] mode says. With `safe_csv`, texts of a CSV that a spreadsheet would run as a
-        formula get a ' before them, but keys. Raises InvalidSpine for another ending or a column that CSV can't hold,
-        BadValue for bytes that are no text, InvalidConfig for a URL or a file in the lake.
+        formula get a ' before them, except keys.
+
+        Raises InvalidSpine for another ending or a column that CSV can't hold, BadValue for bytes that are no text,
+        InvalidConfig for a URL or a file in the lake.
         """
         file = local_path(file, asked_by="the file to write")
         if self._work.lake.covers(file):
@@ -138,15 +142,15 @@ class HistoricalFeatures:
             if file.suffix == ".csv":
                 return write_csv(rows, partial, keys=self._work.project.entity.keys, safe=safe_csv)
             # Dictionaries pay for text alone: a column of numbers would be hashed for nothing.
-            text = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-            pq.write_table(rows, partial, use_dictionary=text)
+            texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+            pq.write_table(rows, partial, use_dictionary=texts)
         return ""
 
     def persist(self, name: str) -> Manifest:
-        """Keep the rows as table `historical/<name>` of the lake, and what they were made of in table `manifests`.
+        """Store the rows as table `historical/<name>` of the lake, and their manifest in table `manifests`.
 
-        Raises InvalidDefinition for a name that is none, InvalidSpine for a column that the lake can't hold, LakeBusy
-        if another run is writing.
+        Raises InvalidDefinition for a name that breaks the rules of names, InvalidSpine for a column that the lake
+        can't hold, LakeBusy if another run is writing.
         """
         check_name("training set", name)
         with self._boundary():
@@ -154,7 +158,7 @@ class HistoricalFeatures:
 
     def _persisted(self, name: str) -> Manifest:
         work, rows = self._work, self._answer
-        features = [str(column) for column in self.columns]
+        features = [*map(str, self.columns)]
         refused = [column for column in rows.column_names if set(column) & set(" ,;{}()\n\t=")]
         if refused:
             raise InvalidSpine(
@@ -165,8 +169,8 @@ class HistoricalFeatures:
             contract = historical_contract(name, self._spine.time, personal_cells(work.project))
             version = work.lake.write(rows, contract, fingerprint=work.definitions)
             stored = stored_rows(version)
-            own = [column for column in stored.column_names if column not in set(features)]
-            made = Manifest(
+            own = stored.drop_columns(features).column_names
+            manifest = Manifest(
                 name=name,
                 version=version.version,
                 created_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -181,9 +185,14 @@ class HistoricalFeatures:
                 tenure=__version__,
                 engine=work.engine.version,
             )
-            row = {"name": name, "version": made.version, "created_at": made.created_at, "manifest": made.json()}
+            row = {
+                "name": name,
+                "version": manifest.version,
+                "created_at": manifest.created_at,
+                "manifest": manifest.json(),
+            }
             work.lake.write(pa.Table.from_pylist([row], schema=schema_of(MANIFESTS)), MANIFESTS, mode="append")
-        return made
+        return manifest
 
     def sql(self) -> str:
         """Return the statements in the order in which they run; the spine's own SELECT is run to know its dates."""
@@ -193,9 +202,12 @@ class HistoricalFeatures:
     def _sql(self) -> str:
         steps = self._steps
         first = steps.range() if steps.aggregated else None
-        cached = [*([steps.snapshots] if steps.snapshots else []), *steps.cached, *(first.cached if first else ())]
-        every = [*cached, *([first.answers] if first else []), steps.final()]
-        return "\n\n".join(f"-- {select.table}\n{select.text};" for select in every) + "\n"
+        statements = [steps.snapshots] if steps.snapshots else []
+        statements += steps.cached
+        if first:
+            statements += [*first.cached, first.answers]
+        statements.append(steps.final())
+        return "\n\n".join(f"-- {select.table}\n{select.text};" for select in statements) + "\n"
 
     @cached_property
     def _spine(self) -> Spine:
@@ -209,12 +221,12 @@ class HistoricalFeatures:
         return table_of(self._entity_df, self._work.project)
 
     def _query_reads(self, query: str) -> frozenset[str]:
-        """The tables that the spine's SELECT reads; UnknownSource if the lake has no such table."""
+        """The tables that the spine's SELECT reads; raises UnknownSource if the lake lacks one."""
         work = self._work
         reads = relations(query, work.dialect, asked_by="the spine")
         for name in sorted(reads):
             if work.lake.find(work.stored(name)) is None:
-                known = [*work.project.sources, *(t for t in ("snapshots", "labels", "splits") if work.lake.find(t))]
+                known = [*work.project.sources, *filter(work.lake.find, ("snapshots", "labels", "splits"))]
                 raise UnknownSource(
                     f"the spine's SELECT reads '{name}', which the lake does not have; it has {choices(known)}.",
                     hint="Name a source or a table that is built; run 'tenure staging' first if nothing is.",
@@ -260,12 +272,12 @@ class HistoricalFeatures:
             _hand_over(self._work, ASKED, spine.asked, folder)
             if steps.aggregated:
                 self._aggregate(steps, folder)
-            answer = engine.run(steps.final().text)
+            features = engine.run(steps.final().text)
         rows = spine.rows
-        if answer.num_rows != rows.num_rows:
-            raise EngineError(f"{rows.num_rows:,} rows were asked for and {answer.num_rows:,} came back.")
-        for name in self.columns:
-            rows = rows.append_column(str(name), answer[str(name)])
+        if features.num_rows != rows.num_rows:
+            raise EngineError(f"{rows.num_rows:,} rows were asked for and {features.num_rows:,} came back.")
+        for name in map(str, self.columns):
+            rows = rows.append_column(name, features[name])
         return rows
 
     def _scan(self, sources: Sequence[str]) -> None:
@@ -279,36 +291,36 @@ class HistoricalFeatures:
         """Compute the aggregates, a range at a time so that memory stays bounded, into relation `asked_windows`."""
         engine = self._work.engine
         if steps.snapshots:
-            self._keep(steps.snapshots, folder)
+            self._materialize(steps.snapshots, folder)
         for select in steps.cached:
             engine.cache(select.table, select.text)
         files: list[Path] = []
         for numbers in self._ranges(steps):
-            made = steps.range(numbers)
-            for select in made.cached:
+            of_range = steps.range(numbers)
+            for select in of_range.cached:
                 engine.cache(select.table, select.text)
-            files += engine.write(made.answers.text, folder / ANSWERS, ())
-        # Planning hundreds of columns takes longer than computing few rows, so the files tell their own schema.
+            files += engine.write(of_range.answers.text, folder / ANSWERS, ())
+        # Planning hundreds of columns takes longer than computing few rows, so the schema is read from a file.
         schema = pq.ParquetFile(files[0]).schema_arrow if files else engine.schema(steps.range().answers.text)
         engine.scan(ANSWERS, files, schema.remove_metadata(), ())
 
-    def _keep(self, select: Select, folder: Path) -> None:
+    def _materialize(self, select: Select, folder: Path) -> None:
         """Write a SELECT's rows and scan them: a relation that other runs of the engine scan can't be cached."""
         engine = self._work.engine
         files = engine.write(select.text, folder / select.table, ())
         engine.scan(select.table, files, engine.schema(select.text), ())
 
-    def _ranges(self, steps: PointInTime) -> Iterator[str]:
+    def _ranges(self, steps: PointInTime) -> list[str]:
+        """The conditions of ranges of numbers, each of which has about as many cells as are computed at a time."""
         count = max(1, self._work.engine.run(steps.counted).to_pylist()[0]["n"])
         cells = max(1, self._spine.rows.num_rows) * len(steps.aggregated)
-        size = max(1, -(-count // max(1, -(-cells // _CELLS))))
-        for first in range(0, count, size):
-            yield f"BETWEEN {first} AND {first + size - 1}"
+        parts = max(1, math.ceil(cells / _CELLS))
+        return number_ranges(count, math.ceil(count / parts))
 
 
 @contextmanager
 def _whole(file: Path) -> Iterator[Path]:
-    """Give a file to write that takes the place of `file` when it is whole, and goes if anything fails."""
+    """Yield a file to write, which replaces `file` when it is whole, and is removed if anything fails."""
     partial = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial
@@ -324,12 +336,15 @@ def _not_installed(package: str) -> MissingDependency:
     )
 
 
+def _without_zone(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
+
+
 def _hand_over(work: Work, relation: str, rows: pa.Table, folder: Path) -> None:
-    """Make Arrow rows a relation of the engine: registered as they lie, or by way of a file where it is elsewhere."""
+    """Make Arrow rows a relation of the engine: registered as they are, or from a file where it runs elsewhere."""
     engine = work.engine
     if isinstance(engine, ArrayEngine):
-        naive = [f.with_type(pa.timestamp("us")) if pa.types.is_timestamp(f.type) else f for f in rows.schema]
-        engine.register(relation, rows.cast(pa.schema(naive)))
+        engine.register(relation, rows.cast(pa.schema(map(_without_zone, rows.schema))))
         return
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{relation}.parquet"

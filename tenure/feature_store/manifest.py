@@ -1,4 +1,4 @@
-"""The manifest of a stored training set: what it was asked for and made of, so that it can be made again, bit for bit.
+"""The manifest of a stored training set: the digests of its ingredients, so that it can be rebuilt, bit for bit.
 
 entity rows ────┐
 definitions ────┼──► rows with features        each part has a digest; a rebuild names the part that differs
@@ -32,7 +32,7 @@ MANIFESTS = FIXED["manifests"]
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a stored training set was made of; `json()` and `parse` carry it anywhere."""
+    """The ingredients of a stored training set; `json()` writes them as text, and `parse` reads that text."""
 
     name: str
     version: int
@@ -40,7 +40,7 @@ class Manifest:
     rows: int
     time: str
     features: Sequence[str]
-    #: Column → digest: of the entity rows, and of their features.
+    #: Column → digest: of the entity rows, and of the features that they got.
     spine: Mapping[str, str]
     result: Mapping[str, str]
     #: 'source payments', 'feature view money' → digest of the definition, as far as the features need it.
@@ -77,10 +77,12 @@ class Manifest:
         if unknown:
             raise _damaged(f"it has the unknown key '{unknown[0]}'")
         check_name("training set", fields["name"])
-        made = cls(**{**fields, "tables": {name: (of[0], of[1]) for name, of in fields["tables"].items()}})
-        if digest is not None and digest != made.digest:
+        # JSON has no tuples.
+        fields["tables"] = {name: tuple(version) for name, version in fields["tables"].items()}
+        manifest = cls(**fields)
+        if digest is not None and digest != manifest.digest:
             raise _damaged("its 'digest' does not fit the digests of its columns")
-        return made
+        return manifest
 
 
 def _damaged(reason: str) -> NotReproducible:
@@ -99,17 +101,19 @@ def _is_text(value: object) -> bool:
 
 
 def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and all(map(_is_text, value))
 
 
 def _is_digests(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
 
 
 def _is_tables(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(of, list) and len(of) == 2 and _is_number(of[0]) and isinstance(of[1], str) for of in value.values()
-    )
+    return isinstance(value, dict) and all(map(_is_version, value.values()))
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and _is_number(value[0]) and _is_text(value[1])
 
 
 #: What each key of a manifest's JSON must be.
@@ -132,10 +136,12 @@ _SHAPES: dict[str, Callable[[object], bool]] = {
 
 def definitions(project: Project, columns: Collection[ColumnName], sources: Collection[str]) -> dict[str, str]:
     """Return a digest of each definition that the columns need, and only of its parts that they need."""
-    small = narrowed(project, columns)
-    found = {f"entity {project.entity.name}": _hashed(repr(project.entity))}
-    found |= {f"source {name}": _hashed(repr(project.sources[name])) for name in sources}
-    return found | {f"feature view {name}": _hashed(repr(view)) for name, view in small.views.items()}
+    needed: dict[str, object] = {f"entity {project.entity.name}": project.entity}
+    for name in sources:
+        needed[f"source {name}"] = project.sources[name]
+    for name, view in narrowed(project, columns).views.items():
+        needed[f"feature view {name}"] = view
+    return {name: _hashed(repr(definition)) for name, definition in needed.items()}
 
 
 def digests(rows: pa.Table, columns: Sequence[str]) -> dict[str, str]:
@@ -144,22 +150,27 @@ def digests(rows: pa.Table, columns: Sequence[str]) -> dict[str, str]:
 
 
 def digest(values: pa.ChunkedArray) -> str:
-    """Return a hash of a column: equal to the bit, equal hash, however it is chunked."""
+    """Return a hash of a column: the same of columns that are equal to the bit, however they are chunked."""
     array = values.combine_chunks()
     found = hashlib.sha256(f"{array.type} {len(array)}".encode())
-    found.update(pc.is_null(array).cast(pa.uint8()).to_numpy(zero_copy_only=False).tobytes())
+    found.update(_bytes_of(pc.is_null(array).cast(pa.uint8())))
     if pa.types.is_string(array.type):
         texts = array.fill_null("")
-        found.update(pc.binary_length(texts).to_numpy(zero_copy_only=False).tobytes())
+        found.update(_bytes_of(pc.binary_length(texts)))
         found.update("".join(texts.to_pylist()).encode())
-    elif pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type):
-        array = array.cast(pa.uint8()) if pa.types.is_boolean(array.type) else array
-        found.update(array.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+    elif pa.types.is_boolean(array.type):
+        found.update(_bytes_of(array.cast(pa.uint8()).fill_null(0)))
+    elif pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        found.update(_bytes_of(array.fill_null(0)))
     elif pa.types.is_timestamp(array.type):
-        found.update(array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+        found.update(_bytes_of(array.cast(pa.int64()).fill_null(0)))
     else:
         found.update(repr(array.to_pylist()).encode())
     return found.hexdigest()[:16]
+
+
+def _bytes_of(numbers: pa.Array) -> bytes:
+    return bytes(numbers.to_numpy(zero_copy_only=False).tobytes())
 
 
 def stored_rows(version: TableVersion) -> pa.Table:
@@ -229,36 +240,33 @@ def require_equal(what: str, then: Mapping[str, str], now: Mapping[str, str], *,
 
 
 def inexact(project: Project, columns: Collection[ColumnName]) -> set[ColumnName]:
-    """Return the columns that sum up `float` values, whose last bits hang on the order in which an engine adds."""
-    small = narrowed(project, columns)
-    found = {
-        name
-        for view in small.views.values()
-        for feature in view.aggregates
-        if feature.of and project.sources[view.source].column(feature.of).type == "float"
-        for name in feature.columns
-        if KINDS[name.aggregate].adds_values
-    }
-    for view in small.views.values():
-        found |= {name for _, name, parts in view.comparisons if found & {*parts}}
+    """Return the columns that sum up `float` values, whose last bits depend on the order in which an engine adds."""
+    views = narrowed(project, columns).views.values()
+    found: set[ColumnName] = set()
+    for view in views:
+        source = project.sources[view.source]
+        for feature in view.aggregates:
+            if feature.of and source.column(feature.of).type == "float":
+                found.update(name for name in feature.columns if KINDS[name.aggregate].adds_values)
+    for view in views:
+        found.update(name for _, name, parts in view.comparisons if not found.isdisjoint(parts))
     return found & set(columns)
 
 
 def nearly(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
-    """Return whether two columns of DOUBLEs agree to a relative 1e-9, null only with null."""
-    far = pc.greater(
-        pc.abs(pc.subtract(left, right)), pc.multiply(1e-9, pc.max_element_wise(pc.abs(left), pc.abs(right)))
-    )
-    return bool(pc.is_null(left).equals(pc.is_null(right))) and not pc.any(far).as_py()
+    """Return whether two columns of DOUBLEs agree to a relative 1e-9, and are null in the same rows."""
+    distance, size = pc.abs(pc.subtract(left, right)), pc.max_element_wise(pc.abs(left), pc.abs(right))
+    is_far = pc.greater(distance, pc.multiply(1e-9, size))
+    return bool(pc.is_null(left).equals(pc.is_null(right))) and not pc.any(is_far).as_py()
 
 
 def read_manifest(rows: Sequence[Mapping[str, Any]], name: str) -> Manifest:
     """Return the newest manifest of that name; raise NotReproducible if there is none."""
     own = [row for row in rows if row["name"] == name]
     if not own:
-        known = ", ".join(sorted({str(row["name"]) for row in rows})) or "none"
+        persisted = ", ".join(sorted({str(row["name"]) for row in rows})) or "none"
         raise NotReproducible(
-            f"no training set '{name}' was persisted; there are: {known}.", hint="See HistoricalFeatures.persist."
+            f"no training set '{name}' was persisted; there are: {persisted}.", hint="See HistoricalFeatures.persist."
         )
     return Manifest.parse(max(own, key=lambda row: int(row["version"]))["manifest"])
 

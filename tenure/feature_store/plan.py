@@ -19,7 +19,7 @@ from tenure.define.project import Project
 from tenure.define.snapshot import SnapshotPlan
 from tenure.errors import InvalidConfig, MissingTable
 from tenure.feature_store.routes import route_for
-from tenure.feature_store.routes.base import Route
+from tenure.feature_store.routes.base import Route, tile_table
 from tenure.session.meaning import meanings
 from tenure.session.work import Work, fingerprint
 from tenure.store.table import Ingredients, TableVersion
@@ -192,7 +192,7 @@ def _tiles(
     arrivals: Arrivals,
 ) -> tuple[Partition, ...]:
     """The partitions of a source's tiles that the due snapshots read."""
-    table, grid = f"tiles/{name}", steps.grid
+    table, grid = tile_table(name), steps.grid
     stored = work.lake.find(table)
     common = {
         "definition": fingerprint([work.project.sources[name], work.project.entity]),

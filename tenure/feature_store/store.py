@@ -32,6 +32,7 @@ from tenure.feature_store.manifest import (
     stored_rows,
 )
 from tenure.session.work import Work
+from tenure.store.table import TableVersion
 from tenure.version import __version__
 
 
@@ -39,7 +40,7 @@ class FeatureStore:
     """A project's features, as they were known at any time. Close it, or use it as a context manager.
 
     `project` is the project's folder, or a Work that is open already; `data` and `engine` override tenure.toml.
-    The sources must be staged (`tenure staging`); no other table is read, but by a spine that names it.
+    The sources must be staged (`tenure staging`); other tables are read only where a spine's SELECT names them.
     """
 
     def __init__(self, project: str | Path | Work, *, data: Path | None = None, engine: str = "") -> None:
@@ -72,7 +73,7 @@ class FeatureStore:
         and a time: `snapshot_date`, `event_timestamp` or the column that `timestamp` names; a DATE is its midnight, a
         time without a zone is UTC. Further columns pass through untouched.
 
-        Raises UnknownColumn for a feature that there is none of; MissingColumn, BadValue or InvalidSpine for rows that
+        Raises UnknownColumn for a feature that is not defined; MissingColumn, BadValue or InvalidSpine for rows that
         can't be answered; UnknownSource or InvalidDefinition for a SELECT that can't be read.
         """
         asked = [features] if isinstance(features, str) else list(features)
@@ -89,7 +90,7 @@ class FeatureStore:
             return read_manifest(self.work.lake.read("manifests").to_pylist() if found else [], name)
 
     def rebuild(self, manifest: Manifest | str) -> pa.Table:
-        """Return a persisted training set, computed again from its rows and the versions of the tables of its time.
+        """Return a persisted training set, computed again from its entity rows and the table versions of that time.
 
         `manifest` is the manifest, its JSON, or the name of the training set: its newest manifest.
 
@@ -97,43 +98,46 @@ class FeatureStore:
         Raises NotReproducible, naming what differs, if definitions have changed or a version of a table is gone.
         """
         with self.work.boundary("rebuilding a training set"):
-            return self._rebuilt(manifest)
+            return self._rebuilt(self._manifest_of(manifest))
 
-    def _rebuilt(self, manifest: Manifest | str) -> pa.Table:
-        if isinstance(manifest, str):
-            wanted = Manifest.parse(manifest) if manifest.lstrip().startswith("{") else self.manifest(manifest)
-        else:
-            wanted = manifest
+    def _rebuilt(self, manifest: Manifest) -> pa.Table:
         project, lake = self.work.project, self.work.lake
-        missing = [name for name in wanted.features if name not in set(map(str, project.columns))]
+        defined = set(map(str, project.columns))
+        missing = [name for name in manifest.features if name not in defined]
         if missing:
-            raise NotReproducible(f"features of '{wanted.name}' are not defined any more: {', '.join(missing)}.")
-        columns = project.chosen(wanted.features)
+            raise NotReproducible(f"features of '{manifest.name}' are not defined any more: {', '.join(missing)}.")
+        columns = project.chosen(manifest.features)
         hint = "Check out the definitions of that time, or persist the training set anew."
-        known = [name for name in wanted.tables if name in project.sources]
-        now = definitions(project, columns, known)
-        require_equal(f"definitions of '{wanted.name}' have changed", wanted.definitions, now, hint=hint)
-        versions = {name: pinned(lake, f"staging/{name}", *of) for name, of in wanted.tables.items()}
-        stored = stored_rows(pinned(lake, f"historical/{wanted.name}", wanted.version))
-        spine = stored.select(list(wanted.spine))
+        sources = [name for name in manifest.tables if name in project.sources]
+        now = definitions(project, columns, sources)
+        require_equal(f"definitions of '{manifest.name}' have changed", manifest.definitions, now, hint=hint)
+        versions: dict[str, TableVersion] = {}
+        for name, (number, fingerprint) in manifest.tables.items():
+            versions[name] = pinned(lake, f"staging/{name}", number, fingerprint)
+        stored = stored_rows(pinned(lake, f"historical/{manifest.name}", manifest.version))
+        spine = stored.select(list(manifest.spine))
         hint = "The files were changed after they were written; restore them."
-        require_equal(
-            f"stored rows of '{wanted.name}' differ",
-            wanted.spine,
-            digests(spine, spine.column_names),
-            hint=hint,
-        )
-        made = HistoricalFeatures(self.work, spine, columns, wanted.time, versions).to_arrow()
-        self._require_same(wanted, columns, made.cast(stored.schema), stored)
+        found = digests(spine, spine.column_names)
+        require_equal(f"stored rows of '{manifest.name}' differ", manifest.spine, found, hint=hint)
+        made = HistoricalFeatures(self.work, spine, columns, manifest.time, versions).to_arrow()
+        self._require_same(manifest, columns, made.cast(stored.schema), stored)
         return made
 
-    def _require_same(self, wanted: Manifest, columns: Sequence[ColumnName], made: pa.Table, stored: pa.Table) -> None:
-        got = digests(made, list(map(str, columns)))
+    def _manifest_of(self, manifest: Manifest | str) -> Manifest:
+        """The manifest, from its JSON or the name of its training set where it is text."""
+        if isinstance(manifest, Manifest):
+            return manifest
+        return Manifest.parse(manifest) if manifest.lstrip().startswith("{") else self.manifest(manifest)
+
+    def _require_same(
+        self, manifest: Manifest, columns: Sequence[ColumnName], made: pa.Table, stored: pa.Table
+    ) -> None:
+        names = [str(column) for column in columns]
+        got = digests(made, names)
         for name in map(str, inexact(self.work.project, columns)):
             if nearly(made[name], stored[name]):
-                got[name] = wanted.result[name]
+                got[name] = manifest.result[name]
+        then = f"tenure {manifest.tenure} on {manifest.engine}"
         now = f"tenure {__version__} on {self.work.engine.version}"
-        what = (
-            f"'{wanted.name}', made by tenure {wanted.tenure} on {wanted.engine} and now by {now}, has other values of"
-        )
-        require_equal(what, wanted.result, got, hint="Rebuild it with that version and engine.")
+        what = f"'{manifest.name}', made by {then} and now by {now}, has other values of"
+        require_equal(what, manifest.result, got, hint="Rebuild it with that version and engine.")

@@ -93,7 +93,7 @@ def each_how(aggregates: Iterable[Aggregate]) -> list[AskedHow]:
 
 @dataclass(frozen=True)
 class Family:
-    """The windows of one unit over one source, shortest first, and the partials that they are made of."""
+    """The windows of one unit over one source, shortest first, and the partials that they need."""
 
     source: str
     windows: tuple[Window, ...]
@@ -122,12 +122,12 @@ class Family:
 
     @property
     def relation(self) -> str:
-        """The relation that holds its bands."""
+        """The relation of its bands."""
         return f"{self.source}_bands_{self.windows[0].unit}"
 
     @property
     def tiles(self) -> str:
-        """The relation that holds its source's tiles."""
+        """The relation of its source's tiles."""
         return f"{self.source}_tiles"
 
     @property

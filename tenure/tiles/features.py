@@ -194,8 +194,9 @@ class FeatureSteps:
         """Every column of the project out of `measured`, below its description."""
         comparisons = compared(self.project, self.dialect)
         for name, description in self.project.columns.items():
-            unit = f" [{description.unit}]" if description.unit else ""
-            comment = f"{description.text}{unit}"
+            comment = description.text
+            if description.unit:
+                comment = f"{comment} [{description.unit}]"
             if name in comparisons:
                 yield Column(comparisons[name], str(name), comment)
             else:
@@ -261,7 +262,8 @@ class FeatureSteps:
             return self._numbered_spine()
         columns = [*self.keys, "snapshot_date", "tenure_days", "ck", *map(start_column, self.project.windows)]
         for name in self._aggregates:
-            columns += [window_column(name, partial, window) for partial, window in self.windows_asked(name)]
+            for partial, window in self.windows_asked(name):
+                columns.append(window_column(name, partial, window))
         return Query(lines=columns, source=WINDOWS)
 
     def _numbered_spine(self, more: Sequence[str] = (), *, order_by: Texts = ()) -> Query:
@@ -318,8 +320,12 @@ class FeatureSteps:
 
     def _windowed(self, family: Family) -> _Part:
         """Each window out of its bands."""
-        ctes = [distinct(family, values, self.grid, self.dialect) for values in family.sets]
-        joins = [_joined(cte.name, cte.name) for cte in ctes]
+        ctes: list[Cte] = []
+        joins: list[Join] = []
+        for values in family.sets:
+            cte = distinct(family, values, self.grid, self.dialect)
+            ctes.append(cte)
+            joins.append(_joined(cte.name, cte.name))
         columns: dict[ColumnName, str] = {}
         for asked in self._hows(family.source):
             if asked.kind.reads_all_history:
@@ -464,10 +470,12 @@ class FeatureSteps:
 
 def _aggregates_by_source(project: Project) -> dict[str, list[Aggregate]]:
     """The aggregates over each source that has any."""
-    found: dict[str, list[Aggregate]] = {name: [] for name in project.sources}
-    for view in project.views.values():
-        found[view.source] += view.aggregates
-    return {name: aggregates for name, aggregates in found.items() if aggregates}
+    found: dict[str, list[Aggregate]] = {}
+    for name in project.sources:
+        for view in project.views.values():
+            if view.source == name and view.aggregates:
+                found.setdefault(name, []).extend(view.aggregates)
+    return found
 
 
 def _joined(relation: str, alias: str) -> Join:

@@ -1,7 +1,7 @@
 """The grid: time cut at every edge of every window of every snapshot, so that a window is whole intervals.
 
            ┊ t₁ − 30d      ┊ t₂ − 30d      ┊ t₁            ┊ t₂
-── before ─┊── interval ───┊── interval ───┊── interval ───┊        a row's day tells its interval
+── before ─┊── interval ───┊── interval ───┊── interval ───┊        a row's day gives its interval
            └───────── window of t₁ ────────┘                        bands of a snapshot: the spans between the
                            └───────── window of t₂ ────────┘        starts of its windows, newest first
 

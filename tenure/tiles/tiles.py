@@ -4,7 +4,7 @@
  ───[ interval )┊──── seen_from ···· t ···· t ····┊ seen_to ───►    a tile counts at the snapshots in between
 
 Nearly all rows are known before the first snapshot after them and never corrected: their tile has no bounds. Late and
-corrected rows stand in tiles of their own, bounded by the first and last day that may see them.
+corrected rows have tiles of their own, bounded by the first and last day that may see them.
 
 Tiles are stored, a partition for each period in which their rows began to count, so a new snapshot
 aggregates one new period:
@@ -14,7 +14,7 @@ aggregates one new period:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -257,7 +257,7 @@ def numbered_keys(keys: Sequence[str], relation: str, *, number: str, alias: str
     )
 
 
-def names_of(partials: Collection[Partial]) -> list[str]:
+def names_of(partials: Iterable[Partial]) -> list[str]:
     """Return the columns of some sums."""
     return [partial.name for partial in partials]
 

@@ -8,7 +8,7 @@ SQL computes all other sums, such as lists of values, and whole numbers too wher
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,7 +22,7 @@ from tenure.arrays.rows import by_period, sum_rows
 from tenure.arrays.windows import SourceWindows, Spine, with_older
 from tenure.define.source import Source
 from tenure.engines.base import ArrayEngine
-from tenure.feature_store.routes.base import TileWriter, Writing, threads_of
+from tenure.feature_store.routes.base import TileWriter, Writing, threads_of, tile_table
 from tenure.feature_store.routes.sql import SqlRoute, SqlTiles, SqlWindows
 from tenure.session.work import Work
 from tenure.sql.dialects import literal
@@ -67,7 +67,7 @@ class ArrayRoute:
     ) -> Sequence[TileWriter]:
         """Return a writer for each group of periods; afterwards the keys' numbers are a relation of the engine."""
         by_sql = SqlRoute(self.work).tile_writers(tiles, groups, schema, pool)
-        taken = tuple(partial for partial in tiles.partials if self.takes(partial))
+        taken = tuple(filter(self.takes, tiles.partials))
         if not taken:
             return by_sql
         numbered, engine = row_keys(tiles), array_engine(self.work)
@@ -126,8 +126,9 @@ class _TileFile:
     def of(cls, lake: Lake, tiles: Tiles, keys: tuple[pa.Array, ...]) -> _TileFile:
         partials = tuple(names_of(tiles.partials))
         names = (*tiles.keys, "interval_start", "seen_from", "seen_to", *partials)
-        repeating = tuple(partial.name for partial in tiles.partials if partial.is_count)
-        return cls(lake, f"tiles/{tiles.source.name}", tiles.grid.periods, keys, names, partials, repeating)
+        table = tile_table(tiles.source.name)
+        repeating = tuple(names_of(partial for partial in tiles.partials if partial.is_count))
+        return cls(lake, table, tiles.grid.periods, keys, names, partials, repeating)
 
     def rows(self, summed: pa.Table) -> pa.Table:
         """Return the tiles as they are stored: with their keys in place of the keys' number, and without bounds."""
@@ -157,7 +158,7 @@ class ArrayTiles:
             return self.by_sql.write_tiles(token)
         parts = zip(self.file.periods, by_period(self.file.rows(summed), self.sums.starts), strict=True)
         writing = [self.pool.submit(self.file.write, end, rows, token) for end, rows in parts if rows.num_rows]
-        return lambda: [each.result() for each in writing]
+        return lambda: _results(writing)
 
 
 @dataclass(frozen=True)
@@ -184,13 +185,13 @@ class MixedTiles:
 
 @dataclass(frozen=True)
 class ArrayWindows(SqlWindows):
-    """Features as a SELECT over the spine with the windows that arrays added to it; `outer` are its steps."""
+    """Features as a SELECT over the spine with the windows that arrays added to it; `with_windows` are its steps."""
 
-    outer: FeatureSteps
+    with_windows: FeatureSteps
 
     def cache(self, customers: str) -> str:
         """Materialize the relations that the features of a range read; return the SELECT over them."""
-        if self.outer.taken:
+        if self.with_windows.taken:
             with suppress(TooLarge):
                 return self._cache_with_windows(customers)
         return super().cache(customers)
@@ -214,13 +215,13 @@ class ArrayWindows(SqlWindows):
                 ThreadPoolExecutor(threads_of(self.work)) as pool,
             ):
                 writing = [pool.submit(written, part) for part in by_day(batches, by[0])]
-                return [each.result() for each in writing]
+                return _results(writing)
         finally:
             engine.unregister(WINDOWS)
 
     def _cache_with_windows(self, customers: str) -> str:
         """Add the windows of a range to its spine, as a relation. Raises TooLarge."""
-        engine, steps = array_engine(self.work), self.outer
+        engine, steps = array_engine(self.work), self.with_windows
         for select in steps.ranged(customers):
             engine.cache(select.table, select.text)
         spine = Spine.of(_read(engine, steps.spine_rows()), len(steps.grid.dates))
@@ -236,6 +237,11 @@ class ArrayWindows(SqlWindows):
         # In chunks, so that all threads of the engine find work.
         engine.register(WINDOWS, pa.Table.from_batches(columns.to_batches(max_chunksize=_CHUNK), columns.schema))
         return steps.final().text
+
+
+def _results(writing: Sequence[Future[Path]]) -> list[Path]:
+    """The files that are being written, once they are."""
+    return [file.result() for file in writing]
 
 
 def _windows(engine: ArrayEngine, steps: FeatureSteps, name: str, spine: Spine, within: str) -> SourceWindows:

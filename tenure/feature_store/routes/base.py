@@ -73,6 +73,11 @@ class Route(Protocol):
         """Return the writer of the snapshots' features; the calendar and the tiles are relations of the engine."""
 
 
+def tile_table(source: str) -> str:
+    """Return the name of the lake's table of a source's tiles."""
+    return f"tiles/{source}"
+
+
 def number_ranges(count: int, size: int) -> list[str]:
     """Return the conditions of ranges of numbers, `size` in each but the last, that cover the numbers below `count`."""
     return [f"BETWEEN {first} AND {first + size - 1}" for first in range(0, count, size)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tenure.engines.base import Engine
-from tenure.feature_store.routes.base import Writing
+from tenure.feature_store.routes.base import Writing, tile_table
 from tenure.session.work import Work
 from tenure.store.lake import Lake
 from tenure.tiles.features import FeatureSteps
@@ -58,7 +58,7 @@ class SqlTiles:
     @classmethod
     def of(cls, work: Work, tiles: Tiles, text: str, schema: pa.Schema) -> SqlTiles:
         """Return the writer of a SELECT of some of a source's tiles."""
-        return cls(work.engine, work.lake, f"tiles/{tiles.source.name}", text, schema)
+        return cls(work.engine, work.lake, tile_table(tiles.source.name), text, schema)
 
     def write_tiles(self, token: str) -> Writing:
         """Write the rows of the SELECT."""
