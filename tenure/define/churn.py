@@ -32,7 +32,7 @@ class Activity:
     where: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        check_shape("Activity", {"source": (self.source, NAME), "where": (self.where, TEXT)})
+        check_shape("Activity", self, source=NAME, where=TEXT)
         if not _is_days(self.within, least=1):
             raise InvalidDefinition(
                 f"Activity has within={self.within!r} ({definition_place()}); whole days, 1 to {MOST_DAYS}."
@@ -50,7 +50,7 @@ class Activity:
         return (self.source,)
 
     def validate(self, asked: Asked) -> None:
-        """Its rows tell the customer and arrive within the horizon."""
+        """Its rows carry the customer's key and arrive within the horizon."""
         require_prompt_rows(self.source, asked)
 
 
@@ -74,8 +74,8 @@ class ChurnDefinition:
         place = definition_place()
         object.__setattr__(self, "where_defined", place)
         check_name("churn definition", self.name, where=place)
-        fields = {"event": (self.event, event_allowed()), "active": (self.active, _ACTIVE), "doc": (self.doc, TEXT)}
-        check_shape(named("churn definition", self.name), fields)
+        called = named("churn definition", self.name)
+        check_shape(called, self, event=event_allowed(), active=_ACTIVE, doc=TEXT)
         spans = _is_days(self.horizon, least=1) and _is_days(self.gap)
         if not (spans and _is_days(self.min_tenure, most=MOST_TENURE)):
             raise InvalidDefinition(
@@ -91,7 +91,7 @@ class ChurnDefinition:
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:
-        """The rows that tell who is asked and who churned, besides the customer's own row."""
+        """The rows that decide who is asked and who churned, without the customer's own row."""
         return tuple(read for part in self._parts for read in part.rows)
 
     @property

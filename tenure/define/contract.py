@@ -1,4 +1,4 @@
-"""Contract: what must hold of each table that Tenure writes, or it is not committed."""
+"""Contract: the conditions that a table of Tenure's must meet before its commit."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class OneOf:
     @property
     def condition(self) -> str:
         """The condition in portable SQL."""
-        return f"{self.column} IN ({', '.join(repr(text) for text in self.texts)})"
+        return f"{self.column} IN ({', '.join(map(repr, self.texts))})"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
     """A table's keys, partitions, columns that are never null, invariants, and whose rows it must have exactly.
 
-    `columns` gives the Arrow types of columns that it must have; it may have others. Rows that are checked
+    `columns` gives the Arrow types of columns that it must have; further columns are allowed. Rows that are checked
     in memory can have no invariants in SQL. `personal` names the columns whose values no message may show.
     """
 
@@ -75,7 +75,7 @@ class Contract:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check's outcome: rows that broke it, an example, and the SQL that found them."""
+    """The outcome of one check: how many rows broke it, an example of them, and the SQL that found them."""
 
     table: str
     check: str

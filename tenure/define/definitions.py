@@ -1,11 +1,11 @@
-"""Definitions: what the bank's own files define; `of` gives the project of one entity and one churn definition."""
+"""Definitions: what the bank's own files define; `of` returns the project of one entity and one churn definition."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -19,7 +19,8 @@ from tenure.define.source import Source
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, choices
 from tenure.host.text_files import encoding_of, read_text
 
-T = TypeVar("T")
+#: Every class of definition that a bank's file may hold at its top level.
+Named = TypeVar("Named", Entity, Source, FeatureView, ChurnDefinition, FeatureService)
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Definitions:
     def of(self, entity: str = "", churn: str = "") -> Project:
         """Return the validated project of one entity and one churn definition; unnamed, each must be the only one.
 
-        This is the one place where they are chosen: every room reads `project.entity` of the project it is given.
-        Raises InvalidDefinition if there is none so named, or none or several and none is named; UnknownSource or
-        UnknownColumn if the definitions don't fit each other.
+        They are chosen only here: every room reads `project.entity` of the project that it is given. Raises
+        InvalidDefinition if the one named does not exist, or none is named and there is not exactly one; UnknownSource
+        or UnknownColumn if the definitions don't fit each other.
         """
         project = Project(
             name=self.name,
@@ -76,18 +77,18 @@ def load_definitions(folder: Path, name: str) -> Definitions:
             )
     if not feature_files:
         raise MissingFile(f"Project '{folder}' has no features/*.py.", hint="Write a FeatureView into features/.")
-    modules = [_run_file(file) for file in (folder / "sources.py", folder / "churn.py", *feature_files)]
+    modules = list(map(_run_file, (folder / "sources.py", folder / "churn.py", *feature_files)))
     return Definitions(
         name=name,
-        entities=_by_name(modules, Entity, lambda e: e.name),
-        sources=_by_name(modules, Source, lambda s: s.name),
-        views=_by_name(modules, FeatureView, lambda v: v.name),
-        churns=_by_name(modules, ChurnDefinition, lambda c: c.name),
-        services=_by_name(modules, FeatureService, lambda s: s.name),
+        entities=_by_name(modules, Entity),
+        sources=_by_name(modules, Source),
+        views=_by_name(modules, FeatureView),
+        churns=_by_name(modules, ChurnDefinition),
+        services=_by_name(modules, FeatureService),
     )
 
 
-def _chosen(named: dict[str, T], name: str, kind: type[T], file: str) -> T:
+def _chosen(named: dict[str, Named], name: str, kind: type[Named], file: str) -> Named:
     if name:
         if name not in named:
             raise InvalidDefinition(f"{file} defines no {kind.__name__} named '{name}'; it defines: {choices(named)}.")
@@ -98,7 +99,7 @@ def _chosen(named: dict[str, T], name: str, kind: type[T], file: str) -> T:
 
 
 class _Definitions(SourceFileLoader):
-    """Reads a definition file in whatever encoding its byte order mark tells; Python alone takes UTF-8."""
+    """A loader of definition files in the encoding of their byte order mark; Python's own loader reads UTF-8 only."""
 
     def get_data(self, path: str) -> bytes:
         content = super().get_data(path)
@@ -128,16 +129,15 @@ def _run_file(file: Path) -> ModuleType:
     return module
 
 
-def _found(modules: Iterable[ModuleType], kind: type[T]) -> list[T]:
-    # A definition that one file imports from another is one definition.
-    unique = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, kind)}
-    return list(unique.values())
-
-
-def _by_name(modules: Sequence[ModuleType], kind: type[T], name: Callable[[T], str]) -> dict[str, T]:
-    named: dict[str, T] = {}
-    for value in _found(modules, kind):
-        if name(value) in named:
-            raise InvalidDefinition(f"two {kind.__name__}s are named '{name(value)}'; names must be unique.")
-        named[name(value)] = value
-    return named
+def _by_name(modules: Sequence[ModuleType], kind: type[Named]) -> dict[str, Named]:
+    """The definitions of a kind in all modules; two that share a name are refused."""
+    found: dict[str, Named] = {}
+    for module in modules:
+        for value in vars(module).values():
+            # A definition that one file imports from another is one definition.
+            if not isinstance(value, kind) or value is found.get(value.name):
+                continue
+            if value.name in found:
+                raise InvalidDefinition(f"two {kind.__name__}s are named '{value.name}'; names must be unique.")
+            found[value.name] = value
+    return found

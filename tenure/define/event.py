@@ -1,10 +1,10 @@
 """An event: what every class of churn event answers, and the register of the classes that Tenure knows.
 
-    what happens ──► rows, validate ──► SQL of labels · plain Python of the oracle    (one table of classes each)
+    what happens ──► rows, validate ──► SQL of labels · plain Python of the oracle    (one register by class each)
                  ──► bounds         ──► where the data end, so which labels are censored
                  ──► words, leaves_out ──► report · docs
 
-A class that keeps one answer back is refused where it is defined; one without SQL, when `tenure` is imported.
+A class that lacks one of the answers is refused where it is defined; one without SQL, when `tenure` is imported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, TypeVar
 
 from tenure.define.shape import in_place, unknown_kind
@@ -21,10 +22,10 @@ from tenure.errors import InvalidDefinition, choices
 
 @dataclass(frozen=True, kw_only=True)
 class RowsRead:
-    """The rows of one source that a definition looks at, and what for.
+    """The rows of one source that a definition reads, and what for.
 
-    `columns` are those that it reads besides keys, times and `where`, each with the reason; `ends` is what it reads the
-    source's end time for, '' if it does not. Rows count as known when the horizon ended, or, `before_snapshot`, at t.
+    `columns` are those that it reads in addition to keys, times and `where`, each with the reason; `ends` is the reason
+    why it reads the source's end time, '' if it does not. Rows are as of the horizon's end, `before_snapshot` as of t.
     """
 
     source: str
@@ -39,7 +40,7 @@ class RowsRead:
 class Asked:
     """What an event is validated against: the customers' source, the other sources by name, and the horizon in days.
 
-    `source` raises UnknownSource or UnknownColumn for a source that is not there or does not say whose rows it has.
+    `source` raises UnknownSource or UnknownColumn for a source that does not exist or lacks the customer's key.
     """
 
     by: str
@@ -49,7 +50,7 @@ class Asked:
 
 
 class Event(ABC):
-    """What counts as leaving. All events answer these; lists of sources name each once."""
+    """What counts as leaving. Every event answers these; a tuple of sources names each once."""
 
     #: What happens, for the page of engines: 'no activity in the horizon'.
     what: ClassVar[str]
@@ -60,14 +61,14 @@ class Event(ABC):
         """The events that it is made of, in reading order."""
 
     @property
-    @abstractmethod
     def reads(self) -> tuple[str, ...]:
-        """The sources whose rows it looks at, besides the customer's own row, which every label reads."""
+        """The sources whose rows it reads; the customer's own row, which every label reads, is not among them."""
+        return each(read.source for event in self.simple for read in event.rows)
 
     @property
     @abstractmethod
     def bounds(self) -> tuple[str, ...]:
-        """Those of them whose last event ends the data: after it nobody could be seen, so nothing is known."""
+        """Those of them whose last event ends the data: after it no answer can be known."""
 
     @property
     @abstractmethod
@@ -77,12 +78,12 @@ class Event(ABC):
     @property
     @abstractmethod
     def asks_only(self) -> str:
-        """Whom it is asked of at the snapshot, besides what the churn definition demands, as a clause; '' for all."""
+        """Which of the eligible customers it is asked of at the snapshot, as a clause; '' for all."""
 
     @property
     @abstractmethod
     def leaves_out(self) -> str:
-        """Who gets no label though asked, since there is no answer, as a clause; '' where everybody gets one."""
+        """Which customers get no label although asked, since there is no answer, as a clause; '' for none."""
 
 
 class SimpleEvent(Event):
@@ -91,7 +92,7 @@ class SimpleEvent(Event):
     @property
     @abstractmethod
     def rows(self) -> tuple[RowsRead, ...]:
-        """The rows that it reads, besides the customer's own row."""
+        """The rows that it reads, without the customer's own row."""
 
     @abstractmethod
     def validate(self, asked: Asked) -> None:
@@ -102,11 +103,6 @@ class SimpleEvent(Event):
         """The event itself."""
         return (self,)
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The sources of its rows."""
-        return each(read.source for read in self.rows)
-
 
 class Combination(Event):
     """Several events as one: it reads what they read, and what bounds one of them bounds it."""
@@ -116,12 +112,7 @@ class Combination(Event):
     @property
     def simple(self) -> tuple[SimpleEvent, ...]:
         """The simple events of its parts."""
-        return tuple(one for part in self.events for one in simple_events(part))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The sources of its parts."""
-        return each(source for part in self.events for source in part.reads)
+        return tuple(chain.from_iterable(map(simple_events, self.events)))
 
     @property
     def bounds(self) -> tuple[str, ...]:
@@ -130,24 +121,24 @@ class Combination(Event):
 
     @property
     def asks_only(self) -> str:
-        """Whom each of its parts is asked of: of others one answer would be known beforehand."""
+        """The customers that each of its parts is asked of: for any others one answer would be known beforehand."""
         return " and ".join(each(part.asks_only for part in self.events if part.asks_only))
 
 
 EventClass = TypeVar("EventClass", bound=type[Event])
 
-#: What a class of event has to say itself: of what it could inherit, nothing fits it.
+#: The answers that a class of event has to define itself: none that it could inherit would fit.
 _SIMPLE_ANSWERS = ("what", "rows", "bounds", "words", "asks_only", "leaves_out", "validate")
 _COMBINED_ANSWERS = ("what", "words", "leaves_out")
 
-#: Every class of event that Tenure knows, in reading order; what stands higher registers by these.
+#: Every class of event that Tenure knows, in reading order; higher rooms register their own part for each.
 _KNOWN: list[type[Event]] = []
 
 
 def churn_event(kind: EventClass) -> EventClass:
-    """Make a class of event known, so that churn definitions may use it.
+    """Register a class of event, so that churn definitions may use it.
 
-    Raises InvalidDefinition if it is no class of event, or does not say all that an event says.
+    Raises InvalidDefinition if it is no class of event, or lacks one of the answers that an event gives.
     """
     if not issubclass(kind, SimpleEvent | Combination):
         raise InvalidDefinition(
@@ -177,7 +168,7 @@ def simple_events(event: Event) -> tuple[SimpleEvent, ...]:
     Raises InvalidDefinition, with its name, for an event of a class that Tenure does not know.
     """
     if type(event) not in _KNOWN:
-        raise unknown_kind("churn event", event, (kind.__name__ for kind in _KNOWN))
+        raise unknown_kind("churn event", event, _KNOWN)
     return event.simple
 
 

@@ -1,4 +1,4 @@
-"""The churn events: what happens to a customer that counts as leaving; each class answers for itself."""
+"""The churn events: what a customer does, or no longer does, that counts as leaving; one class an event."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tenure.define.shape import (
     NAME,
     TEXT,
     Allowed,
+    calls,
     check_shape,
     instance_of,
     list_of,
@@ -32,7 +33,7 @@ MOST_DAYS = 3660
 class Closure(SimpleEvent):
     """The customer's row ends in [label_start, label_end): hard attrition.
 
-    It bounds nothing: its source's last date is that of whoever opened or closed last, often weeks before the data end.
+    It bounds nothing: its source's last date is the last opening or closing, often weeks before the data end.
     """
 
     what = "the customer left in the horizon"
@@ -78,7 +79,7 @@ class Inactivity(SimpleEvent):
     what = "no activity in the horizon"
 
     def __post_init__(self) -> None:
-        check_shape("Inactivity", {"source": (self.source, NAME), "where": (self.where, TEXT)})
+        check_shape("Inactivity", self, source=NAME, where=TEXT)
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:
@@ -106,7 +107,7 @@ class Inactivity(SimpleEvent):
         return ""
 
     def validate(self, asked: Asked) -> None:
-        """Its rows tell the customer and arrive within the horizon."""
+        """Its rows carry the customer's key and arrive within the horizon."""
         require_prompt_rows(self.source, asked)
 
 
@@ -127,10 +128,8 @@ class BalanceDecline(SimpleEvent):
     what = "the mean in the horizon fell under a share of the mean before t"
 
     def __post_init__(self) -> None:
-        texts = {"source": (self.source, NAME), "of": (self.of, NAME), "where": (self.where, TEXT)}
-        below, baseline = _BELOW.test(self.below), _BASELINE.test(self.baseline)
-        check_shape("BalanceDecline", texts)
-        if not (below and baseline):
+        check_shape("BalanceDecline", self, source=NAME, of=NAME, where=TEXT)
+        if not (_BELOW.test(self.below) and _BASELINE.test(self.baseline)):
             raise InvalidDefinition(
                 f"BalanceDecline has below={self.below!r}, baseline={self.baseline!r} ({definition_place()}); "
                 f"below is a share in (0, 1), baseline whole days, 1 to {MOST_DAYS}."
@@ -157,16 +156,16 @@ class BalanceDecline(SimpleEvent):
 
     @property
     def asks_only(self) -> str:
-        """Everybody: whether there is a mean to compare is found out later."""
+        """Everybody: whether there is a mean to compare shows only when the label is computed."""
         return ""
 
     @property
     def leaves_out(self) -> str:
-        """Whom it can't be measured for."""
+        """The customers for whom it can't be measured."""
         return f"customers whose mean {self.of} of {self.source}{where_words(self.where)} can't be compared"
 
     def validate(self, asked: Asked) -> None:
-        """Its rows tell the customer, arrive within the horizon and hold a number that is not personal."""
+        """Its rows carry the customer's key, arrive within the horizon and hold a number that is not personal."""
         balance = require_prompt_rows(self.source, asked).column(self.of)
         if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":
             raise InvalidDefinition(
@@ -189,8 +188,8 @@ class ProductClosure(SimpleEvent):
      ───▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬▬▬▬▬▬▬▬▌──────▐▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬▬┊▬▬►     0: another was opened
 
     Asked only of customers with at least one open at t. It compares the two states, so what ends within the gap counts
-    as ended. Who leaves the bank before label_end (the customer's own row ends) has no label: that is Closure's.
-    A row is open at an instant if it began before it and did not end before it.
+    as ended. A customer who leaves the bank before label_end (the customer's own row ends) has no label: that is
+    Closure's. A row is open at an instant if it began before it and did not end before it.
     """
 
     source: str
@@ -199,11 +198,11 @@ class ProductClosure(SimpleEvent):
     what = "all accounts of a kind closed by the end of the horizon, the customer stayed"
 
     def __post_init__(self) -> None:
-        check_shape("ProductClosure", {"source": (self.source, NAME), "where": (self.where, TEXT)})
+        check_shape("ProductClosure", self, source=NAME, where=TEXT)
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:
-        """Those of its source, once at t and once at the horizon's end."""
+        """Those of its source, as of t and as of the horizon's end."""
         ended = "when it ended: whether it is open at t, and when the horizon ends"
         at_end = RowsRead(source=self.source, role="open when the horizon ends", where=self.where, ends=ended)
         at_snapshot = replace(at_end, role="open at t", before_snapshot=True)
@@ -230,9 +229,10 @@ class ProductClosure(SimpleEvent):
         return "customers who leave altogether before the horizon ends"
 
     def validate(self, asked: Asked) -> None:
-        """Its rows tell the customer and when they end, and so does the customer's own row."""
-        require_ends(asked.source(self.source), f"ProductClosure('{self.source}')", asked)
-        require_ends(asked.customers, f"ProductClosure('{self.source}')", asked)
+        """Its rows carry the customer's key and an end time, and so does the customer's own row."""
+        event = f"ProductClosure('{self.source}')"
+        require_ends(asked.source(self.source), event, asked)
+        require_ends(asked.customers, event, asked)
 
 
 @churn_event
@@ -245,16 +245,16 @@ class AnyOf(Combination):
     what = "any of some events, three-valued"
 
     def __post_init__(self) -> None:
-        _check_parts("any_of", self.events)
+        _check_parts("any_of", self)
 
     @property
     def words(self) -> str:
         """What counts as leaving, as a clause."""
-        return " or ".join(_nested(part) for part in self.events)
+        return " or ".join(map(_nested, self.events))
 
     @property
     def leaves_out(self) -> str:
-        """Whom its events leave out, unless another of them happens."""
+        """The customers that its events leave out, unless another of them happens."""
         return _unless(self.events, "another event happens")
 
 
@@ -268,16 +268,16 @@ class AllOf(Combination):
     what = "all of some events, three-valued"
 
     def __post_init__(self) -> None:
-        _check_parts("all_of", self.events)
+        _check_parts("all_of", self)
 
     @property
     def words(self) -> str:
         """What counts as leaving, as a clause."""
-        return " and ".join(_nested(part) for part in self.events)
+        return " and ".join(map(_nested, self.events))
 
     @property
     def leaves_out(self) -> str:
-        """Whom its events leave out, unless another of them does not happen."""
+        """The customers that its events leave out, unless another of them does not happen."""
         return _unless(self.events, "another event does not happen")
 
 
@@ -292,9 +292,10 @@ def all_of(*events: Event) -> AllOf:
 
 
 def event_allowed() -> Allowed:
-    """Return what may stand where an event is asked for: one of just the known classes."""
-    simple = [f"{kind.__name__}(…)" for kind in event_kinds() if issubclass(kind, SimpleEvent)]
-    return instance_of(", ".join([*simple, "any_of(…)", "all_of(…)"]), *event_kinds())
+    """Return what a field that holds an event allows: exactly the known classes."""
+    simple = [kind for kind in event_kinds() if issubclass(kind, SimpleEvent)]
+    written = (*calls(simple), "any_of(…)", "all_of(…)")
+    return instance_of(", ".join(written), *event_kinds())
 
 
 def require_ends(source: Source, event: str, asked: Asked) -> Source:
@@ -308,7 +309,7 @@ def require_ends(source: Source, event: str, asked: Asked) -> Source:
 
 
 def require_prompt_rows(name: str, asked: Asked) -> Source:
-    """Return the source so named if its rows tell the customer and arrive within the horizon.
+    """Return the source so named if its rows carry the customer's key and arrive within the horizon.
 
     Raises UnknownSource, UnknownColumn or InvalidDefinition if not.
     """
@@ -323,15 +324,15 @@ def require_prompt_rows(name: str, asked: Asked) -> Source:
 
 
 def where_words(condition: str) -> str:
-    """Return a condition in brackets behind a blank, '' where there is none."""
+    """Return a condition as a clause carries it: ' (amount > 0)', '' where there is none."""
     return f" ({condition})" if condition else ""
 
 
-def _check_parts(name: str, events: object) -> None:
-    if isinstance(events, tuple) and len(events) < 2:
+def _check_parts(name: str, combination: Combination) -> None:
+    if isinstance(combination.events, tuple) and len(combination.events) < 2:
         raise InvalidDefinition(f"any_of and all_of combine two events or more ({definition_place()}).")
     allowed = event_allowed()
-    check_shape(name, {"events": (events, list_of(allowed, f"two or more of {allowed.words}", least=2))})
+    check_shape(name, combination, events=list_of(allowed, f"two or more of {allowed.words}", least=2))
 
 
 def _nested(part: Event) -> str:

@@ -56,7 +56,7 @@ _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&/+-]{0,40}\Z")
 
 @dataclass(frozen=True)
 class Description:
-    """What a column means in plain words, its unit ('' where it has none), which rows it reads, what nothing gives."""
+    """A column in plain words: its meaning, its unit ('' for none), the rows it reads, its value of no rows."""
 
     text: str
     unit: str = ""
@@ -80,7 +80,7 @@ class Attribute:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_fields(self, {"of": (self.of, NAME), "how": (self.how, TEXT), "unit": (self.unit, TEXT)})
+        _check_fields(self, of=NAME, how=TEXT, unit=TEXT)
         _check_feature(self, self.how, READINGS)
         if ColumnName.parse(self.name) != ColumnName(self.name):
             raise InvalidDefinition(
@@ -98,14 +98,14 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Rows of a source summed up over windows before t, or over the rows open at t where no window is given.
+    """Sums, means and the like over the rows of a source in windows before t; without a window, over those open at t.
 
         [t − 90d ··········· rows with event_time in here and known_time < t ···········) t
 
-    `of` names the column; rows where it is null count for nothing. `where` keeps some rows only.
+    `of` names the column; rows where it is null are left out. `where` keeps only the rows that meet a condition.
     `by` and `values` make the same columns once for each listed value of a column: per-category counts and sums.
 
-    What each `how` gives stands at the head of `tenure/define/aggregates.py`.
+    The head of `tenure/define/aggregates.py` says what each `how` computes.
     """
 
     name: str
@@ -120,9 +120,7 @@ class Aggregate:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        texts = {name: (getattr(self, name), TEXT) for name in ("of", "where", "by", "unit")}
-        lists = {"windows": (self.windows, _WINDOWS), "values": (self.values, _TEXTS)}
-        _check_fields(self, {"how": (self.how, _HOW), **texts, **lists})
+        _check_fields(self, how=_HOW, of=TEXT, where=TEXT, by=TEXT, unit=TEXT, windows=_WINDOWS, values=_TEXTS)
         object.__setattr__(self, "how", (self.how,) if isinstance(self.how, str) else tuple(self.how))
         object.__setattr__(self, "windows", tuple(sorted(set(self.windows))))
         object.__setattr__(self, "values", tuple(self.values))
@@ -145,21 +143,26 @@ class Aggregate:
                 f"feature '{self.name}' takes a {how} over no window ({self.where_defined}).",
                 hint="Give it windows=days(30, 90) or windows=months(3).",
             )
-        if kind.window == "months" and any(w.unit != "m" for w in self.windows):
-            raise InvalidDefinition(
-                f"feature '{self.name}' counts a streak of months over {self.windows[0]} ({self.where_defined}); "
-                "allowed: windows=months(…).",
-                hint="Give the streak an Aggregate of its own.",
-            )
-        if kind.window == "months" and any(w.length > MOST_STREAK for w in self.windows):
-            raise InvalidDefinition(
-                f"feature '{self.name}' counts a streak of {self.windows[-1].words} ({self.where_defined}); allowed: "
-                f"up to {MOST_STREAK} months, which are kept as the bits of an integer."
-            )
+        if kind.window == "months":
+            self._check_streak()
         if kind.lists_values and not self.values:
             raise InvalidDefinition(
                 f"feature '{self.name}' takes the {how} of '{self.of}' and lists no values ({self.where_defined}).",
                 hint="List them: values=('groceries', 'dining', …); what is not listed counts as 'other'.",
+            )
+
+    def _check_streak(self) -> None:
+        shortest, longest = self.windows[0], self.windows[-1]
+        if any(window.unit != "m" for window in self.windows):
+            raise InvalidDefinition(
+                f"feature '{self.name}' counts a streak of months over {shortest} ({self.where_defined}); "
+                "allowed: windows=months(…).",
+                hint="Give the streak an Aggregate of its own.",
+            )
+        if longest.length > MOST_STREAK:
+            raise InvalidDefinition(
+                f"feature '{self.name}' counts a streak of {longest.words} ({self.where_defined}); allowed: "
+                f"up to {MOST_STREAK} months, which are kept as the bits of an integer."
             )
 
     def _check_values(self) -> None:
@@ -179,8 +182,7 @@ class Aggregate:
                     f"feature '{self.name}' lists the value {value!r} ({self.where_defined}); allowed: up to 41 of "
                     "A-Z, a-z, 0-9, blank and _.&/+-, beginning with a letter or digit, and not 'other'."
                 )
-        slugs = [_slug(value) for value in self.values]
-        if len(set(slugs)) < len(slugs):
+        if len(set(map(_slug, self.values))) < len(self.values):
             raise InvalidDefinition(
                 f"feature '{self.name}' lists values that make the same column name ({self.where_defined}): "
                 f"{', '.join(self.values)}."
@@ -192,15 +194,13 @@ class Aggregate:
         return tuple(self.how)
 
     def windows_of(self, how: str) -> tuple[Window | None, ...]:
-        """Return the windows that `how` is taken over; None is 'no window'."""
+        """Return the windows that `how` is computed over; (None,) where it is computed over none."""
         return (None,) if KINDS[how].reads_all_history or not self.windows else tuple(self.windows)
 
     @cached_property
     def simple(self) -> tuple[Aggregate, ...]:
         """The same columns without `by`: one Aggregate for each value, with the value in its condition."""
-        if not self.by:
-            return (self,)
-        return tuple(self._of_value(value) for value in self.values)
+        return tuple(map(self._of_value, self.values)) if self.by else (self,)
 
     def _of_value(self, value: str) -> Aggregate:
         where = f"{self.by} = '{value}'"
@@ -217,13 +217,13 @@ class Aggregate:
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
-        """One column an aggregate and window, and of each value where `by` is given."""
-        return {
-            ColumnName(part.name, how, window): part._description(how, window)  # noqa: SLF001  (itself)
-            for part in self.simple
-            for how in part.hows
-            for window in part.windows_of(how)
-        }
+        """One column for each aggregate and window, and for each value where `by` is given."""
+        found = {}
+        for part in self.simple:
+            for how in part.hows:
+                for window in part.windows_of(how):
+                    found[ColumnName(part.name, how, window)] = part._description(how, window)  # noqa: SLF001  (itself)
+        return found
 
     def _description(self, how: str, window: Window | None) -> Description:
         kind = KINDS[how]
@@ -255,29 +255,27 @@ class Ratio:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        parts = {"of": (self.of, NAME), "to": (self.to, NAME)}
-        _check_fields(self, {**parts, "windows": (self.windows, _WINDOWS)})
+        _check_fields(self, of=NAME, to=NAME, windows=_WINDOWS)
         object.__setattr__(self, "windows", tuple(sorted(set(self.windows))))
         _check_feature(self, "ratio", ("ratio",))
 
     @property
     def parts(self) -> dict[ColumnName, tuple[ColumnName, ColumnName]]:
         """Each column with its numerator and denominator."""
-        spans: tuple[Window | None, ...] = tuple(self.windows) or (None,)
-        return {ColumnName(self.name, "ratio", w): (_with_window(self.of, w), _with_window(self.to, w)) for w in spans}
+        found = {}
+        for window in self.windows or (None,):
+            numerator, denominator = _with_window(self.of, window), _with_window(self.to, window)
+            found[ColumnName(self.name, "ratio", window)] = (numerator, denominator)
+        return found
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
-        """One column a window."""
-        return {
-            name: Description(
-                f"{self.doc}, over the {name.window.words} before" if name.window else self.doc,
-                "",
-                f"that of {top} and {bottom}",
-                f"null where {bottom} is 0 or null",
-            )
-            for name, (top, bottom) in self.parts.items()
-        }
+        """One column for each window."""
+        found = {}
+        for name, parts in self.parts.items():
+            text = f"{self.doc}, over the {name.window.words} before" if name.window else self.doc
+            found[name] = _comparison(text, "", *parts)
+        return found
 
 
 @dataclass(frozen=True)
@@ -295,7 +293,7 @@ class Trend:
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_fields(self, {"of": (self.of, NAME), "short": (self.short, _WINDOW), "long": (self.long, _WINDOW)})
+        _check_fields(self, of=NAME, short=_WINDOW, long=_WINDOW)
         _check_feature(self, "trend", ("trend",))
         if self.short >= self.long or self.short.unit != self.long.unit:
             raise InvalidDefinition(
@@ -319,10 +317,8 @@ class Trend:
     def columns(self) -> dict[ColumnName, Description]:
         """The one column."""
         text = f"{self.doc}, last {self.short.words} against the last {self.long.words}"
-        return {
-            name: Description(text, "times", f"that of {short} and {long}", f"null where {long} is 0 or null")
-            for name, (short, long) in self.parts.items()
-        }
+        ((name, parts),) = self.parts.items()
+        return {name: _comparison(text, "times", *parts)}
 
 
 Feature: TypeAlias = Attribute | Aggregate | Ratio | Trend
@@ -352,10 +348,9 @@ class FeatureView:
     def __post_init__(self) -> None:
         object.__setattr__(self, "where_defined", definition_place())
         check_name("feature view", self.name, where=self.where_defined)
-        fields = {"source": (self.source, NAME), "features": (self.features, _FEATURES), "doc": (self.doc, TEXT)}
-        check_shape(f"feature view '{self.name}'", fields)
+        check_shape(named("feature view", self.name), self, source=NAME, features=_FEATURES, doc=TEXT)
         object.__setattr__(self, "features", tuple(self.features))
-        if not _TTL.test(self.ttl) or (self.ttl and not any(isinstance(f, Attribute) for f in self.features)):
+        if not _TTL.test(self.ttl) or (self.ttl and not self.attributes):
             raise InvalidDefinition(
                 f"feature view '{self.name}' has ttl={self.ttl!r} ({self.where_defined}); allowed: whole days, 1 to "
                 "36600, in a view with an Attribute; aggregates have their windows."
@@ -364,17 +359,24 @@ class FeatureView:
     @property
     def columns(self) -> dict[ColumnName, Description]:
         """Every column of the view, in the order of its features."""
-        return {name: text for feature in self.features for name, text in feature.columns.items()}
+        found: dict[ColumnName, Description] = {}
+        for feature in self.features:
+            found.update(feature.columns)
+        return found
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """The view's attributes."""
-        return tuple(f for f in self._known_features if isinstance(f, Attribute))
+        return tuple(feature for feature in self._known_features if isinstance(feature, Attribute))
 
     @cached_property
     def aggregates(self) -> tuple[Aggregate, ...]:
         """The view's aggregates, those made `by` a column once for each value."""
-        return tuple(part for f in self._known_features if isinstance(f, Aggregate) for part in f.simple)
+        found: list[Aggregate] = []
+        for feature in self._known_features:
+            if isinstance(feature, Aggregate):
+                found += feature.simple
+        return tuple(found)
 
     @property
     def comparisons(self) -> Iterator[tuple[Ratio | Trend, ColumnName, tuple[ColumnName, ColumnName]]]:
@@ -386,10 +388,10 @@ class FeatureView:
 
     @property
     def _known_features(self) -> Sequence[Feature]:
-        """The features; one of a class that Tenure does not know is refused, where each reader would pass it over."""
+        """The features; raises InvalidDefinition for one of an unknown class, which each reader would pass over."""
         for feature in self.features:
             if type(feature) not in FEATURES:
-                raise unknown_kind("feature", feature, (known.__name__ for known in FEATURES))
+                raise unknown_kind("feature", feature, FEATURES)
         return self.features
 
 
@@ -409,7 +411,7 @@ class FeatureService:
         object.__setattr__(self, "where_defined", definition_place())
         check_name("feature service", self.name, where=self.where_defined)
         names = list_of(TEXT, "a list of names of views or columns")
-        check_shape(f"feature service '{self.name}'", {"features": (self.features, names), "doc": (self.doc, TEXT)})
+        check_shape(named("feature service", self.name), self, features=names, doc=TEXT)
         object.__setattr__(self, "features", tuple(self.features))
         if not self.features:
             raise InvalidDefinition(f"feature service '{self.name}' has no features ({self.where_defined}).")
@@ -428,10 +430,15 @@ def _with_window(text: str, window: Window | None) -> ColumnName:
     return ColumnName(name.subject, name.aggregate, window)
 
 
-def _check_fields(feature: Feature, fields: dict[str, tuple[object, Allowed]]) -> None:
+def _comparison(text: str, unit: str, compared: ColumnName, divisor: ColumnName) -> Description:
+    """The description of a column that divides one column by another."""
+    return Description(text, unit, f"that of {compared} and {divisor}", f"null where {divisor} is 0 or null")
+
+
+def _check_fields(feature: Feature, **fields: Allowed) -> None:
     """Refuse a field of a wrong type, before anything reads it."""
     kind = type(feature).__name__.lower()
-    check_shape(named(kind, feature.name), {**fields, "doc": (feature.doc, TEXT)})
+    check_shape(named(kind, feature.name), feature, **fields, doc=TEXT)
 
 
 def _check_feature(feature: Feature, how: str, allowed: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The grammar of names: which identifiers are allowed, and where a definition was written."""
+"""Names: which identifiers a definition may have, and the file and line where it was written."""
 
 from __future__ import annotations
 

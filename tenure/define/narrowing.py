@@ -1,4 +1,4 @@
-"""Narrowing: the project that makes some columns and nothing more, so that only what they need is read."""
+"""Narrowing: the project cut down to the definitions of some columns, so that only what these need is read."""
 
 from __future__ import annotations
 
@@ -16,35 +16,38 @@ F = TypeVar("F", Aggregate, Ratio, FeatureView)
 
 
 def narrowed(project: Project, columns: Collection[ColumnName]) -> Project:
-    """Return the project with the views and features that make `columns`, and what ratios and trends are made of."""
+    """Return the project with the views and features that make `columns`, and the parts of their ratios and trends."""
     wanted = set(columns)
     for view in project.views.values():
         for _, name, parts in view.comparisons:
             if name in wanted:
-                wanted |= {*parts}
+                wanted.update(parts)
     views = {}
     for view in project.views.values():
-        features = tuple(kept for feature in view.features for kept in _kept(feature, wanted))
+        features: list[Feature] = []
+        for feature in view.features:
+            features += _kept(feature, wanted)
         if features:
-            aged = any(isinstance(feature, Attribute) for feature in features)
-            views[view.name] = _placed(view, replace(view, features=features, ttl=view.ttl if aged else 0))
+            has_attribute = any(isinstance(feature, Attribute) for feature in features)
+            ttl = view.ttl if has_attribute else 0
+            views[view.name] = _placed(view, replace(view, features=tuple(features), ttl=ttl))
     return replace(project, views=views, services={})
 
 
 def _kept(feature: Feature, wanted: Collection[ColumnName]) -> Iterator[Feature]:
-    """The feature's part that makes wanted columns: of an Aggregate, each aggregate on its own."""
+    """The parts of a feature that make wanted columns: of an Aggregate, each `how` is a part of its own."""
     if isinstance(feature, Aggregate):
         for part in feature.simple:
             for how in part.hows:
                 spans = [w for w in part.windows_of(how) if ColumnName(part.name, how, w) in wanted]
                 if spans:
                     values = part.values if KINDS[how].lists_values else ()
-                    windows = tuple(w for w in spans if w)
+                    windows = tuple(filter(None, spans))
                     yield _placed(feature, replace(part, how=(cast(How, how),), windows=windows, values=values))
     elif isinstance(feature, Ratio):
         spans = [name.window for name in feature.columns if name in wanted]
         if spans:
-            yield _placed(feature, replace(feature, windows=tuple(w for w in spans if w)))
+            yield _placed(feature, replace(feature, windows=tuple(filter(None, spans))))
     elif isinstance(feature, Attribute | Trend):
         if wanted & feature.columns.keys():
             yield feature
@@ -53,6 +56,6 @@ def _kept(feature: Feature, wanted: Collection[ColumnName]) -> Iterator[Feature]
 
 
 def _placed(defined: F, made: F) -> F:
-    """What is made of a definition stands where that stands."""
+    """The definition `made`, given the file and line of the one that it is made of."""
     object.__setattr__(made, "where_defined", defined.where_defined)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -45,7 +45,7 @@ class Entity:
     def __post_init__(self) -> None:
         object.__setattr__(self, "where_defined", definition_place())
         key = either("a column's name, or a list of them", NAME, list_of(NAME, least=1))
-        check_shape(named("entity", self.name), {"key": (self.key, key), "source": (self.source, NAME)})
+        check_shape(named("entity", self.name), self, key=key, source=NAME)
         object.__setattr__(self, "key", (self.key,) if isinstance(self.key, str) else tuple(self.key))
         check_name("entity", self.name, where=self.where_defined)
 
@@ -74,45 +74,51 @@ class Project:
     @property
     def columns(self) -> dict[ColumnName, Description]:
         """Every feature column with its description, in the order of the views; history shares come last."""
-        named = {name: text for view in self.views.values() for name, text in view.columns.items()}
-        return named | {
-            ColumnName("history", "share", window): Description(
+        found: dict[ColumnName, Description] = {}
+        for view in self.views.values():
+            found.update(view.columns)
+        for window in self.windows:
+            found[ColumnName("history", "share", window)] = Description(
                 f"Share of the {window.words} before in which the customer was with the bank",
                 boundary=f"[t − {window}, t)",
                 empty="never null",
             )
-            for window in self.windows
-        }
+        return found
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """Every window that an aggregate is taken over, shortest first."""
-        return tuple(sorted({w for view in self.views.values() for f in view.aggregates for w in f.windows}))
+        """Every window that an aggregate is computed over, shortest first."""
+        found: set[Window] = set()
+        for view in self.views.values():
+            for aggregate in view.aggregates:
+                found.update(aggregate.windows)
+        return tuple(sorted(found))
 
     def chosen(self, features: Sequence[str]) -> tuple[ColumnName, ...]:
         """Return the columns of views, services and columns so named, each once, in the project's order.
 
         Raises UnknownColumn for a name that is none of them.
         """
-        columns = self.columns
+        columns = {str(name): name for name in self.columns}
         wanted: set[ColumnName] = set()
         for text in features:
             if text in self.services:
-                wanted |= set(self.chosen(self.services[text].features))
+                wanted.update(self.chosen(self.services[text].features))
             elif text in self.views:
-                wanted |= set(self.views[text].columns)
+                wanted.update(self.views[text].columns)
+            elif text in columns:
+                wanted.add(columns[text])
             else:
-                found = [name for name in columns if str(name) == text]
-                if not found:
-                    near = difflib.get_close_matches(text, [*map(str, columns), *self.views, *self.services], 3)
-                    known = f"near: {', '.join(near)}" if near else f"views: {choices(self.views)}"
-                    raise UnknownColumn(
-                        f"'{text}' is no feature column, feature view or feature service of project '{self.name}'; "
-                        f"{known}.",
-                        hint="See them with 'tenure features list'.",
-                    )
-                wanted.add(found[0])
-        return tuple(name for name in columns if name in wanted)
+                raise self._unknown_feature(text, columns)
+        return tuple(name for name in columns.values() if name in wanted)
+
+    def _unknown_feature(self, text: str, columns: Iterable[str]) -> UnknownColumn:
+        near = difflib.get_close_matches(text, [*columns, *self.views, *self.services], 3)
+        nearest = f"near: {', '.join(near)}" if near else f"views: {choices(self.views)}"
+        return UnknownColumn(
+            f"'{text}' is no feature column, feature view or feature service of project '{self.name}'; {nearest}.",
+            hint="See them with 'tenure features list'.",
+        )
 
     def source(self, name: str, *, asked_by: str) -> Source:
         """Return the source so named; raise UnknownSource, naming who asked, if there is none."""
@@ -216,7 +222,7 @@ def _read_column(feature: Attribute | Aggregate, source: Source, name: str) -> C
     except UnknownColumn as error:
         raise UnknownColumn(
             f"feature '{feature.name}' reads '{name}' of source '{source.name}'; columns: "
-            f"{choices(c.name for c in source.columns)} ({feature.where_defined}).",
+            f"{choices(source.column_names)} ({feature.where_defined}).",
             hint="Run 'tenure check'.",
         ) from error
 
@@ -247,6 +253,7 @@ def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:
 
 def _validate_column_names(project: Project) -> None:
     seen: dict[ColumnName, str] = {}
+    aggregated: list[ColumnName] = []
     entity_columns = {*project.entity.keys, "opened_on", "tenure_days"}
     for view in project.views.values():
         for feature in view.features:
@@ -258,31 +265,31 @@ def _validate_column_names(project: Project) -> None:
                         hint="Rename one of the features.",
                     )
                 seen[column] = feature.where_defined
-    features = [feature for view in project.views.values() for feature in view.features]
-    aggregated = [column for feature in features if isinstance(feature, Aggregate) for column in feature.columns]
-    for feature in features:
-        if isinstance(feature, Ratio | Trend):
-            _validate_parts(feature, aggregated)
+            if isinstance(feature, Aggregate):
+                aggregated += feature.columns
+    for view in project.views.values():
+        for comparison, _, parts in view.comparisons:
+            _validate_parts(comparison, parts, aggregated)
 
 
-def _validate_parts(feature: Ratio | Trend, known: Sequence[ColumnName]) -> None:
-    for parts in feature.parts.values():
-        for part in parts:
-            if part not in known:
-                raise UnknownColumn(
-                    f"feature '{feature.name}' reads '{part}', which no Aggregate makes ({feature.where_defined}); "
-                    f"near: {choices(str(c) for c in known if c.subject == part.subject) or 'none'}.",
-                    hint="Add the window or the aggregate to its definition, then run 'tenure check'.",
-                )
+def _validate_parts(feature: Ratio | Trend, parts: Iterable[ColumnName], known: Sequence[ColumnName]) -> None:
+    for part in parts:
+        if part not in known:
+            near = [str(column) for column in known if column.subject == part.subject]
+            raise UnknownColumn(
+                f"feature '{feature.name}' reads '{part}', which no Aggregate makes ({feature.where_defined}); "
+                f"near: {choices(near) or 'none'}.",
+                hint="Add the window or the aggregate to its definition, then run 'tenure check'.",
+            )
 
 
 def _keyed_source(project: Project, name: str, asked_by: str) -> Source:
     source = project.source(name, asked_by=asked_by)
     for key in project.entity.keys:
-        if key not in {c.name for c in source.columns}:
+        if key not in source.column_names:
             raise UnknownColumn(
                 f"{asked_by} reads source '{name}', which has no column '{key}' to tell the {project.entity.name}; "
-                f"columns: {choices(c.name for c in source.columns)}.",
+                f"columns: {choices(source.column_names)}.",
                 hint="Join the key in with the source's select=.",
             )
     return source

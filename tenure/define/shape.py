@@ -1,4 +1,4 @@
-"""Shapes: what each field of a definition may hold, and the refusal of what it may not; and kinds of definitions.
+"""Shapes: what each field of a definition may hold, and the refusal of what it may not; registers by class.
 
 A definition is Python that a person wrote: `features="amount"` or `how=None` is a mistake to be named with its line,
 never a traceback from deep inside.
@@ -32,7 +32,7 @@ class Allowed:
 
 
 def instance_of(words: str, *kinds: type) -> Allowed:
-    """Allow values of just these classes: a subclass could say what nothing reads."""
+    """Allow values of just these classes: a subclass could have fields that nothing reads."""
     return Allowed(words, lambda value: type(value) in kinds)
 
 
@@ -40,7 +40,7 @@ def list_of(item: Allowed, words: str = "", *, least: int = 0) -> Allowed:
     """Allow a list or tuple (a text is neither) of `least` items or more, each of which `item` allows."""
 
     def test(value: object) -> bool:
-        return isinstance(value, list | tuple) and len(value) >= least and all(item.test(one) for one in value)
+        return isinstance(value, list | tuple) and len(value) >= least and all(map(item.test, value))
 
     return Allowed(words or f"a list of {item.words}", test)
 
@@ -51,7 +51,7 @@ def either(words: str, *choices_: Allowed) -> Allowed:
 
 
 def whole(least: int, most: int, words: str = "a whole number") -> Allowed:
-    """Allow a whole number from `least` to `most`; True and False are none."""
+    """Allow a whole number from `least` to `most`; True and False are not numbers."""
 
     def test(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
@@ -66,7 +66,7 @@ def one_of(names: Iterable[str]) -> Allowed:
 
 
 def days_between(first: date, last: date) -> Allowed:
-    """Allow a date from `first` to `last`; an instant is no date."""
+    """Allow a date from `first` to `last`; a datetime is refused."""
 
     def test(value: object) -> bool:
         return isinstance(value, date) and not isinstance(value, datetime) and first <= value <= last
@@ -92,29 +92,30 @@ DAY = Allowed("a date", lambda value: isinstance(value, date) and not isinstance
 
 
 def is_whole(value: object) -> bool:
-    """Return whether a value is a whole number; True and False are none."""
+    """Return whether a value is a whole number; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def check_shape(subject: str, fields: Mapping[str, tuple[object, Allowed]]) -> None:
-    """Raise InvalidDefinition, with the line of the definition, for the first field that holds what it may not."""
-    for name, (value, allowed) in fields.items():
+def check_shape(subject: str, definition: object, /, **fields: Allowed) -> None:
+    """Raise InvalidDefinition, with its line, for the first of a definition's fields that holds what it may not."""
+    for name, allowed in fields.items():
+        value = getattr(definition, name)
         if not allowed.test(value):
             raise InvalidDefinition(f"{subject} has {name}={shown(value)}{in_place()}; allowed: {allowed.words}.")
 
 
 def named(kind: str, name: object) -> str:
-    """Return how a message calls a definition: its kind and its name."""
+    """Return a definition's kind and name, as messages write them: source 'accounts'."""
     return f"{kind} '{name}'" if isinstance(name, str) else f"{kind} {shown(name)}"
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: plain ones as Python writes them, others by their class; never long."""
+    """Return a value as a message shows it: a plain one as Python writes it, any other by its class; never long."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if isinstance(value, list | tuple):
-        inside = ", ".join(shown(one) for one in value)
-        text = f"[{inside}]" if isinstance(value, list) else f"({inside})"
+        opening, closing = "[]" if isinstance(value, list) else "()"
+        text = f"{opening}{', '.join(map(shown, value))}{closing}"
     else:
         text = repr(value) if isinstance(value, _PLAIN) else f"{type(value).__name__}(…)"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
@@ -126,10 +127,20 @@ def in_place() -> str:
     return f" ({place})" if place else ""
 
 
-class ByKind(Generic[T]):
-    """A value for each class of a kind of definition; a class that is not listed is refused by its name.
+def class_names(kinds: Iterable[type]) -> tuple[str, ...]:
+    """Return the names of classes, as Python writes them."""
+    return tuple(kind.__name__ for kind in kinds)
 
-    Classes are told apart exactly: a subclass is another kind, whose own fields nothing would read.
+
+def calls(kinds: Iterable[type]) -> tuple[str, ...]:
+    """Return how instances of the classes are written: Csv(…), Parquet(…)."""
+    return tuple(f"{name}(…)" for name in class_names(kinds))
+
+
+class ByKind(Generic[T]):
+    """A register by class: one entry for each class of a kind of definition; an unregistered class is refused by name.
+
+    A class is matched exactly: a subclass is another kind, whose own fields nothing would read.
     """
 
     def __init__(self, kind: str, table: Mapping[type, T] | None = None) -> None:
@@ -137,17 +148,17 @@ class ByKind(Generic[T]):
 
     @property
     def kinds(self) -> frozenset[type]:
-        """The classes that are known."""
+        """The registered classes."""
         return frozenset(self._table)
 
     def register(self, kind: type) -> Callable[[T], T]:
-        """Return the decorator that registers a function or value for a class."""
+        """Return the decorator that registers the function or class below it as the entry of `kind`."""
 
-        def stands(thing: T) -> T:
+        def registered(thing: T) -> T:
             self._table[kind] = thing
             return thing
 
-        return stands
+        return registered
 
     def require(self, kinds: Iterable[type], *, place: str) -> None:
         """Raise InvalidDefinition, naming the class and where it has to be registered, if one of `kinds` is missing."""
@@ -155,20 +166,20 @@ class ByKind(Generic[T]):
             if kind not in self._table:
                 raise InvalidDefinition(
                     f"the {self._kind} '{kind.__name__}' is not registered in {place}; registered: "
-                    f"{choices(known.__name__ for known in self._table)}.",
+                    f"{choices(class_names(self._table))}.",
                     hint=f"Register it in {place}, as CONTRIBUTING.md says.",
                 )
 
     def of(self, thing: object) -> T:
-        """Return the value of the class of `thing`; raise InvalidDefinition for an unknown one."""
+        """Return the entry of the class of `thing`; raise InvalidDefinition if that class is not registered."""
         if type(thing) not in self._table:
-            raise unknown_kind(self._kind, thing, (known.__name__ for known in self._table))
+            raise unknown_kind(self._kind, thing, self._table)
         return self._table[type(thing)]
 
 
-def unknown_kind(kind: str, thing: object, known: Iterable[str] = ()) -> InvalidDefinition:
-    """Return the refusal of a thing whose class is none that Tenure knows."""
-    listed = choices(known)
+def unknown_kind(kind: str, thing: object, known: Iterable[type] = ()) -> InvalidDefinition:
+    """Return the error for a thing whose class Tenure does not know; its message lists the `known` classes."""
+    listed = choices(class_names(known))
     return InvalidDefinition(
         f"'{type(thing).__name__}' is no {kind} that Tenure knows" + (f"; known: {listed}." if listed else "."),
         hint="Use one of those that docs/definitions.md lists.",
@@ -176,5 +187,5 @@ def unknown_kind(kind: str, thing: object, known: Iterable[str] = ()) -> Invalid
 
 
 def refuse(kind: str, thing: Never) -> NoReturn:
-    """End a ladder over all classes of a kind: the type checker proves that nothing gets here, and nothing passes."""
+    """Refuse what falls through a ladder over all classes of a kind; the type checker proves that nothing does."""
     raise unknown_kind(kind, thing)

@@ -1,4 +1,4 @@
-"""SnapshotPlan: on which dates the bank looks at all its customers."""
+"""SnapshotPlan: the dates at which features and labels of all customers are computed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Frequency: TypeAlias = Literal["month-end", "month-start", "quarter-end", "week"
 
 FREQUENCIES: tuple[str, ...] = ("month-end", "month-start", "quarter-end", "week", "day")
 
-#: The days between which snapshots can lie. What lies outside is a placeholder: nobody banked in the year 1, and
-#: 9999-12-31 is an end that is open.
+#: The first and the last day that a snapshot can have. A date outside is a placeholder: nobody banked in the year 1,
+#: and 9999-12-31 means an open end.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 
 _FIRST = days_between(FIRST_DAY, LAST_DAY)
@@ -34,11 +34,10 @@ class SnapshotPlan:
     last: date
 
     def __post_init__(self) -> None:
-        fields = {"every": (self.every, one_of(FREQUENCIES)), "first": (self.first, _FIRST), "last": (self.last, DAY)}
-        check_shape("SnapshotPlan", fields)
+        check_shape("SnapshotPlan", self, every=one_of(FREQUENCIES), first=_FIRST, last=DAY)
 
     def dates(self) -> tuple[date, ...]:
-        """Return the snapshot dates in order; raise InvalidConfig if there is none, or no end to them."""
+        """Return the snapshot dates in order; raise InvalidConfig if there is none, or if the plan has an open end."""
         if self.last > LAST_DAY:
             raise InvalidConfig(
                 f"[snapshots] last is {self.last}: an open end, of which no list of snapshots can be made.",
@@ -53,20 +52,20 @@ class SnapshotPlan:
         return found
 
     def between(self, start: date, end: date) -> tuple[date, ...]:
-        """Return the dates from `start` to `end`, both included, that the plan has if it went on for ever."""
+        """Return the dates from `start` to `end`, both included, of the plan without its own first and last date."""
         if start > end:
             return ()
         if self.every == "day":
-            return tuple(start + timedelta(days=n) for n in range((end - start).days + 1))
+            return _every(1, start, end)
         if self.every == "week":
-            begin = (self.first - start).days % 7
-            return tuple(start + timedelta(days=n) for n in range(begin, (end - start).days + 1, 7))
-        days = (self._of_month(month) for month in range(_month(start), _month(end) + 1))
+            days_to_first = (self.first - start).days % 7
+            return _every(7, start + timedelta(days=days_to_first), end)
+        days = map(self._of_month, range(_month(start), _month(end) + 1))
         return tuple(day for day in days if day and start <= day <= end)
 
     @property
     def rule(self) -> str:
-        """What tells which dates it has, without its first and last: 'month-end', 'week of Sundays'."""
+        """The rhythm of its dates, without its first and last: 'month-end', 'week of Sundays'."""
         return f"week of {self.first:%A}s" if self.every == "week" else self.every
 
     def _of_month(self, month: int) -> date | None:
@@ -77,5 +76,12 @@ class SnapshotPlan:
         return date(year, number + 1, 1 if self.every == "month-start" else calendar.monthrange(year, number + 1)[1])
 
 
+def _every(step: int, start: date, end: date) -> tuple[date, ...]:
+    """Every `step`-th day from `start` to `end`, both included."""
+    offsets = range(0, (end - start).days + 1, step)
+    return tuple(start + timedelta(days=offset) for offset in offsets)
+
+
 def _month(day: date) -> int:
+    """The month of a day, counted from the year 0."""
     return day.year * 12 + day.month - 1

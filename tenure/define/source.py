@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -14,6 +15,7 @@ from tenure.define.shape import (
     TEXT,
     Allowed,
     ByKind,
+    calls,
     check_shape,
     either,
     in_place,
@@ -35,11 +37,14 @@ ENCODINGS: tuple[str, ...] = ("utf-8", "latin-1")
 ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
 
 
-class RawTable:
-    """A raw table's declaration: what it tells of itself. How it is read lies in `tenure/intake/readers/`.
+_NULLS = list_of(TEXT, "a list of texts, such as ('?', 'n/a')")
 
-    `path` is that of the files that it reads, which may hold `*`, '' where it reads none; `null` are the spellings of
-    null in its text besides the empty one.
+
+class RawTable:
+    """A raw table's declaration: what it says of itself. The code that reads it stands in `tenure/intake/readers/`.
+
+    `path` is that of the files that it reads, which may hold `*`, '' where it reads none; `null` are further spellings
+    of null in its text, where an empty text is always null.
     """
 
     path: str
@@ -52,7 +57,7 @@ class RawTable:
 
     @property
     def meaning(self) -> object:
-        """What of it decides which rows it has."""
+        """The part of it that decides which rows it has."""
         return self
 
 
@@ -71,10 +76,8 @@ class Csv(RawTable):
     null: Sequence[str] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        null = (self.null, list_of(TEXT, "a list of texts, such as ('?', 'n/a')"))
-        check_shape("Csv", {"path": (self.path, NAME)})
-        texts = {"delimiter": (self.delimiter, TEXT), "encoding": (self.encoding, TEXT)}
-        check_shape(f"Csv('{self.path}')", {**texts, "null": null})
+        check_shape("Csv", self, path=NAME)
+        check_shape(f"Csv('{self.path}')", self, delimiter=TEXT, encoding=TEXT, null=_NULLS)
         object.__setattr__(self, "null", tuple(self.null))
         if len(self.delimiter) != 1 or self.encoding not in ENCODINGS:
             raise InvalidDefinition(
@@ -91,7 +94,7 @@ class Parquet(RawTable):
     null = ()
 
     def __post_init__(self) -> None:
-        check_shape("Parquet", {"path": (self.path, NAME)})
+        check_shape("Parquet", self, path=NAME)
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,8 @@ class JsonLines(RawTable):
     null: Sequence[str] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
-        check_shape("JsonLines", {"path": (self.path, NAME)})
-        null = (self.null, list_of(TEXT, "a list of texts, such as ('?', 'n/a')"))
-        check_shape(f"JsonLines('{self.path}')", {"null": null})
+        check_shape("JsonLines", self, path=NAME)
+        check_shape(f"JsonLines('{self.path}')", self, null=_NULLS)
         object.__setattr__(self, "null", tuple(self.null))
 
 
@@ -144,7 +146,7 @@ class Postgres(RawTable):
 
     @property
     def meaning(self) -> object:
-        """What of it decides which rows it has: where a database is has no say."""
+        """The part of it that decides which rows it has: the query; the address of the database does not count."""
         return ("query", self.query)
 
 
@@ -158,7 +160,7 @@ _MODULES: dict[type[RawTable], str] = {
 READERS: ByKind[str] = ByKind("reader of raw tables", _MODULES)
 
 #: The same in words: Csv(…), Parquet(…), ….
-READERS_IN_WORDS = ", ".join(f"{kind.__name__}(…)" for kind in _MODULES)
+READERS_IN_WORDS = ", ".join(calls(_MODULES))
 
 _RAW = instance_of(READERS_IN_WORDS, *_MODULES)
 
@@ -177,8 +179,8 @@ class Column:
 
     `raw` is its spelling in the raw table where that differs. `format` is the strptime format of a date or
     timestamp (two-digit years follow POSIX: 69-99 are 19xx, 00-68 are 20xx). `required` makes a null a bad
-    row; keys and times are always required but the end time of a row. `planned` says that a date or timestamp
-    tells of a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
+    row; keys and times are always required, except the end time of a row. `planned` says that a date or timestamp
+    is a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
     in any other column such a value shows that the row was written later than it claims.
     """
 
@@ -195,9 +197,8 @@ class Column:
     def __post_init__(self) -> None:
         where = definition_place()
         check_name("column", self.name, reserved=RESERVED_COLUMNS, where=where)
-        texts = {name: (getattr(self, name), TEXT) for name in ("type", "role", "raw", "format", "unit", "doc")}
-        flags = {name: (getattr(self, name), FLAG) for name in ("required", "planned")}
-        check_shape(f"column '{self.name}'", {**texts, **flags})
+        texts = dict.fromkeys(("type", "role", "raw", "format", "unit", "doc"), TEXT)
+        check_shape(named("column", self.name), self, **texts, required=FLAG, planned=FLAG)
         for what, got, allowed in (("type", self.type, TYPES), ("role", self.role, ROLES)):
             if got not in allowed:
                 raise InvalidDefinition(
@@ -258,21 +259,15 @@ class Source:
 
     def _check_fields(self) -> None:
         columns = list_of(instance_of("Column(…)", Column), "a list of Column(…), one or more", least=1)
-        fields: dict[str, tuple[object, Allowed]] = {
-            "read": (self.read, _READ),
-            "columns": (self.columns, columns),
-            "key": (self.key, _KEY),
-            "event_time": (self.event_time, NAME),
-        }
-        texts = {name: (getattr(self, name), TEXT) for name in ("known_time", "ends", "select", "doc")}
-        check_shape(named("source", self.name), {**fields, **texts})
+        texts = dict.fromkeys(("known_time", "ends", "select", "doc"), TEXT)
+        check_shape(named("source", self.name), self, read=_READ, columns=columns, key=_KEY, event_time=NAME, **texts)
 
     def _check_shape(self) -> None:
-        names = [c.name for c in self.columns]
-        if len(set(names)) < len(names):
-            twice = sorted({n for n in names if names.count(n) > 1})
-            raise InvalidDefinition(f"source '{self.name}' declares column {twice[0]!r} twice ({self.where_defined}).")
-        times = [t for t in (self.event_time, self.known_time, self.ends) if t]
+        repeated = Counter(self.column_names) - Counter(set(self.column_names))
+        if repeated:
+            twice = min(repeated)
+            raise InvalidDefinition(f"source '{self.name}' declares column {twice!r} twice ({self.where_defined}).")
+        times = list(filter(None, (self.event_time, self.known_time, self.ends)))
         for name in (*self.keys, *times):
             self.column(name)
         for name in times:
@@ -306,7 +301,7 @@ class Source:
 
     @property
     def raws(self) -> Mapping[str, RawTable]:
-        """The raw tables by the name that `select` calls them."""
+        """The raw tables by their name in `select`."""
         if not isinstance(self.read, Mapping):
             raise TypeError("read is normalised when a Source is made")
         return self.read
@@ -316,13 +311,18 @@ class Source:
         """The key's columns."""
         return tuple(self.key)
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of its columns, in order."""
+        return tuple(column.name for column in self.columns)
+
     def column(self, name: str) -> Column:
         """Return the column so named, or raise UnknownColumn with the columns there are."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise UnknownColumn(
-            f"source '{self.name}' has no column '{name}'; columns: {choices(c.name for c in self.columns)} "
+            f"source '{self.name}' has no column '{name}'; columns: {choices(self.column_names)} "
             f"({self.where_defined}).",
             hint="Fix the definition, then run 'tenure check'.",
         )

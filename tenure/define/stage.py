@@ -19,9 +19,9 @@ LEDGER = "runs"
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the pipeline: its word, what it does, and the tables on either side of it.
+    """One step of the pipeline: its name, what it does, the tables that it reads and those that it makes.
 
-    Tables are named by the first part of their place in the lake: 'staging' is `staging/<source>`.
+    Tables are named by the first part of their place in the lake: 'staging' for every `staging/<source>`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Stage:
     in_sql: bool = field(default=False, kw_only=True)
     #: The extra of optional packages that it needs, '' for none.
     extra: str = field(default="", kw_only=True)
-    #: The module of its function, which bears the stage's name; loaded when the stage runs.
+    #: The module of its function, which has the stage's name; loaded when the stage runs.
     module: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -45,14 +45,17 @@ class Stage:
             object.__setattr__(self, "module", f"tenure.stages.{self.name}")
 
     def relations(self, sources: Iterable[str]) -> tuple[str, ...]:
-        """Return the relations that it reads: each source for 'staging', and not the ledger that it adds to."""
+        """Return the relations that it reads: each source for 'staging', and not the ledger that it appends to."""
         found: list[str] = []
         for table in self.reads:
-            found += sources if table == "staging" else [table] if table != LEDGER else []
+            if table == "staging":
+                found += sources
+            elif table != LEDGER:
+                found.append(table)
         return tuple(found)
 
 
-#: What is known of the customers, labels and splits, and what was learned of them.
+#: The tables behind the features, and with them the labels, the splits and the models learned from all of these.
 _SPINE = ("staging", "intake", "arrivals", "snapshots")
 _LEARNED = (*_SPINE, "features", "labels", "splits", "training_set", "models")
 

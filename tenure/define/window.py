@@ -1,4 +1,4 @@
-"""Window: the half-open span before a snapshot; and the grammar of the columns' names.
+"""Window: the half-open span before a snapshot; ColumnName: the grammar of feature columns' names.
 
 [t − 30d ······ days(30) ······)┊ t          [t − 3m ······ months(3) ······)┊ t
 """
@@ -30,6 +30,10 @@ AGGREGATES: dict[str, str] = {
 }
 
 _NAME = re.compile(r"(?P<head>.+?)(?:_(?P<window>[1-9][0-9]*[dm])(?:_over_(?P<over>[1-9][0-9]*[dm]))?)?\Z")
+
+
+#: The subject is as short as it can be, so the aggregate is the longest that fits: distinct_count, not count.
+_ENDING = re.compile(rf"(?P<subject>.+?)_(?P<aggregate>{'|'.join(AGGREGATES)})\Z")
 
 
 @total_ordering
@@ -67,7 +71,7 @@ class Window:
 
     @property
     def words(self) -> str:
-        """'30 days' or '3 months', as a person says it."""
+        """The span as a person says it: '30 days', '3 months'."""
         word = _UNITS[self.unit][0]
         return f"{self.length} {word if self.length > 1 else word[:-1]}"
 
@@ -89,21 +93,20 @@ class Window:
 
 def days(*lengths: int) -> tuple[Window, ...]:
     """Return windows of so many days, shortest first; raise InvalidDefinition for none."""
-    _require_some("days", lengths)
-    return tuple(sorted(Window(length) for length in lengths))
+    return _windows("days", lengths, "d")
 
 
 def months(*lengths: int) -> tuple[Window, ...]:
     """Return windows of so many calendar months, shortest first; raise InvalidDefinition for none."""
-    _require_some("months", lengths)
-    return tuple(sorted(Window(length, "m") for length in lengths))
+    return _windows("months", lengths, "m")
 
 
-def _require_some(unit: str, lengths: tuple[int, ...]) -> None:
+def _windows(function: str, lengths: tuple[int, ...], unit: WindowUnit) -> tuple[Window, ...]:
     if not lengths:
         raise InvalidDefinition(
-            f"{unit}() has no length ({definition_place()}); allowed: one or more, such as {unit}(1, 3)."
+            f"{function}() has no length ({definition_place()}); allowed: one or more, such as {function}(1, 3)."
         )
+    return tuple(sorted(Window(length, unit) for length in lengths))
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class ColumnName:
         parts = [self.subject, self.aggregate, str(self.window or "")]
         if self.over:
             parts += ["over", str(self.over)]
-        return "_".join(part for part in parts if part)
+        return "_".join(filter(None, parts))
 
     @classmethod
     def parse(cls, text: str) -> ColumnName:
@@ -128,12 +131,12 @@ class ColumnName:
         head = match["head"] if match else ""
         window = Window.parse(match["window"]) if match and match["window"] else None
         over = Window.parse(match["over"]) if match and match["over"] else None
-        endings = [a for a in AGGREGATES if head.endswith(f"_{a}") and len(head) > len(a) + 1]
-        aggregate = max(endings, key=len, default="")
+        ending = _ENDING.match(head)
+        aggregate = ending["aggregate"] if ending else ""
         if not head or (window and not aggregate):
             raise InvalidDefinition(
                 f"'{text}' is not a feature's name; the grammar is <subject>_<aggregate>_<window>, "
                 f"for example debit_amount_sum_90d; aggregates: {', '.join(AGGREGATES)}."
             )
-        subject = head[: -len(aggregate) - 1] if aggregate else head
+        subject = ending["subject"] if ending else head
         return cls(subject, aggregate, window, over)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from tenure.catalog.models import (
-    loaded_models,
-    newest_training,
-    usable_files,
-)
+from tenure.catalog.models import loaded_models, newest_training, usable_files
 from tenure.session.work import Outcome, Work
 from tenure.stages.frames import arrow
-from tenure.stages.inputs import (
-    evaluations_fingerprint,
-    require_trained_on,
-)
+from tenure.stages.inputs import evaluations_fingerprint, require_trained_on
 
 
 def evaluate(work: Work) -> Outcome:

@@ -1,4 +1,4 @@
-"""Optional packages, asked for before a run begins and not after an hour of it."""
+"""The check for optional packages: before a run begins, not after an hour of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenure.errors import MissingDependency, install_hint
 from tenure.model.learners import libraries_of
 from tenure.model.learners.learner import Library
 
-#: What each extra installs of what a run needs, by the kinds of model that the project trains.
+#: The libraries of each extra that a run needs, by the kinds of model that the project trains.
 _LIBRARIES: dict[str, Callable[[tuple[str, ...]], tuple[Library, ...]]] = {
     "": lambda _: (),
     "ml": libraries_of,

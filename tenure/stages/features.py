@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from tenure.catalog.sql import snapshots_select
-from tenure.errors import (
-    MissingTable,
-)
+from tenure.errors import MissingTable
 from tenure.feature_store.build import build_features
 from tenure.intake.calendar import calendar
 from tenure.session.work import Outcome, Work
@@ -16,8 +14,8 @@ from tenure.session.work import Outcome, Work
 def features(work: Work, first: date | None = None, last: date | None = None) -> Outcome:
     """Bring the features of the planned snapshots from `first` to `last` up to date, by default of all.
 
-    Raises MissingTable if the snapshots are not those of the staged rows and the plan: a snapshot that they lack would
-    be committed without rows, and count as current.
+    Raises MissingTable if the stored snapshots are not those of the staged rows and the plan: the features of a missing
+    snapshot would be committed without rows, and count as current.
     """
     outcome, days = Outcome(), calendar(work)
     snapshots_digest = work.digest_of(snapshots_select(work, days, work.dialect))

@@ -1,4 +1,4 @@
-"""What a stage may build on: tables that were made of one another as they are stored now.
+"""The inputs of a stage: stored tables that belong together, each made of the others as they are stored now.
 
     staging ─► snapshots ─► features ─┬─► scores ─► reasons, segments ─► report
                    └─► labels ─► splits ─► training_set ─► models ─► evaluations ─┘
@@ -10,7 +10,7 @@ run. Run that, and the next one that an error names, until the first stage goes 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import get_args
 
@@ -28,7 +28,7 @@ from tenure.version import __version__
 
 
 def require_training_set(work: Work) -> None:
-    """Raise MissingTable unless the training set was made of what is staged, by the definitions, as they stand now."""
+    """Raise MissingTable unless the training set was made of the rows staged and the definitions that stand now."""
     days = calendar(work)
     _require_made(work, lambda dialect: snapshots_select(work, days, dialect))
     _require_made(work, lambda dialect: labels_select(work, days, dialect))
@@ -51,12 +51,18 @@ def require_features(work: Work, dates: Sequence[date]) -> None:
 
 def trained_from(work: Work) -> dict[str, str]:
     """Return the fingerprints of the stored tables that models are trained from and that the report shows."""
-    return {name: work.require(name).fingerprint for name in ("labels", "splits", "training_set")}
+    return fingerprints(work, ("labels", "splits", "training_set"))
+
+
+def fingerprints(work: Work, tables: Iterable[str]) -> dict[str, str]:
+    """Return the fingerprint of each stored table by its name; raise MissingTable if one is not built yet."""
+    return {table: work.require(table).fingerprint for table in tables}
 
 
 def require_trained_on(work: Work, rows: Sequence[Row]) -> None:
     """Raise MissingTable unless the models of these rows of the registry were trained on the stored training set."""
-    if {row["inputs"] for row in rows} != {json.dumps(trained_from(work), sort_keys=True)}:
+    stored_now = json.dumps(trained_from(work), sort_keys=True)
+    if any(row["inputs"] != stored_now for row in rows):
         raise MissingTable(
             f"the models, {' and '.join(versions_of(rows))}, were trained on another training set than the one stored "
             "now.",
@@ -65,7 +71,7 @@ def require_trained_on(work: Work, rows: Sequence[Row]) -> None:
 
 
 def newest_snapshot(work: Work) -> date:
-    """Return the newest snapshot date; raise MissingTable unless its customers and features are of what is staged."""
+    """Return the newest snapshot date; raise MissingTable unless its customers and features match the staged rows."""
     days: Calendar = calendar(work)
     _require_made(work, lambda dialect: snapshots_select(work, days, dialect))
     require_features(work, days.dates[-1:])
@@ -75,9 +81,10 @@ def newest_snapshot(work: Work) -> date:
 def scores_fingerprint(work: Work, snapshot_date: date) -> str:
     """Return the fingerprint of the scores that the champion gives the customers of a snapshot now."""
     asked = eligible(work.project, work.churn, "duckdb", snapshot_date)
-    inputs = [work.require(name) for name in ("features", *asked.reads)]
+    features = work.require("features").fingerprint
+    read = fingerprints(work, asked.reads)
     champion = versions_of(newest_training(work)[:1])
-    return fingerprint([*(i.fingerprint for i in inputs), champion, snapshot_date, asked.text, __version__])
+    return fingerprint([features, *read.values(), champion, snapshot_date, asked.text, __version__])
 
 
 def require_scores(work: Work) -> date:
@@ -94,7 +101,7 @@ def require_scores(work: Work) -> date:
 
 
 def evaluations_fingerprint(work: Work) -> str:
-    """Return the fingerprint of the figures of the newest models on the stored training set."""
+    """Return the fingerprint of the evaluations of the newest models on the stored training set."""
     versions, section = versions_of(newest_training(work)), work.config.value
     return fingerprint([work.require("training_set").fingerprint, versions, section, work.config.train.seed])
 
@@ -102,23 +109,23 @@ def evaluations_fingerprint(work: Work) -> str:
 def explained_fingerprint(work: Work) -> str:
     """Return the fingerprint of the explanations of the stored scores, without that of their words.
 
-    A changed `doc` or `unit` lets 'explain' write them anew, but the report takes either.
+    After a change of a `doc` or `unit` 'explain' writes them anew, but the report accepts them with the old words too.
     """
-    return fingerprint([work.require("features").fingerprint, work.require("scores").fingerprint])
+    return fingerprint(fingerprints(work, ("features", "scores")).values())
 
 
 def segments_fingerprint(work: Work) -> str:
     """Return the fingerprint of the segments of the stored features and scores."""
     section = work.config.segment
-    inputs = [work.require("features").fingerprint, work.require("scores").fingerprint]
-    return fingerprint([*inputs, section.method, section.min_share, work.config.train.seed])
+    inputs = fingerprints(work, ("features", "scores"))
+    return fingerprint([*inputs.values(), section.method, section.min_share, work.config.train.seed])
 
 
 def require_report_inputs(work: Work) -> date:
     """Return the newest snapshot date; raise MissingTable unless all that the report shows belongs together."""
     snapshot_date, rows = require_scores(work), newest_training(work)
     if json.loads(rows[0]["inputs"]) != trained_from(work):
-        # Its error names the first of them to be made anew; if all are, it is the models' turn.
+        # The error of the first names the table to build anew; if none is outdated, the models are.
         require_training_set(work)
         require_trained_on(work, rows)
     _require_same(work, ("evaluations", "curves", "campaign_value"), evaluations_fingerprint(work), "evaluate")
@@ -128,7 +135,7 @@ def require_report_inputs(work: Work) -> date:
 
 
 def _require_made(work: Work, select: Callable[[Dialect], Select]) -> None:
-    """Raise MissingTable unless a table was built of its SELECT, in whichever engine, and the rows stored now."""
+    """Raise MissingTable unless a table was built by its SELECT, on any engine, from the rows stored now."""
     dialects: list[Dialect] = [work.dialect, *get_args(Dialect)]
     table = select(work.dialect).table
     stored = work.require(table).fingerprint
@@ -140,7 +147,7 @@ def _require_made(work: Work, select: Callable[[Dialect], Select]) -> None:
 
 
 def _require_same(work: Work, tables: Sequence[str], digest: str, stage: str) -> None:
-    """Raise MissingTable unless the tables were made of just this; what follows a '-' in a fingerprint has no say."""
+    """Raise MissingTable unless the tables have this fingerprint; its part behind a '-' is not compared."""
     for table in tables:
         if work.require(table).fingerprint.partition("-")[0] != digest:
             raise MissingTable(

@@ -1,4 +1,4 @@
-"""The stage that ends the pipeline: the attrition list and the report, written whole or not at all."""
+"""The stage `report`: the attrition list and the HTML page, each file written whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
 from tenure.publish.csv_files import write_csv
 from tenure.session.work import Outcome, Work, fingerprint
-from tenure.stages.inputs import require_report_inputs
+from tenure.stages.inputs import fingerprints, require_report_inputs
 from tenure.store.private import replace_own
 from tenure.store.runs import ledger
 
@@ -36,34 +36,37 @@ def report(work: Work) -> Outcome:
     now.
     """
     outcome = Outcome()
-    inputs = [work.require(table) for table in STAGES["report"].relations(work.project.sources)]
+    inputs = fingerprints(work, STAGES["report"].relations(work.project.sources))
     newest = require_report_inputs(work)
-    digest = fingerprint([*(i.fingerprint for i in inputs), work.config.value, work.definitions])
-    written = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
-    if all(file.is_file() for file in written) and work.find_current(["attrition_list"], digest, outcome):
+    digest = fingerprint([*inputs.values(), work.config.value, work.definitions])
+    files = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
+    if all(map(Path.is_file, files)) and work.find_current(["attrition_list"], digest, outcome):
         return outcome
     rows = _attrition_list(work, newest)
     page = _page(work, rows, newest)
     listed = _typed(rows)
     listed_csv, note = _csv(listed, work.project.entity.keys)
-    for file, content in zip(written, (listed_csv, _parquet(listed), page.encode()), strict=True):
+    html = page.encode()
+    for file, content in zip(files, (listed_csv, _parquet(listed), html), strict=True):
         _replace(file, content)
     work.keep("attrition_list", listed, digest, outcome)
-    outcome.message = f"{len(rows):,} customers listed; {REPORT} is {len(page.encode()) / 1e6:.1f} MB"
-    outcome.message += f"; {note}" if note else ""
+    summary = f"{len(rows):,} customers listed; {REPORT} is {len(html) / 1e6:.1f} MB"
+    outcome.message = "; ".join(filter(None, (summary, note)))
     return outcome
 
 
 def _attrition_list(work: Work, newest: date) -> pd.DataFrame:
-    """The champion's scores of the newest snapshot as the list."""
+    """The attrition list: the champion's scores of the newest snapshot, with reasons and segments."""
     from tenure.publish.attrition_list import attrition_list
 
-    scores, reasons, segments = (_of_today(work, table, newest) for table in ("scores", "reasons", "segments"))
+    scores = _of_today(work, "scores", newest)
+    reasons = _of_today(work, "reasons", newest)
+    segments = _of_today(work, "segments", newest)
     return attrition_list(scores, reasons, segments, work.project.entity.keys)
 
 
 def _of_today(work: Work, table: str, newest: date) -> pd.DataFrame:
-    """A table's rows; of one that keeps its history, those of the champion at the newest snapshot."""
+    """A table's rows; of a table partitioned by snapshot, those of the champion at the newest snapshot."""
     (version,) = versions_of(newest_training(work)[:1])
     today = {"snapshot_date": str(newest), "model_version": version}
     return work.read(table, where=today if work.contracts[table].partition_by else None).to_pandas()
@@ -73,8 +76,10 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
     from tenure.publish.report import Costs, ReportInput, report
 
     project = work.project
-    whole = [part.name for part in fields(ReportInput) if part.name in STAGES["report"].reads]
-    frames: dict[str, Any] = {name: _of_today(work, name, newest) for name in whole}
+    frames: dict[str, Any] = {}
+    for part in fields(ReportInput):
+        if part.name in STAGES["report"].reads:
+            frames[part.name] = _of_today(work, part.name, newest)
     frames["models"] = frames["models"][frames["models"]["model_version"].isin(frames["evaluations"]["model_version"])]
     return report(
         ReportInput(
@@ -97,7 +102,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
 
 
 def _population(work: Work, last: date) -> pd.DataFrame:
-    """A row a snapshot: its customers, those labelled, those who left, and the split it is used for."""
+    """A frame with a row a snapshot: its customers, those labelled, those who left, and the split it is used for."""
     customers = _per_snapshot(work.read("snapshots", ["snapshot_date"]), [([], "count_all")])
     labelled = _per_snapshot(work.read("labels", ["snapshot_date", "churned"]), [([], "count_all"), ("churned", "sum")])
     split = _per_snapshot(work.read("splits", ["snapshot_date", "split"]), [("split", "max")])
@@ -105,7 +110,7 @@ def _population(work: Work, last: date) -> pd.DataFrame:
     found = found.merge(labelled, on="snapshot_date", how="left").merge(split, on="snapshot_date", how="left")
     found = found.rename(columns={"count_all": "labelled", "churned_sum": "churners", "split_max": "split"})
     found["churn_rate"] = found["churners"] / found["labelled"]
-    # Train and validation share snapshots: what parts them is the customer.
+    # Train and validation share snapshots: the customer separates them.
     found["split"] = found["split"].fillna("unlabelled").replace("validation", "train")
     return found[found["snapshot_date"] <= last].sort_values("snapshot_date").reset_index(drop=True)
 
@@ -118,24 +123,24 @@ def _latencies(work: Work) -> pd.DataFrame:
     """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
     import pandas as pd
 
-    columns = ("rows", "seconds", "engine")
     newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
-    rows = [
-        {"stage": stage.name, "doc": stage.words, **{key: newest[stage.name][key] for key in columns}}
-        for stage in STAGES.values()
-        if stage.name in newest and stage.name != "report"
-    ]
-    return pd.DataFrame(rows, columns=["stage", "doc", *columns])
+    shown = [stage for stage in STAGES.values() if stage.name in newest and stage.name != "report"]
+    rows = [{**newest[stage.name], "doc": stage.words} for stage in shown]
+    return pd.DataFrame(rows, columns=["stage", "doc", "rows", "seconds", "engine"])
 
 
 def _typed(rows: pd.DataFrame) -> pa.Table:
     table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
-    plain = [f.with_type(pa.string()) if f.type in (pa.null(), pa.large_string()) else f for f in table.schema]
-    return table.cast(pa.schema(plain))
+    return table.cast(pa.schema(map(_with_plain_text, table.schema)))
+
+
+def _with_plain_text(column: pa.Field) -> pa.Field:
+    """A column's field, with plain text for pandas' text and for a column that is null throughout."""
+    return column.with_type(pa.string()) if column.type in (pa.null(), pa.large_string()) else column
 
 
 def _csv(rows: pa.Table, keys: Sequence[str]) -> tuple[bytes, str]:
-    """The list as CSV that is safe to open in a spreadsheet, and what its reader should know."""
+    """The list as CSV that is safe to open in a spreadsheet, and a note on its keys, '' for none."""
     sink = io.BytesIO()
     note = write_csv(rows, sink, keys=keys)
     return sink.getvalue(), note
@@ -148,6 +153,6 @@ def _parquet(rows: pa.Table) -> bytes:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """Put the whole file in place of the old one at once, so that no reader meets half of it."""
+    """Replace a file in one step, so that no reader sees half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_own(file, content)

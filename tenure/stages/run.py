@@ -18,34 +18,34 @@ from tenure.stages.extras import require_packages
 from tenure.stages.features import features, newest_features
 from tenure.store.runs import StageRun
 
-#: What does a stage: it builds the stage's tables, unless they are current.
+#: The function of a stage: it builds the stage's tables, unless they are current.
 StageFunction: TypeAlias = Callable[[Work], Outcome]
 
 
 def run(
-    work: Work, stages: Iterable[str] = tuple(STAGES), instead: Mapping[str, StageFunction] | None = None
+    work: Work, stages: Iterable[str] = tuple(STAGES), overrides: Mapping[str, StageFunction] | None = None
 ) -> Iterator[StageRun]:
     """Run stages in order and yield each one's record as it ends; the lake is locked for the whole run.
 
-    `instead` does a stage in another way, such as for some snapshots only.
+    `overrides` gives a stage another function than its own, such as one for some snapshots only.
 
     A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
-    recorded as 'failed', one that is stopped as 'interrupted', and its error raised; what it had begun is not
+    recorded as 'failed', one that is stopped as 'interrupted', and its error raised; nothing that it had begun is
     visible. A definition that does not compile, or a package that is not installed, is refused before the first stage.
     """
     stages = list(stages)
     require_packages(stages, work.config.train.models)
-    with ExitStack() as held:
+    with ExitStack() as lock:
         with work.boundary("the start of the run"):
             compile_all(work, work.dialect)
-            held.enter_context(work.lake.locked())
+            lock.enter_context(work.lake.locked())
         for stage in stages:
-            do = (instead or {}).get(stage) or function_of(STAGES[stage])
-            yield _run_stage(work, stage, do)
+            function = (overrides or {}).get(stage) or function_of(STAGES[stage])
+            yield _run_stage(work, stage, function)
 
 
 def function_of(stage: Stage) -> StageFunction:
-    """Return the function that does a stage, its module loaded: most runs need few of them."""
+    """Return a stage's function; its module is loaded only now, since most runs need few of them."""
     function: StageFunction = getattr(import_module(stage.module), stage.name)
     return function
 
@@ -60,14 +60,14 @@ def materialize(work: Work) -> Iterator[StageRun]:
     return run(work, stages_between("staging", "features"), {"features": newest_features})
 
 
-def _run_stage(work: Work, stage: str, do: StageFunction) -> StageRun:
+def _run_stage(work: Work, stage: str, function: StageFunction) -> StageRun:
     record = StageRun(run_id=work.run_id, stage=stage)
     begun = time.perf_counter()
     record.begin(work.lake)
     try:
         with work.boundary(f"stage '{stage}'"):
             _require_whole(work, stage)
-            outcome = do(work)
+            outcome = function(work)
     except BaseException as error:
         record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         record.message = _summary(error)
@@ -86,14 +86,14 @@ def _run_stage(work: Work, stage: str, do: StageFunction) -> StageRun:
 
 
 def _require_whole(work: Work, stage: str) -> None:
-    """Raise DamagedLake if a table of the stage is damaged: it would be taken for current without being read."""
+    """Raise DamagedLake if a table of the stage is damaged: it would count as current without being read."""
     for table in work.lake.tables():
         if maker_of(table) == stage:
             work.lake.find(table)
 
 
 def _summary(error: BaseException) -> str:
-    """What the ledger says of a stage that did not end; the text of a bug's error may quote rows."""
+    """The ledger's message for a stage that did not end; of a bug only the class, since its text may quote rows."""
     if isinstance(error, TenureError):
         return error.message
     if isinstance(error, KeyboardInterrupt):
@@ -102,7 +102,7 @@ def _summary(error: BaseException) -> str:
 
 
 def stages_between(first: str, last: str) -> Sequence[str]:
-    """Return the stages from `first` to `last`, both included; raise InvalidConfig if there are none such."""
+    """Return the stages from `first` to `last`, both included; raise InvalidConfig unless they are stages in order."""
     names = list(STAGES)
     for name in (first, last):
         if name not in STAGES:

@@ -1,4 +1,4 @@
-"""The stage `splits`: the labelled rows split in time and by customer, and the proof."""
+"""The stage `splits`: the labelled rows separated in time and by customer, and the proof of it."""
 
 from __future__ import annotations
 

@@ -9,20 +9,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tenure.catalog.models import (
-    definitions_of,
-    newest_training,
-    registered,
-    usable_files,
-    versions_of,
-)
+from tenure.catalog.models import definitions_of, newest_training, registered, usable_files, versions_of
 from tenure.errors import MissingTable, ModelError, OneClassTarget
 from tenure.model import CUT_SHORT
 from tenure.session.work import Outcome, Work, fingerprint
-from tenure.stages.inputs import (
-    require_training_set,
-    trained_from,
-)
+from tenure.stages.inputs import require_training_set, trained_from
 from tenure.store.model_files import digests, write_model_files
 from tenure.version import __version__
 
@@ -33,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def train(work: Work) -> Outcome:
-    """Train every configured kind of model, keep their files, and register them with the champion marked.
+    """Train every configured kind of model, write their files, and register them with the champion marked.
 
-    Where the files of the newest training are damaged, or its models may not be used here, they are trained anew,
-    though nothing else has changed.
+    If the files of the newest training are damaged, or its models may not be used here, they are trained anew although
+    nothing else has changed.
     """
     outcome = Outcome()
     require_training_set(work)
@@ -60,15 +51,18 @@ def train(work: Work) -> Outcome:
     frame = work.read("training_set").to_pandas()
     models = _fitted(work, ModelTrainingService(settings), frame)
     best = champion(models, frame)
-    files = {m.kind: m.files() for m in models}
-    hashes = {kind: digests(content) for kind, content in files.items()}
-    versions = {model_version(m, hashes[m.kind], data.fingerprint): m for m in models}
+    files, hashes, versions = {}, {}, {}
+    for model in models:
+        files[model.kind] = model.files()
+        hashes[model.kind] = digests(files[model.kind])
+        versions[model_version(model, hashes[model.kind], data.fingerprint)] = model
     evaluations = ModelEvaluationService(seed=section.seed).evaluate(versions, frame)
     for version, model in versions.items():
         write_model_files(work.lake, version, files[model.kind])
     trained_at = datetime.now(UTC)
-    rows = [
-        registry_row(
+    rows = []
+    for version, model in versions.items():
+        row = registry_row(
             model,
             model_version=version,
             created_at=trained_at,
@@ -80,17 +74,16 @@ def train(work: Work) -> Outcome:
             definitions=definitions_of(work, model),
             inputs=trained_from(work),
         )
-        for version, model in versions.items()
-    ]
+        rows.append(row)
     work.keep("models", registered(work, rows), digest, outcome)
-    parts = [f"champion {next(v for v, m in versions.items() if m is best)}", _cut_short(work)]
-    parts += [f"trained anew: {unusable}"] if unusable else []
-    outcome.message = "; ".join(filter(None, parts))
+    (champion_version,) = versions_of(newest_training(work)[:1])
+    anew = f"trained anew: {unusable}" if unusable else ""
+    outcome.message = "; ".join(filter(None, (f"champion {champion_version}", _cut_short(work), anew)))
     return outcome
 
 
 def _unusable(work: Work) -> str:
-    """Why a model of the newest training may not be used, '' if all may or none was trained yet."""
+    """The reason why a model of the newest training may not be used, '' if all may or none was trained yet."""
     if work.lake.find("models") is None:
         return ""
     try:
@@ -102,7 +95,7 @@ def _unusable(work: Work) -> str:
 
 
 def _cut_short(work: Work) -> str:
-    """What to say of models whose search the guard of [train] seconds ended, '' if there are none."""
+    """The warning about models whose search the limit of [train] seconds ended, '' if there are none."""
     cut = [version for version in versions_of(newest_training(work)) if version.endswith(CUT_SHORT)]
     if not cut:
         return ""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tenure.errors import (
-    MissingTable,
-)
+from tenure.errors import MissingTable
 from tenure.session.work import Outcome, Work
 from tenure.stages.labels import labelled_dates
 from tenure.tables import training_set as training_set_table

@@ -51,7 +51,7 @@ def seen(tmp_path_factory):
 
     with Work.open(folder, overrides=SETTINGS) as work:
         work.lake = NotedLake(work.lake.folder, work.lake.owner, work.lake.mode)
-        records = list(run(work, instead={name: noting(name) for name in STAGES}))
+        records = list(run(work, overrides={name: noting(name) for name in STAGES}))
     assert [record.status for record in records] == ["built"] * len(STAGES)
     return found
 
