@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from itertools import repeat
+from typing import Any, Literal, Protocol, TypeAlias
 
 from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
@@ -31,36 +32,47 @@ class Unsupported:
     reason: str
 
 
+#: What each reading of an attribute is, in the order of `READINGS`.
+_READINGS = (
+    "the newest version's value known before t",
+    "whole years since a time",
+    "whole days since a time",
+    "whether any value was known",
+)
+
+#: The capabilities of each kind, with what they are.
+_WORDS: dict[Kind, dict[str, str]] = {
+    "aggregate": {how: re.sub(" (over|in|of)$", "", kind.words) for how, kind in KINDS.items()},
+    "window": {
+        "days": "`[t − n days, t)`",
+        "months": "`[t − n calendar months, t)`",
+        "open": "rows open at t, where no window is given",
+        "all history": "every row before t",
+    },
+    "reading": dict(zip(READINGS, _READINGS, strict=True)),
+    "comparison": {
+        "ratio": "one aggregate over another",
+        "trend": "a short window against a long one",
+    },
+    "point in time": {
+        "known_time": "versions of a row: the newest known before t",
+        "arrival_delay": "rows known so many days after they happened",
+        "ttl": "an attribute's version too old at t is null",
+        "composite keys": "customers with a key of several columns",
+    },
+    "churn event": {
+        **{event.__name__: event.what for event in event_kinds()},
+        "active=": "asked only of customers active before t",
+    },
+    "proof": {
+        "time travel": "`tenure verify --time-travel`: the future destroyed, every cell compared",
+        "two engines": "`tenure verify`: the same tables on both, every cell compared",
+    },
+}
+
 #: Every capability that a definition or a proof can ask for, with what it is.
 CAPABILITIES: dict[Capability, str] = {
-    **{("aggregate", how): re.sub(" (over|in|of)$", "", kind.words) for how, kind in KINDS.items()},
-    ("window", "days"): "`[t − n days, t)`",
-    ("window", "months"): "`[t − n calendar months, t)`",
-    ("window", "open"): "rows open at t, where no window is given",
-    ("window", "all history"): "every row before t",
-    **{
-        ("reading", how): words
-        for how, words in zip(
-            READINGS,
-            (
-                "the newest version's value known before t",
-                "whole years since a time",
-                "whole days since a time",
-                "whether any value was known",
-            ),
-            strict=True,
-        )
-    },
-    ("comparison", "ratio"): "one aggregate over another",
-    ("comparison", "trend"): "a short window against a long one",
-    ("point in time", "known_time"): "versions of a row: the newest known before t",
-    ("point in time", "arrival_delay"): "rows known so many days after they happened",
-    ("point in time", "ttl"): "an attribute's version too old at t is null",
-    ("point in time", "composite keys"): "customers with a key of several columns",
-    **{("churn event", kind.__name__): kind.what for kind in event_kinds()},
-    ("churn event", "active="): "asked only of customers active before t",
-    ("proof", "time travel"): "`tenure verify --time-travel`: the future destroyed, every cell compared",
-    ("proof", "two engines"): "`tenure verify`: the same tables on both, every cell compared",
+    (kind, name): words for kind, described in _WORDS.items() for name, words in described.items()
 }
 
 #: What an engine lacks. An entry makes definitions that need it refused on that engine, and stands in docs/engines.md.
@@ -71,24 +83,40 @@ def needs(project: Project, churn: ChurnDefinition | None = None) -> Iterator[tu
     """Yield each capability that a project's features, and the churn definition if given, need, with who needs it."""
     for view in project.views.values():
         for feature in view.features:
-            words = f"feature '{feature.name}' ({feature.where_defined})"
-            yield from ((capability, words) for capability in _of_feature(feature))
+            yield from _asked_by("feature", feature, _of_feature(feature))
         if view.ttl:
-            yield ("point in time", "ttl"), f"feature view '{view.name}' ({view.where_defined})"
+            yield from _asked_by("feature view", view, [("point in time", "ttl")])
     for source in project.sources.values():
-        words = f"source '{source.name}' ({source.where_defined})"
-        yield from ((capability, words) for capability in _of_source(source))
+        yield from _asked_by("source", source, _of_source(source))
     if len(project.entity.keys) > 1:
-        yield ("point in time", "composite keys"), f"entity '{project.entity.name}' ({project.entity.where_defined})"
+        yield from _asked_by("entity", project.entity, [("point in time", "composite keys")])
     if churn:
-        yield from _of_churn(churn)
+        yield from _asked_by("churn definition", churn, _of_churn(churn))
 
 
-def _of_churn(churn: ChurnDefinition) -> Iterator[tuple[Capability, str]]:
-    words = f"churn definition '{churn.name}' ({churn.where_defined})"
-    yield from ((("churn event", name), words) for name in _events(churn.event))
+class _Definition(Protocol):
+    """What has a name and a place where it is written."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def where_defined(self) -> str: ...
+
+
+def _asked_by(
+    kind: str, definition: _Definition, capabilities: Iterable[Capability]
+) -> Iterator[tuple[Capability, str]]:
+    """Each capability with the definition that needs it."""
+    asked_by = f"{kind} '{definition.name}' ({definition.where_defined})"
+    return zip(capabilities, repeat(asked_by))
+
+
+def _of_churn(churn: ChurnDefinition) -> Iterator[Capability]:
+    for name in _events(churn.event):
+        yield "churn event", name
     if churn.active:
-        yield ("churn event", "active="), words
+        yield "churn event", "active="
 
 
 def require_supported(project: Project, dialect: Dialect, churn: ChurnDefinition | None = None) -> None:
@@ -124,14 +152,19 @@ def engines_reference(gaps: Mapping[tuple[Capability, Dialect], Unsupported] = G
         "",
         "This page is written from `tenure/tiles/support.py`; a test compares them.",
     ]
-    for kind in dict.fromkeys(kind for kind, _ in CAPABILITIES):
-        lines += ["", f"## {_HEADINGS[kind]}", "", f"| {kind} | what | {' | '.join(_ENGINES[d] for d in DIALECTS)} |"]
-        lines += ["| --- | --- |" + " --- |" * len(DIALECTS)]
-        for capability, words in CAPABILITIES.items():
-            if capability[0] == kind:
-                cells = [_cell(gaps.get((capability, dialect))) for dialect in DIALECTS]
-                lines.append(f"| `{capability[1]}` | {words} | {' | '.join(cells)} |")
+    engines = [_ENGINES[dialect] for dialect in DIALECTS]
+    rule = ["---"] * (2 + len(engines))
+    for kind, described in _WORDS.items():
+        lines += ["", f"## {_HEADINGS[kind]}", "", _row(kind, "what", *engines), _row(*rule)]
+        for name, words in described.items():
+            cells = [_cell(gaps.get(((kind, name), dialect))) for dialect in DIALECTS]
+            lines.append(_row(f"`{name}`", words, *cells))
     return "\n".join(lines) + "\n"
+
+
+def _row(*cells: str) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
 
 
 _ENGINES: dict[Dialect, str] = {"duckdb": "DuckDB", "spark": "Spark"}
