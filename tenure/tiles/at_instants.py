@@ -44,11 +44,11 @@ from tenure.tables.visible import days_before, same, visible_at, within
 from tenure.tiles.columns import compared
 from tenure.tiles.partials import Partial, Readings
 
-#: The rows that features are asked for: row_no, keys, ts.
+#: The entity rows: row_no, keys, ts.
 ASKED = "asked_rows"
-#: Each key and instant asked for, once, with the starts of its windows.
+#: Each key and instant of the entity rows, once, with the starts of its windows.
 POINTS = "asked_points"
-#: What aggregates say of each point.
+#: The aggregates of each point.
 ANSWERS = "asked_windows"
 
 #: An aggregate's feature and one of its hows.
@@ -82,7 +82,7 @@ class _Part:
 
 
 class AtInstants:
-    """How the aggregates of a project are made at the points asked for."""
+    """The SELECTs of a project's aggregates at each key and instant of the entity rows, a point."""
 
     def __init__(self, project: Project, dialect: Dialect) -> None:
         self.project, self.dialect = project, dialect
@@ -121,7 +121,7 @@ class AtInstants:
             relation = part.rows.name
             joins.append(Join(relation, kind="LEFT", on=equal(of(relation, "point_no"), "p.point_no")))
         every_point = Query(
-            lines=[listed(each_of("p", row)), *(Column(e, str(n)) for n, e in measured.items())],
+            lines=[listed(each_of("p", row)), *map(Column, measured.values(), map(str, measured))],
             source=POINTS,
             alias="p",
             joins=joins,
@@ -147,11 +147,11 @@ class AtInstants:
                 yield Column(str(name), comment=description.text)
 
     def _spans(self) -> list[Window]:
-        """Every window whose start is read; a streak tells its months apart."""
+        """Every window whose start is read; a streak reads that of each of its months."""
         spans = set(self.project.windows)
         for feature in chain.from_iterable(self._aggregates.values()):
             if any(isinstance(KINDS[how].computed, Streak) for how in feature.hows):
-                spans.update(Window(months, "m") for months in range(1, feature.windows[-1].length + 1))
+                spans.update(_months(feature.windows[-1]))
         return sorted(spans)
 
     def _parts(self, name: str, points: str) -> Iterator[_Part]:
@@ -160,19 +160,29 @@ class AtInstants:
         of_all: list[_Asked] = []
         for feature in self._aggregates[name]:
             for how in feature.hows:
-                read_of_all = KINDS[how].reads_all_history
-                (of_all if read_of_all else windowed if feature.windows else still_open).append((feature, how))
-        has_begun, ends = before("r.event_time", "p.ts"), self.project.sources[name].ends
+                if KINDS[how].reads_all_history:
+                    of_all.append((feature, how))
+                elif feature.windows:
+                    windowed.append((feature, how))
+                else:
+                    still_open.append((feature, how))
+        has_begun = before("r.event_time", "p.ts")
         if windowed:
             yield self._joined(name, "windows", windowed, [within(_earliest_start(windowed), "p.ts")], points)
         if still_open:
-            not_ended = [any_of(is_null(of("r", ends)), at_least(of("r", ends), "p.ts"))] if ends else []
-            yield self._joined(name, "open", still_open, [has_begun, *not_ended], points)
+            yield self._joined(name, "open", still_open, [has_begun, *self._has_not_ended(name)], points)
         if of_all:
             yield self._joined(name, "history", of_all, [has_begun], points)
 
+    def _has_not_ended(self, name: str) -> list[str]:
+        """The condition that a row had not ended before the point, where a source's rows end."""
+        if not self.project.sources[name].ends:
+            return []
+        ends = of("r", self.project.sources[name].ends)
+        return [any_of(is_null(ends), at_least(ends, "p.ts"))]
+
     def _joined(self, name: str, what: str, asked: Sequence[_Asked], conditions: Sequence[str], points: str) -> _Part:
-        """The rows of a source that meet the condition, summed up per point."""
+        """The rows of a source that meet the conditions, summed up per point."""
         relation, readings = f"{name}__{what}", self._readings[name]
         sums: dict[str, str] = {}
         columns = {}
@@ -182,7 +192,7 @@ class AtInstants:
                 sums |= summed.sums
                 columns[ColumnName(feature.name, how, window)] = summed.expression
         body = Query(
-            lines=["p.point_no", *(Column(expression, column) for column, expression in sums.items())],
+            lines=["p.point_no", *map(Column, sums.values(), sums)],
             source=POINTS,
             alias="p",
             joins=[Join(name, alias="r", on=[same(self.keys, "r", "p"), *conditions, visible_at("p.ts")])],
@@ -239,7 +249,7 @@ class _Summed:
         return self.readings.aggregated(self.feature, self.how, self._merged)
 
     def _named(self, label: str, kind: str) -> str:
-        return "_".join([f"{label}__{kind}", *([str(self.window)] if self.window else [])])
+        return f"{label}__{kind}_{self.window}" if self.window else f"{label}__{kind}"
 
     def _merged(self, partial: Partial) -> str:
         """A partial of the point, which has no row where nothing was seen."""
@@ -255,13 +265,14 @@ class _Summed:
         return cast(self.readings.row_value(partial), "DATE")
 
     def _number_of(self, value: str) -> str:
-        """How many different values there are."""
-        return cast(op("length", self.dialect, op("set_of_rows", self.dialect, self._counted(value))), "BIGINT")
+        """The number of distinct values."""
+        values = op("set_of_rows", self.dialect, self._counted(value))
+        return cast(op("length", self.dialect, values), "BIGINT")
 
     def _months(self, count: Partial) -> str:
         """The months back from ts with a row, as the bits of an integer."""
-        months = self.window.length if self.window else 0
-        bits = [(_has_reached(Window(n + 1, "m")), str(2**n)) for n in range(months)]
+        months = _months(self.window) if self.window else []
+        bits = [(_has_reached(month), str(2**number)) for number, month in enumerate(months)]
         has_rows = after(self.readings.row_value(count), 0)
         return call("BIT_OR", cast(case(when=has_rows, then=cases(bits)), "BIGINT"))
 
@@ -272,20 +283,27 @@ def aggregates_of(project: Project, source: str) -> list[Aggregate]:
 
 
 def _earliest_start(asked: Sequence[_Asked]) -> str:
-    """The start of the longest window; months and days differ by a few days, so both are looked at."""
-    windows = {window for feature, _ in asked for window in feature.windows}
-    longest = [max(w for w in windows if w.unit == unit) for unit in ("d", "m") if any(w.unit == unit for w in windows)]
-    starts = each_of("p", map(_start, longest))
+    """The start of the longest window of days or of months, whichever is earlier: their lengths do not compare."""
+    longest: dict[str, Window] = {}
+    for feature, _ in asked:
+        for window in feature.windows:
+            longest[window.unit] = max(window, longest.get(window.unit, window))
+    starts = each_of("p", [_start(longest[unit]) for unit in ("d", "m") if unit in longest])
     return call("LEAST", *starts) if len(starts) > 1 else starts[0]
 
 
+def _months(window: Window) -> list[Window]:
+    """The windows of 1, 2, … months, up to one's length."""
+    return [Window(number, "m") for number in range(1, window.length + 1)]
+
+
 def _start(window: Window) -> str:
-    """The column of the points that holds the start of a window."""
+    """The column of the points with the start of a window."""
     return f"start_{window}"
 
 
 def _has_reached(window: Window) -> str:
-    """The condition that a row happened behind the start of a window."""
+    """The condition that a row happened at the start of a window or later."""
     return at_least("r.event_time", of("p", _start(window)))
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any, TypeAlias
 
 from tenure.define.aggregates import (
@@ -119,25 +120,25 @@ class Partial:
         """The type that a sum is kept in."""
         if self.is_count:
             return "BIGINT"
-        digits, places = self.sum.digits(self.values.type)
-        return f"DECIMAL({digits}, {places})"
+        return call("DECIMAL", *self.sum.digits(self.values.type))
 
     def of_rows(self, value: str, dialect: Dialect) -> str:
         """Return the aggregate over rows whose value is `value`, null where the row does not count."""
         merge = self.sum.merge
         if merge in _LISTED:
-            return op(f"{_LISTED[merge]}_of_rows", dialect, value)
+            return op(_LISTED[merge], dialect, value)
         if self.is_count:
-            return OF_ROWS["count"].format(value)
-        if self.is_added:
-            value = self._addend(value, dialect)
-        return OF_ROWS[merge].format(value, type=self.stored_type)
+            return self._merged("count", value)
+        return self._merged(merge, self._addend(value, dialect) if self.is_added else value)
+
+    def _merged(self, how: str, value: str) -> str:
+        return OF_ROWS[how].format(value, type=self.stored_type)
 
     def _addend(self, value: str, dialect: Dialect) -> str:
         """What SQL adds up of rows whose value is `value`."""
         if self.sum.piece:
-            value = whole(value, self.values.type, dialect)
-            square = Number(value) * Number(value)
+            number = Number(whole(value, self.values.type, dialect))
+            square = number * number
             return op("quotient", dialect, square.grouped, CUT**2) if self.sum.piece == "high" else str(square % CUT**2)
         if self.sum.term == VALUE and self.values.type == "integer":
             # Spark would add them up in 64 bits, and begin anew beyond.
@@ -151,7 +152,7 @@ class Partial:
             return op("list_of_lists", dialect, self.name)
         if merge == "bits":
             return cast(call("SUM", op("bits", dialect, self.name)), "BIGINT")
-        return OF_ROWS[merge].format(self.name, type=self.stored_type)
+        return self._merged(merge, self.name)
 
     def combined(self, bands: Sequence[str], dialect: Dialect) -> str:
         """Return the partial of a window out of its disjoint bands, the newest band first; null only of no rows."""
@@ -161,7 +162,8 @@ class Partial:
             return op("concatenated", dialect, listed(op("or_empty", dialect, name) for name in names))
         if merge in ("smallest", "largest"):
             return self._outermost(names) if len(names) > 1 else names[0]
-        return grouped((" | " if merge == "months" else " + ").join(coalesce(name, 0) for name in names))
+        sign = " | " if merge == "months" else " + "
+        return grouped(sign.join(coalesce(name, 0) for name in names))
 
     def _outermost(self, names: Sequence[str]) -> str:
         """The smallest or largest of several bands' values; a row's value is that of the newest or oldest band."""
@@ -180,14 +182,20 @@ OF_ROWS: dict[str, str] = {
     "bits": "BIT_OR({0})",
 }
 
-#: What SQL lists rows as.
-_LISTED: dict[str, str] = {"lists": "list", "sets": "set"}
+#: The operations that list the values of rows.
+_LISTED: dict[str, str] = {"lists": "list_of_rows", "sets": "set_of_rows"}
+
+
+def _kinds_of_formula(formula: Formula) -> tuple[str, ...]:
+    """The kinds of all sums in a formula, each once."""
+    return tuple(dict.fromkeys(chain.from_iterable(map(kinds_of, sums_of(formula.of)))))
+
 
 #: Family → the kinds of partial that an aggregate of it is made of; lists count theirs by category.
 _NEEDS: ByKind[Callable[[Any], tuple[str, ...]]] = ByKind(
     "family of aggregates",
     {
-        Formula: lambda formula: tuple(dict.fromkeys(kind for part in sums_of(formula.of) for kind in kinds_of(part))),
+        Formula: _kinds_of_formula,
         Quantile: lambda _: ("list",),
         EndValue: lambda end: ("last",) if end.newest else ("first",),
         ActiveDays: lambda _: ("days",),
@@ -240,32 +248,32 @@ class Readings:
 
     def counts(self, values: Values) -> str:
         """Return the SQL of whether a row counts, '' where every row does."""
-        tests = [grouped(self._condition(values))] if values.where else []
+        tests = self._own_condition(values)
         if values.of:
             tests.append(is_not_null(of("r", values.of)))
         return all_of(*tests)
 
-    def _condition(self, values: Values) -> str:
-        """The bank's own condition on a row."""
+    def _own_condition(self, values: Values) -> list[str]:
+        """The bank's own condition on a row in parentheses, if it has one."""
+        if not values.where:
+            return []
         names = readable_columns(self.source)
-        return condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by)
+        return [grouped(condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by))]
 
     def row_value(self, partial: Partial, day_bit: str = "1") -> str:
         """Return the SQL of a row's value for a partial, null where the row does not count; `day_bit` is its day's."""
         values = partial.values
-        tests = [grouped(self._condition(values))] if values.where else []
+        tests = self._own_condition(values)
         if values.of and not partial.sum.reads_value:
             tests.append(grouped(is_not_null(of("r", values.of))))
         value = self._given(partial, day_bit)
         return case(when=all_of(*tests), then=value) if tests else value
 
     def _given(self, partial: Partial, day_bit: str) -> str:
-        """What a row that counts gives."""
+        """The value of a row that counts."""
         value, kind = of("r", partial.values.of), partial.sum
         if partial.is_one_rows:
-            fields = {"at": op("micros", self.dialect, "r.event_time")}
-            fields |= {f"k{n}": key for n, key in enumerate(each_of("r", self.source.keys))}
-            return struct({**fields, "v": value}, self.dialect)
+            return self._ordered(value)
         if partial.kind == "dated_list":
             return op("pair", self.dialect, cast(day_of_row(self.dialect), "DOUBLE"), value)
         if kind.is_product:
@@ -273,6 +281,13 @@ class Readings:
         if kind.term == INSTANT:
             return "r.event_time"
         return {"count": "1", "days": day_bit}.get(partial.kind, value)
+
+    def _ordered(self, value: str) -> str:
+        """A row's value behind its instant and key, by which the first and the last row are found."""
+        fields = {"at": op("micros", self.dialect, "r.event_time")}
+        for number, key in enumerate(each_of("r", self.source.keys)):
+            fields[f"k{number}"] = key
+        return struct({**fields, "v": value}, self.dialect)
 
     def aggregated(self, feature: Aggregate, how: str, merged: Callable[[Partial], str]) -> str:
         """Return an aggregate's expression, given that of each merged partial."""
@@ -361,6 +376,8 @@ _FINISHED: ByKind[Callable[[Readings, Aggregate, str, Any, Parts], str]] = ByKin
 def _by_value(feature: Aggregate) -> list[str]:
     """The condition of each listed value, then of all others; a column that is null is neither."""
     texts = list(map(text_literal, feature.values))
-    tests = [equal(feature.of, text) for text in texts]
-    tests.append(is_not_in(feature.of, texts))
-    return [all_of(grouped(feature.where), test) if feature.where else test for test in tests]
+    tests = [*(equal(feature.of, text) for text in texts), is_not_in(feature.of, texts)]
+    if not feature.where:
+        return tests
+    own = grouped(feature.where)
+    return [all_of(own, test) for test in tests]
