@@ -44,7 +44,7 @@ def _day_of_year(day: str) -> str:
 
 
 def history_share(window: Window, dialect: Dialect) -> str:
-    """Tells 'too young for the window' from 'no activity in it'."""
+    """Return the share of a window since the customer opened: 'too young' is no 'no activity'."""
     span = op("days_between", dialect, f"s.start_{window}", "s.snapshot_date")
     return str(Number(cast(call("LEAST", span, "s.tenure_days"), "DOUBLE")) / span)
 

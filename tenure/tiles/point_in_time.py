@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from tenure.define.feature import Attribute, FeatureView
 from tenure.define.narrowing import narrowed
@@ -44,7 +45,7 @@ from tenure.tiles.at_instants import ANSWERS, ASKED, POINTS, AtInstants, window_
 from tenure.tiles.columns import reading
 from tenure.tiles.features import FeatureSteps
 
-#: The day of the instant that a row asks for.
+#: The day of an entity row's instant.
 _DAY = cast("s.ts", "DATE")
 
 
@@ -57,10 +58,10 @@ class Range:
 
 
 class PointInTime:
-    """How `columns` are made for the rows of relation `asked_rows`: row_no, the entity's keys, ts.
+    """The SELECTs of `columns` for the entity rows, relation `asked_rows`: row_no, the entity's keys, ts.
 
-    `dates` are the days asked for where every ts is a midnight: aggregates then come by tiles. Without them, ts may be
-    any instants.
+    `dates` are the days of the entity rows where every ts is a midnight: aggregates then come by tiles. Without them,
+    ts may be any instants.
     """
 
     def __init__(
@@ -158,11 +159,11 @@ class PointInTime:
 
     @property
     def _instant(self) -> str:
-        """The column of the aggregates that holds their instant."""
+        """The column of the aggregates' instant."""
         return "snapshot_date" if self._tiled else "ts"
 
     def _value(self, name: ColumnName) -> str:
-        """A column that is asked for."""
+        """A column's expression."""
         if name in self._attributes:
             return self._described(*self._attributes[name])
         return self._share(name) if name in self._shares else self._answered(name)
@@ -195,14 +196,14 @@ class PointInTime:
         )
 
     def _carried(self, source: str) -> Cte:
-        """The newest version known before ts, carried to each row that asks by a window over both."""
+        """The newest version known before ts, carried to each entity row by a window over both."""
         read = ["known_time", *self._read_of(source)]
-        fields = [expression for name in read for expression in (text_literal(name), name)]
-        # At one instant the row asked for comes first (side 0): what is known at ts is not known before it.
-        asks = Query(columns=[*self.keys, "ts AS at", "0 AS side", "row_no", "NULL AS version"], source=ASKED)
+        fields = chain.from_iterable((text_literal(name), name) for name in read)
+        # At one instant the entity row comes first (side 0): what is known at ts is not known before it.
+        entity_rows = Query(columns=[*self.keys, "ts AS at", "0 AS side", "row_no", "NULL AS version"], source=ASKED)
         version = call("named_struct", *fields)
-        says = Query(columns=[*self.keys, "known_time", "1", "CAST(NULL AS BIGINT)", version], source=source)
-        both = indented([f"{asks.on_one_line}\nUNION ALL\n{says.on_one_line}"])
+        versions = Query(columns=[*self.keys, "known_time", "1", "CAST(NULL AS BIGINT)", version], source=source)
+        both = indented([entity_rows.on_one_line, "UNION ALL", versions.on_one_line])
         newest = (
             f"LAST_VALUE(version, TRUE) OVER (\n    PARTITION BY {listed(self.keys)} ORDER BY at, side\n"
             "    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW\n) AS newest"
@@ -239,5 +240,5 @@ class PointInTime:
 
 
 def _then(source: str) -> str:
-    """The name by which the final SELECT calls the newest version of a source's row."""
+    """The name of a source's newest version in the final SELECT."""
     return f"{source}__then"

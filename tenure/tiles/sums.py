@@ -91,7 +91,7 @@ _OWN = (
     SumKind("set", "sets"),
 )
 
-#: The kinds of the sums of formulas that have a name of their own; of all others the name tells the term.
+#: The kinds of those sums of formulas that have a name of their own; any other is named after its term.
 _NAMES: dict[Summed, tuple[str, ...]] = {
     Count(): ("count",),
     Sum(VALUE): ("sum",),
@@ -111,16 +111,19 @@ def kinds_of(summed: Summed) -> tuple[str, ...]:
 
 
 def _named(summed: Summed) -> SumKind:
-    """A sum whose name tells its term, such as day_value_sum."""
+    """A sum that is named after its term, such as day_value_sum."""
     if not isinstance(summed, Sum) or DAY.factors[0] not in summed.of.factors:
         raise NotImplementedError(f"no kind of sum keeps {summed}; kept are {', '.join(map(str, _NAMES))}")
     return SumKind("_".join([*summed.of.factors, "sum"]), "add", summed.of)
 
 
 def _of_formulas() -> list[SumKind]:
-    formulas = [kind.computed for kind in KINDS.values() if isinstance(kind.computed, Formula)]
-    summed = [part for formula in formulas for part in sums_of(formula.of)]
-    return [_named(part) for part in dict.fromkeys(summed) if part not in _NAMES]
+    """The sums of all formulas that have no name of their own, each once."""
+    summed: dict[Summed, None] = {}
+    for kind in KINDS.values():
+        if isinstance(kind.computed, Formula):
+            summed |= dict.fromkeys(sums_of(kind.computed.of))
+    return [_named(part) for part in summed if part not in _NAMES]
 
 
 #: Kind → what is known of it.
