@@ -22,7 +22,7 @@ def version() -> None:
 
 @verb("look")
 def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
-    """Tell what each stage last did, from the run ledger."""
+    """Print what each stage last did, from the run ledger."""
     from tenure.catalog.status import state
 
     with open_lake(project) as work:
@@ -57,7 +57,7 @@ def lineage(
     project: ProjectOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a column is made of, back to the raw columns, and what reads it, on to the models."""
+    """Print what a column is made of, back to the raw columns, and what reads it, on to the models."""
     from tenure.catalog.lineage import lineage as traced
 
     with open_project(project, None, "") as work:
@@ -72,7 +72,7 @@ def history(
     limit: Annotated[int, typer.Option(min=1, help="The newest versions.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell a table's versions: when, how many rows, made of what, by which run and stage."""
+    """Print a table's versions: when, how many rows, made of what, by which run and stage."""
     from tenure.catalog.versions import newest_versions, versions
 
     with open_lake(project) as work:

@@ -89,7 +89,7 @@ def _add_features(stage: Stage) -> None:
         project: ProjectOption = Path(),
         as_json: JsonOption = False,
     ) -> None:
-        """Tell what a feature column means, which rows it reads, and where it is defined."""
+        """Print what a feature column means, which rows it reads, and where it is defined."""
         from tenure.catalog.features import entries
 
         with open_project(project, None, "") as work:

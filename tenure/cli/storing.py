@@ -24,7 +24,7 @@ def plan(
     engine: EngineOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Tell which snapshots and tiles are missing or stale, why, and what a backfill would do. Changes nothing."""
+    """Print which snapshots and tiles are missing or stale, why, and what a backfill would do. Changes nothing."""
     from tenure.feature_store.plan import plan_backfill
     from tenure.intake.calendar import calendar
     from tenure.intake.staging import restaged

@@ -87,7 +87,7 @@ _STAGES = (
     ),
     Stage(
         "labels",
-        "Tell who churned in the horizon after each snapshot",
+        "Label who churned in the horizon after each snapshot",
         purpose="build",
         makes=("labels",),
         reads=("staging", "intake", "snapshots"),
@@ -95,7 +95,7 @@ _STAGES = (
     ),
     Stage(
         "splits",
-        "Part the labelled rows in time and by customer",
+        "Split the labelled rows by time and by customer",
         purpose="build",
         makes=("splits", "split_proof"),
         reads=("staging", "intake", "labels"),

@@ -13,7 +13,8 @@ from tenure.catalog.models import (
 )
 from tenure.errors import LabelError
 from tenure.session.work import Outcome, Work
-from tenure.sql import Select
+from tenure.sql.expressions import each_of
+from tenure.sql.query import Join, Query, within_parentheses
 from tenure.stages.frames import arrow, of_partition
 from tenure.stages.inputs import (
     newest_snapshot,
@@ -53,12 +54,13 @@ def todays_features(work: Work, snapshot_date: date) -> pa.Table:
     """Return the features of the customers to score: eligible at the snapshot, in the order of their keys."""
     keys = (*work.project.entity.keys, "snapshot_date")
     asked = eligible(work.project, work.churn, work.dialect, snapshot_date)
-    columns = ", ".join(f"f.{c}" for c in (*keys, *work.project.columns))
-    joined = Select(
-        "scored_features",
-        f"SELECT {columns}\nFROM features AS f\nJOIN (\n{asked.text}\n) AS e\n  ON {same(keys, 'f', 'e')}\n"
-        f"ORDER BY {', '.join(f'f.{k}' for k in keys)}",
-        ("features", *asked.reads),
+    query = Query(
+        columns=each_of("f", [*keys, *map(str, work.project.columns)]),
+        source="features",
+        alias="f",
+        joins=[Join(within_parentheses(asked.text), alias="e", on=same(keys, "f", "e"))],
+        order_by=each_of("f", keys),
     )
+    joined = query.as_table("scored_features", reads=["features", *asked.reads])
     work.scan(joined.reads)
     return work.engine.run(joined.text)
