@@ -170,13 +170,14 @@ def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
         # One thread: only then does Arrow count the rows up to the wrong one. A spine is no large file.
         read = pc_csv.ReadOptions(encoding=encoding.removesuffix("-sig"), use_threads=False)
         rows = pc_csv.read_csv(file, convert_options=convert, read_options=read)
+        names = rows.column_names  # read here: names that are no UTF-8 are refused as the file's fault
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise UnreadableFile(
             f"'{file}' can't be read as CSV: {_csv_fault(error, keys)}.",
             hint="Correct the file: a header, then a row a line with as many fields, as UTF-8 or UTF-16.",
             original=error,
         ) from error
-    no_text = [field.name for field in rows.schema if pa.types.is_binary(field.type)]
+    no_text = [name for name, kind in zip(names, rows.schema.types, strict=True) if pa.types.is_binary(kind)]
     if no_text:  # Arrow's guess where bytes are no UTF-8
         raise UnreadableFile(
             f"'{file}' can't be read as CSV: column '{no_text[0]}' holds bytes that are no UTF-8.",
