@@ -21,8 +21,8 @@ from sqlglot.lineage import Node, lineage
 
 from tenure.define.personal import personal_columns
 from tenure.define.source import RawTable, Source
-from tenure.faults.redact import shown, shown_row
-from tenure.leaks.staged_rows import Finding
+from tenure.faults.redact import shown
+from tenure.leaks.staged_rows import Finding, shown_key, source_finding
 from tenure.sql import Dialect, midnight_literal, quoted
 from tenure.sql.arithmetic import Number
 from tenure.sql.expressions import (
@@ -84,24 +84,32 @@ def raw_times(source: Source, headers: Mapping[str, Mapping[str, str]], dialect:
         return [RawTime(source=source, raw=raw, column=time) for raw in source.raws.values()]
     found: dict[str, set[str]] = {}
     for table, column in _origins(time, source.select, headers, dialect):
-        spelled = next((c for c in headers.get(table, {}) if c.lower() == column.lower()), None)
+        spelled = _spelled(column, headers.get(table, {}))
         if spelled:
             found.setdefault(table, set()).add(spelled)
-    only = {table: columns.pop() for table, columns in found.items() if len(columns) == 1}
-    return [RawTime(source=source, raw=source.raws[table], column=column) for table, column in only.items()]
+    times = []
+    for table, columns in found.items():
+        if len(columns) == 1:
+            times.append(RawTime(source=source, raw=source.raws[table], column=columns.pop()))
+    return times
 
 
 def the_raw_time(source: Source, raw: RawTable, claims: Sequence[RawTime]) -> RawTime | None:
     """Return by which claim a raw table is cut for a source: its own, else what the other sources agree on."""
-    of_raw = [claim for claim in claims if claim.raw == raw]
-    own = [claim for claim in of_raw if claim.source.name == source.name]
-    declared = [claim for claim in of_raw if claim.declared]
-    for some in (own, declared, of_raw):
-        if len({claim.column for claim in some}) == 1:
-            return some[0]
-        if some:
-            return None
-    return None
+    own: dict[str, RawTime] = {}
+    declared: dict[str, RawTime] = {}
+    every: dict[str, RawTime] = {}
+    for claim in claims:
+        if claim.raw != raw:
+            continue
+        every.setdefault(claim.column, claim)
+        if claim.declared:
+            declared.setdefault(claim.column, claim)
+        if claim.source.name == source.name:
+            own.setdefault(claim.column, claim)
+    by_column = own or declared or every
+    # Claims of more than one column contradict each other.
+    return next(iter(by_column.values())) if len(by_column) == 1 else None
 
 
 def rivals_of(claim: RawTime, claims: Sequence[RawTime]) -> list[RawTime]:
@@ -111,8 +119,12 @@ def rivals_of(claim: RawTime, claims: Sequence[RawTime]) -> list[RawTime]:
     """
     source = claim.source
     ends = source.column(source.ends).raw_name if source.ends else ""
-    other = {c.column: c for c in claims if c.raw == claim.raw and c.declared and c.source.name != source.name}
-    return [rival for column, rival in other.items() if column not in {claim.column, ends}]
+    rivals: dict[str, RawTime] = {}
+    for other in claims:
+        is_others = other.raw == claim.raw and other.source.name != source.name
+        if is_others and other.declared and other.column not in (claim.column, ends):
+            rivals[other.column] = other
+    return list(rivals.values())
 
 
 def rival_statement(claim: RawTime, rival: RawTime, relation: str, dialect: Dialect, types: Mapping[str, str]) -> str:
@@ -135,17 +147,14 @@ def rival_finding(claim: RawTime, rival: RawTime, name: str, found: Mapping[str,
     source, rows, late = claim.source, int(str(found["row_count"])), int(str(found["found"]))
     known = shown(found["rival"], personal=_is_personal(rival))
     claimed = shown(found["claimed"], personal=_is_personal(claim))
-    return Finding(
-        detection="two known times",
-        subject=f"source '{source.name}', column '{claim.column}'",
-        message=(
-            f"{late:,} of {rows:,} rows ({late / rows:.1%}) of raw table '{name}' were written later than the known "
-            f"time that this source claims, for example at {known} and not {claimed}: source "
-            f"'{rival.source.name}' says that '{rival.column}' holds that time ({rival.source.where_defined}). "
-            f"Allowed: one known time for the rows of one table ({source.where_defined})."
-        ),
-        hint=f"Set known_time to '{rival.column}' here too; make it ends= if it only closes the row.",
+    message = (
+        f"{late:,} of {rows:,} rows ({late / rows:.1%}) of raw table '{name}' were written later than the known "
+        f"time that this source claims, for example at {known} and not {claimed}: source "
+        f"'{rival.source.name}' says that '{rival.column}' holds that time ({rival.source.where_defined}). "
+        "Allowed: one known time for the rows of one table"
     )
+    hint = f"Set known_time to '{rival.column}' here too; make it ends= if it only closes the row."
+    return source_finding(source, claim.column, "two known times", message, hint)
 
 
 def parsed_statement(claim: RawTime, relation: str, dialect: Dialect, raw_type: str) -> str:
@@ -173,8 +182,8 @@ def difference_statement(source: Source, whole: str, cut: str, t: date) -> str:
         Column(number_where(is_null(of("b", key))), "lost"),
         Column(number_where(is_null(of("a", key))), "gained"),
     ]
-    for number, name in enumerate(compared_columns(source)):
-        counts.append(Column(number_where(_both_differ(source, name)), f"column_{number}"))
+    for name, count in compared_columns(source).items():
+        counts.append(Column(number_where(_both_differ(source, name)), count))
     return Query(lines=counts, **_joined(source, whole, cut, t)).text
 
 
@@ -187,17 +196,24 @@ def example_of_difference(source: Source, whole: str, cut: str, t: date, column:
     query = Query(
         columns=[*keys, named(values[0], "whole_value"), named(values[1], "cut_value")],
         where=_both_differ(source, column) if column else is_of_one,
-        order_by=[str(number) for number, _ in enumerate(keys, start=1)],
+        order_by=list(map(str, range(1, len(keys) + 1))),
         limit=1,
         **_joined(source, whole, cut, t),
     )
     return query.text
 
 
-def compared_columns(source: Source) -> list[str]:
-    """Return the columns that must not depend on later rows; an end is written after the fact and handled as such."""
+def compared_columns(source: Source) -> dict[str, str]:
+    """Return the columns that must not depend on later rows, each with its count's name in `difference_statement`.
+
+    An end is written after the fact and handled as such.
+    """
     own = {*source.keys, source.ends, source.known_time}
-    return [c.name for c in source.columns if c.name not in own]
+    compared: dict[str, str] = {}
+    for column in source.columns:
+        if column.name not in own:
+            compared[column.name] = f"column_{len(compared)}"
+    return compared
 
 
 def difference_finding(
@@ -205,15 +221,13 @@ def difference_finding(
 ) -> Finding:
     """Return the finding that a select gives other rows, or other values in `column`, once its future is gone."""
     personal = personal_columns(source)
-    key = shown_row([(name, example[name]) for name in source.keys], personal)
+    key = shown_key(source, example)
     whole = shown(example["whole_value"], personal=column in personal)
     cut = shown(example["cut_value"], personal=column in personal)
     rows = found["row_count"]
     allowed = "Allowed: what a row says may depend only on raw rows known before it"
     if column:
-        number = compared_columns(source).index(column)
-        subject = f"source '{source.name}', column '{column}'"
-        cells = found[f"column_{number}"]
+        cells = found[compared_columns(source)[column]]
         message = (
             f"{cells:,} of {rows:,} rows known before {t} ({cells / rows:.1%}) change when raw rows of {t} and "
             f"later are taken away, for example {key}: {whole} with them, {cut} without. {allowed}"
@@ -223,26 +237,20 @@ def difference_finding(
             "join the version known at the row's own time."
         )
     else:
-        subject, odd = f"source '{source.name}'", found["lost"] + found["gained"]
+        odd = found["lost"] + found["gained"]
         message = (
             f"{odd:,} of {rows:,} rows known before {t} ({odd / rows:.1%}) come or go when raw rows of {t} and later "
             f"are taken away, for example {key}. {allowed}"
         )
         hint = "Look in its select= for a filter, a join or a 'newest row only' that reads later rows."
-    place = f"{message} ({source.where_defined})."
-    return Finding(detection="staging time travel", subject=subject, message=place, hint=hint)
+    return source_finding(source, column, "staging time travel", message, hint)
 
 
 def unprovable_finding(source: Source, reasons: Mapping[str, str]) -> Finding:
     """Return the finding that some raw tables of a source can't be cut at t, so that it is proven in part alone."""
-    message = "; ".join(f"raw table '{name}' {reason}" for name, reason in reasons.items())
-    return Finding(
-        detection="staging time travel",
-        subject=f"source '{source.name}'",
-        message=f"not provable: {message} ({source.where_defined}).",
-        hint="Declare a source that reads the raw table with the known_time of its rows; it is then used for all.",
-        alarm=False,
-    )
+    tables = "; ".join(f"raw table '{name}' {reason}" for name, reason in reasons.items())
+    hint = "Declare a source that reads the raw table with the known_time of its rows; it is then used for all."
+    return source_finding(source, "", "staging time travel", f"not provable: {tables}", hint, alarm=False)
 
 
 def _is_personal(time: RawTime) -> bool:
@@ -250,17 +258,26 @@ def _is_personal(time: RawTime) -> bool:
     return any(column.role == "pii" and column.raw_name == time.column for column in time.source.columns)
 
 
+def _spelled(column: str, header: Mapping[str, str]) -> str:
+    """The column as a raw table's header spells it, '' if it has none; SELECTs take either case."""
+    for name in header:
+        if name.lower() == column.lower():
+            return name
+    return ""
+
+
 def _origins(
     column: str, select: str, headers: Mapping[str, Mapping[str, str]], dialect: Dialect
-) -> list[tuple[str, str]]:
-    """Return the (raw table, column) pairs that an output column of a SELECT is derived from."""
+) -> Iterator[tuple[str, str]]:
+    """The (raw table, column) pairs that an output column of a SELECT is derived from."""
     schema = {table: dict.fromkeys(columns, "VARCHAR") for table, columns in headers.items()}
     try:
         node = lineage(column, select.strip().rstrip(";"), schema=schema, dialect=dialect)
     except (SqlglotError, ValueError):
-        return []
-    tables = [leaf for leaf in _leaves(node) if isinstance(leaf.source, exp.Table)]
-    return [(leaf.source.name, leaf.name.rpartition(".")[2]) for leaf in tables]
+        return
+    for leaf in _leaves(node):
+        if isinstance(leaf.source, exp.Table):
+            yield leaf.source.name, leaf.name.rpartition(".")[2]
 
 
 def _leaves(node: Node) -> Iterator[Node]:
@@ -292,7 +309,8 @@ def _joined(source: Source, whole: str, cut: str, t: date) -> _Joined:
 
 def _both_differ(source: Source, name: str) -> str:
     """The condition that a row is in both and its value differs; floats may differ in their last digits."""
-    in_both = [is_not_null(of(relation, source.keys[0])) for relation in ("a", "b")]
+    key = source.keys[0]
+    in_both = [is_not_null(of("a", key)), is_not_null(of("b", key))]
     a, b = Number(of("a", name)), Number(of("b", name))
     differ = [differs(str(a), str(b))]
     if source.column(name).type == "float":

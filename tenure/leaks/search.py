@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
-from tenure.catalog.features import entries
+from tenure.catalog.features import Entry, entries
 from tenure.define.personal import personal_cells
 from tenure.define.source import Source
 from tenure.errors import MissingTable
@@ -30,9 +30,24 @@ from tenure.leaks.raw_tables import (
     the_raw_time,
     unprovable_finding,
 )
-from tenure.leaks.staged_rows import Finding, count_statement, example_statement, time_finding, time_tests
-from tenure.leaks.target_proxies import WHOLE, changes_statement, proxy_by_changes, rows_statement, target_proxy
+from tenure.leaks.staged_rows import (
+    Finding,
+    count_names,
+    count_statement,
+    example_statement,
+    time_finding,
+    time_tests,
+)
+from tenure.leaks.target_proxies import (
+    WHOLE,
+    change_names,
+    changes_statement,
+    proxy_by_changes,
+    rows_statement,
+    target_proxy,
+)
 from tenure.session.work import Work
+from tenure.sql.query import Query
 from tenure.tables import staging
 
 #: Target proxies are sought among so many labelled rows, so many features at a time.
@@ -77,9 +92,10 @@ def staged_findings(work: Work) -> Iterator[Finding]:
         tests = time_tests(source, work.dialect, _written(work, source))
         found = work.engine.run(count_statement(source, tests, work.dialect)).to_pylist()[0]
         for number, test in enumerate(tests):
-            if count := found[f"found_{number}"]:
+            rows, hours = count_names(number)
+            if found[rows]:
                 example = work.engine.run(example_statement(source, test)).to_pylist()[0]
-                yield time_finding(source, test, count, found["row_count"], float(found[f"hours_{number}"]), example)
+                yield time_finding(source, test, found[rows], found["row_count"], float(found[hours]), example)
 
 
 def select_findings(work: Work, dates: Sequence[date]) -> Iterator[Finding]:
@@ -88,12 +104,11 @@ def select_findings(work: Work, dates: Sequence[date]) -> Iterator[Finding]:
     A raw table can't be cut where no source declares its known time: a finding that is no alarm says so.
     """
     with _scratch(work) as scratch:
-        headers = {s.name: _read_whole(scratch, s) for s in work.project.sources.values()}
-        claims = [
-            claim
-            for source in work.project.sources.values()
-            for claim in raw_times(source, headers[source.name], scratch.dialect)
-        ]
+        headers: dict[str, Headers] = {}
+        claims: list[RawTime] = []
+        for source in work.project.sources.values():
+            headers[source.name] = _read_whole(scratch, source)
+            claims += raw_times(source, headers[source.name], scratch.dialect)
         for source in work.project.sources.values():
             yield from _rivals(scratch, source, headers[source.name], claims)
             if source.select:
@@ -111,15 +126,13 @@ def label_findings(work: Work) -> Iterator[Finding]:
         return
     work.scan(["training_set"])
     customers = _share(work)
-    found = {entry.name: entry for entry in entries(work.project)}
-    names = list(found)
-    for first in range(0, len(names), COLUMNS_AT_ONCE):
-        some = names[first : first + COLUMNS_AT_ONCE]
-        for name, message in _target_proxies(work, some, customers).items():
-            entry = found[name]
+    features = entries(work.project)
+    for first in range(0, len(features), COLUMNS_AT_ONCE):
+        some = features[first : first + COLUMNS_AT_ONCE]
+        for entry, message in _target_proxies(work, some, customers):
             yield Finding(
                 detection="target proxy",
-                subject=f"feature '{name}' of source '{entry.source}'",
+                subject=f"feature '{entry.name}' of source '{entry.source}'",
                 message=f"{message} ({entry.where_defined}; reads {entry.reads}).",
                 hint=f"Ask when '{entry.reads}' is written: if leaving overwrites it, read it from a source with a "
                 "known_time for each version, or leave it out.",
@@ -132,20 +145,21 @@ def _share(work: Work) -> int:
     return max(1, min(WHOLE, WHOLE * MOST_ROWS // max(1, rows)))
 
 
-def _target_proxies(work: Work, names: Sequence[str], customers: int) -> dict[str, str]:
-    """Return, for each feature that reveals the label, how: by its values or by their changes."""
+def _target_proxies(work: Work, features: Sequence[Entry], customers: int) -> Iterator[tuple[Entry, str]]:
+    """Yield each feature that reveals the label, with how: by its values or by their changes."""
+    names = [entry.name for entry in features]
     rows = work.engine.run(rows_statement(work.project, names, customers, work.dialect))
-    churned, snapshot = (rows[name].to_numpy().astype("int64") for name in ("churned", "snapshot_no"))
+    churned = rows["churned"].to_numpy().astype("int64")
+    snapshot = rows["snapshot_no"].to_numpy().astype("int64")
     moves = work.engine.run(changes_statement(work.project, names, customers, work.dialect)).to_pylist()[0]
-    proxies: dict[str, str] = {}
     personal = personal_cells(work.project)
-    for number, name in enumerate(names):
-        facts = (f"changed_{number}", f"ill_{number}", "row_count", "churners")
-        proxy = target_proxy(rows[name].combine_chunks(), churned, snapshot, personal=name in personal)
+    for number, entry in enumerate(features):
+        values = rows[entry.name].combine_chunks()
+        facts = (*change_names(number), "row_count", "churners")
+        proxy = target_proxy(values, churned, snapshot, personal=entry.name in personal)
         proxy = proxy or proxy_by_changes(*(int(moves[fact] or 0) for fact in facts))
         if proxy:
-            proxies[name] = proxy.message
-    return proxies
+            yield entry, proxy.message
 
 
 def _not_current(work: Work) -> str:
@@ -175,10 +189,12 @@ def _scratch(work: Work) -> Iterator[Work]:
 def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Finding]:
     """Yield a finding where another source says that rows of a raw table became known later than this one says."""
     for name, raw in source.raws.items():
-        for claim in (c for c in claims if c.source.name == source.name and c.raw == raw):
+        for claim in claims:
+            if claim.source.name != source.name or claim.raw != raw:
+                continue
             for rival in rivals_of(claim, claims):
                 _read_whole(work, source)
-                statement = rival_statement(claim, rival, f"{name}_whole", work.dialect, headers[name])
+                statement = rival_statement(claim, rival, _whole(name), work.dialect, headers[name])
                 found = work.engine.run(statement).to_pylist()[0]
                 if found["found"]:
                     yield rival_finding(claim, rival, name, found)
@@ -191,12 +207,18 @@ def _of_select(
     claims: Sequence[RawTime],
     dates: Sequence[date],
 ) -> Iterator[Finding]:
+    """Yield what a source's select gives otherwise at one of the dates, once a column, and what can't be cut."""
     _read_whole(work, source)
-    chosen = {name: the_raw_time(source, raw, claims) for name, raw in source.raws.items()}
-    unprovable = {name: _unprovable(work, name, claim, headers[name]) for name, claim in chosen.items()}
-    chosen = {name: None if unprovable[name] else claim for name, claim in chosen.items()}
-    if any(unprovable.values()):
-        yield unprovable_finding(source, {name: reason for name, reason in unprovable.items() if reason})
+    chosen: dict[str, RawTime | None] = {}
+    unprovable: dict[str, str] = {}
+    for name, raw in source.raws.items():
+        claim = the_raw_time(source, raw, claims)
+        reason = _unprovable(work, name, claim, headers[name])
+        chosen[name] = None if reason else claim
+        if reason:
+            unprovable[name] = reason
+    if unprovable:
+        yield unprovable_finding(source, unprovable)
     if not any(chosen.values()):
         return
     version = work.require(source.name)
@@ -205,8 +227,10 @@ def _of_select(
     for t in dates:
         _stage_cut(work, source, headers, chosen, t)
         found = work.engine.run(difference_statement(source, "staged_whole", "staged_cut", t)).to_pylist()[0]
-        columns = [c for n, c in enumerate(compared_columns(source)) if found[f"column_{n}"]]
-        for column in [*columns, *([""] if found["lost"] or found["gained"] else [])]:
+        changed = [column for column, count in compared_columns(source).items() if found[count]]
+        if found["lost"] or found["gained"]:
+            changed.append("")
+        for column in changed:
             if column not in reported:
                 reported.add(column)
                 statement = example_of_difference(source, "staged_whole", "staged_cut", t, column)
@@ -217,10 +241,9 @@ def _stage_cut(work: Work, source: Source, headers: Headers, chosen: Mapping[str
     """Materialize `staged_cut`: the source staged from raw tables without what was known at `t` or later."""
     engine = work.engine
     for name, claim in chosen.items():
-        whole = f"{name}_whole"
-        rows = f"SELECT * FROM {whole}"
+        rows = Query(columns=["*"], source=_whole(name)).text
         if claim:
-            rows = rows_before(claim, whole, engine.dialect, headers[name][claim.column], t)
+            rows = rows_before(claim, _whole(name), engine.dialect, headers[name][claim.column], t)
         engine.cache(name, rows)
     raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
     engine.cache(staging.TYPED, staging.typed_rows(work.project, source, engine.dialect, raw_types).text)
@@ -228,9 +251,10 @@ def _stage_cut(work: Work, source: Source, headers: Headers, chosen: Mapping[str
 
 
 def _unprovable(work: Work, name: str, claim: RawTime | None, header: Mapping[str, str]) -> str:
+    """Why a raw table can't be cut at a date by a claim, '' if it can."""
     if claim is None:
         return "has no time column that a source declares"
-    statement = parsed_statement(claim, f"{name}_whole", work.dialect, header[claim.column])
+    statement = parsed_statement(claim, _whole(name), work.dialect, header[claim.column])
     found = work.engine.run(statement).to_pylist()[0]
     if found["parsed"] < PARSED_SHARE * found["filled"]:
         return f"has '{claim.column}', which is no time before source '{claim.source.name}' makes it one"
@@ -239,7 +263,12 @@ def _unprovable(work: Work, name: str, claim: RawTime | None, header: Mapping[st
 
 def _read_whole(work: Work, source: Source) -> Headers:
     """Make each raw table of a source the relation `<name>_whole`; return their columns and types."""
-    return {name: reader.land(f"{name}_whole") for name, reader in readers_of(work, source, again=True).items()}
+    return {name: reader.land(_whole(name)) for name, reader in readers_of(work, source, again=True).items()}
+
+
+def _whole(name: str) -> str:
+    """The relation of all rows of a raw table."""
+    return f"{name}_whole"
 
 
 def _written(work: Work, source: Source) -> datetime | None:

@@ -62,10 +62,30 @@ class TimeTest:
     value: str = field(kw_only=True)
 
 
+def source_finding(
+    source: Source, column: str, detection: Detection, message: str, hint: str, *, alarm: bool = True
+) -> Finding:
+    """Return a finding in a column of a source, or with '' in its rows; the message ends with the source's place."""
+    subject = f"source '{source.name}', column '{column}'" if column else f"source '{source.name}'"
+    message = f"{message} ({source.where_defined})."
+    return Finding(detection=detection, subject=subject, message=message, hint=hint, alarm=alarm)
+
+
+def shown_key(source: Source, row: Mapping[str, object]) -> str:
+    """Return the key of a source's row for a message; personal columns by their shape."""
+    return shown_row([(name, row[name]) for name in source.keys], personal_columns(source))
+
+
+def count_names(number: int) -> tuple[str, str]:
+    """Return the columns of `count_statement` for the test of a number: its rows, and their hours ahead."""
+    return f"found_{number}", f"hours_{number}"
+
+
 def time_tests(source: Source, dialect: Dialect, written: datetime | None) -> list[TimeTest]:
     """Return what no staged row of a source may show; `written` is when its newest raw file was."""
-    by_day = source.column(source.known_time or source.event_time).type == "date"
+    known = source.known_time or source.event_time
     # A row that was known some time on a day may describe all of that day.
+    by_day = source.column(known).type == "date"
 
     def is_beyond(instant: str) -> str:
         if by_day:
@@ -86,7 +106,6 @@ def time_tests(source: Source, dialect: Dialect, written: datetime | None) -> li
     if written:
         # A file's own time is local where it was copied from an archive: a day is allowed for it.
         late = after("known_time", days_later(midnight_literal(written.date()), source.arrival_delay + 2))
-        known = source.known_time or source.event_time
         tests.append(TimeTest("future-dated row", known, late, value="known_time"))
     return tests
 
@@ -96,9 +115,10 @@ def count_statement(source: Source, tests: Sequence[TimeTest], dialect: Dialect)
     columns = [Selected("COUNT(*)", "row_count")]
     ahead = Number(op("seconds", dialect, "event_time")) - op("seconds", dialect, "known_time")
     for number, test in enumerate(tests):
+        rows, hours = count_names(number)
         most = Number(call("MAX", case(when=test.condition, then=ahead)))
-        columns.append(Selected(number_where(test.condition), f"found_{number}"))
-        columns.append(Selected(str(most / "3600.0"), f"hours_{number}"))
+        columns.append(Selected(number_where(test.condition), rows))
+        columns.append(Selected(str(most / "3600.0"), hours))
     return Query(lines=columns, source=source.name).text
 
 
@@ -119,9 +139,8 @@ def time_finding(
 ) -> Finding:
     """Return the finding that some rows meet a test, with one of them as an example."""
     personal = personal_columns(source)
-    key = shown_row([(name, example[name]) for name in source.keys], personal)
+    key = shown_key(source, example)
     known = source.known_time or source.event_time
-    subject = f"source '{source.name}', column '{test.column}'"
     share = f"{found:,} of {rows:,} rows ({found / rows:.1%})"
     value = shown(example["shown"], personal=test.column in personal or test.value in personal)
     known_at = shown(example["known_time"], personal="known_time" in personal)
@@ -154,7 +173,7 @@ def time_finding(
             "the file, but for a day"
         )
         hint = "Fix the rows' dates, or their format=: a day and month may be swapped."
-    return Finding(detection=test.detection, subject=subject, message=f"{message} ({source.where_defined}).", hint=hint)
+    return source_finding(source, test.column, test.detection, message, hint)
 
 
 def _watched(source: Source) -> list[Column]:

@@ -67,6 +67,11 @@ class TargetProxy:
     figure: float
 
 
+def change_names(number: int) -> tuple[str, str]:
+    """Return the columns of `changes_statement` for the feature of a number: its changes, and the ill ones."""
+    return f"changed_{number}", f"ill_{number}"
+
+
 def rows_statement(project: Project, names: Sequence[str], customers: int, dialect: Dialect) -> str:
     """Return the SELECT of `snapshot_no`, `churned` and the features: first churned rows, and all of who never churn.
 
@@ -101,8 +106,9 @@ def changes_statement(project: Project, names: Sequence[str], customers: int, di
         moved = f"moved_{number}"
         has_moved = differs(of("t", name), before(name))
         moves.append(named(case(when=has_moved, then=1, otherwise=0), moved))
-        counts.append(named(call("SUM", moved), f"changed_{number}"))
-        counts.append(named(call("SUM", times(moved, "churned")), f"ill_{number}"))
+        changed, ill = change_names(number)
+        counts.append(named(call("SUM", moved), changed))
+        counts.append(named(call("SUM", times(moved, "churned")), ill))
     followed = Query(
         columns=["t.churned", named(before("snapshot_date"), "previous"), *moves],
         source="training_set",
@@ -195,8 +201,9 @@ def _revealing_value(
 ) -> TargetProxy | None:
     groups: list[tuple[str, npt.NDArray[np.bool_]]] = [("a value at all", codes > 0), ("no value", codes == 0)]
     if len(labels) <= MOST_VALUES:
-        words = [shape(label) if personal else repr(label) for label in labels]
-        groups += [(f"the value {words[code]}", codes == code) for code in range(1, len(labels))]
+        for code, label in enumerate(labels[1:], start=1):
+            word = shape(label) if personal else repr(label)
+            groups.append((f"the value {word}", codes == code))
     churners = int(churned.sum())
     for name, rows in groups:
         ill, all_rows = int(churned[rows].sum()), int(rows.sum())

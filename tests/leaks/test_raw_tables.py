@@ -87,7 +87,7 @@ def test_a_rival_is_a_known_time_of_another_source_that_does_not_end_the_rows():
 
 
 def test_ends_and_keys_are_not_compared():
-    assert compared_columns(source("l", read=LOANS, ends="closed")) == ["granted_on"]
+    assert list(compared_columns(source("l", read=LOANS, ends="closed"))) == ["granted_on"]
 
 
 def test_an_offset_and_a_delay_are_part_of_the_time(engine):
