@@ -6,10 +6,12 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from tenure.define.feature import Aggregate, Feature
+from tenure.define.feature import Feature
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
+from tenure.session.origins import Defined, defined_columns
 
 
 @dataclass(frozen=True)
@@ -33,30 +35,28 @@ def entries(project: Project, names: Sequence[str] = ()) -> list[Entry]:
     """Return the columns of the views, services and columns in `names`, or all; raise UnknownColumn for others."""
     chosen = project.chosen(names) if names else tuple(project.columns)
     services = {s.name: set(project.chosen(s.features)) for s in project.services.values()}
-    defined = {
-        column: (view.name, view.source, part)
-        for view in project.views.values()
-        for feature in view.features
-        for part in (feature.simple if isinstance(feature, Aggregate) else (feature,))
-        for column in part.columns
-    }
+    defined = defined_columns(project)
     found = []
     for column in chosen:
-        view, source, part = defined.get(column, ("", "snapshots", None))
         among = [name for name, columns in services.items() if column in columns]
-        found.append(_entry(project, column, view, source, part, among))
+        found.append(_entry(project, column, defined.get(column), among))
     return found
 
 
 def search(project: Project, words: str, most: int = 20) -> list[Entry]:
     """Return the columns that fit the words best, the best first: in the name, then in the text; typos are forgiven."""
     asked = re.findall("[a-z0-9]+", words.lower())
-    scored = [(sum(_fit(word, entry) for word in asked), entry) for entry in entries(project)]
-    found = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: (-pair[0], pair[1].name))
-    return [entry for _, entry in found[:most]]
+    fitting = []
+    for entry in entries(project):
+        fit = sum(_fit(word, entry) for word in asked)
+        if fit > 0:
+            fitting.append((-fit, entry.name, entry))
+    best = sorted(fitting, key=itemgetter(0, 1))
+    return [entry for _, _, entry in best[:most]]
 
 
 def _fit(word: str, entry: Entry) -> float:
+    """How well a word fits a feature: 3 in its name, 2 in its text, 1 with a typo, else 0."""
     name, text = entry.name.split("_"), re.findall("[a-z0-9]+", f"{entry.text} {entry.view} {entry.source}".lower())
     if word in name:
         return 3.0
@@ -65,14 +65,13 @@ def _fit(word: str, entry: Entry) -> float:
     return 1.0 if difflib.get_close_matches(word, [*name, *text], 1, 0.8) else 0.0
 
 
-def _entry(
-    project: Project, column: ColumnName, view: str, source: str, part: Feature | None, services: Sequence[str]
-) -> Entry:
+def _entry(project: Project, column: ColumnName, defined: Defined | None, services: Sequence[str]) -> Entry:
     described = project.columns[column]
+    part = defined.part if defined else None
     return Entry(
         name=str(column),
-        view=view,
-        source=source,
+        view=defined.view.name if defined else "",
+        source=defined.view.source if defined else "snapshots",
         text=described.text,
         unit=described.unit,
         boundary=described.boundary,

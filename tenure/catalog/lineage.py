@@ -12,7 +12,7 @@ from tenure.define.project import Project
 from tenure.define.window import ColumnName
 from tenure.errors import UnknownColumn, choices
 from tenure.session.meaning import LABEL
-from tenure.session.origins import Origin, Origins
+from tenure.session.origins import Origin, Origins, Reading
 from tenure.session.work import Work
 
 
@@ -35,13 +35,18 @@ class Lineage:
 
     def drawn(self) -> str:
         """Return both directions as trees of text."""
-        top = self.origin
-        lines = [f"{top.name}  {top.summary}".rstrip(), *_branches(top.upstream)]
-        if self.read_by:
-            lines += ["", f"read by {len(self.read_by)}"]
-            ends = ["├─ "] * (len(self.read_by) - 1) + ["└─ "]
-            lines += [f"{end}{_line(reader)}" for end, reader in zip(ends, self.read_by, strict=True)]
+        lines = [_step(self.origin), *_branches(self.origin.upstream)]
+        readers = len(self.read_by)
+        if readers:
+            lines += ["", f"read by {readers}"]
+        for number, reader in enumerate(self.read_by, start=1):
+            branch, _ = _LAST if number == readers else _OTHERS
+            lines.append(f"{branch}{_line(reader)}")
         return "\n".join(lines)
+
+
+#: How the last branch of a tree is drawn, and the others: at its own line, and at the lines below.
+_LAST, _OTHERS = ("└─ ", "   "), ("├─ ", "│  ")
 
 
 def lineage(work: Work, name: str) -> Lineage:
@@ -55,18 +60,21 @@ def lineage(work: Work, name: str) -> Lineage:
 
 
 def _place(ways: Origins, name: str) -> tuple[str, str]:
+    """The table and column that a name means; raises UnknownColumn, with names near it."""
     project, columns = ways.project, ways.table_columns
     table, _, column = name.rpartition(".")
     table = table.removeprefix("staging/")
     if not table:
-        made = [t for t in ("features", *columns) if t not in project.sources and column in columns[t]]
-        if made:
-            return made[0], column
+        for made in ("features", *columns):
+            if made not in project.sources and column in columns[made]:
+                return made, column
     elif column in columns.get(table, ()):
         return table, column
-    known = [*ways.features, *(f"{t}.{c}" for t, names in columns.items() for c in names)]
-    own = [text for text in known if text.rpartition(".")[2] == column]
-    near = own[:3] or difflib.get_close_matches(name, known, 3)
+    known = list(ways.features)
+    for each, names in columns.items():
+        known += [f"{each}.{own}" for own in names]
+    same = [text for text in known if text.rpartition(".")[2] == column]
+    near = same[:3] or difflib.get_close_matches(name, known, 3)
     hint = f"near: {', '.join(near)}" if near else f"tables: {choices(columns, 30)}"
     raise UnknownColumn(
         f"'{name}' is no feature column of project '{project.name}', and no column of a table; {hint}.",
@@ -77,33 +85,42 @@ def _place(ways: Origins, name: str) -> tuple[str, str]:
 def _readers(work: Work, ways: Origins, table: str, column: str) -> Iterator[Reader]:
     project = work.project
     if table in project.sources:
-        asked = (table, column)
-        direct = [n for n in project.columns if any((r.source, r.column) == asked for r in ways.readings_of(n))]
-        if any((r.source, r.column) == asked for r in ways.churn_readings()):
+        direct = [name for name in project.columns if _is_among(ways.readings_of(name), table, column)]
+        if _is_among(ways.churn_readings(), table, column):
             yield Reader("churn definition", work.churn.name, work.churn.where_defined, ("labels.churned",))
     elif table in ("features", "training_set") and column in ways.features:
         direct = [ways.features[column]]
     else:
         return
-    compared = [name for name, parts in _comparisons(project).items() if set(parts) & set(direct)]
-    yield from _features(ways, [*direct, *compared] if table in project.sources else compared)
-    reached = {str(name) for name in (*direct, *compared)}
+    compared = list(_comparisons_of(project, direct))
+    reached = [*direct, *compared]
+    yield from _features(ways, reached if table in project.sources else compared)
+    names = set(map(str, reached))
     for service in project.services.values():
-        yield from _using(
-            "feature service", service.name, service.where_defined, project.chosen(service.features), reached
-        )
+        chosen = project.chosen(service.features)
+        yield from _using("feature service", service.name, service.where_defined, chosen, names)
     for version, (summary, read) in _models(work).items():
-        yield from _using("model", version, summary, read, reached)
+        yield from _using("model", version, summary, read, names)
+
+
+def _is_among(readings: Iterable[Reading], source: str, column: str) -> bool:
+    """Whether a source's column is one of those read."""
+    return any((reading.source, reading.column) == (source, column) for reading in readings)
 
 
 def _using(kind: str, name: str, summary: str, read: Iterable[object], reached: set[str]) -> Iterator[Reader]:
+    """The reader, if one of the columns that it reads was reached."""
     used = tuple(text for text in map(str, read) if text in reached)
     if used:
         yield Reader(kind, name, summary, used)
 
 
-def _comparisons(project: Project) -> dict[ColumnName, tuple[ColumnName, ColumnName]]:
-    return {name: parts for view in project.views.values() for _, name, parts in view.comparisons}
+def _comparisons_of(project: Project, columns: Sequence[ColumnName]) -> Iterator[ColumnName]:
+    """The ratios and trends that compare one of the columns."""
+    for view in project.views.values():
+        for _, name, parts in view.comparisons:
+            if not set(parts).isdisjoint(columns):
+                yield name
 
 
 def _features(ways: Origins, names: Sequence[ColumnName]) -> Iterator[Reader]:
@@ -131,10 +148,15 @@ def _models(work: Work) -> Mapping[str, tuple[str, list[str]]]:
 
 
 def _branches(origins: Sequence[Origin], indent: str = "") -> Iterator[str]:
+    """The steps drawn as a tree, each with its own ones below it."""
     for number, one in enumerate(origins, start=1):
-        last = number == len(origins)
-        yield f"{indent}{'└─ ' if last else '├─ '}{one.name}  {one.summary}".rstrip()
-        yield from _branches(one.upstream, indent + ("   " if last else "│  "))
+        branch, below = _LAST if number == len(origins) else _OTHERS
+        yield f"{indent}{branch}{_step(one)}"
+        yield from _branches(one.upstream, f"{indent}{below}")
+
+
+def _step(origin: Origin) -> str:
+    return f"{origin.name}  {origin.summary}".rstrip()
 
 
 def _line(reader: Reader) -> str:

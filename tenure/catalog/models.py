@@ -62,9 +62,10 @@ def loaded_models(work: Work, rows: Iterable[Row]) -> dict[str, Model]:
     found = {str(row["model_version"]): usable_files(work, row) for row in rows}
     from tenure.model.registry import load_model
 
-    loaded = {version: load_model(files) for version, files in found.items()}
-    for model in loaded.values():
-        model.threads = work.config.engine.threads
+    loaded: dict[str, Model] = {}
+    for version, files in found.items():
+        loaded[version] = load_model(files)
+        loaded[version].threads = work.config.engine.threads
     return loaded
 
 
@@ -98,9 +99,14 @@ def _require_same_meaning(work: Work, row: Row) -> None:
     changed = [name for name, digest in learned.items() if now.get(name) != digest]
     if not changed:
         return
-    columns, churn = [name for name in changed if name != LABEL], work.churn
-    changes = [f"the columns {choices(columns)}"] if columns else []
-    changes += [f"the churn definition '{churn.name}' ({churn.where_defined})"] if LABEL in changed else []
+    is_label_changed = LABEL in changed
+    if is_label_changed:
+        changed.remove(LABEL)
+    changes = []
+    if changed:
+        changes.append(f"the columns {choices(changed)}")
+    if is_label_changed:
+        changes.append(f"the churn definition '{work.churn.name}' ({work.churn.where_defined})")
     raise OutdatedModel(
         f"model '{row['model_version']}' learned other definitions than those here of {' and '.join(changes)}: "
         "it can't score what it did not learn.",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from operator import attrgetter
 
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Ratio, Trend
-from tenure.define.personal import personal_columns
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
 from tenure.session.origins import Origin, Origins, Reading
@@ -23,15 +23,21 @@ def personal_origins(project: Project, dialect: Dialect, churn: ChurnDefinition)
     traced = Origins(project, dialect, churn)
     raw_columns = cache(lambda source, column: frozenset(_raw_columns(traced.origin(source, column))))
     read = {str(column): set(_read(traced, column)) for column in project.columns}
-    read["churned"] = {(reading.source, reading.column) for reading in traced.churn_readings() if _is_value(reading)}
+    read["churned"] = set(_values(traced.churn_readings()))
     found = {}
-    for source in project.sources.values():
-        for column in sorted(name for name in personal_columns(source) if name in {c.name for c in source.columns}):
-            if source.column(column).role == "pii":
-                raws = raw_columns(source.name, column)
-                made = [name for name, reads in read.items() if any(raws & raw_columns(*one) for one in reads)]
-                found[f"{source.name}.{column}"] = tuple(made)
+    for source, column in _declared(project):
+        raws = raw_columns(source, column)
+        made = [name for name, reads in read.items() if any(raws & raw_columns(*one) for one in reads)]
+        found[f"{source}.{column}"] = tuple(made)
     return found
+
+
+def _declared(project: Project) -> Iterator[tuple[str, str]]:
+    """The (source, column) pairs declared personal, sorted within each source."""
+    for source in project.sources.values():
+        for column in sorted(source.columns, key=attrgetter("name")):
+            if column.role == "pii":
+                yield source.name, column.name
 
 
 def _read(traced: Origins, column: ColumnName) -> Iterator[tuple[str, str]]:
@@ -45,11 +51,14 @@ def _read(traced: Origins, column: ColumnName) -> Iterator[tuple[str, str]]:
         for name in part.parts[column]:
             yield from _read(traced, name)
     else:
-        yield from ((reading.source, reading.column) for reading in traced.readings_of(column) if _is_value(reading))
+        yield from _values(traced.readings_of(column))
 
 
-def _is_value(reading: Reading) -> bool:
-    return not reading.why.startswith(("whose row it is", "which versions are of one row"))
+def _values(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
+    """The source columns that are read for their values, and not to tell whose row or which version it is."""
+    for reading in readings:
+        if not reading.why.startswith(("whose row it is", "which versions are of one row")):
+            yield reading.source, reading.column
 
 
 def _raw_columns(origin: Origin) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,8 @@ from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
 from tenure.session.work import Work
 from tenure.sql import quoted
 from tenure.sql.conditions import condition
+from tenure.sql.expressions import each_of
+from tenure.sql.query import Query
 from tenure.store import history
 from tenure.store.runs import StageRun, ledger
 
@@ -63,7 +65,7 @@ def restore(work: Work, table: str, version: int) -> StageRun:
     if name in RECORDS:
         raise StoreError(
             f"table '{name}' can't be restored: it is a record of what was done.",
-            hint="Its old versions stay readable: 'tenure show " + name + " --version N'.",
+            hint=f"Its old versions stay readable: 'tenure show {name} --version N'.",
         )
     with work.lake.locked():
         before = work.lake.require(name)
@@ -92,7 +94,10 @@ def restore(work: Work, table: str, version: int) -> StageRun:
 def next_stage(table: str) -> str:
     """Return the first stage that reads a table, '' if none does."""
     place = table.partition("/")[0]
-    return next((stage.name for stage in STAGES.values() if place in stage.reads), "")
+    for stage in STAGES.values():
+        if place in stage.reads:
+            return stage.name
+    return ""
 
 
 def shown(
@@ -116,34 +121,49 @@ def shown(
     asked_by = f"'tenure show {name}'"
     types = {field.name: "boolean" if pa.types.is_boolean(field.type) else str(field.type) for field in found.schema}
     test = condition(where, types, "duckdb", relation="r", asked_by=asked_by) if where else "TRUE"
-    order = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in found.schema.names)
+    query = Query(
+        columns=_quoted(columns or found.schema.names),
+        source="shown",
+        alias="r",
+        where=test,
+        order_by=_quoted(found.schema.names),
+        limit=most,
+    )
     engine = open_engine(work.engine_settings("duckdb"))
     try:
         engine.scan("shown", found.files, found.schema, found.partition_by)
-        names = ", ".join(f"r.{quoted(column, 'duckdb')}" for column in columns or found.schema.names)
-        return engine.run(f"SELECT {names} FROM shown AS r WHERE {test} ORDER BY {order} LIMIT {most}")
+        return engine.run(query.text)
     finally:
         engine.close()
 
 
+def _quoted(columns: Sequence[str]) -> list[str]:
+    """The columns of `shown AS r`, whatever they are called."""
+    return each_of("r", [quoted(column, "duckdb") for column in columns])
+
+
 def _stored(work: Work, table: str) -> str:
     """A table's place in the lake, of a name as users write it: a source's is under staging/."""
-    places = (table, f"staging/{table}")
-    name = next((place for place in places if work.lake.find(place) is not None), "")
-    if not name:
-        known = history.tables(work.lake)
-        raise MissingTable(
-            f"table '{table}' is not built yet in '{work.lake.folder}'; tables: {choices(known, 40) or 'none'}.",
-            hint="See them with 'tenure history', or build them with 'tenure run'.",
-        )
-    return name
+    for place in (table, f"staging/{table}"):
+        if work.lake.find(place) is not None:
+            return place
+    known = history.tables(work.lake)
+    raise MissingTable(
+        f"table '{table}' is not built yet in '{work.lake.folder}'; tables: {choices(known, 40) or 'none'}.",
+        hint="See them with 'tenure history', or build them with 'tenure run'.",
+    )
 
 
 def _version(table: str, commit: history.Commit, makers: Makers) -> Version:
     stage, run_id = makers.get((table, commit.version), ("", ""))
-    notes = [f"version {commit.restored} restored" if commit.restored is not None else ""]
-    notes += ["current" if commit.is_newest else "", f"{commit.gone} files gone" if commit.gone else ""]
-    note = ", ".join(filter(None, notes))
+    notes = []
+    if commit.restored is not None:
+        notes.append(f"version {commit.restored} restored")
+    if commit.is_newest:
+        notes.append("current")
+    if commit.gone:
+        notes.append(f"{commit.gone} files gone")
+    note = ", ".join(notes)
     when = f"{commit.committed_at:%Y-%m-%d %H:%M:%S}"
     return Version(table, commit.version, when, commit.rows, commit.fingerprint, stage, run_id, note)
 

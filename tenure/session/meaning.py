@@ -44,6 +44,7 @@ class _Meanings:
         self._origins = Origins(project, "duckdb", churn)
 
     def of(self, column: ColumnName) -> str:
+        """Return the digest of what a feature column means."""
         if column not in self._origins.defined:
             # Tenure's own: the share of a window in which the customer was there.
             customers = self._project.sources[self._project.entity.source]
@@ -52,9 +53,12 @@ class _Meanings:
         return fingerprint([type(part).__name__, *self._parts(view, part, column)])
 
     def of_label(self) -> str:
-        churn, read = self._churn, self._origins.churn_readings()
-        names = dict.fromkeys([self._project.entity.source, *(reading.source for reading in read)])
-        sources = [self._reading(self._project.sources[n], {r.column for r in read if r.source == n}) for n in names]
+        """Return the digest of what the label means."""
+        churn = self._churn
+        read: dict[str, set[str]] = {self._project.entity.source: set()}
+        for reading in self._origins.churn_readings():
+            read.setdefault(reading.source, set()).add(reading.column)
+        sources = [self._reading(self._project.sources[name], columns) for name, columns in read.items()]
         return fingerprint([churn.event, churn.gap, churn.horizon, churn.min_tenure, churn.active, *sources])
 
     def _parts(

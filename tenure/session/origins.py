@@ -7,9 +7,10 @@ raw column ──► source column ──► feature definition ──► featur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import sqlglot
 
@@ -43,6 +44,25 @@ class Reading:
     why: str
 
 
+class Defined(NamedTuple):
+    """Where a feature column is defined: its view, its feature, and the feature without `by`."""
+
+    view: FeatureView
+    feature: Feature
+    part: Feature
+
+
+def defined_columns(project: Project) -> dict[ColumnName, Defined]:
+    """Return where each feature column is defined; Tenure's own columns are not there."""
+    found: dict[ColumnName, Defined] = {}
+    for view in project.views.values():
+        for feature in view.features:
+            parts = feature.simple if isinstance(feature, Aggregate) else (feature,)
+            for part in parts:
+                found.update(dict.fromkeys(part.columns, Defined(view, feature, part)))
+    return found
+
+
 class Origins:
     """The ways of a project's columns; `dialect` is that of the bank's own SELECTs."""
 
@@ -56,7 +76,10 @@ class Origins:
         features = list(self.features)
         times = ["event_time", "known_time", "known_until"]
         proof = sqlglot.parse_one(split_proof(self.project).text, read="duckdb")
-        return {name: [*(c.name for c in source.columns), *times] for name, source in self.project.sources.items()} | {
+        staged: dict[str, list[str]] = {}
+        for name, source in self.project.sources.items():
+            staged[name] = [column.name for column in source.columns] + times
+        return staged | {
             "snapshots": [*keys, "opened_on", "tenure_days"],
             "features": [*keys, *features],
             "labels": [*keys, "label_start", "label_end", "churned"],
@@ -81,30 +104,27 @@ class Origins:
         return {str(name): name for name in self.project.columns}
 
     @cached_property
-    def defined(self) -> dict[ColumnName, tuple[FeatureView, Feature, Feature]]:
-        """Return each feature column's view, its feature, and the feature without `by`."""
-        return {
-            column: (view, feature, part)
-            for view in self.project.views.values()
-            for feature in view.features
-            for part in (feature.simple if isinstance(feature, Aggregate) else (feature,))
-            for column in part.columns
-        }
+    def defined(self) -> dict[ColumnName, Defined]:
+        """Where each feature column is defined, but for Tenure's own."""
+        return defined_columns(self.project)
 
     def readings_of(self, column: ColumnName) -> list[Reading]:
         """Return the source columns that a feature column itself reads; a ratio or trend reads none."""
-        view, feature, part = self.defined.get(column, (None, None, None))
-        if view is None or isinstance(part, Ratio | Trend):
+        if column not in self.defined:
+            return []
+        view, feature, part = self.defined[column]
+        if isinstance(part, Ratio | Trend):
             return []
         source = self.project.sources[view.source]
-        found = [(part.of, "its values")] if isinstance(part, Attribute | Aggregate) and part.of else []
+        found: list[Reading] = []
+        if isinstance(part, Attribute | Aggregate) and part.of:
+            found.append(Reading(source.name, part.of, "its values"))
         if isinstance(part, Aggregate):
             by = feature.by if isinstance(feature, Aggregate) else ""
-            read = names_read(part.where, self.dialect) if part.where else ()
-            found += [(n, "by= this column" if n == by else f"where {part.where}") for n in read]
-        found += [(key, f"whose row it is ({self.project.entity.name})") for key in self.project.entity.keys]
+            found += self._of_condition(source.name, part.where, by)
+        found += self._of_keys(source.name)
         found += _times(source, column, versions_only=isinstance(part, Attribute))
-        return [Reading(source.name, name, why) for name, why in found]
+        return found
 
     def churn_readings(self) -> list[Reading]:
         """Return the source columns that decide who is asked and who churned."""
@@ -114,16 +134,24 @@ class Origins:
         for rows in self.churn.rows:
             source = self.project.sources[rows.source]
             found += [Reading(source.name, column, why) for column, why in rows.columns]
-            if rows.where:
-                read = names_read(rows.where, self.dialect)
-                found += [Reading(source.name, name, f"where {rows.where}") for name in read]
-            whose = f"whose row it is ({self.project.entity.name})"
-            found += [Reading(source.name, key, whose) for key in self.project.entity.keys]
+            found += self._of_condition(source.name, rows.where)
+            found += self._of_keys(source.name)
             known = _known(source) if rows.before_snapshot else "when it was known: before the horizon ended"
             found.append(Reading(source.name, source.event_time, rows.role))
-            found += [Reading(source.name, source.ends, rows.ends)] if rows.ends else []
+            if rows.ends:
+                found.append(Reading(source.name, source.ends, rows.ends))
             found.append(Reading(source.name, source.known_time or source.event_time, known))
         return [*ended, *found]
+
+    def _of_condition(self, source: str, where: str, by: str = "") -> Iterator[Reading]:
+        """The columns that a condition on rows of a source reads; that of `by` is named as such."""
+        if where:
+            for name in names_read(where, self.dialect):
+                yield Reading(source, name, "by= this column" if name == by else f"where {where}")
+
+    def _of_keys(self, source: str) -> list[Reading]:
+        whose = f"whose row it is ({self.project.entity.name})"
+        return [Reading(source, key, whose) for key in self.project.entity.keys]
 
     def _of_feature(self, column: ColumnName) -> Origin:
         if column not in self.defined:
@@ -136,19 +164,22 @@ class Origins:
             parts = tuple(self._of_feature(name) for name in part.parts[column])
             return Origin("feature column", str(column), summary, parts)
         if column.aggregate:
-            summary += f": {column.aggregate}" + (f" over [t − {column.window}, t)" if column.window else "")
+            over = f" over [t − {column.window}, t)" if column.window else ""
+            summary += f": {column.aggregate}{over}"
         readings = self._of_readings(self.readings_of(column))
         return Origin("feature column", str(column), summary, readings)
 
     def _of_readings(self, readings: Sequence[Reading]) -> tuple[Origin, ...]:
         whys: dict[tuple[str, str], list[str]] = {}
         for reading in readings:
-            summary = whys.setdefault((reading.source, reading.column), [])
-            summary += [reading.why] if reading.why and reading.why not in summary else []
-        return tuple(
-            self._of_source(self.project.sources[source], column, "; ".join(summary))
-            for (source, column), summary in whys.items()
-        )
+            reasons = whys.setdefault((reading.source, reading.column), [])
+            if reading.why and reading.why not in reasons:
+                reasons.append(reading.why)
+        found = []
+        for (source, column), reasons in whys.items():
+            summary = "; ".join(reasons)
+            found.append(self._of_source(self.project.sources[source], column, summary))
+        return tuple(found)
 
     def _of_source(self, source: Source, column: str, why: str) -> Origin:
         name = f"{source.name}.{column}"
@@ -162,32 +193,32 @@ class Origins:
             table, raw = next(iter(source.raws.items()))
             return Origin("source column", name, why, (_raw(table, raw_name, raw),))
         traced = origins(source.select, raw_name, self.dialect)
-        if traced is None or not {table for table, _ in traced} <= set(source.raws):
-            summary = f"through the source's select ({source.where_defined}), of {', '.join(source.raws)}"
-            return Origin("source column", name, why, (Origin("raw column", raw_name, summary),))
-        if not traced:
-            summary = f"a constant in the source's select ({source.where_defined})"
-            return Origin("source column", name, why, (Origin("raw column", raw_name, summary),))
-        return Origin("source column", name, why, tuple(_raw(t, c, source.raws[t]) for t, c in traced))
+        select = f"the source's select ({source.where_defined})"
+        if traced is None or not all(table in source.raws for table, _ in traced):
+            summary = f"through {select}, of {', '.join(source.raws)}"
+        elif not traced:
+            summary = f"a constant in {select}"
+        else:
+            return Origin("source column", name, why, tuple(_raw(t, c, source.raws[t]) for t, c in traced))
+        return Origin("source column", name, why, (Origin("raw column", raw_name, summary),))
 
     def _of_table(self, table: str, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
         """What a column of a table is, the columns of tables that it is made of, and those of sources that it reads."""
         customers, churn = self.project.sources[self.project.entity.source], self.churn
+        definition = f"churn definition '{churn.name}' ({churn.where_defined})"
         if table == "snapshots":
             if column == "snapshot_date":
                 return "a date of [snapshots] in tenure.toml", [], []
             if column == "tenure_days":
                 return "days from opening to t", [("snapshots", "opened_on"), ("snapshots", "snapshot_date")], []
             found = [Reading(customers.name, column, "")] if column in self.project.entity.keys else []
-            found += [Reading(customers.name, n, w) for n, w in _times(customers, ColumnName("x"), versions_only=False)]
+            found += _times(customers, ColumnName("x"), versions_only=False)
             return "customers open and known at t", [], found
         if table == "labels" and column == "churned":
-            summary = f"churn definition '{churn.name}' ({churn.where_defined})"
-            return summary, [("snapshots", "tenure_days")], self.churn_readings()
+            return definition, [("snapshots", "tenure_days")], self.churn_readings()
         if table == "labels" and column in ("label_start", "label_end"):
             days = churn.gap + (churn.horizon if column == "label_end" else 0)
-            summary = f"snapshot_date + {days} days, by churn definition '{churn.name}' ({churn.where_defined})"
-            return summary, [("snapshots", "snapshot_date")], []
+            return f"snapshot_date + {days} days, by {definition}", [("snapshots", "snapshot_date")], []
         if table == "splits" and column == "split":
             parts = [("labels", name) for name in ("snapshot_date", "label_end", *self.project.entity.keys)]
             return "by date, and by a hash of the key; [splits] in tenure.toml", parts, []
@@ -199,17 +230,20 @@ class Origins:
         return "", [("splits" if column in ("split", "seen_in_train") else above[table], column)], []
 
 
-def _times(source: Source, column: ColumnName, *, versions_only: bool) -> list[tuple[str, str]]:
-    found = [(key, "which versions are of one row") for key in source.keys]
+def _times(source: Source, column: ColumnName, *, versions_only: bool) -> Iterator[Reading]:
+    """The columns that say which version of a row t sees, and unless `versions_only` whether it happened in time."""
+    for key in source.keys:
+        yield Reading(source.name, key, "which versions are of one row")
     if not versions_only:
         span = f"in [t − {column.window}, t)" if column.window else "before t"
-        found.append((source.event_time, f"when it happened: {span}"))
+        yield Reading(source.name, source.event_time, f"when it happened: {span}")
         if source.ends and not column.window and not column.aggregate.startswith("days_since"):
-            found.append((source.ends, "open at t: not ended before it"))
-    return [*found, (source.known_time or source.event_time, _known(source))]
+            yield Reading(source.name, source.ends, "open at t: not ended before it")
+    yield Reading(source.name, source.known_time or source.event_time, _known(source))
 
 
 def _known(source: Source) -> str:
+    """Why the time at which a row was known is read."""
     late = f", {Window(source.arrival_delay).words} after it" if source.arrival_delay else ""
     return f"when it was known: before t{late}"
 

@@ -339,9 +339,12 @@ class Work:
 
     def find_current(self, tables: Sequence[str], digest: str, outcome: Outcome) -> bool:
         """Return whether every table is there and made of just this; if so they are counted in `outcome`."""
-        found = [version for table in tables if (version := self.lake.find(table)) and version.fingerprint == digest]
-        if len(found) < len(tables):
-            return False
+        found: list[TableVersion] = []
+        for table in tables:
+            version = self.lake.find(table)
+            if version is None or version.fingerprint != digest:
+                return False
+            found.append(version)
         for version in found:
             outcome.add(version, built=False)
         outcome.rows = found[0].rows
