@@ -39,16 +39,10 @@ def compare(
     Other columns, types that can't be compared or another number of rows count as one difference, with the
     example telling which. It shows values of the columns in `personal` by their shape alone.
     """
-    if left.column_names != right.column_names:
-        odd = sorted(set(left.column_names) ^ set(right.column_names))
-        return Comparison(table, left.num_rows, left.num_columns, 1, f"columns differ: {', '.join(odd) or 'order'}")
-    if left.num_rows != right.num_rows:
-        return Comparison(table, left.num_rows, left.num_columns, 1, f"{left.num_rows} rows against {right.num_rows}")
-    try:
-        right = right.cast(left.schema)
-    except pa.ArrowException:
-        odd = [f"{a.name} {a.type} against {b.type}" for a, b in zip(left.schema, right.schema, strict=True) if a != b]
-        return Comparison(table, left.num_rows, left.num_columns, 1, f"types differ: {', '.join(odd)}")
+    odd = _odd_shape(left, right)
+    if odd:
+        return Comparison(table, left.num_rows, left.num_columns, 1, odd)
+    right = right.cast(left.schema)
     order = [(key, "ascending") for key in keys]
     left, right = left.sort_by(order), right.sort_by(order)
     different, example = 0, ""
@@ -58,10 +52,26 @@ def compare(
         if count and not example:
             row = pc.index(unequal, True).as_py()
             place = shown_row([(key, left[key][row]) for key in keys], personal)
-            cells = (shown(side[name][row], personal=name in personal) for side in (left, right))
-            example = f"{name} at {place}: {' against '.join(cells)}"
+            mine = shown(left[name][row], personal=name in personal)
+            other = shown(right[name][row], personal=name in personal)
+            example = f"{name} at {place}: {mine} against {other}"
         different += count
     return Comparison(table, left.num_rows, left.num_columns, different, example)
+
+
+def _odd_shape(left: pa.Table, right: pa.Table) -> str:
+    """Why the cells of two tables can't be compared one by one, '' if they can."""
+    if left.column_names != right.column_names:
+        odd = sorted(set(left.column_names) ^ set(right.column_names))
+        return f"columns differ: {', '.join(odd) or 'order'}"
+    if left.num_rows != right.num_rows:
+        return f"{left.num_rows} rows against {right.num_rows}"
+    try:
+        right.cast(left.schema)
+    except pa.ArrowException:
+        odd = [f"{a.name} {a.type} against {b.type}" for a, b in zip(left.schema, right.schema, strict=True) if a != b]
+        return f"types differ: {', '.join(odd)}"
+    return ""
 
 
 def _unequal(left: pa.Array, right: pa.Array) -> pa.Array:

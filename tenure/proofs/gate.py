@@ -7,7 +7,7 @@ candidate rows ──► rows in = rows out ──► the oracle says the same �
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,9 +20,10 @@ from tenure.define.personal import personal_cells
 from tenure.engines.base import Engine
 from tenure.errors import CheckFailed
 from tenure.proofs.oracle.oracle import Oracle
-from tenure.proofs.oracle.rules import Row, instant
+from tenure.proofs.oracle.rules import Row, grouped, instant
 from tenure.proofs.wording import Cells, compare_rows
 from tenure.session.work import Work
+from tenure.sql.query import Query
 from tenure.tables.futures import Futures
 from tenure.tables.sample import SAMPLED, rows_in_and_out, rows_of_sample, sample
 from tenure.tiles.features import FeatureSteps
@@ -100,20 +101,23 @@ def rows_proof(work: Work, relation: str, dates: Sequence[date]) -> Proof:
     begun = time.perf_counter()
     work.scan(["snapshots"])
     counted = work.engine.run(rows_in_and_out(work.project.entity.keys, "snapshots", relation, dates)).to_pylist()
-    broken = [row for row in counted if row["lost"] or row["made_up"] or row["twice"]]
+    rows_in = rows_out = different = 0
     example = ""
-    if broken:
-        first = broken[0]
-        example = (
-            f"at snapshot_date={first['snapshot_date']}: {first['rows_in']:,} rows in, {first['rows_out']:,} out; "
-            f"{first['lost']:,} lost, {first['made_up']:,} of nobody, {first['twice']:,} keys twice"
-        )
-    rows_in, rows_out = (sum(row[name] for row in counted) for name in ("rows_in", "rows_out"))
+    for row in counted:
+        rows_in += row["rows_in"]
+        rows_out += row["rows_out"]
+        odd = row["lost"] + row["made_up"] + row["twice"]
+        different += odd
+        if odd and not example:
+            example = (
+                f"at snapshot_date={row['snapshot_date']}: {row['rows_in']:,} rows in, {row['rows_out']:,} out; "
+                f"{row['lost']:,} lost, {row['made_up']:,} of nobody, {row['twice']:,} keys twice"
+            )
     return Proof(
         proof="rows",
         summary=f"{rows_in:,} rows in, {rows_out:,} out, at {len(counted)} snapshots",
         cells=rows_out,
-        different_cells=sum(row["lost"] + row["made_up"] + row["twice"] for row in broken),
+        different_cells=different,
         example=example,
         seconds=time.perf_counter() - begun,
     )
@@ -137,13 +141,23 @@ def _sampled(work: Work, customers: int) -> Iterator[Engine]:
     try:
         for name in read_sources(work):
             version = work.require(name)
-            engine.scan(f"{name}_staged", version.files, version.schema, version.partition_by)
-        engine.cache(SAMPLED, sample(project, work.dialect, customers, f"{project.entity.source}_staged").text)
+            engine.scan(_staged(name), version.files, version.schema, version.partition_by)
+        engine.cache(SAMPLED, sample(project, work.dialect, customers, _staged(project.entity.source)).text)
         for name in read_sources(work):
-            engine.cache(f"{name}_sampled", rows_of_sample(keys, f"{name}_staged", work.require(name).schema.names))
+            engine.cache(_of_sample(name), rows_of_sample(keys, _staged(name), work.require(name).schema.names))
         yield engine
     finally:
         engine.close()
+
+
+def _staged(source: str) -> str:
+    """The relation of all staged rows of a source."""
+    return f"{source}_staged"
+
+
+def _of_sample(source: str) -> str:
+    """The relation of the sampled customers' staged rows of a source."""
+    return f"{source}_sampled"
 
 
 def read_sources(work: Work) -> list[str]:
@@ -157,27 +171,32 @@ def _stored_rows(work: Work, relation: str, dates: Sequence[date], customers: in
     keys = project.entity.keys
     work.scan([project.entity.source, "snapshots"])
     engine.cache(SAMPLED, sample(project, work.dialect, customers).text)
-    row = (*keys, "snapshot_date")
-    wanted = {"snapshots": ("snapshots", _SNAPSHOT), "features": (relation, tuple(map(str, project.columns)))}
-    return {
-        name: engine.run(rows_of_sample(keys, source, (*row, *columns), dates)).to_pylist()
-        for name, (source, columns) in wanted.items()
-    }
+
+    def rows_of(table: str, columns: Iterable[str]) -> list[Row]:
+        statement = rows_of_sample(keys, table, (*keys, "snapshot_date", *columns), dates)
+        found: list[Row] = engine.run(statement).to_pylist()
+        return found
+
+    return {"snapshots": rows_of("snapshots", _SNAPSHOT), "features": rows_of(relation, map(str, project.columns))}
 
 
 def _oracle_proof(
     work: Work, engine: Engine, stored: dict[str, list[Row]], dates: Sequence[date], begun: float
 ) -> Proof:
-    rows = {name: _plain(engine.run(f"SELECT * FROM {name}_sampled").to_pylist()) for name in read_sources(work)}
+    rows = {}
+    for name in read_sources(work):
+        every = Query(columns=["*"], source=_of_sample(name))
+        rows[name] = _plain(engine.run(every.text).to_pylist())
     oracle = Oracle(project=work.project, rows=rows, dates=dates, dialect=work.dialect)
     recomputed = {"snapshots": oracle.snapshots(), "features": oracle.features()}
     unproven = oracle.unproven
     cells = _compared(work, stored, recomputed, "by the oracle", unproven)
-    people = len({tuple(row[key] for key in work.project.entity.keys) for row in rows[work.project.entity.source]})
+    entity = work.project.entity
+    people = len(grouped(rows[entity.source], entity.keys))
+    but_for = f", but for {len(unproven)} columns" if unproven else ""
     return Proof(
         proof="oracle",
-        summary=f"{people:,} customers recomputed in plain Python at {len(dates)} snapshots"
-        + (f", but for {len(unproven)} columns" if unproven else ""),
+        summary=f"{people:,} customers recomputed in plain Python at {len(dates)} snapshots{but_for}",
         cells=cells.compared,
         different_cells=cells.different,
         example=cells.example,
@@ -194,8 +213,8 @@ def _travel_proof(
         in_futures = _in_futures(engine, futures, work, folder)
     cells = Cells(0, 0)
     for number, (day, how) in enumerate(futures.all):
-        then = {name: [row for row in rows if row[futures.column] == number] for name, rows in in_futures.items()}
-        kept = {name: [row for row in rows if row["snapshot_date"] == day] for name, rows in stored.items()}
+        then = _rows_where(in_futures, futures.column, number)
+        kept = _rows_where(stored, "snapshot_date", day)
         cells += _compared(work, kept, then, f"with the future {how}", {})
     return Proof(
         proof="time travel",
@@ -207,13 +226,18 @@ def _travel_proof(
     )
 
 
+def _rows_where(tables: dict[str, list[Row]], column: str, value: object) -> dict[str, list[Row]]:
+    """The rows of each table that have a value in a column."""
+    return {name: [row for row in rows if row[column] == value] for name, rows in tables.items()}
+
+
 def _in_futures(engine: Engine, futures: Futures, work: Work, folder: Path) -> dict[str, list[Row]]:
     """The snapshots and features of every future at its date."""
     dialect = work.dialect
     for name in read_sources(work):
-        select = futures.rows(name, f"{name}_sampled", dialect)
+        select = futures.rows(name, _of_sample(name), dialect)
         schema = work.require(name).schema.append(pa.field(futures.column, pa.int64()))
-        # Out of files, and not held: Spark would plan all that led to them again with each SELECT.
+        # Out of files, and not cached: Spark would plan all that led to them again with each SELECT.
         engine.scan(name, engine.write(select.text, folder / name, ()), schema, ())
     spine = futures.snapshots(dialect).text
     engine.scan("snapshots", engine.write(spine, folder / "snapshots", ()), engine.schema(spine), ())

@@ -19,7 +19,17 @@ from tenure.define.event import Event, event_kinds
 from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.shape import ByKind
 from tenure.proofs.oracle.oracle import Oracle
-from tenure.proofs.oracle.rules import Row, all_true, any_true, ended_before, happened_in, instant, mean, visible
+from tenure.proofs.oracle.rules import (
+    Row,
+    all_true,
+    any_true,
+    ended_before,
+    happened_in,
+    instant,
+    mean,
+    part_of,
+    visible,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +41,12 @@ class LabelOracle(Oracle):
 
     def labels(self) -> list[Row]:
         """Return one row per row of snapshots whose question has an answer."""
-        rows = [self._label_of(Question(self, snapshot)) for snapshot in self.snapshots()]
-        return [row for row in rows if row is not None]
+        found = []
+        for snapshot in self.snapshots():
+            row = self._label_of(Question(self, snapshot))
+            if row is not None:
+                found.append(row)
+        return found
 
     def _label_of(self, question: Question) -> Row | None:
         """The label; None if it is censored, the question is not asked of the customer, or it has no answer."""
@@ -41,8 +55,7 @@ class LabelOracle(Oracle):
         churned = happens(self.churn.event, question)
         if churned is None:
             return None
-        keys = (*self.project.entity.keys, "snapshot_date")
-        row = {name: question.snapshot[name] for name in keys}
+        row = part_of(question.snapshot, (*self.project.entity.keys, "snapshot_date"))
         span = {"label_start": question.start.date(), "label_end": question.end.date()}
         return row | span | {"churned": int(churned)}
 

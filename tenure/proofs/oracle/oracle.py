@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from tenure.define.dialect import Dialect
@@ -35,6 +36,7 @@ from tenure.proofs.oracle.rules import (
     instant,
     key_of,
     mode,
+    part_of,
     quantile,
     streak,
     visible,
@@ -65,32 +67,34 @@ class Oracle:
     def snapshots(self) -> list[Row]:
         """Return one row per customer and snapshot date."""
         source = self.project.sources[self.project.entity.source]
-        return [
-            {
-                **{k: row[k] for k in self.project.entity.keys},
-                "snapshot_date": day,
-                "opened_on": row["event_time"].date(),
-                "tenure_days": whole_days(row["event_time"], day),
-            }
-            for day in self.dates
-            for row in self.rows[source.name]
-            if self._is_customer(source, row, instant(day))
-        ]
+        found = []
+        for day in self.dates:
+            for row in self.rows[source.name]:
+                if self._is_customer(source, row, instant(day)):
+                    opened = row["event_time"]
+                    span = {"opened_on": opened.date(), "tenure_days": whole_days(opened, day)}
+                    found.append(part_of(row, self.project.entity.keys) | {"snapshot_date": day} | span)
+        return found
 
     def features(self) -> list[Row]:
         """Return one row per row of snapshots, with every feature column of the project that can be proved."""
         rows = [self._features_of(snapshot) for snapshot in self.snapshots()]
-        unproven = self.unproven
-        return [{name: value for name, value in row.items() if name not in unproven} for row in rows]
+        for name in self.unproven:
+            for row in rows:
+                del row[name]
+        return rows
 
     @property
     def unproven(self) -> dict[str, str]:
         """The columns that are not proved, with the reason; whole once `features()` was asked."""
-        found = {name: self._unsure[f.where] for _, f, name in self._wanted if f.where in self._unsure}
+        found: dict[ColumnName, str] = {}
+        for _, feature, name in self._wanted:
+            if feature.where in self._unsure:
+                found[name] = self._unsure[feature.where]
         for _, name, parts in self._compared:
-            reasons = [found[part] for part in parts if part in found]
-            if reasons:
-                found[name] = reasons[0]
+            for part in parts:
+                if part in found:
+                    found.setdefault(name, found[part])
         return {str(name): reason for name, reason in found.items()}
 
     def _is_customer(self, source: Source, row: Row, t: datetime) -> bool:
@@ -99,13 +103,14 @@ class Oracle:
 
     @cached_property
     def _customers(self) -> dict[str, dict[tuple[Any, ...], list[Row]]]:
-        """The rows of each source by customer, where the source tells the customer."""
+        """The rows of each source by customer, where the source has the customer's key."""
         keys = self.project.entity.keys
-        return {
-            name: grouped(rows, keys)
-            for name, rows in self.rows.items()
-            if set(keys) <= {column.name for column in self.project.sources[name].columns}
-        }
+        found = {}
+        for name, rows in self.rows.items():
+            columns = {column.name for column in self.project.sources[name].columns}
+            if columns.issuperset(keys):
+                found[name] = grouped(rows, keys)
+        return found
 
     def own_rows(self, source: str, snapshot: Row, where: str = "") -> list[Row]:
         """Return the customer's rows of a source that meet `where`, all versions of all times.
@@ -133,12 +138,16 @@ class Oracle:
     @cached_property
     def _wanted(self) -> list[tuple[str, Aggregate, ColumnName]]:
         """Every column of an aggregate, with its source and definition."""
-        return [(v.source, f, name) for v in self.project.views.values() for f in v.aggregates for name in f.columns]
+        found = []
+        for view in self.project.views.values():
+            for feature in view.aggregates:
+                found += [(view.source, feature, name) for name in feature.columns]
+        return found
 
     @cached_property
     def _compared(self) -> list[tuple[Ratio | Trend, ColumnName, tuple[ColumnName, ColumnName]]]:
         """Every column of a ratio or trend, with its two sides."""
-        return [comparison for view in self.project.views.values() for comparison in view.comparisons]
+        return list(chain.from_iterable(view.comparisons for view in self.project.views.values()))
 
     @cached_property
     def _named(self) -> dict[str, ColumnName]:
@@ -160,7 +169,7 @@ class Oracle:
             measured[name] = divided(_side(compared, top, measured), _side(compared, bottom, measured))
         for window in self._windows:
             measured[ColumnName("history", "share", window)] = _history_share(window, snapshot)
-        row = {k: snapshot[k] for k in (*self.project.entity.keys, "snapshot_date")}
+        row = part_of(snapshot, (*self.project.entity.keys, "snapshot_date"))
         return row | {text: measured[name] for text, name in self._named.items()}
 
     def _attribute(self, view: FeatureView, feature: Attribute, sight: Sight) -> Any:
@@ -193,10 +202,9 @@ class Oracle:
         if how == "distinct_count":
             return len(set(values))
         if how in OF_EVENTS:
-            return OF_EVENTS[how]([row["event_time"] for row in span], values)
+            return OF_EVENTS[how](_moments(span), values)
         if how == "streak":
-            moments = [row["event_time"] for row in span]
-            return streak(moments, sight.t, name.window.length if name.window else 0)
+            return streak(_moments(span), sight.t, name.window.length if name.window else 0)
         raise NotImplementedError(f"the oracle does not know the aggregate '{how}'")
 
     def _at_the_end(self, source: str, feature: Aggregate, how: str, span: Sequence[Row]) -> Any:
@@ -245,6 +253,11 @@ class Sight:
         """event_time ──(···· t ····]── ends."""
         ends = self._oracle.project.sources[source]
         return [row for row in seen if row["event_time"] < self.t and not ended_before(ends, row, self.t)]
+
+
+def _moments(rows: Sequence[Row]) -> list[datetime]:
+    """When each row happened."""
+    return [row["event_time"] for row in rows]
 
 
 def _days_since(how: str, seen: Sequence[Row], t: datetime) -> int | None:

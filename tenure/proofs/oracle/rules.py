@@ -7,6 +7,7 @@ Sums and spreads are exact and round once, at the end.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import localcontext
@@ -47,6 +48,11 @@ def key_of(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:
     return tuple(row[key] for key in keys)
 
 
+def part_of(row: Row, columns: Iterable[str]) -> Row:
+    """Return some columns of a row."""
+    return {column: row[column] for column in columns}
+
+
 def grouped(rows: Iterable[Row], keys: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
     """Return the rows of each key, in their order."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
@@ -73,24 +79,32 @@ def ended_before(source: Source, row: Row, t: datetime) -> bool:
 
 def total(values: Sequence[Any]) -> Fraction:
     """Return the exact total of integers, decimals or floats."""
-    if any(isinstance(value, float) for value in values):
+    if _has_floats(values):
         return _sums(values)[0]
     with localcontext() as exact:
         exact.prec = _DIGITS
         return Fraction(sum(values))
 
 
+def _has_floats(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, float) for value in values)
+
+
 def _sums(values: Sequence[Any]) -> tuple[Fraction, Fraction]:
     """The exact totals of the values and of their squares."""
-    if not any(isinstance(value, float) for value in values):
+    if not _has_floats(values):
         with localcontext() as exact:
             exact.prec = _DIGITS
             return Fraction(sum(values)), Fraction(sum(value * value for value in values))
     # Most denominators differ, and are powers of two: the largest is that of all.
     pairs = [value.as_integer_ratio() for value in values]
     common = math.lcm(*(bottom for _, bottom in pairs))
-    numbers = [top * (common // bottom) for top, bottom in pairs]
-    return Fraction(sum(numbers), common), Fraction(sum(n * n for n in numbers), common * common)
+    added = squared = 0
+    for top, bottom in pairs:
+        number = top * (common // bottom)
+        added += number
+        squared += number * number
+    return Fraction(added, common), Fraction(squared, common * common)
 
 
 def as_float(number: Fraction) -> float | None:
@@ -160,12 +174,15 @@ def slope(moments: Sequence[datetime], values: Sequence[Any]) -> float | None:
     """
     if len(values) < 3 or active_days(moments, values) < 2:
         return None
-    middle_x = Fraction(sum(moment.toordinal() for moment in moments), len(moments))
+    days = [moment.toordinal() for moment in moments]
+    middle_x = Fraction(sum(days), len(days))
     middle_y = total(values) / len(values)
-    steps = [moment.toordinal() - middle_x for moment in moments]
-    rises = [Fraction(value) - middle_y for value in values]
-    rise = sum(step * up for step, up in zip(steps, rises, strict=True))
-    return as_float(Fraction(rise) / sum(step * step for step in steps))
+    above, below = Fraction(0), Fraction(0)
+    for day, value in zip(days, values, strict=True):
+        step = day - middle_x
+        above += step * (Fraction(value) - middle_y)
+        below += step * step
+    return as_float(above / below)
 
 
 #: Aggregate → its function of the moments at which rows happened, and of their values.
@@ -184,13 +201,15 @@ def quantile(values: Sequence[Any], share: float) -> float | None:
     if not ordered:
         return None
     place = Fraction(round(share * 100), 100) * (len(ordered) - 1)
-    low, high = (Fraction(ordered[at]) for at in (math.floor(place), math.ceil(place)))
+    low, high = Fraction(ordered[math.floor(place)]), Fraction(ordered[math.ceil(place)])
     return float(low + (high - low) * (place - math.floor(place)))
 
 
 def listed(values: Sequence[Any], names: Sequence[str]) -> list[int]:
     """Return how often each name occurs, and last how often any other."""
-    return [*(sum(v == name for v in values) for name in names), sum(v not in names for v in values)]
+    counts = Counter(values)
+    named = [counts[name] for name in names]
+    return [*named, len(values) - sum(named)]
 
 
 def mode(values: Sequence[Any], names: Sequence[str]) -> str | None:
@@ -201,8 +220,10 @@ def mode(values: Sequence[Any], names: Sequence[str]) -> str | None:
 
 def entropy(values: Sequence[Any], names: Sequence[str]) -> float | None:
     """Return −Σ p·ln p over the names and 'other'."""
-    shares = [n / len(values) for n in listed(values, names) if n] if values else []
-    return sum(-p * math.log(p) for p in shares) if values else None
+    if not values:
+        return None
+    shares = [count / len(values) for count in listed(values, names) if count]
+    return sum(-share * math.log(share) for share in shares)
 
 
 def window_start(window: Window, t: datetime) -> datetime:
@@ -230,9 +251,13 @@ def divided(top: float | None, bottom: float | None) -> float | None:
 
 def any_true(answers: Sequence[bool | None]) -> bool | None:
     """SQL's OR: true beats unknown, unknown beats false."""
-    return True if True in answers else None if None in answers else False
+    if True in answers:
+        return True
+    return None if None in answers else False
 
 
 def all_true(answers: Sequence[bool | None]) -> bool | None:
     """SQL's AND: false beats unknown, unknown beats true."""
-    return False if False in answers else None if None in answers else True
+    if False in answers:
+        return False
+    return None if None in answers else True
