@@ -37,7 +37,7 @@ _PLACE = re.compile(r"[A-Za-z0-9._:-]+|/[A-Za-z0-9._/-]+")
 #: Parts that name a server and its database; any other part may be secret.
 _OPEN = frozenset({"host", "hostaddr", "port", "dbname", "user"})
 
-#: A text that shares so many signs in a row with a secret may hold a part of it.
+#: A text that shares so many characters in a row with a secret may hold a part of it.
 _SHARED = 4
 
 
@@ -50,15 +50,15 @@ class ConnectionString:
     @property
     def place(self) -> str:
         """The server's host and port for a message, '' where it has none or they look like a secret."""
-        details = [
-            f"{name} {value}"
-            for name, value in self.parts
-            if value and ((name == "host" and _PLACE.fullmatch(value)) or (name == "port" and value.isdecimal()))
-        ]
-        return "" if self.may_hold_secret(" ".join(details)) else ", ".join(details)
+        shown = []
+        for name, value in self.parts:
+            is_host = name == "host" and _PLACE.fullmatch(value)
+            if value and (is_host or (name == "port" and value.isdecimal())):
+                shown.append(f"{name} {value}")
+        return "" if self.may_hold_secret(" ".join(shown)) else ", ".join(shown)
 
     def may_hold_secret(self, text: str) -> bool:
-        """Whether a text shares four signs in a row with a secret part, or holds the whole of a shorter one."""
+        """Whether a text shares four characters in a row with a secret part, or holds the whole of a shorter one."""
         return any(_shares(text, secret) for secret in self._secrets())
 
     def _secrets(self) -> Iterable[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from tenure.faults.boundary import register_stoppable, translated
 from tenure.faults.redact import redacted
 from tenure.host.paths import duckdb_path
 from tenure.sql import Dialect, literal, quoted
+from tenure.sql.expressions import call, cast, equal, listed, named
+from tenure.sql.query import Query
 
 #: Errors of the statement itself: its words, and not the rows' values, are in their text.
 _OF_STATEMENTS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
@@ -42,7 +44,7 @@ class DuckDBEngine:
     def __init__(self, settings: EngineSettings, connection: duckdb.DuckDBPyConnection | None = None) -> None:
         self._settings = settings
         self._files = ReadFiles()
-        self._held: set[str] = set()
+        self._cached: set[str] = set()
         options: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory,
             "autoinstall_known_extensions": "false",
@@ -71,58 +73,62 @@ class DuckDBEngine:
         """Make CSV files a relation, every value as its text."""
         header = csv_header(files, raw)
         self._files.note_csv(relation, raw, files)
-        columns = ", ".join(f"{literal(name, 'duckdb')}: 'VARCHAR'" for name in header)
-        reader = (
-            f"read_csv({_listed(files)}, columns = {{{columns}}}, auto_detect = false, header = true, "
-            f"strict_mode = true, delim = {literal(raw.delimiter, 'duckdb')}, quote = '\"', escape = '\"', "
-            f"nullstr = '', encoding = {literal(raw.encoding, 'duckdb')}, hive_partitioning = false)"
-        )
-        self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM {reader}")
+        options = {
+            "columns": _struct(dict.fromkeys(header, _text("VARCHAR"))),
+            "auto_detect": "false",
+            "header": "true",
+            "strict_mode": "true",
+            "delim": _text(raw.delimiter),
+            "quote": _text('"'),
+            "escape": _text('"'),
+            "nullstr": _text(""),
+            "encoding": _text(raw.encoding),
+            "hive_partitioning": "false",
+        }
+        self._make_view(relation, ["*"], _reader("read_csv", files, options))
         return dict.fromkeys(header, "text")
 
     def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> dict[str, str]:
         """Make Parquet files a relation."""
         self._files.note_parquet(relation, raw, files)
         try:
-            # Left to itself DuckDB makes columns of folders above the data too.
-            hive = "" if has_hive_folders(raw, files) else ", hive_partitioning = false"
-            self._execute(
-                f"CREATE OR REPLACE TEMP VIEW {relation} AS "
-                f"SELECT * FROM read_parquet({_listed(files)}, union_by_name = true{hive})"
-            )
+            options = {"union_by_name": "true"}
+            if not has_hive_folders(raw, files):
+                # Left to itself DuckDB makes columns of folders above the data too.
+                options["hive_partitioning"] = "false"
+            self._make_view(relation, ["*"], _reader("read_parquet", files, options))
         except EngineError as error:
             raise unlike_parquet(raw, error.original) from error
         return {field.name: _kind(field.type) for field in self.schema(f"SELECT * FROM {relation}")}
 
     def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation; its instants become naive UTC."""
-        columns = ", ".join(_naive(field) for field in schema)
-        if relation in self._held:
+        if relation in self._cached:
             self._execute(f"DROP TABLE {relation}")
-            self._held.remove(relation)
+            self._cached.remove(relation)
         self._files.note_table(relation, files)
-        if not files:
-            self._connection.register(f"{relation}_empty", schema.empty_table())
-            source = f"{relation}_empty"
+        if files:
+            source = _reader("read_parquet", files, _hive_options(schema, partition_by))
         else:
-            source = f"read_parquet({_listed(files)}, {_partitioned(schema, partition_by)})"
-        self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT {columns} FROM {source}")
+            source = f"{relation}_empty"
+            self._connection.register(source, schema.empty_table())
+        self._make_view(relation, map(_naive, schema), source)
 
     def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT into a temporary table."""
-        if relation not in self._held:
+        if relation not in self._cached:
             self._execute(f"DROP VIEW IF EXISTS {relation}")
         self._execute(f"CREATE OR REPLACE TEMP TABLE {relation} AS\n{select}")
-        self._held.add(relation)
+        self._cached.add(relation)
 
     def schema(self, select: str) -> pa.Schema:
         """Return the columns and types of a SELECT."""
         # Bound but not planned: DuckDB takes half a second to plan hundreds of columns.
         with self._translated():
             bound = self._connection.sql(select)
-        typed = (f"CAST(NULL AS {t}) AS {quoted(n, 'duckdb')}" for n, t in zip(bound.columns, bound.types, strict=True))
-        found = self.run(f"SELECT {', '.join(typed)} LIMIT 0").schema
-        return pa.schema([pa.field(f.name, _in_utc(f.type)) for f in found])
+        nulls = listed(map(_null_of_type, bound.columns, bound.types))
+        found = self.run(f"SELECT {nulls} LIMIT 0").schema
+        return pa.schema([field.with_type(_in_utc(field.type)) for field in found])
 
     def run(self, select: str) -> pa.Table:
         """Return a SELECT's rows; instants are naive UTC."""
@@ -155,7 +161,7 @@ class DuckDBEngine:
         return found
 
     def _set(self, name: str, value: str) -> None:
-        self._connection.execute(f"SET {name} = {literal(value, 'duckdb')}")
+        self._connection.execute(f"SET {name} = {_text(value)}")
 
     def register(self, relation: str, table: pa.Table) -> None:
         """Make a table in memory a relation."""
@@ -177,21 +183,18 @@ class DuckDBEngine:
         token: str = "",
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
-        columns = ", ".join(_aware(field) for field in schema or self.schema(select))
+        columns = listed(map(_aware, schema or self.schema(select)))
+        rows = f"(SELECT {columns} FROM (\n{select}\n))"
+        options = "FORMAT parquet, COMPRESSION snappy"
         folder.mkdir(parents=True, exist_ok=True)
         token = token or uuid.uuid4().hex
         if not partition_by:
             file = folder / f"part-{token}.parquet"
-            self._execute(
-                f"COPY (SELECT {columns} FROM (\n{select}\n)) TO {literal(str(file), 'duckdb')} "
-                "(FORMAT parquet, COMPRESSION snappy)"
-            )
+            self._execute(f"COPY {rows} TO {_text(str(file))} ({options})")
             return [file]
-        by = ", ".join(quoted(name, "duckdb") for name in partition_by)
-        self._execute(
-            f"COPY (SELECT {columns} FROM (\n{select}\n)) TO {literal(str(folder), 'duckdb')} (FORMAT parquet, "
-            f"COMPRESSION snappy, PARTITION_BY ({by}), FILENAME_PATTERN 'part-{token}-{{i}}', OVERWRITE_OR_IGNORE)"
-        )
+        by = listed(map(_name, partition_by))
+        options += f", PARTITION_BY ({by}), FILENAME_PATTERN 'part-{token}-{{i}}', OVERWRITE_OR_IGNORE"
+        self._execute(f"COPY {rows} TO {_text(str(folder))} ({options})")
         return sorted(folder.rglob(f"part-{token}-*.parquet"))
 
     def new_session(self) -> DuckDBEngine:
@@ -206,6 +209,10 @@ class DuckDBEngine:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _make_view(self, relation: str, columns: Iterable[str], source: str) -> None:
+        rows = Query(columns=list(columns), source=source)
+        self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS {rows.on_one_line}")
 
     def _execute(self, statement: str) -> None:
         with self._translated():
@@ -261,14 +268,24 @@ class DuckDBEngine:
         )
 
 
-def _listed(files: Sequence[Path]) -> str:
-    return "[" + ", ".join(literal(duckdb_path(file), "duckdb") for file in files) + "]"
+def _text(value: str) -> str:
+    return literal(value, "duckdb")
 
 
-def _error(error: Exception) -> EngineError:
-    """DuckDB's error in its words; of one that came while rows were read, what may be a row's value is redacted."""
-    message = str(error) if isinstance(error, _OF_STATEMENTS) else redacted(str(error).splitlines()[0])
-    return EngineError(f"DuckDB can't run the statement: {message}", hint="See it with 'tenure sql'.")
+def _name(column: str) -> str:
+    return quoted(column, "duckdb")
+
+
+def _reader(function: str, files: Sequence[Path], options: Mapping[str, str]) -> str:
+    """The call of a table function that reads files, each option as name → its SQL."""
+    paths = listed(_text(duckdb_path(file)) for file in files)
+    return call(function, f"[{paths}]", *(equal(name, value) for name, value in options.items()))
+
+
+def _struct(values: Mapping[str, str]) -> str:
+    """A DuckDB struct of each name's SQL: {'customer_id': BIGINT}."""
+    fields = listed(f"{_text(name)}: {value}" for name, value in values.items())
+    return f"{{{fields}}}"
 
 
 def _kind(type_: pa.DataType) -> str:
@@ -279,27 +296,39 @@ def _in_utc(type_: pa.DataType) -> pa.DataType:
     return pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(type_) else type_
 
 
+def _null_of_type(name: str, type_: object) -> str:
+    return named(cast("NULL", str(type_)), _name(name))
+
+
 def _aware(field: pa.Field) -> str:
-    name = quoted(field.name, "duckdb")
-    return f"make_timestamptz(epoch_us({name})) AS {name}" if pa.types.is_timestamp(field.type) else name
+    """A column as files keep it: an instant in UTC, with its zone."""
+    name = _name(field.name)
+    if not pa.types.is_timestamp(field.type):
+        return name
+    return named(call("make_timestamptz", call("epoch_us", name)), name)
 
 
-def _partitioned(schema: pa.Schema, partition_by: Sequence[str]) -> str:
-    """The options by which DuckDB reads a table's partitions; by itself it gives their columns other types."""
-    if not partition_by:
-        return "hive_partitioning = false"
-    types = ", ".join(f"'{name}': {_HIVE_TYPES[str(schema.field(name).type)]}" for name in partition_by)
-    # Tables that keep what each model said gain columns with the features; older files lack them.
-    grown = ", union_by_name = true" if len(partition_by) > 1 else ""
-    return f"hive_partitioning = true, hive_types = {{{types}}}{grown}"
+def _naive(field: pa.Field) -> str:
+    """A column as SELECTs read it: an instant in UTC, without its zone."""
+    name = _name(field.name)
+    if not pa.types.is_timestamp(field.type):
+        return name
+    # The same as CAST(… AS TIMESTAMP) in UTC, which asks the calendar of time zones about every row: an as-of join of
+    # five million rows takes two thirds of the time without.
+    return named(call("make_timestamp", call("epoch_us", name)), name)
 
 
 #: The types of partition columns, as DuckDB calls them.
 _HIVE_TYPES = {"date32[day]": "DATE", "string": "VARCHAR", "int64": "BIGINT"}
 
 
-def _naive(field: pa.Field) -> str:
-    name = quoted(field.name, "duckdb")
-    # The same as CAST(… AS TIMESTAMP) in UTC, which asks the calendar of time zones about every row: an as-of join of
-    # five million rows takes two thirds of the time without.
-    return f"make_timestamp(epoch_us({name})) AS {name}" if pa.types.is_timestamp(field.type) else name
+def _hive_options(schema: pa.Schema, partition_by: Sequence[str]) -> dict[str, str]:
+    """The options by which DuckDB reads a table's partitions, their types given: it would guess others."""
+    if not partition_by:
+        return {"hive_partitioning": "false"}
+    types = {name: _HIVE_TYPES[str(schema.field(name).type)] for name in partition_by}
+    options = {"hive_partitioning": "true", "hive_types": _struct(types)}
+    # Tables that keep what each model said gain columns with the features; older files lack them.
+    if len(partition_by) > 1:
+        options["union_by_name"] = "true"
+    return options

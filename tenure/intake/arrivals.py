@@ -22,17 +22,20 @@ def note_arrivals(work: Work) -> None:
     fresh = [name for name, version in versions.items() if (name, version.fingerprint) not in known]
     if not fresh and len({name for name, _ in known}) == len(versions):
         return
-    stay = [
-        pc.and_(pc.equal(noted["source"], n), pc.equal(noted["fingerprint"], v.fingerprint))
-        for n, v in versions.items()
-        if n not in fresh
-    ]
-    tables = [noted.filter(those) for those in stay]
-    for name in fresh:
-        work.scan([name])
-        days = work.engine.run(arrivals_table.arrivals(work.project.sources[name], work.dialect).text)
-        same = {"source": name, "fingerprint": versions[name].fingerprint}
-        columns = [pa.repeat(same[f.name], days.num_rows) if f.name in same else days[f.name] for f in _COLUMNS]
-        tables.append(pa.table(columns, names=_COLUMNS.names).cast(_COLUMNS))
+    tables = []
+    for name, version in versions.items():
+        if name not in fresh:
+            of_version = pc.equal(noted["fingerprint"], version.fingerprint)
+            tables.append(noted.filter(pc.and_(pc.equal(noted["source"], name), of_version)))
+    tables += [_arrivals_of(work, name, versions[name].fingerprint) for name in fresh]
     digest = fingerprint(version.fingerprint for version in versions.values())
     work.lake.write(pa.concat_tables(tables), ARRIVALS, fingerprint=digest)
+
+
+def _arrivals_of(work: Work, name: str, digest: str) -> pa.Table:
+    """The days of one source as the table keeps them, each with the source and its version's fingerprint."""
+    work.scan([name])
+    days = work.engine.run(arrivals_table.arrivals(work.project.sources[name], work.dialect).text)
+    for column, value in (("source", name), ("fingerprint", digest)):
+        days = days.append_column(column, pa.repeat(value, days.num_rows))
+    return days.select(_COLUMNS.names).cast(_COLUMNS)

@@ -11,6 +11,8 @@ from tenure.define.source import Source
 from tenure.intake.data_end import EventSpan, event_span
 from tenure.session.meaning import without_words
 from tenure.session.work import Work, fingerprint
+from tenure.sql.expressions import cast, named
+from tenure.sql.query import Query
 from tenure.version import __version__
 
 INTAKE = FIXED["intake"]
@@ -22,8 +24,11 @@ def intake_facts(work: Work) -> dict[str, dict[str, Any]]:
         return {}
     rows = work.lake.read("intake")
     # Arrow turns an instant that has a zone into Python by way of pandas, which takes half a second to load.
-    naive = [pa.field(f.name, pa.timestamp("us") if pa.types.is_timestamp(f.type) else f.type) for f in rows.schema]
-    return {row["source"]: row for row in rows.cast(pa.schema(naive)).to_pylist()}
+    naive = rows.schema
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            naive = naive.set(place, field.with_type(pa.timestamp("us")))
+    return {row["source"]: row for row in rows.cast(naive).to_pylist()}
 
 
 def definition_of(work: Work, source: Source) -> str:
@@ -32,12 +37,12 @@ def definition_of(work: Work, source: Source) -> str:
 
 
 def event_days(work: Work, source: Source) -> pa.Table:
-    """The days on which a staged source has events, in order: day_start, rows, and the first and last of them."""
+    """Return the days on which a staged source has events, in order: day_start, rows, first and last instant."""
     work.scan([source.name])
-    return work.engine.run(
-        "SELECT CAST(event_time AS DATE) AS day_start, COUNT(*) AS rows, MIN(event_time) AS first, "
-        f"MAX(event_time) AS last\nFROM {source.name}\nGROUP BY CAST(event_time AS DATE)\nORDER BY 1"
-    )
+    day = cast("event_time", "DATE")
+    counted = ["COUNT(*) AS rows", "MIN(event_time) AS first", "MAX(event_time) AS last"]
+    days = Query(columns=[named(day, "day_start"), *counted], source=source.name, group_by=[day], order_by=["1"])
+    return work.engine.run(days.text)
 
 
 def span_of(days: pa.Table) -> EventSpan:

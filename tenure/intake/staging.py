@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import chain
 
 import pyarrow as pa
 
@@ -23,6 +24,8 @@ from tenure.intake.arrivals import note_arrivals
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
 from tenure.intake.readers import Readers, readers_of
 from tenure.session.work import Outcome, Work, fingerprint
+from tenure.sql.expressions import after, before, call, case, either, named
+from tenure.sql.query import Query
 from tenure.tables import staging as staging_table
 
 
@@ -35,7 +38,8 @@ def staging(work: Work) -> Outcome:
         readers = readers_of(work, source)
         digest = raw_digest(work, source, readers)
         current = work.lake.find(f"staging/{source.name}")
-        if current and current.fingerprint == digest and facts.get(source.name, {}).get("fingerprint") == digest:
+        noted = facts.get(source.name, {}).get("fingerprint")
+        if current and current.fingerprint == noted == digest:
             outcome.add(current, built=False)
             continue
         facts[source.name] = _stage(work, source, readers, digest, outcome)
@@ -67,9 +71,12 @@ def _stage(work: Work, source: Source, readers: Readers, digest: str, outcome: O
     raw_rows = staging_table.raw_rows(source, engine.dialect)
     raw_types = planned_types(work, source, raw_rows)
     engine.cache(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
-    counted = engine.run(
-        f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {staging_table.TYPED} GROUP BY quarantine_reason"
-    ).to_pylist()
+    by_reason = Query(
+        columns=["quarantine_reason AS reason", "COUNT(*) AS n"],
+        source=staging_table.TYPED,
+        group_by=["quarantine_reason"],
+    )
+    counted = engine.run(by_reason.text).to_pylist()
     rows_read = sum(row["n"] for row in counted)
     if not rows_read:
         raise EmptyTable(
@@ -95,19 +102,26 @@ def _require_years(work: Work, source: Source, readers: Readers) -> None:
     times = [column.name for column in source.columns if column.type in ("date", "timestamp")]
     if not times:
         return
-    outside = "{0} < TIMESTAMP '0001-01-01 00:00:00' OR {0} > TIMESTAMP '9999-12-31 23:59:59.999999'"
-    counts = ", ".join(f"COUNT(CASE WHEN {outside.format(name)} THEN 1 END) AS {name}" for name in times)
-    found = work.engine.run(f"SELECT {counts} FROM {staging_table.TYPED} WHERE quarantine_reason IS NULL").to_pylist()[
-        0
-    ]
-    wrong = {name: rows for name, rows in found.items() if rows}
-    if wrong:
-        name, rows = next(iter(wrong.items()))
+    outside = Query(
+        columns=[_count_outside_years(name) for name in times],
+        source=staging_table.TYPED,
+        where="quarantine_reason IS NULL",
+    )
+    (found,) = work.engine.run(outside.text).to_pylist()
+    for name, rows in found.items():
+        if not rows:
+            continue
         raise BadValue(
             f"source '{source.name}', column '{name}': {rows:,} {'time lies' if rows == 1 else 'times lie'} outside "
             f"the years 1 to 9999 ({_named(readers)}).",
             hint="Correct the values; for an open end use null or 9999-12-31.",
         )
+
+
+def _count_outside_years(name: str) -> str:
+    first, last = "TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
+    outside = either(before(name, first), after(name, last))
+    return named(call("COUNT", case(when=outside, then=1)), name)
 
 
 def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
@@ -177,10 +191,10 @@ def _refusal(
             hint=hint,
         )
     key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
-    shown_key = shown_row(key, personal)
+    key_words = shown_row(key, personal)
     place = _place(readers, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
     return DuplicateKey(
-        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {shown_key}{place}; "
+        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {key_words}{place}; "
         f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
         hint=hint,
     )
@@ -200,6 +214,6 @@ def _named(readers: Readers) -> str:
 
 
 def raw_digest(work: Work, source: Source, readers: Readers) -> str:
-    """Return the digest of what a source is staged from: its definition and the contents of its files."""
-    contents = [pair for reader in readers.values() for pair in reader.digest()]
+    """Return the digest of a source's definition and the contents of its files."""
+    contents = list(chain.from_iterable(reader.digest() for reader in readers.values()))
     return fingerprint([work.dialect, definition_of(work, source), contents])
