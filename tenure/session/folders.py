@@ -17,7 +17,7 @@ from tenure.config import Config
 from tenure.define.project import Project
 from tenure.errors import InvalidConfig
 from tenure.host.paths import literal_part, local_path, require_data_path, require_lake_path
-from tenure.store.identity import FILE_NAME
+from tenure.store.identity import is_lake, lakes_inside
 
 #: What `tenure report` writes into the output folder.
 OUTPUT_FILES = ("attrition_list.csv", "attrition_list.parquet", "report.html")
@@ -109,14 +109,14 @@ def _require_no_other_lake(folders: Folders) -> None:
     """Refuse to lie in, or around, a lake that is not the project's own."""
     for setting, folder in (("[lake]", folders.lake), ("[data]", folders.data), ("[output]", folders.output)):
         for outer in folder.resolve().parents if setting == "[lake]" else _with_parents(folder):
-            if (outer / FILE_NAME).is_file() and not _same(outer, folders.lake):
+            if is_lake(outer) and not _same(outer, folders.lake):
                 raise InvalidConfig(
                     f"{setting} path is '{folder}', which lies in another lake, '{outer}'.",
                     hint=f"Set {setting} path in tenure.toml to a folder outside of it.",
                 )
-    for inner in (*folders.lake.glob(f"*/{FILE_NAME}"), *folders.lake.glob(f"*/*/{FILE_NAME}")):
+    for inner in lakes_inside(folders.lake):
         raise InvalidConfig(
-            f"the lake '{folders.lake}' holds another lake, '{inner.parent}'.",
+            f"the lake '{folders.lake}' holds another lake, '{inner}'.",
             hint="Set [lake] path in tenure.toml to a folder of its own.",
         )
 

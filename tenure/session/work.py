@@ -28,13 +28,11 @@ from tenure.engines.base import Engine, EngineName, EngineSettings
 from tenure.engines.files import matching_files
 from tenure.errors import CheckFailed
 from tenure.faults.boundary import boundary
-from tenure.faults.error_log import ErrorLog
 from tenure.host.paths import local_path
 from tenure.session.folders import folders_of, require_outside, require_unread
 from tenure.sql import Dialect, Select
 from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner
-from tenure.store.identity import adopt as adopt_lake
 from tenure.store.lake import Lake, Replaced
 from tenure.store.private import private_files
 from tenure.store.spill import Spill
@@ -140,8 +138,7 @@ class Work:
     def boundary(self, doing: str, *, internal: bool = False) -> AbstractContextManager[None]:
         """Turn what libraries and the machine raise inside into Tenure's errors; the lake's logs keep the originals."""
         places = {"the lake": self.lake.folder, "the raw data": self.data, "the output": self.output}
-        log = ErrorLog(self.lake.folder, self.run_id)
-        return boundary(doing, log=log, places=places, internal=internal)
+        return boundary(doing, log=self.lake.error_log(self.run_id), places=places, internal=internal)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -164,7 +161,7 @@ class Work:
     def engine_settings(self, name: EngineName) -> EngineSettings:
         """Return the settings of [engine] for an engine of that name, which spills into this run's own folder."""
         if self._spill is None:
-            self._spill = Spill(self.lake.folder, self.run_id)
+            self._spill = self.lake.spill(self.run_id)
         section = self.config.engine
         return EngineSettings(
             name=name,
@@ -192,9 +189,7 @@ class Work:
     @cached_property
     def raw_digests(self) -> FileDigests:
         """The digests of the bank's raw files, remembered from run to run unless [data] trust_times is false."""
-        if self.config.data.trust_times:
-            return self.lake.digests
-        return FileDigests(self.lake.folder / "_raw.json", trusting=False)
+        return self.lake.digests_of_raw_files(trusting=self.config.data.trust_times)
 
     @cached_property
     def definitions(self) -> str:
@@ -362,11 +357,7 @@ def adopt(folder: Path, present: str) -> tuple[Path, Owner]:
     config = load_config(folder)
     owner = Owner(config.project.name, folder, __version__)
     lake = Lake(folders_of(folder, config, None).lake, owner, config.lake.mode)
-    if lake.folder.is_dir():
-        with lake.held():
-            adopt_lake(lake.folder, owner, present)
-    else:
-        adopt_lake(lake.folder, owner, present)
+    lake.adopt(owner, present)
     return lake.folder, owner
 
 

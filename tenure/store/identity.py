@@ -83,6 +83,17 @@ def read_identity(lake: Path) -> Identity | None:
     return found
 
 
+def is_lake(folder: Path) -> bool:
+    """Return whether a folder is a lake, by its file alone; nothing is read."""
+    return (folder / FILE_NAME).is_file()
+
+
+def lakes_inside(folder: Path) -> list[Path]:
+    """Return the lakes that lie in a folder, or one folder deeper."""
+    files = (*folder.glob(f"*/{FILE_NAME}"), *folder.glob(f"*/*/{FILE_NAME}"))
+    return [file.parent for file in files]
+
+
 def require_owner(lake: Path, owner: Owner) -> Identity | None:
     """Return the lake's identity, None of a folder that is no lake yet; raise LakeOfAnotherProject if it is not his."""
     found = read_identity(lake)

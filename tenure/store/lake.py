@@ -34,19 +34,21 @@ from tenure.checks.contracts import require_passed
 from tenure.checks.rows import check_rows
 from tenure.define.contract import Contract
 from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
+from tenure.faults.error_log import ErrorLog
 from tenure.host.paths import delta_path
 from tenure.store.catalogue import Catalogue
 from tenure.store.digests import FileDigests
-from tenure.store.identity import Owner, claim, require_owner
+from tenure.store.identity import Owner, adopt, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
+from tenure.store.landing import Landing
 from tenure.store.locks import try_lock
 from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, open_own, private_files
-from tenure.store.rows import in_partition, read_rows, rows_beside, write_partition, write_rows
+from tenure.store.rows import in_partition, read_rows, rows_beside, typed_if_empty, write_partition, write_rows
 from tenure.store.sealed import file_problem, seal
-from tenure.store.spill import RUN_ID, remove_left
+from tenure.store.spill import RUN_ID, Spill, remove_left
 from tenure.store.steps import Steps
-from tenure.store.table import Ingredients, TableVersion, add_action, delta_schema, describe_file, utc
+from tenure.store.table import Ingredients, TableVersion, add_action, delta_schema, describe_file, partition_values, utc
 
 _FINGERPRINT = "tenure.fingerprint"
 _PARTITIONS = "tenure.partitions"
@@ -82,16 +84,27 @@ class Lake:
         What is written meanwhile is for the owner, or the group, alone. The first time makes the folder a lake of its
         owner; raises LakeFormat or LakeOfAnotherProject if it is another's.
         """
-        with self.held():
+        with self._write_lock():
             if self.owner is not None:
                 claim(self.folder, self.owner)
             remove_left(self.folder)
             self._seal_what_a_kill_left()
             yield
 
+    def adopt(self, owner: Owner, present: str) -> None:
+        """Give the lake to another project; `present` is the name of the one that it belongs to.
+
+        Raises StoreError if it is no lake or belongs to a project of another name, LakeBusy if a run is writing to it.
+        """
+        if not self.folder.is_dir():
+            adopt(self.folder, owner, present)
+            return
+        with self._write_lock():
+            adopt(self.folder, owner, present)
+
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lake's lock alone, whoever owns it."""
+    def _write_lock(self) -> Iterator[None]:
+        """The lake's lock, whoever owns the lake."""
         with private_files(self.mode):
             self.folder.mkdir(parents=True, exist_ok=True)
             with os.fdopen(open_own(self.folder / ".lock"), "r+b") as handle:
@@ -145,9 +158,21 @@ class Lake:
                 )
         return found
 
-    def landing(self, name: str) -> Path:
-        """Return the folder in which the raw rows of a reader are landed, such as of 'payments-booked'."""
-        return self.path(f"landing/{name}")
+    def landing(self, name: str) -> Landing:
+        """Return the place where the raw rows of a reader are landed, such as of 'payments-booked'."""
+        return Landing(self.path(f"landing/{name}"))
+
+    def spill(self, run_id: str) -> Spill:
+        """Return a new spill folder of a run; close it when the run ends."""
+        return Spill(self.folder, run_id)
+
+    def error_log(self, run_id: str) -> ErrorLog:
+        """Return the log of a run's errors."""
+        return ErrorLog(self.folder, run_id)
+
+    def digests_of_raw_files(self, *, trusting: bool) -> FileDigests:
+        """Return the digests of raw files: the remembered ones, or, not `trusting`, such as read each file anew."""
+        return self.digests if trusting else FileDigests(self.folder / "_raw.json", trusting=False)
 
     @contextmanager
     def scratch(self, run_id: str) -> Iterator[Path]:
@@ -298,6 +323,9 @@ class Lake:
             return self._create(table, files, schema, partition_by, _properties(fingerprint, partitions), mode="error")
         others_stay = mode == "append" or replaced is not None
         grown = _with_stored_columns(delta, schema) if columns_grow else None
+        if replaced is not None and columns_grow and grown is None and not self._any_stays(table, delta, replaced):
+            # Where no row stays, the new rows decide which columns the table has.
+            replaced, others_stay = None, False
         schema, others_stay = (schema, others_stay) if grown is None else (grown, False)
         self._require_fitting(table, delta, schema, partition_by, others_stay=others_stay)
         only = [(name, "in", sorted(values)) for name, values in (replaced or {}).items() if values]
@@ -370,6 +398,14 @@ class Lake:
                 hint=f"Move '{self.path(table)}' away and run again.",
             )
 
+    def _any_stays(self, table: str, delta: DeltaTable, replaced: Replaced) -> bool:
+        """Whether a file of the newest version lies in another partition than those replaced."""
+        for file in self.version_of(table, delta, delta.version()).files:
+            values = partition_values(file, tuple(replaced))
+            if any(values[name] not in texts for name, texts in replaced.items()):
+                return True
+        return False
+
     def write(
         self, rows: pa.Table, contract: Contract, *, fingerprint: str = "", mode: str = "overwrite"
     ) -> TableVersion:
@@ -396,6 +432,7 @@ class Lake:
         """
         table, by = contract.table, contract.partition_by
         stored = self.find(table)
+        rows = typed_if_empty(rows, contract, stored.schema if stored else None)
         rows = in_partition(rows, {name: values[name] for name in by}, stored.schema if stored else None)
         require_passed(check_rows(contract, rows))
         self.sweep(table)

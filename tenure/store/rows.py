@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tenure.checks.rows import schema_of
+from tenure.define.contract import Contract, Within
 from tenure.store.table import TableVersion, partition_folder, partition_values, utc
 
 #: Rows of a row group: whoever reads a range of customers, by whom the rows lie, skips most other groups.
@@ -91,6 +93,19 @@ def partitions_of(rows: pa.Table, partition_by: Sequence[str]) -> list[dict[str,
     found = rows.select(list(partition_by)).group_by(list(partition_by)).aggregate([])
     texts = [found[name].cast(pa.string()).to_pylist() for name in partition_by]
     return [dict(zip(partition_by, values, strict=True)) for values in sorted(zip(*texts, strict=True))]
+
+
+def typed_if_empty(rows: pa.Table, contract: Contract, stored: pa.Schema | None) -> pa.Table:
+    """Return rows as they are; if there are none, with the stored types of their columns, else the contract's.
+
+    pandas knows no type of a column without values. Without a row nothing of another type is lost.
+    """
+    if rows.num_rows:
+        return rows
+    types = {limit.column: pa.float64() for limit in contract.invariants if isinstance(limit, Within)}
+    for schema in (schema_of(contract), stored or pa.schema([])):
+        types |= zip(schema.names, schema.types, strict=True)
+    return pa.schema([pa.field(field.name, types.get(field.name, field.type)) for field in rows.schema]).empty_table()
 
 
 def in_partition(rows: pa.Table, values: Mapping[str, object], stored: pa.Schema | None) -> pa.Table:

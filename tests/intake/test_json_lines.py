@@ -219,13 +219,13 @@ def test_rows_that_were_landed_of_the_same_files_are_not_read_again(bank, monkey
 
 def test_a_file_that_changes_while_it_is_read_is_refused(bank, monkeypatch):
     file = bank / "data" / "customers.jsonl"
-    close = json_lines._Landing._close
+    close = json_lines._Writer._close
 
     def changed_meanwhile(landing):
         file.write_text('{"a": 2}\n{"a": 3}\n')
         close(landing)
 
-    monkeypatch.setattr(json_lines._Landing, "_close", changed_meanwhile)
+    monkeypatch.setattr(json_lines._Writer, "_close", changed_meanwhile)
     assert refused(bank, '{"a": 1}\n') == "customers.jsonl changed while it was read."
 
 

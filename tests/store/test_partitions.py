@@ -91,6 +91,15 @@ def test_a_table_may_begin_with_an_empty_partition(lake, untyped):
     assert lake.require("scores").partition_by == BY
 
 
+def test_rows_of_real_types_follow_an_empty_first_partition(lake):
+    none = pa.table({name: pa.nulls(0) for name in ("customer_id", "score", "feature")})
+    lake.write_partition(none, SCORES, of(JANUARY, "a-1"))
+    lake.write_partition(none, SCORES, of(FEBRUARY, "a-1"))
+    some = scored(FEBRUARY, "a-1", [0.2], feature=pa.array([7], pa.int64()))
+    lake.write_partition(some, SCORES, of(FEBRUARY, "a-1"))
+    assert [(row["score"], row["feature"]) for row in found(lake)] == [(0.2, 7)]
+
+
 def test_rows_get_the_columns_of_their_partition(lake):
     rows = scored(JANUARY, "a-1", [0.1]).drop_columns(list(BY))
     lake.write_partition(rows, SCORES, of(JANUARY, "a-1"))

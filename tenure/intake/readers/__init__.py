@@ -19,6 +19,7 @@ from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
 from tenure.define.source import READERS, RawTable, Source
 from tenure.engines.files import Place, files_in_words
 from tenure.session.work import Work
+from tenure.store.landing import Landing
 
 Declared = TypeVar("Declared", bound=RawTable)
 
@@ -26,17 +27,17 @@ Declared = TypeVar("Declared", bound=RawTable)
 class Reader(ABC, Generic[Declared]):
     """One raw table of a source, as a run reads it.
 
-    `asked_by` is what messages call the source; `folder` is where rows are landed that no engine reads as they are.
+    `asked_by` is what messages call the source; `landing` is where rows are landed that no engine reads as they are.
     With `again`, rows that staging landed are taken as they are, and no server is asked for them.
     """
 
     #: Whether its rows come from a server, so that nothing tells whether they changed but to ask again.
     asks_a_server: ClassVar[bool] = False
 
-    def __init__(self, work: Work, raw: Declared, *, asked_by: str, folder: Path, again: bool) -> None:
+    def __init__(self, work: Work, raw: Declared, *, asked_by: str, landing: Landing, again: bool) -> None:
         """Know what to read; nothing is read yet."""
         self.work, self.raw = work, raw
-        self.asked_by, self.folder, self.again = asked_by, folder, again
+        self.asked_by, self.landing, self.again = asked_by, landing, again
 
     @cached_property
     def files(self) -> list[Path]:
@@ -61,7 +62,7 @@ class Reader(ABC, Generic[Declared]):
         return self.land(relation)
 
     def place_of(self, value: str, column: str) -> Place | None:  # noqa: ARG002  (the contract's)
-        """Return the first line that holds `value` in `column`, None where it can't be told; slow, for messages."""
+        """Return the first line that holds `value` in `column`, None where none is known; slow, for messages."""
         return None
 
 
@@ -75,14 +76,9 @@ def readers_of(work: Work, source: Source, *, folder: Path | None = None, again:
     """
     found: dict[str, Reader[RawTable]] = {}
     for name, raw in source.raws.items():
-        landing = f"{source.name}-{name}"
-        found[name] = reader_class(raw)(
-            work,
-            raw,
-            asked_by=f"source '{source.name}'",
-            folder=folder / landing if folder else work.lake.landing(landing),
-            again=again,
-        )
+        place = f"{source.name}-{name}"
+        landing = Landing(folder / place) if folder else work.lake.landing(place)
+        found[name] = reader_class(raw)(work, raw, asked_by=f"source '{source.name}'", landing=landing, again=again)
     return found
 
 

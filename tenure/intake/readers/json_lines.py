@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeAlias
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +25,7 @@ from tenure.errors import EmptyTable, MissingColumn, UnreadableFile
 from tenure.faults.redact import shape
 from tenure.intake.readers import Reader
 from tenure.session.work import fingerprint
+from tenure.store.landing import Landing
 
 #: What is landed, as engines read it.
 _LANDED = Parquet("landed")
@@ -45,7 +44,7 @@ _MOST_KEYS = 10_000
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-#: A key that a message may show; any other may be a row's value, and is shown by its shape.
+#: A key that a message may show; any other may be a row's value, so that its shape is shown.
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 
 _FIX = "Fix the line, or have the file written anew: JsonLines reads one JSON object a line."
@@ -70,54 +69,49 @@ class JsonLinesReader(Reader[JsonLines]):
 
     def land(self, relation: str) -> dict[str, str]:
         """Land the rows, unless rows of these very files lie there, and make them a relation of texts."""
-        landed = self._landed_in(self.folder)
-        if not landed.is_dir():
-            self._land(landed)
-        return self._relation(relation, landed)
+        if not self._landed(self.landing):
+            self._land()
+        return self._relation(relation, self._landed(self.landing))
 
     def plan(self, relation: str) -> dict[str, str]:
         """Make a relation of what staging landed of these very files; else read them: a key may stand in any line."""
-        kept = self._landed_in(self.work.lake.landing(self.folder.name))
-        return self._relation(relation, kept) if kept.is_dir() else self.land(relation)
+        kept = self._landed(self.work.lake.landing(self.landing.name))
+        return self._relation(relation, kept) if kept else self.land(relation)
 
     def place_of(self, value: str, column: str) -> Place | None:
         """Return the first line that holds `value` under the key, or under any where no line has the key."""
-        landed = self._landed_in(self.folder)
-        is_key = landed.is_dir() and any(column in pq.read_schema(file).names for file in landed.iterdir())
+        is_key = any(column in pq.read_schema(file).names for file in self._landed(self.landing))
         if not value and not is_key:
             return None
         for where, cells in _Rows(self.files, self.raw):
-            texts = [cells.get(column)] if is_key else list(cells.values())
+            texts = [cells.get(column)] if is_key else cells.values()
             if any((text or "").strip() == value for text in texts):
                 return Place(*where)
         return None
 
-    def _landed_in(self, folder: Path) -> Path:
-        return folder / fingerprint([_LANDING, self.digest()])[:32]
+    def _landed(self, landing: Landing) -> list[Path]:
+        """The files in which rows of these very files were landed; [] if they were not."""
+        return landing.files(self._name)
 
-    def _relation(self, relation: str, landed: Path) -> dict[str, str]:
-        return self.work.engine.read_parquet(relation, _LANDED, sorted(landed.glob("*.parquet")))
+    @property
+    def _name(self) -> str:
+        return fingerprint([_LANDING, self.digest()])[:32]
 
-    def _land(self, landed: Path) -> None:
+    def _relation(self, relation: str, landed: Sequence[Path]) -> dict[str, str]:
+        return self.work.engine.read_parquet(relation, _LANDED, landed)
+
+    def _land(self) -> None:
         """Write the rows, whole or not at all, in place of those that were landed before."""
-        digest = self.digest()
-        unfinished = self.folder / f"{uuid4().hex}.partial"
-        unfinished.mkdir(parents=True)
-        try:
+        name = self._name
+        with self.landing.replace(name) as folder:
             rows = _Rows(self.files, self.raw)
-            with _Landing(unfinished) as landing:
+            with _Writer(folder) as writer:
                 for where, cells in rows:
-                    landing.add(where, cells, rows.size)
-            if not landing.names:
+                    writer.add(where, cells, rows.size)
+            if not writer.names:
                 raise EmptyTable(f"{self.asked_by} has no rows ({self.words}).", hint="Check the files.")
-            if self.digest() != digest:
+            if self._name != name:
                 raise UnreadableFile(f"{self.words} changed while it was read.", hint="Run again once it is written.")
-            for old in self.folder.iterdir():
-                if old != unfinished:
-                    shutil.rmtree(old)
-            unfinished.rename(landed)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @dataclass
@@ -257,7 +251,7 @@ def _in_words(key: str) -> str:
 
 
 @dataclass
-class _Landing:
+class _Writer:
     """Parquet files of texts in a folder, written a batch at a time; `names` are the columns so far, in order."""
 
     folder: Path

@@ -22,8 +22,8 @@ class PostgresReader(Reader[Postgres]):
     @cached_property
     def files(self) -> list[Path]:
         """The landed rows; WarehouseError if the server can't be reached, or refuses the query."""
-        landed = sorted(self.folder.glob("rows.parquet")) if self.again else []
-        return landed or [land(self.raw, self.folder, asked_by=self.asked_by)]
+        landed = self.landing.files() if self.again else []
+        return landed or [self._land(self.raw)]
 
     @property
     def words(self) -> str:
@@ -37,8 +37,10 @@ class PostgresReader(Reader[Postgres]):
     def plan(self, relation: str) -> dict[str, str]:
         """Ask for the query's columns alone."""
         none = f"SELECT * FROM ({self.raw.query.strip().rstrip(';')}) AS planned LIMIT 0"
-        empty = land(replace(self.raw, query=none), self.folder, asked_by=self.asked_by)
-        return self.work.engine.read_parquet(relation, _LANDED, [empty])
+        return self.work.engine.read_parquet(relation, _LANDED, [self._land(replace(self.raw, query=none))])
+
+    def _land(self, raw: Postgres) -> Path:
+        return land(raw, self.landing.folder, asked_by=self.asked_by)
 
 
 READER = PostgresReader
