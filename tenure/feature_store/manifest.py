@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tenure.define.aggregates import KINDS
 from tenure.define.contracts import FIXED
@@ -25,6 +24,7 @@ from tenure.define.project import Project
 from tenure.define.window import ColumnName
 from tenure.errors import NotReproducible, TenureError
 from tenure.store.lake import Lake
+from tenure.store.rows import read_file
 from tenure.store.table import TableVersion
 
 MANIFESTS = FIXED["manifests"]
@@ -179,8 +179,7 @@ def stored_rows(version: TableVersion) -> pa.Table:
     parts = []
     for file in version.files:
         try:
-            with pq.ParquetFile(file) as opened:
-                parts.append(opened.read().cast(version.schema))
+            parts.append(read_file(version, file))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise NotReproducible(
                 f"version {version.version} of table '{version.table}' can't be read: its file '{file}' is damaged.",
@@ -192,7 +191,7 @@ def stored_rows(version: TableVersion) -> pa.Table:
 
 def require_files(version: TableVersion) -> None:
     """Raise NotReproducible if a file of the version was removed."""
-    gone = [file for file in version.files if not file.exists()]
+    gone = version.missing_files()
     if gone:
         raise NotReproducible(
             f"version {version.version} of table '{version.table}' can't be read any more: its file '{gone[0].name}' "

@@ -61,7 +61,7 @@ def history(lake: Lake, table: str, most: int | None = None) -> Iterator[Commit]
             committed_at=datetime.fromtimestamp(commit["timestamp"] / 1000, UTC),
             rows=found.rows,
             fingerprint=found.fingerprint,
-            gone=sum(not file.is_file() for file in found.files),
+            gone=len(found.missing_files()),
             is_newest=found is newest,
             restored=int(parameters["version"]) if commit.get("operation") == "RESTORE" else None,
         )

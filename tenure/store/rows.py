@@ -31,6 +31,11 @@ def read_rows(
     return pa.concat_tables(parts) if parts else wanted.empty_table()
 
 
+def read_file(version: TableVersion, file: Path) -> pa.Table:
+    """Return the rows of one of a version's files, with all columns, in their order; raise what pyarrow does."""
+    return _read_file(file, version.schema, partition_values(file, version.partition_by))
+
+
 def _read_file(file: Path, wanted: pa.Schema, values: Mapping[str, str | None]) -> pa.Table:
     """The rows of one file.
 

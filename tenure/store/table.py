@@ -38,6 +38,10 @@ class TableVersion:
         wanted = {f"{self.partition_by[0]}={value}" for value in values}
         return tuple(file for file in self.files if file.parent.name in wanted)
 
+    def missing_files(self) -> list[Path]:
+        """Return the files that are gone."""
+        return [file for file in self.files if not file.is_file()]
+
 
 def partition_values(file: Path, partition_by: Sequence[str]) -> dict[str, str | None]:
     """Return the partition that a table's file lies in: column → value, as text; null is None."""
