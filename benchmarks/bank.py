@@ -17,7 +17,7 @@ import pyarrow as pa
 from lake_links import link_lake
 from workload import Workload
 
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.demo import generate_bank
 from tenure.demo.spending import CATEGORIES
 from tenure.intake.calendar import calendar

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from tenure.define.contracts import FIXED
 from tenure.define.stage import RECORDS, STAGES
+from tenure.define.table_contracts import FIXED
 from tenure.engines import open_engine
 from tenure.errors import MissingTable, StoreError, UnknownColumn, choices
 from tenure.session.work import Work

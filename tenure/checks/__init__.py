@@ -1,1 +1,1 @@
-"""Checks: what a table must hold before its commit."""
+"""Checks: how a contract of define is checked before its table is committed, in SQL or in memory."""

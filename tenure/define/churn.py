@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tenure.define.event import Asked, Event, RowsRead, SimpleEvent, each, simple_events
+from tenure.define.event_base import Asked, Event, RowsRead, SimpleEvent, each, simple_events
 from tenure.define.events import MOST_DAYS, event_allowed, require_prompt_rows
 from tenure.define.naming import check_name, definition_place
 from tenure.define.shape import NAME, TEXT, Allowed, check_shape, named, whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from tenure.define.event import Asked, Combination, Event, RowsRead, SimpleEvent, churn_event, each, event_kinds
+from tenure.define.event_base import Asked, Combination, Event, RowsRead, SimpleEvent, churn_event, each, event_kinds
 from tenure.define.naming import definition_place
 from tenure.define.shape import (
     NAME,

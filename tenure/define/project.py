@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
-from tenure.define.event import Asked
+from tenure.define.event_base import Asked
 from tenure.define.feature import (
     Aggregate,
     Attribute,

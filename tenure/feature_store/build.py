@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tenure.define.contract import CheckResult
+from tenure.define.contract_base import CheckResult
 from tenure.define.snapshot import SnapshotPlan
 from tenure.feature_store.plan import BackfillPlan, Partition, due_of, plan_backfill
 from tenure.feature_store.routes.base import Route, TileWriter, Writing, number_ranges, threads_of, tile_table

@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tenure.checks.rows import schema_of
-from tenure.define.contracts import historical_contract
+from tenure.checks.in_memory import schema_of
 from tenure.define.naming import check_name
 from tenure.define.personal import personal_cells
 from tenure.define.snapshot import SnapshotPlan
+from tenure.define.table_contracts import historical_contract
 from tenure.define.window import ColumnName
 from tenure.engines.base import ArrayEngine
 from tenure.errors import (

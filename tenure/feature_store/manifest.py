@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tenure.define.aggregates import KINDS
-from tenure.define.contracts import FIXED
 from tenure.define.naming import check_name
 from tenure.define.narrowing import narrowed
 from tenure.define.project import Project
+from tenure.define.table_contracts import FIXED
 from tenure.define.window import ColumnName
 from tenure.errors import NotReproducible, TenureError
 from tenure.store.lake import Lake

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tenure.checks.rows import schema_of
-from tenure.define.contracts import FIXED
+from tenure.checks.in_memory import schema_of
+from tenure.define.table_contracts import FIXED
 from tenure.session.work import Work, fingerprint
 from tenure.tables import arrivals as arrivals_table
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tenure.define.contracts import FIXED
 from tenure.define.source import Source
+from tenure.define.table_contracts import FIXED
 from tenure.intake.data_end import EventSpan, event_span
 from tenure.session.meaning import without_words
 from tenure.session.work import Work, fingerprint

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pyarrow as pa
 
-from tenure.checks.rows import schema_of
+from tenure.checks.in_memory import schema_of
 from tenure.define.personal import personal_columns
 from tenure.define.source import Source
 from tenure.errors import (

@@ -1,1 +1,1 @@
-"""Proofs: what must hold before a table is published."""
+"""Proofs: cells computed a second time, in another way, before their table is published."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tenure.define.contract import CheckResult
+from tenure.define.contract_base import CheckResult
 from tenure.define.personal import personal_cells
 from tenure.engines.base import Engine
 from tenure.errors import CheckFailed

@@ -6,7 +6,7 @@ import math
 from datetime import date
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.event import Event, simple_events
+from tenure.define.event_base import Event, simple_events
 from tenure.define.events import where_words
 from tenure.model.learners import learner_of
 

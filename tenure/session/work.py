@@ -15,14 +15,14 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from tenure.checks.contracts import require_passed, run_checks
+from tenure.checks.in_sql import require_passed, run_checks
 from tenure.config import Config, load_config
 from tenure.define.churn import ChurnDefinition
-from tenure.define.contract import CheckResult, Contract
-from tenure.define.contracts import contracts
+from tenure.define.contract_base import CheckResult, Contract
 from tenure.define.definitions import load_project
 from tenure.define.project import Project
 from tenure.define.stage import maker_of
+from tenure.define.table_contracts import contracts
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineName, EngineSettings
 from tenure.engines.files import matching_files

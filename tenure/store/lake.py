@@ -30,9 +30,9 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import create_table_with_add_actions
 
-from tenure.checks.contracts import require_passed
-from tenure.checks.rows import check_rows
-from tenure.define.contract import Contract
+from tenure.checks.in_memory import check_rows
+from tenure.checks.in_sql import require_passed
+from tenure.define.contract_base import Contract
 from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
 from tenure.faults.error_log import ErrorLog
 from tenure.host.paths import delta_path

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.checks.rows import schema_of
-from tenure.define.contract import Contract, Within
+from tenure.checks.in_memory import schema_of
+from tenure.define.contract_base import Contract, Within
 from tenure.store.table import TableVersion, partition_folder, partition_values, utc
 
 #: Rows of a row group: whoever reads a range of customers, by whom the rows lie, skips most other groups.

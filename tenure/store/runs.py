@@ -12,9 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from tenure.checks.rows import schema_of
-from tenure.define.contract import CheckResult
-from tenure.define.contracts import FIXED
+from tenure.checks.in_memory import schema_of
+from tenure.define.contract_base import CheckResult
+from tenure.define.table_contracts import FIXED
 from tenure.store.lake import Lake
 
 RUNS = FIXED["runs"]

@@ -18,7 +18,7 @@ from typing import Any
 
 from tenure.define.churn import Activity, ChurnDefinition
 from tenure.define.dialect import Dialect
-from tenure.define.event import Event, event_kinds
+from tenure.define.event_base import Event, event_kinds
 from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.project import Project
 from tenure.define.shape import ByKind

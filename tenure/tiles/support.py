@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
-from tenure.define.event import Combination, Event, event_kinds, simple_events
+from tenure.define.event_base import Combination, Event, event_kinds, simple_events
 from tenure.define.feature import READINGS, Aggregate, Attribute, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind

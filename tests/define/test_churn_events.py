@@ -14,8 +14,8 @@ from tiny_bank import LAST_DAY, write_raw_files, write_tiny_bank
 import tenure
 from tenure import ChurnDefinition, Closure, all_of, any_of
 from tenure.catalog.sql import compile_all
-from tenure.define import event
-from tenure.define.event import RowsRead, SimpleEvent, churn_event, event_kinds
+from tenure.define import event_base
+from tenure.define.event_base import RowsRead, SimpleEvent, churn_event, event_kinds
 from tenure.define.events import require_prompt_rows
 from tenure.errors import InvalidConfig, InvalidDefinition
 from tenure.intake.calendar import calendar
@@ -47,7 +47,7 @@ def made_up(*, without=""):
 @pytest.fixture
 def known(monkeypatch):
     """The registries, forgetting after the test what was registered in it."""
-    monkeypatch.setattr(event, "_KNOWN", list(event_kinds()))
+    monkeypatch.setattr(event_base, "_KNOWN", list(event_kinds()))
     monkeypatch.setattr(labels._SQL_OF, "_table", dict(labels._SQL_OF._table))
     monkeypatch.setattr(oracle._HAPPENS, "_table", dict(oracle._HAPPENS._table))
 

@@ -37,7 +37,7 @@ from tenure import (
 from tenure.catalog.sql import compile_all
 from tenure.define import project as projects
 from tenure.define.definitions import load_project
-from tenure.define.event import event_kinds
+from tenure.define.event_base import event_kinds
 from tenure.define.events import AnyOf
 from tenure.define.feature import FEATURES
 from tenure.define.shape import ByKind

@@ -10,12 +10,12 @@ import pytest
 from tiny_bank import write_tiny_bank
 
 from tenure.catalog.personal import personal_origins
-from tenure.checks.contracts import require_passed, run_checks
-from tenure.define.contract import Contract
-from tenure.define.contracts import contracts
+from tenure.checks.in_sql import require_passed, run_checks
+from tenure.define.contract_base import Contract
 from tenure.define.definitions import load_project
 from tenure.define.personal import personal_cells, personal_columns, personal_keys
 from tenure.define.source import Column, Csv, Source
+from tenure.define.table_contracts import contracts
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import AdditivityError, CheckFailed

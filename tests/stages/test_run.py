@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from tiny_bank import write_raw_files, write_tiny_bank
 
-from tenure.define.contract import Invariant
+from tenure.define.contract_base import Invariant
 from tenure.define.stage import SQL_STAGES
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine

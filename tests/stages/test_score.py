@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenure.define.contracts import BY_SNAPSHOT_AND_MODEL
+from tenure.define.table_contracts import BY_SNAPSHOT_AND_MODEL
 
 TABLES = ("scores",)
 

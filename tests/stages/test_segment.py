@@ -6,7 +6,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from tenure.define.contracts import BY_SNAPSHOT_AND_MODEL
+from tenure.define.table_contracts import BY_SNAPSHOT_AND_MODEL
 from tenure.session.work import Outcome, Work
 from tenure.stages.frames import arrow
 

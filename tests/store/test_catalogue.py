@@ -5,7 +5,7 @@ import shutil
 import pyarrow as pa
 import pytest
 
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.store.catalogue import CATALOGUE
 from tenure.store.lake import Lake
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.errors import MissingTable, StoreError
 from tenure.store.history import history, restore, tables
 from tenure.store.lake import Lake

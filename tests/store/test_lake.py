@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.errors import LakeBusy, MissingTable, StoreError
 from tenure.store.journal import JOURNAL
 from tenure.store.lake import Lake

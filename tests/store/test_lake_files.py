@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_bank import write_tiny_bank
 
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.errors import DamagedLake
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between

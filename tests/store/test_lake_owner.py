@@ -16,7 +16,7 @@ import pytest
 from tiny_bank import TOML, write_tiny_bank
 
 from tenure.cli import application
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import EngineError, LakeBusy, LakeFormat, LakeOfAnotherProject, StoreError

@@ -8,7 +8,7 @@ import pytest
 from tiny_bank import write_leavers, write_tiny_bank
 
 from tenure.catalog.models import newest_training
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.errors import DamagedModel, UnsafeModelFile
 from tenure.model.registry import load_model
 from tenure.session.work import Work

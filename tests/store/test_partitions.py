@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure.define.contract import Contract
+from tenure.define.contract_base import Contract
 from tenure.errors import CheckFailed, StoreError
 from tenure.store.lake import Lake
 from tenure.store.rows import partitions_of, read_rows, write_rows

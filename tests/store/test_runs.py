@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tenure.define.contract import CheckResult
+from tenure.define.contract_base import CheckResult
 from tenure.store.lake import Lake
 from tenure.store.runs import StageRun, last_runs, ledger
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.event import Event, event_kinds
+from tenure.define.event_base import Event, event_kinds
 from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.shape import ByKind
 from tenure.proofs.oracle.oracle import Oracle

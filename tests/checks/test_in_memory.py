@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure.checks.contracts import run_checks
-from tenure.checks.rows import check_rows, schema_of
-from tenure.define.contract import Contract, Invariant, OneOf, Within
-from tenure.define.contracts import FIXED
+from tenure.checks.in_memory import check_rows, schema_of
+from tenure.checks.in_sql import run_checks
+from tenure.define.contract_base import Contract, Invariant, OneOf, Within
+from tenure.define.table_contracts import FIXED
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import StoreError

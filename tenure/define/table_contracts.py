@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from tenure.define.contract import Contract, Invariant, OneOf, Within
+from tenure.define.contract_base import Contract, Invariant, OneOf, Within
 from tenure.define.personal import personal_cells, personal_columns
 from tenure.define.project import Project
 from tenure.define.source import Source

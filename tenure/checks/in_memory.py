@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from tenure.define.contract import CheckResult, Contract, OneOf, Within
+from tenure.define.contract_base import CheckResult, Contract, OneOf, Within
 from tenure.errors import StoreError
 from tenure.faults.redact import shown_row
 

@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 from tiny_bank import write_tiny_bank
 
-from tenure.checks.contracts import check_statements, require_passed, run_checks
+from tenure.checks.in_sql import check_statements, require_passed, run_checks
 from tenure.config import load_config
-from tenure.define.contract import CheckResult, Contract, Invariant
+from tenure.define.contract_base import CheckResult, Contract, Invariant
 from tenure.define.definitions import load_project
 from tenure.errors import CheckFailed
 from tenure.session.work import Work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenure.define.contract import CheckResult, Contract
+from tenure.define.contract_base import CheckResult, Contract
 from tenure.engines.base import Engine
 from tenure.errors import CheckFailed
 from tenure.faults.redact import shown_row
