@@ -444,34 +444,6 @@ def test_spill_that_is_a_link_is_not_followed(bank, tmp_path):
     assert (elsewhere / "20240101T000000-abcdef" / "duckdb_temp_x").exists()
 
 
-# Looking
-
-
-@pytest.mark.parametrize(
-    "verb", [["status"], ["history"], ["history", "payments"], ["show", "payments"], ["show", "features"]], ids=" ".join
-)
-def test_who_looks_at_a_lake_runs_no_definition(bank, tenure, verb):
-    build(bank)
-    for file in ("sources.py", "churn.py", "features/paid.py"):
-        (bank / file).write_text("raise SystemExit(99)")
-    assert tenure(*verb, "-p", bank) == (0, "")
-
-
-@pytest.mark.parametrize("verb", [["status"], ["history"], ["check"], ["features", "list"]], ids=" ".join)
-def test_who_looks_before_the_first_run_writes_nothing(bank, tenure, verb):
-    assert tenure(*verb, "-p", bank) == (0, "")
-    assert not (bank / "lake").exists()
-    assert not (bank / "out").exists()
-
-
-def test_who_looks_leaves_the_lake_as_it_was(bank, tenure):
-    build(bank)
-    before = files(bank)
-    for verb in (["status"], ["history"], ["show", "features"], ["check"], ["plan"]):
-        assert tenure(*verb, "-p", bank)[0] == 0
-    assert files(bank) == before
-
-
 # The network
 
 _NO_NETWORK = """
