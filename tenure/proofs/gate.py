@@ -166,11 +166,7 @@ def _of_sample(source: str) -> str:
 
 def read_sources(work: Work) -> list[str]:
     """Return the sources that snapshots and features are made of."""
-    # Keys of a dict: each source once, the entity's first.
-    found = {work.project.entity.source: None}
-    for view in work.project.views.values():
-        found[view.source] = None
-    return list(found)
+    return list(dict.fromkeys([work.project.entity.source, *work.project.viewed]))
 
 
 def _stored_rows(work: Work, relation: str, dates: Sequence[date], customers: int) -> dict[str, list[Row]]:

@@ -268,7 +268,7 @@ class _Compiler:
             return lambda row: _known(lambda a, b: as_text(a) + as_text(b), left(row), right(row))
         if kind is exp.Concat:
             parts, skips_null = self._all(tree.expressions), self.dialect == "duckdb"
-            return lambda row: _joined([part(row) for part in parts], skips_null=skips_null)
+            return lambda row: _joined(_values(parts, row), skips_null=skips_null)
         return None
 
     def _trim(self, tree: Any) -> Reading:
@@ -290,7 +290,7 @@ class _Compiler:
             if kind is exp.Coalesce:
                 return lambda row: _first_known(values, row)
             sign = 1 if kind is exp.Greatest else -1
-            return lambda row: _extreme([value(row) for value in values], sign)
+            return lambda row: _extreme(_values(values, row), sign)
         if kind is exp.Nullif:
             left, right = self._all((tree.this, tree.expression))
             return lambda row: None if equal(left(row), right(row)) else left(row)
@@ -329,6 +329,11 @@ class _Compiler:
 def _known(function: Callable[..., Any], *values: Any) -> Any:
     """The function's value, null if any operand is."""
     return None if None in values else function(*values)
+
+
+def _values(readings: Iterable[Reading], row: Row) -> list[Any]:
+    """What each of the readings gives of a row."""
+    return [reading(row) for reading in readings]
 
 
 def _first_known(values: Iterable[Reading], row: Row) -> Any:

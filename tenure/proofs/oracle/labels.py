@@ -118,12 +118,12 @@ class Question:
 #: Of those that are asked of some customers only: whether a customer is one of them.
 _IS_ASKED: ByKind[Callable[[Any, Question], bool]] = ByKind("churn event with asks_only")
 
-#: Whether each class of event happens to a customer; None where it can't be told.
+#: Whether each class of event happens to a customer; None where it can't be decided.
 _HAPPENS: ByKind[Callable[[Any, Question], bool | None]] = ByKind("churn event")
 
 
 def happens(event: Event, question: Question) -> bool | None:
-    """Return whether an event happens to a customer in the label's span, None where it can't be told."""
+    """Return whether an event happens to a customer in the label's span, None where it can't be decided."""
     return _HAPPENS.of(event)(event, question)
 
 

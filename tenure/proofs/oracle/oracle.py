@@ -150,7 +150,7 @@ class Oracle:
 
     @cached_property
     def _named(self) -> dict[str, ColumnName]:
-        return {str(name): name for name in self.project.columns}
+        return self.project.named_columns
 
     @cached_property
     def _windows(self) -> tuple[Window, ...]:
