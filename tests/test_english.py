@@ -24,7 +24,10 @@ FEATURE_STORE = (
 DRIVEN_OUT = {
     "told": (
         "summary or message",
-        ("leaks", "publish", "checks", "catalog/check.py", "catalog/versions.py", *FEATURES, *FEATURE_STORE),
+        (
+            *("leaks", "publish", "checks", "proofs", "stages", "model", "demo", "arrays"),
+            *("catalog/check.py", "catalog/versions.py", *FEATURES, *FEATURE_STORE),
+        ),
     ),
     "made_of": ("digest, ingredients or upstream", (".",)),
     "sign|signs": ("finding", ("leaks", "catalog", "cli/proving.py", "cli/records.py")),

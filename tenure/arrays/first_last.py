@@ -30,9 +30,10 @@ def first_or_last_of_tiles(
     """
     if not batches:
         return pa.nulls(tiles)
-    rows = pa.Table.from_batches([found for found, _, _ in batches]).combine_chunks()
-    before = np.cumsum([0, *(count for _, _, count in batches)])
-    tile = tile_of_run[np.concatenate([runs + start for (_, runs, _), start in zip(batches, before[:-1], strict=True)])]
+    found, runs, counts = zip(*batches, strict=True)
+    rows = pa.Table.from_batches(found).combine_chunks()
+    before = np.cumsum([0, *counts])
+    tile = tile_of_run[np.concatenate([run + start for run, start in zip(runs, before[:-1], strict=True)])]
     chosen = np.zeros(tiles, np.int64)
     chosen[tile] = np.arange(len(tile))
     several = np.flatnonzero(np.bincount(tile, minlength=tiles)[tile] > 1)
@@ -59,7 +60,10 @@ class Ranked:
     @classmethod
     def of(cls, tables: Sequence[pa.ChunkedArray], identity: int) -> Ranked:
         """Rank the structs of several tables' tiles together; a null gets the number `identity`."""
-        column = pa.chunked_array([chunk for each in tables for chunk in each.chunks], tables[0].type).combine_chunks()
+        chunks: list[pa.Array] = []
+        for each in tables:
+            chunks += each.chunks
+        column = pa.chunked_array(chunks, tables[0].type).combine_chunks()
         if isinstance(column, pa.ChunkedArray):  # of no chunk
             column = pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])
         names = [field.name for field in column.type]

@@ -34,6 +34,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tenure.define.naming import by_name
+
 How: TypeAlias = Literal[
     "count",
     "sum",
@@ -275,7 +277,7 @@ class AggregateKind:
     """One aggregate. `words` is how a person says it before "the 30 days before".
 
     `unit` is that of its column, where `{unit}` is the unit of the values. `empty` is what it is of no rows, 0 or
-    null. `reads` are the types of column that it takes; some need none. `window` tells whether it takes a window
+    null. `reads` are the types of column that it takes; some need none. `window` says whether it takes a window
     ('optional': without one it reads the rows open at t), needs one, needs one in months, or takes all history.
     `grows` with the length of its window, so a Trend compares it by the day.
     """
@@ -380,4 +382,4 @@ _TABLE = (
 )
 
 #: Aggregate → its row.
-KINDS: dict[str, AggregateKind] = {kind.name: kind for kind in _TABLE}
+KINDS: dict[str, AggregateKind] = by_name(_TABLE)

@@ -13,7 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tenure.define.event_base import Asked, Event, RowsRead, SimpleEvent, each, simple_events
+from tenure.define.event_base import (
+    Asked,
+    Event,
+    RowsRead,
+    SimpleEvent,
+    bounds_of,
+    rows_of,
+    simple_events,
+    sources_of,
+)
 from tenure.define.events import MOST_DAYS, event_allowed, require_prompt_rows
 from tenure.define.naming import check_name, definition_place
 from tenure.define.shape import NAME, TEXT, Allowed, check_shape, named, whole
@@ -92,17 +101,17 @@ class ChurnDefinition:
     @property
     def rows(self) -> tuple[RowsRead, ...]:
         """The rows that decide who is asked and who churned, without the customer's own row."""
-        return tuple(read for part in self._parts for read in part.rows)
+        return rows_of(self._parts)
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The sources of those rows."""
-        return each(read.source for read in self.rows)
+        return sources_of(self.rows)
 
     @property
     def bounds(self) -> tuple[str, ...]:
         """The sources whose last event ends the data that labels need; empty where nothing does (Closure alone)."""
-        return each(source for part in self._parts for source in part.bounds)
+        return bounds_of(self._parts)
 
     def validate(self, asked: Asked) -> None:
         """Raise InvalidDefinition, UnknownSource or UnknownColumn where the bank does not have what it needs."""

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from tenure.define.shape import in_place, unknown_kind
 from tenure.define.source import Source
@@ -63,7 +63,7 @@ class Event(ABC):
     @property
     def reads(self) -> tuple[str, ...]:
         """The sources whose rows it reads; the customer's own row, which every label reads, is not among them."""
-        return each(read.source for event in self.simple for read in event.rows)
+        return sources_of(rows_of(self.simple))
 
     @property
     @abstractmethod
@@ -117,7 +117,7 @@ class Combination(Event):
     @property
     def bounds(self) -> tuple[str, ...]:
         """What bounds its parts: an answer needs all of them."""
-        return each(source for part in self.events for source in part.bounds)
+        return bounds_of(self.events)
 
     @property
     def asks_only(self) -> str:
@@ -175,3 +175,28 @@ def simple_events(event: Event) -> tuple[SimpleEvent, ...]:
 def each(sources: Iterable[str]) -> tuple[str, ...]:
     """Return the sources in their order, each once."""
     return tuple(dict.fromkeys(sources))
+
+
+class _ReadsRows(Protocol):
+    @property
+    def rows(self) -> tuple[RowsRead, ...]: ...
+
+
+class _Bounded(Protocol):
+    @property
+    def bounds(self) -> tuple[str, ...]: ...
+
+
+def rows_of(parts: Iterable[_ReadsRows]) -> tuple[RowsRead, ...]:
+    """Return the rows that all the parts read, in their order."""
+    return tuple(read for part in parts for read in part.rows)
+
+
+def sources_of(rows: Iterable[RowsRead]) -> tuple[str, ...]:
+    """Return the sources of rows, each once."""
+    return each(read.source for read in rows)
+
+
+def bounds_of(parts: Iterable[_Bounded]) -> tuple[str, ...]:
+    """Return the sources that bound any of the parts, each once."""
+    return each(source for part in parts for source in part.bounds)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tenure.define.event_base import Asked, Combination, Event, RowsRead, SimpleEvent, churn_event, each, event_kinds
-from tenure.define.naming import definition_place
+from tenure.define.naming import aside, definition_place
 from tenure.define.shape import (
     NAME,
     TEXT,
@@ -325,7 +325,7 @@ def require_prompt_rows(name: str, asked: Asked) -> Source:
 
 def where_words(condition: str) -> str:
     """Return a condition as a clause carries it: ' (amount > 0)', '' where there is none."""
-    return f" ({condition})" if condition else ""
+    return aside(condition)
 
 
 def _check_parts(name: str, combination: Combination) -> None:

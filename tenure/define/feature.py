@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 from tenure.define.aggregates import KINDS, DaysSince, How
-from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
+from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place, invalid
 from tenure.define.shape import (
     NAME,
     TEXT,
@@ -83,10 +83,8 @@ class Attribute:
         _check_fields(self, of=NAME, how=TEXT, unit=TEXT)
         _check_feature(self, self.how, READINGS)
         if ColumnName.parse(self.name) != ColumnName(self.name):
-            raise InvalidDefinition(
-                f"attribute '{self.name}' ends like an aggregate ({self.where_defined}).",
-                hint=f"Rename it so that it does not end with _{', _'.join(AGGREGATES)}.",
-            )
+            hint = f"Rename it so that it does not end with _{', _'.join(AGGREGATES)}."
+            raise invalid("attribute", self, "ends like an aggregate", hint=hint)
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
@@ -130,63 +128,52 @@ class Aggregate:
         self._check_values()
         for name in self.columns:
             if ColumnName.parse(str(name)) != name:
-                raise InvalidDefinition(
-                    f"feature '{self.name}' makes the ambiguous name '{name}' ({self.where_defined})."
-                )
+                raise invalid("feature", self, f"makes the ambiguous name '{name}'")
 
     def _check_how(self, how: str) -> None:
         kind = KINDS[how]
         if kind.needs_column and not self.of:
-            raise InvalidDefinition(f"feature '{self.name}' takes a {how} of no column ({self.where_defined}).")
+            raise invalid("feature", self, f"takes a {how} of no column")
         if kind.needs_window and not self.windows:
-            raise InvalidDefinition(
-                f"feature '{self.name}' takes a {how} over no window ({self.where_defined}).",
-                hint="Give it windows=days(30, 90) or windows=months(3).",
-            )
+            hint = "Give it windows=days(30, 90) or windows=months(3)."
+            raise invalid("feature", self, f"takes a {how} over no window", hint=hint)
         if kind.window == "months":
             self._check_streak()
         if kind.lists_values and not self.values:
-            raise InvalidDefinition(
-                f"feature '{self.name}' takes the {how} of '{self.of}' and lists no values ({self.where_defined}).",
-                hint="List them: values=('groceries', 'dining', …); what is not listed counts as 'other'.",
-            )
+            hint = "List them: values=('groceries', 'dining', …); what is not listed counts as 'other'."
+            raise invalid("feature", self, f"takes the {how} of '{self.of}' and lists no values", hint=hint)
 
     def _check_streak(self) -> None:
         shortest, longest = self.windows[0], self.windows[-1]
         if any(window.unit != "m" for window in self.windows):
-            raise InvalidDefinition(
-                f"feature '{self.name}' counts a streak of months over {shortest} ({self.where_defined}); "
-                "allowed: windows=months(…).",
+            raise invalid(
+                "feature",
+                self,
+                f"counts a streak of months over {shortest}",
+                "; allowed: windows=months(…)",
                 hint="Give the streak an Aggregate of its own.",
             )
         if longest.length > MOST_STREAK:
-            raise InvalidDefinition(
-                f"feature '{self.name}' counts a streak of {longest.words} ({self.where_defined}); allowed: "
-                f"up to {MOST_STREAK} months, which are kept as the bits of an integer."
-            )
+            allowed = f"; allowed: up to {MOST_STREAK} months, which are kept as the bits of an integer"
+            raise invalid("feature", self, f"counts a streak of {longest.words}", allowed)
 
     def _check_values(self) -> None:
         if self.by and not self.values:
-            raise InvalidDefinition(
-                f"feature '{self.name}' is made by '{self.by}' and lists no values ({self.where_defined}).",
-                hint="List them: values=('groceries', 'dining', …).",
-            )
+            hint = "List them: values=('groceries', 'dining', …)."
+            raise invalid("feature", self, f"is made by '{self.by}' and lists no values", hint=hint)
         if self.values and not self.by and not any(KINDS[how].lists_values for how in self.hows):
-            raise InvalidDefinition(
-                f"feature '{self.name}' lists values that nothing reads ({self.where_defined}).",
-                hint="Give by=, the column whose values they are.",
-            )
+            hint = "Give by=, the column whose values they are."
+            raise invalid("feature", self, "lists values that nothing reads", hint=hint)
         for value in self.values:
             if not _VALUE.match(value) or value == OTHER:
-                raise InvalidDefinition(
-                    f"feature '{self.name}' lists the value {value!r} ({self.where_defined}); allowed: up to 41 of "
-                    "A-Z, a-z, 0-9, blank and _.&/+-, beginning with a letter or digit, and not 'other'."
+                allowed = (
+                    "; allowed: up to 41 of A-Z, a-z, 0-9, blank and _.&/+-, beginning with a letter or digit, "
+                    "and not 'other'"
                 )
+                raise invalid("feature", self, f"lists the value {value!r}", allowed)
         if len(set(map(_slug, self.values))) < len(self.values):
-            raise InvalidDefinition(
-                f"feature '{self.name}' lists values that make the same column name ({self.where_defined}): "
-                f"{', '.join(self.values)}."
-            )
+            listed = f": {', '.join(self.values)}"
+            raise invalid("feature", self, "lists values that make the same column name", listed)
 
     @property
     def hows(self) -> tuple[str, ...]:
@@ -296,10 +283,8 @@ class Trend:
         _check_fields(self, of=NAME, short=_WINDOW, long=_WINDOW)
         _check_feature(self, "trend", ("trend",))
         if self.short >= self.long or self.short.unit != self.long.unit:
-            raise InvalidDefinition(
-                f"trend of '{self.of}' compares {self.short} with {self.long} ({self.where_defined}); "
-                "the short window must be shorter than the long one, and both in days or both in months."
-            )
+            allowed = "; the short window must be shorter than the long one, and both in days or both in months"
+            raise invalid("trend of", self, f"compares {self.short} with {self.long}", allowed)
 
     @property
     def name(self) -> str:
@@ -351,10 +336,8 @@ class FeatureView:
         check_shape(named("feature view", self.name), self, source=NAME, features=_FEATURES, doc=TEXT)
         object.__setattr__(self, "features", tuple(self.features))
         if not _TTL.test(self.ttl) or (self.ttl and not self.attributes):
-            raise InvalidDefinition(
-                f"feature view '{self.name}' has ttl={self.ttl!r} ({self.where_defined}); allowed: whole days, 1 to "
-                "36600, in a view with an Attribute; aggregates have their windows."
-            )
+            allowed = "; allowed: whole days, 1 to 36600, in a view with an Attribute; aggregates have their windows"
+            raise invalid("feature view", self, f"has ttl={self.ttl!r}", allowed)
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
@@ -414,7 +397,7 @@ class FeatureService:
         check_shape(named("feature service", self.name), self, features=names, doc=TEXT)
         object.__setattr__(self, "features", tuple(self.features))
         if not self.features:
-            raise InvalidDefinition(f"feature service '{self.name}' has no features ({self.where_defined}).")
+            raise invalid("feature service", self, "has no features")
 
 
 def _slug(value: str) -> str:
@@ -447,8 +430,6 @@ def _check_feature(feature: Feature, how: str, allowed: Sequence[str]) -> None:
     if not isinstance(feature, Trend):
         check_name("feature", feature.name, reserved=RESERVED_COLUMNS, where=place)
     if how not in allowed:
-        raise InvalidDefinition(f"feature '{feature.name}' has how='{how}' ({place}); allowed: {', '.join(allowed)}.")
+        raise invalid("feature", feature, f"has how='{how}'", f"; allowed: {', '.join(allowed)}")
     if not feature.doc.strip():
-        raise InvalidDefinition(
-            f"feature '{feature.name}' has an empty doc ({place}); the dictionary and the reasons are made of it."
-        )
+        raise invalid("feature", feature, "has an empty doc", "; the dictionary and the reasons are made of it")

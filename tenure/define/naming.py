@@ -7,8 +7,30 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
+from typing import Protocol, TypeVar
 
 from tenure.errors import InvalidDefinition
+
+
+class Named(Protocol):
+    """What has a name of its own among others of its kind."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+
+class Definition(Named, Protocol):
+    """What has a name and a place where it is written."""
+
+    @property
+    def where_defined(self) -> str:
+        """The bank's file and line."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 
@@ -34,7 +56,7 @@ RESERVED_COLUMNS = frozenset(
 
 def check_name(kind: str, name: str, *, reserved: Iterable[str] = (), where: str = "") -> None:
     """Raise InvalidDefinition unless `name` is lower snake case and safe, unquoted, in every engine."""
-    place = f" ({where})" if where else ""
+    place = aside(where)
     if not isinstance(name, str) or not _NAME.match(name):
         called = f"'{name}'" if isinstance(name, str) else f"of type {type(name).__name__}"
         raise InvalidDefinition(
@@ -46,6 +68,26 @@ def check_name(kind: str, name: str, *, reserved: Iterable[str] = (), where: str
             f"{kind} '{name}' is a reserved word of SQL or of Tenure{place}.",
             hint="Pick another name, for example with a suffix: 'order_code'; map the raw one with Column(raw=…).",
         )
+
+
+def by_name(things: Iterable[N]) -> dict[str, N]:
+    """Return the things by their names, in their order."""
+    return {thing.name: thing for thing in things}
+
+
+def with_place(kind: str, definition: Definition) -> str:
+    """Return a definition as messages name it, with its line: source 'accounts' (bank/sources.py:12)."""
+    return f"{kind} '{definition.name}' ({definition.where_defined})"
+
+
+def invalid(kind: str, definition: Definition, says: str, rest: str = "", *, hint: str = "") -> InvalidDefinition:
+    """Return the error of what a definition says: <kind> '<name>' <says> (<its line>)<rest>."""
+    return InvalidDefinition(f"{kind} '{definition.name}' {says} ({definition.where_defined}){rest}.", hint=hint)
+
+
+def aside(text: str) -> str:
+    """Return a text as it stands behind another: ' (text)', '' of ''."""
+    return f" ({text})" if text else ""
 
 
 def definition_place() -> str:

@@ -28,8 +28,7 @@ def narrowed(project: Project, columns: Collection[ColumnName]) -> Project:
         for feature in view.features:
             features += _kept(feature, wanted)
         if features:
-            has_attribute = any(isinstance(feature, Attribute) for feature in features)
-            ttl = view.ttl if has_attribute else 0
+            ttl = view.ttl if Attribute in map(type, features) else 0
             views[view.name] = _placed(view, replace(view, features=tuple(features), ttl=ttl))
     return replace(project, views=views, services={})
 

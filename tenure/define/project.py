@@ -21,7 +21,7 @@ from tenure.define.feature import (
     Ratio,
     Trend,
 )
-from tenure.define.naming import check_name, definition_place
+from tenure.define.naming import check_name, definition_place, invalid, with_place
 from tenure.define.shape import NAME, check_shape, either, list_of, named
 from tenure.define.source import Column, Source
 from tenure.define.window import ColumnName, Window
@@ -94,12 +94,37 @@ class Project:
                 found.update(aggregate.windows)
         return tuple(sorted(found))
 
+    @property
+    def named_columns(self) -> dict[str, ColumnName]:
+        """Every feature column's name as text → taken apart, in the order of `columns`."""
+        names = list(self.columns)
+        return dict(zip(map(str, names), names, strict=True))
+
+    @property
+    def described_columns(self) -> dict[str, Description]:
+        """Every feature column's name as text → its description, in the order of `columns`."""
+        columns = self.columns
+        return dict(zip(map(str, columns), columns.values(), strict=True))
+
+    @property
+    def viewed(self) -> tuple[str, ...]:
+        """The sources that feature views read, in the order of the views, each once."""
+        return tuple(dict.fromkeys(view.source for view in self.views.values()))
+
+    def aggregates_of(self, source: str) -> list[Aggregate]:
+        """Return the aggregates over a source in all views."""
+        found: list[Aggregate] = []
+        for view in self.views.values():
+            if view.source == source:
+                found += view.aggregates
+        return found
+
     def chosen(self, features: Sequence[str]) -> tuple[ColumnName, ...]:
         """Return the columns of views, services and columns so named, each once, in the project's order.
 
         Raises UnknownColumn for a name that is none of them.
         """
-        columns = {str(name): name for name in self.columns}
+        columns = self.named_columns
         wanted: set[ColumnName] = set()
         for text in features:
             if text in self.services:
@@ -150,15 +175,11 @@ def validate(project: Project) -> None:
 def _validate_services(project: Project) -> None:
     for service in project.services.values():
         if service.name in project.views:
-            raise InvalidDefinition(
-                f"feature service '{service.name}' has the name of a feature view ({service.where_defined})."
-            )
+            raise invalid("feature service", service, "has the name of a feature view")
         for text in service.features:
             if text in project.services:
-                raise InvalidDefinition(
-                    f"feature service '{service.name}' names the service '{text}' ({service.where_defined}); allowed: "
-                    "views and columns."
-                )
+                allowed = "; allowed: views and columns"
+                raise invalid("feature service", service, f"names the service '{text}'", allowed)
         try:
             project.chosen(service.features)
         except UnknownColumn as error:
@@ -168,7 +189,7 @@ def _validate_services(project: Project) -> None:
 
 
 def _validate_churn(project: Project, churn: ChurnDefinition) -> None:
-    asked_by = f"churn definition '{churn.name}' ({churn.where_defined})"
+    asked_by = with_place("churn definition", churn)
     churn.validate(
         Asked(
             by=asked_by,
@@ -180,16 +201,14 @@ def _validate_churn(project: Project, churn: ChurnDefinition) -> None:
 
 
 def _validate_view(project: Project, view: FeatureView) -> None:
-    asked_by = f"feature view '{view.name}' ({view.where_defined})"
+    asked_by = with_place("feature view", view)
     source = _keyed_source(project, view.source, asked_by)
     for feature in view.features:
         if isinstance(feature, Attribute | Aggregate):
             _validate_reading(feature, source)
         if isinstance(feature, Attribute) and set(source.keys) != set(project.entity.keys):
-            raise InvalidDefinition(
-                f"attribute '{feature.name}' reads source '{source.name}', which has many rows a customer "
-                f"({feature.where_defined}); use an Aggregate."
-            )
+            says = f"reads source '{source.name}', which has many rows a customer"
+            raise invalid("attribute", feature, says, "; use an Aggregate")
 
 
 def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
@@ -198,21 +217,13 @@ def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
     if not feature.of:
         return
     column = _read_column(feature, source, feature.of)
-    if feature.of == source.ends:
-        raise InvalidDefinition(
-            f"feature '{feature.name}' reads '{feature.of}', the end time of source '{source.name}' "
-            f"({feature.where_defined}): it is written after the fact and would leak the label."
-        )
     if source.ends and column.raw_name == source.column(source.ends).raw_name:
-        raise InvalidDefinition(
-            f"feature '{feature.name}' reads '{feature.of}', a copy of '{source.ends}', the end time of source "
-            f"'{source.name}' ({feature.where_defined}): it is written after the fact and would leak the label."
-        )
+        copied = "" if feature.of == source.ends else f"a copy of '{source.ends}', "
+        says = f"reads '{feature.of}', {copied}the end time of source '{source.name}'"
+        raise invalid("feature", feature, says, ": it is written after the fact and would leak the label")
     if column.role == "pii" and not (isinstance(feature, Attribute) and feature.how == "years_since"):
-        raise InvalidDefinition(
-            f"feature '{feature.name}' reads '{feature.of}', which is PII ({feature.where_defined}); "
-            "allowed of PII is only how='years_since' of a birth date."
-        )
+        allowed = "; allowed of PII is only how='years_since' of a birth date"
+        raise invalid("feature", feature, f"reads '{feature.of}', which is PII", allowed)
     _validate_type(feature, column.type)
 
 
@@ -230,10 +241,8 @@ def _read_column(feature: Attribute | Aggregate, source: Source, name: str) -> C
 def _validate_by(feature: Aggregate, source: Source) -> None:
     column = _read_column(feature, source, feature.by)
     if column.type != "string" or column.role == "pii":
-        raise InvalidDefinition(
-            f"feature '{feature.name}' is made by '{feature.by}', a {column.type} of role {column.role} "
-            f"({feature.where_defined}); allowed: a string that is not PII."
-        )
+        says = f"is made by '{feature.by}', a {column.type} of role {column.role}"
+        raise invalid("feature", feature, says, "; allowed: a string that is not PII")
 
 
 def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:
@@ -245,10 +254,8 @@ def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:
         accepted = [KINDS[how].reads for how in feature.hows]
     for wanted in accepted:
         if kind not in wanted:
-            raise InvalidDefinition(
-                f"feature '{feature.name}' can't read '{feature.of}', a {kind} ({feature.where_defined}); "
-                f"allowed: {', '.join(sorted(wanted))}."
-            )
+            allowed = f"; allowed: {', '.join(sorted(wanted))}"
+            raise invalid("feature", feature, f"can't read '{feature.of}', a {kind}", allowed)
 
 
 def _validate_column_names(project: Project) -> None:

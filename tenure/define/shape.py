@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Generic, Never, NoReturn, TypeVar
 
-from tenure.define.naming import definition_place
+from tenure.define.naming import aside, definition_place
 from tenure.errors import InvalidDefinition, choices
 
 T = TypeVar("T")
@@ -123,8 +123,7 @@ def shown(value: object) -> str:
 
 def in_place() -> str:
     """Return ' (file.py:line)' of the current definition, '' outside a project."""
-    place = definition_place()
-    return f" ({place})" if place else ""
+    return aside(definition_place())
 
 
 def class_names(kinds: Iterable[type]) -> tuple[str, ...]:

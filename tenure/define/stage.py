@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from tenure.define.naming import by_name
+
 Purpose: TypeAlias = Literal["build", "model"]
 
 #: The ledger of runs, which every stage adds its row to.
@@ -164,7 +166,7 @@ _STAGES = (
 )
 
 #: Every stage by its word, in the order in which they run.
-STAGES: Mapping[str, Stage] = MappingProxyType({stage.name: stage for stage in _STAGES})
+STAGES: Mapping[str, Stage] = MappingProxyType(by_name(_STAGES))
 
 #: The stages whose tables SQL makes; the others train, score and explain in Python.
 SQL_STAGES = tuple(stage.name for stage in _STAGES if stage.in_sql)

@@ -22,7 +22,7 @@ _STATUSES = ("built", "current", "proved", "failed", "interrupted")
 def contracts(project: Project) -> dict[str, Contract]:
     """Return the contract of every table that is made of a project's definitions, by its place in the lake.
 
-    Those of `historical/<name>` are made of the rows that were asked for, see `historical_contract`.
+    That of `historical/<name>` depends on the entity rows, see `historical_contract`.
     """
     row = (*project.entity.keys, "snapshot_date")
     tables = [*_made_by_sql(row), *_learned(), *_explained(row), *_segmented(row)]
@@ -216,7 +216,8 @@ def _segmented(row: tuple[str, ...]) -> list[Contract]:
 
 
 def _staging(source: Source) -> Contract:
-    wanted = (*source.keys, "event_time", "known_time", *(c.name for c in source.columns if c.required))
+    wanted = [*source.keys, "event_time", "known_time"]
+    wanted += [column.name for column in source.columns if column.required]
     return Contract(
         table=f"staging/{source.name}",
         keys=(*source.keys, "known_time"),

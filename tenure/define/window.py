@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import total_ordering
+from itertools import repeat
 from typing import Literal, TypeAlias
 
 from tenure.define.aggregates import KINDS
@@ -106,7 +107,7 @@ def _windows(function: str, lengths: tuple[int, ...], unit: WindowUnit) -> tuple
         raise InvalidDefinition(
             f"{function}() has no length ({definition_place()}); allowed: one or more, such as {function}(1, 3)."
         )
-    return tuple(sorted(Window(length, unit) for length in lengths))
+    return tuple(sorted(map(Window, lengths, repeat(unit))))
 
 
 @dataclass(frozen=True)

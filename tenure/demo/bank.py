@@ -150,4 +150,4 @@ def _chunk(calendar: Calendar, seed: int, number: int, first_id: int, size: int)
 
 def _closures(fate: Lives) -> dict[str, int]:
     names, counts = np.unique(fate.cause[fate.closes < NEVER], return_counts=True)
-    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))

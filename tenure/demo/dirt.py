@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle, islice
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +34,10 @@ def planted(kind: str, customers: int) -> int:
 def dirty_interactions(rng: np.random.Generator, clean: pa.Table, customers: int) -> tuple[pa.Table, dict[str, int]]:
     """Return the rows as text, behind them exact duplicates and damaged rows of new ids, and their counts."""
     text = pa.table({name: clean[name].cast(pa.string()) for name in clean.column_names})
-    counts = {kind: planted(kind, customers) for kind in PER_2000 if kind.startswith("interactions_")}
-    counts = {kind: min(count, len(text)) for kind, count in counts.items()}
+    counts: dict[str, int] = {}
+    for kind in PER_2000:
+        if kind.startswith("interactions_"):
+            counts[kind] = min(planted(kind, customers), len(text))
     parts = [text, _some(rng, text, counts["interactions_duplicate_line"])]
     next_id = _next_id(clean["interaction_id"])
     for kind, column, values in (
@@ -43,8 +46,8 @@ def dirty_interactions(rng: np.random.Generator, clean: pa.Table, customers: int
         ("interactions_blank_customer", "customer_id", (None,)),
     ):
         bad = _some(rng, text, counts[kind])
-        ids = [str(next_id + n) for n in range(counts[kind])]
-        wrong = [values[n % len(values)] for n in range(counts[kind])]
+        ids = list(map(str, range(next_id, next_id + counts[kind])))
+        wrong = list(islice(cycle(values), counts[kind]))
         bad = _replaced(_replaced(bad, "interaction_id", ids), column, wrong)
         parts.append(bad)
         next_id += counts[kind]
@@ -59,7 +62,7 @@ def dirty_accounts(
     count = min(planted("accounts_unknown_customer", customers), len(opened))
     first = UNKNOWN_CUSTOMER_ID + chunk * 1_000
     bad = _some(rng, opened, count)
-    bad = _replaced(bad, "customer_id", [first + n for n in range(count)])
+    bad = _replaced(bad, "customer_id", range(first, first + count))
     bad = _replaced(bad, "account_id", [(first + n) * 10 + 1 for n in range(count)])
     return pa.concat_tables([clean, bad]), {"accounts_unknown_customer": count}
 
@@ -71,8 +74,9 @@ def dirty_transactions(
     count = min(planted("transactions_unknown_account", customers), len(clean))
     bad = _some(rng, clean, count)
     next_id = _next_id(clean["transaction_id"])
-    bad = _replaced(bad, "transaction_id", [next_id + n for n in range(count)])
-    bad = _replaced(bad, "account_id", [UNKNOWN_ACCOUNT_ID + chunk * 1_000 + n for n in range(count)])
+    account = UNKNOWN_ACCOUNT_ID + chunk * 1_000
+    bad = _replaced(bad, "transaction_id", range(next_id, next_id + count))
+    bad = _replaced(bad, "account_id", range(account, account + count))
     return pa.concat_tables([clean, bad]), {"transactions_unknown_account": count}
 
 

@@ -61,7 +61,7 @@ def _events(rng: np.random.Generator, calendar: Calendar, who: People, fate: Liv
     place, day = _spread(rng, calendar, (fate.complaint > 0).astype(np.int64))
     month = np.searchsorted(calendar.starts, day, side="right") - 1
     found.append((place, day, np.full(len(place), COMPLAINT), fate.complaint[place, month]))
-    place, day, kinds, resolved = (np.concatenate(column) for column in zip(*found, strict=True))
+    place, day, kinds, resolved = map(np.concatenate, zip(*found, strict=True))
     stays = (day >= np.maximum(who.joined[place], 0)) & (day < fate.closes[place]) & (day < fate.dormant[place])
     return place[stays], day[stays], kinds[stays], resolved[stays]
 

@@ -81,7 +81,7 @@ class Rows:
     def joined(cls, parts: Iterable[Rows]) -> Rows:
         """Return the rows of all parts, in their order."""
         columns = zip(*(vars(part).values() for part in parts), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
+        return cls(*map(np.concatenate, columns))
 
     @classmethod
     def of(

@@ -149,6 +149,11 @@ def proxy_by_changes(changed: int, ill: int, rows: int, churners: int) -> Target
         return None
     share = ill / changed
     message = f"{ill:,} of its {changed:,} changes ({share:.1%}) are at rows that churn, {churners:,} of {rows:,} rows"
+    return _by_purity(message, share)
+
+
+def _by_purity(message: str, share: float) -> TargetProxy:
+    """A proxy that too large a share of churners gives away."""
     return TargetProxy(f"{message}; under {PURITY:.0%} is plausible", share)
 
 
@@ -210,7 +215,7 @@ def _revealing_value(
         if ill >= LEAST and ill >= PURITY * all_rows and ill >= COVERAGE * churners:
             share = ill / all_rows
             message = f"of {all_rows:,} rows with {name}, {share:.1%} churn, which are {ill:,} of {churners:,} churners"
-            return TargetProxy(f"{message}; under {PURITY:.0%} is plausible", share)
+            return _by_purity(message, share)
     return None
 
 

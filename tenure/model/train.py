@@ -53,7 +53,7 @@ class ModelTrainingService:
         for split, least in (("train", self.settings.min_churners), ("validation", 1)):
             _refuse_one_class(training_set[training_set["split"] == split], split, least)
         columns = Columns.of(training_set, keys)
-        train, validation = (_sample(training_set, columns, split) for split in ("train", "validation"))
+        train, validation = _sample(training_set, columns, "train"), _sample(training_set, columns, "validation")
         learners = [learner_of(kind, place="[train] models") for kind in self.settings.kinds]
         return tuple(learner.fit(columns, train, validation, self.settings) for learner in learners)
 

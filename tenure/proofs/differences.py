@@ -37,12 +37,15 @@ def compare(
 
     DOUBLE cells are equal within a relative 1e-9, null equals null, NaN equals NaN, all else is equal exactly.
     Other columns, types that can't be compared or another number of rows count as one difference, with the
-    example telling which. It shows values of the columns in `personal` by their shape alone.
+    example naming which. It shows values of the columns in `personal` by their shape alone.
     """
     odd = _odd_shape(left, right)
+    try:
+        right = right if odd else right.cast(left.schema)
+    except pa.ArrowException:
+        odd = _odd_types(left.schema, right.schema)
     if odd:
         return Comparison(table, left.num_rows, left.num_columns, 1, odd)
-    right = right.cast(left.schema)
     order = [(key, "ascending") for key in keys]
     left, right = left.sort_by(order), right.sort_by(order)
     different, example = 0, ""
@@ -60,18 +63,22 @@ def compare(
 
 
 def _odd_shape(left: pa.Table, right: pa.Table) -> str:
-    """Why the cells of two tables can't be compared one by one, '' if they can."""
+    """The columns or the number of rows in which two tables differ, '' if in neither."""
     if left.column_names != right.column_names:
         odd = sorted(set(left.column_names) ^ set(right.column_names))
         return f"columns differ: {', '.join(odd) or 'order'}"
     if left.num_rows != right.num_rows:
         return f"{left.num_rows} rows against {right.num_rows}"
-    try:
-        right.cast(left.schema)
-    except pa.ArrowException:
-        odd = [f"{a.name} {a.type} against {b.type}" for a, b in zip(left.schema, right.schema, strict=True) if a != b]
-        return f"types differ: {', '.join(odd)}"
     return ""
+
+
+def _odd_types(left: pa.Schema, right: pa.Schema) -> str:
+    """The fields of equal names whose types differ."""
+    odd = []
+    for mine, other in zip(left, right, strict=True):
+        if mine != other:
+            odd.append(f"{mine.name} {mine.type} against {other.type}")
+    return f"types differ: {', '.join(odd)}"
 
 
 def _unequal(left: pa.Array, right: pa.Array) -> pa.Array:

@@ -50,6 +50,11 @@ class Proof:
         return self.different_cells == 0
 
     @property
+    def failure(self) -> str:
+        """What differs, for a message."""
+        return f"{self.proof}: {self.different_cells:,} cells differ, {self.example}"
+
+    @property
     def check(self) -> CheckResult:
         """The proof as the ledger keeps it."""
         return CheckResult("features", self.proof, self.different_cells, self.example)
@@ -75,12 +80,11 @@ def prove_candidate(
 
 def require_proved(proofs: Sequence[Proof], *, published: bool) -> None:
     """Raise CheckFailed, naming the first cell that differs, if a proof does not hold."""
-    broken = [proof for proof in proofs if not proof.holds]
-    if broken:
-        failures = "; ".join(f"{p.proof}: {p.different_cells:,} cells differ, {p.example}" for p in broken)
+    failures = [proof.failure for proof in proofs if not proof.holds]
+    if failures:
         kept = "the stored features are not what was known" if published else "so nothing of it was written"
         raise CheckFailed(
-            f"table 'features' fails its proof, {kept}: {failures}.",
+            f"table 'features' fails its proof, {kept}: {'; '.join(failures)}.",
             hint="Read docs/verify.md; if sources or definitions changed since, run 'tenure run' first."
             if published
             else "Read docs/verify.md; the version before stays current.",
@@ -162,7 +166,7 @@ def _of_sample(source: str) -> str:
 
 def read_sources(work: Work) -> list[str]:
     """Return the sources that snapshots and features are made of."""
-    return list(dict.fromkeys([work.project.entity.source, *(view.source for view in work.project.views.values())]))
+    return list(dict.fromkeys([work.project.entity.source, *work.project.viewed]))
 
 
 def _stored_rows(work: Work, relation: str, dates: Sequence[date], customers: int) -> dict[str, list[Row]]:
@@ -254,7 +258,7 @@ def _compared(
     work: Work, stored: dict[str, list[Row]], recomputed: dict[str, list[Row]], by: str, unproven: dict[str, str]
 ) -> Cells:
     keys = (*work.project.entity.keys, "snapshot_date")
-    columns = [str(name) for name in work.project.columns if str(name) not in unproven]
+    columns = [name for name in map(str, work.project.columns) if name not in unproven]
     personal = personal_cells(work.project)
     return compare_rows(stored["features"], recomputed["features"], keys, columns, by, personal) + compare_rows(
         stored["snapshots"], recomputed["snapshots"], keys, _SNAPSHOT, by, personal

@@ -54,9 +54,8 @@ def compare_rows(
         for column in columns:
             if not same_cell(mine[0][column], other[0][column]):
                 different += 1
-                mine_shown, other_shown = (
-                    shape(row[column]) if column in personal else repr(row[column]) for row in (mine[0], other[0])
-                )
+                shown = shape if column in personal else repr
+                mine_shown, other_shown = shown(mine[0][column]), shown(other[0][column])
                 example = example or f"{column} at {place}: {mine_shown} stored, {other_shown} {by}"
     return Cells(len(left.keys() | right.keys()) * len(columns), different, example)
 

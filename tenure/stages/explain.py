@@ -36,7 +36,7 @@ def explain(work: Work) -> Outcome:
     service = SHAPExplainabilityService(
         model,
         version,
-        {str(name): text for name, text in work.project.columns.items()},
+        work.project.described_columns,
         datetime.now(UTC),
         background=background[background["split"] == "train"],
         personal=personal_cells(work.project),

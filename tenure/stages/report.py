@@ -123,9 +123,12 @@ def _latencies(work: Work) -> pd.DataFrame:
     """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
     import pandas as pd
 
-    newest = {str(row["stage"]): row for row in ledger(work.lake) if row["status"] == "built"}
-    shown = [stage for stage in STAGES.values() if stage.name in newest and stage.name != "report"]
-    rows = [{**newest[stage.name], "doc": stage.words} for stage in shown]
+    newest: dict[str, dict[str, Any]] = {}
+    for row in ledger(work.lake):
+        stage = STAGES.get(str(row["stage"]))
+        if stage and stage.name != "report" and row["status"] == "built":
+            newest[stage.name] = {**row, "doc": stage.words}
+    rows = [newest[name] for name in STAGES if name in newest]
     return pd.DataFrame(rows, columns=["stage", "doc", "rows", "seconds", "engine"])
 
 

@@ -81,7 +81,7 @@ def verify_integrity(work: Work) -> Survey:
         record.status = "failed" if found.damages else "proved"
         record.message = f"{len(found.damages)} of {found.files} files are damaged" if found.damages else ""
         record.seconds = time.perf_counter() - begun
-        # A ledger that is damaged itself can't be written to; the survey tells.
+        # A ledger that is damaged itself can't be written to; the survey says so.
         with suppress(StoreError):
             record.record(work.lake)
     return found
@@ -98,16 +98,22 @@ def _prove(work: Work, name: str, customers: int, most: int) -> Proof:
         with closing(sample_proofs(work, "features", some, customers)) as proofs:
             return next(proofs)
     some = spread(dates, most or _RECOMPUTED)
-    found = list(travel_in_time(work, len(some)) if name == "time travel" else single_runs(work, len(some)))
-    different = [comparison for comparison in found if not comparison.equal]
+    found = travel_in_time(work, len(some)) if name == "time travel" else single_runs(work, len(some))
+    cells = different = 0
+    example = ""
+    for comparison in found:
+        cells += comparison.rows * comparison.columns
+        different += comparison.different_cells
+        if not (comparison.equal or example):
+            example = f"{comparison.table}: {comparison.example}"
     how = "with the future deleted, then corrupted" if name == "time travel" else "one snapshot at a time"
+    more = "" if len(some) == len(dates) else " (more with --snapshots)"
     return Proof(
         proof=name,
-        summary=f"everybody {how}, at {len(some)} of {len(dates)} snapshots"
-        f"{'' if len(some) == len(dates) else ' (more with --snapshots)'}",
-        cells=sum(comparison.rows * comparison.columns for comparison in found),
-        different_cells=sum(comparison.different_cells for comparison in different),
-        example=f"{different[0].table}: {different[0].example}" if different else "",
+        summary=f"everybody {how}, at {len(some)} of {len(dates)} snapshots{more}",
+        cells=cells,
+        different_cells=different,
+        example=example,
         seconds=time.perf_counter() - begun,
     )
 

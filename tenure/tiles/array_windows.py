@@ -6,6 +6,7 @@ tiles ──(tiles_to_merge, late_tiles_to_merge)──► arrays ──(window_
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import repeat
 from typing import TypeAlias
 
 from tenure.define.aggregates import KINDS
@@ -15,7 +16,7 @@ from tenure.sql import date_literal
 from tenure.sql.expressions import after, all_of, at_most, coalesce, is_not_null, is_null, of
 from tenure.sql.query import Column, Join, Query
 from tenure.tables.visible import same
-from tenure.tiles.bands import is_added_up
+from tenure.tiles.bands import is_added_up, merged_tiles
 from tenure.tiles.partials import Partial, Readings
 from tenure.tiles.tiles import Tiles
 
@@ -35,7 +36,7 @@ def windows_asked(aggregates: Sequence[Aggregate], readings: Readings, taken: Co
             if has_windows and is_added_up(how):
                 needed = [partial for partial in readings.needed(feature, how) if partial in taken]
                 for window in feature.windows_of(how):
-                    asked |= dict.fromkeys((partial, window) for partial in needed)
+                    asked |= dict.fromkeys(zip(needed, repeat(window)))
     return list(asked)
 
 
@@ -43,8 +44,8 @@ def tiles_to_merge(tiles: Tiles, relation: str, asked: Asked, numbers: str, with
     """Return the kept tiles of rows known in time that windows see, of the customers in `numbers`.
 
     The columns are customer_no, interval_start and partials: sums are 0 where no row counts, all else null. `within` is
-    a condition on tiles as `t` that those of the customers meet: what files tell of their keys then rules others out
-    unread.
+    a condition on tiles as `t` that those of the customers meet: by the statistics of its keys a file without any of
+    them is then left unread.
     """
     since = after("t.period_end", date_literal(tiles.grid.first_start))
     query = Query(
@@ -70,7 +71,7 @@ def older_tiles_to_merge(tiles: Tiles, relation: str, asked: Asked, numbers: str
         lines=[
             "n.customer_no",
             Column(date_literal(tiles.grid.first_day), "interval_start"),
-            *(Column(partial.of_tiles(tiles.dialect), partial.name) for partial in ever),
+            *merged_tiles(ever, tiles.dialect),
         ],
         source=relation,
         alias="t",

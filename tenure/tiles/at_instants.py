@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from typing import TypeAlias
 
 from tenure.define.aggregates import KINDS, ActiveDays, DaysSince, DistinctValues, Family, Streak
@@ -42,6 +42,7 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query
 from tenure.tables.visible import days_before, same, visible_at, within
 from tenure.tiles.columns import compared
+from tenure.tiles.grid import months_up_to, start_column
 from tenure.tiles.partials import Partial, Readings
 
 #: The entity rows: row_no, keys, ts.
@@ -90,7 +91,7 @@ class AtInstants:
         self._aggregates: dict[str, list[Aggregate]] = {}
         self._readings: dict[str, Readings] = {}
         for name, source in project.sources.items():
-            of_source = aggregates_of(project, name)
+            of_source = project.aggregates_of(name)
             if of_source:
                 self._aggregates[name] = of_source
                 self._readings[name] = Readings(source, of_source, dialect)
@@ -99,7 +100,7 @@ class AtInstants:
     def points(self) -> Select:
         """Each key and instant once, numbered by its first row; rows without a key ask nothing of the sources."""
         keys = each_of("s", self.keys)
-        starts = [Column(window_start(window, "s.ts", self.dialect), _start(window)) for window in self._spans()]
+        starts = [Column(window_start(window, "s.ts", self.dialect), start_column(window)) for window in self._spans()]
         query = Query(
             comment="each key and instant, with the starts of its windows",
             lines=["MIN(s.row_no) AS point_no", listed(keys), "s.ts", *starts],
@@ -112,11 +113,12 @@ class AtInstants:
 
     def final(self, points: str = ">= 0") -> Select:
         """Return keys, ts and every column of the project, of the points whose number meets the condition."""
-        parts = [part for name in self._aggregates for part in self._parts(name, points)]
         row = (*self.keys, "ts")
+        ctes: list[Cte] = []
+        joins: list[Join] = []
         measured: dict[ColumnName, str] = {}
-        joins = []
-        for part in parts:
+        for part in chain.from_iterable(map(self._parts, self._aggregates, repeat(points))):
+            ctes.append(part.rows)
             measured |= part.columns
             relation = part.rows.name
             joins.append(Join(relation, kind="LEFT", on=equal(of(relation, "point_no"), "p.point_no")))
@@ -128,10 +130,7 @@ class AtInstants:
             where=_numbered(points),
         )
         query = Query(
-            ctes=[
-                *(part.rows for part in parts),
-                Cte("measured", "every point with what each source says of it", every_point),
-            ],
+            ctes=[*ctes, Cte("measured", "every point with what each source says of it", every_point)],
             lines=[*row, *self._described(measured)],
             source="measured",
         )
@@ -151,7 +150,7 @@ class AtInstants:
         spans = set(self.project.windows)
         for feature in chain.from_iterable(self._aggregates.values()):
             if any(isinstance(KINDS[how].computed, Streak) for how in feature.hows):
-                spans.update(_months(feature.windows[-1]))
+                spans.update(months_up_to(feature.windows[-1].length))
         return sorted(spans)
 
     def _parts(self, name: str, points: str) -> Iterator[_Part]:
@@ -271,15 +270,10 @@ class _Summed:
 
     def _months(self, count: Partial) -> str:
         """The months back from ts with a row, as the bits of an integer."""
-        months = _months(self.window) if self.window else []
+        months = months_up_to(self.window.length) if self.window else []
         bits = [(_has_reached(month), str(2**number)) for number, month in enumerate(months)]
         has_rows = after(self.readings.row_value(count), 0)
         return call("BIT_OR", cast(case(when=has_rows, then=cases(bits)), "BIGINT"))
-
-
-def aggregates_of(project: Project, source: str) -> list[Aggregate]:
-    """Return the aggregates of all views of a source."""
-    return [aggregate for view in project.views.values() if view.source == source for aggregate in view.aggregates]
 
 
 def _earliest_start(asked: Sequence[_Asked]) -> str:
@@ -288,23 +282,13 @@ def _earliest_start(asked: Sequence[_Asked]) -> str:
     for feature, _ in asked:
         for window in feature.windows:
             longest[window.unit] = max(window, longest.get(window.unit, window))
-    starts = each_of("p", [_start(longest[unit]) for unit in ("d", "m") if unit in longest])
+    starts = each_of("p", [start_column(longest[unit]) for unit in ("d", "m") if unit in longest])
     return call("LEAST", *starts) if len(starts) > 1 else starts[0]
-
-
-def _months(window: Window) -> list[Window]:
-    """The windows of 1, 2, … months, up to one's length."""
-    return [Window(number, "m") for number in range(1, window.length + 1)]
-
-
-def _start(window: Window) -> str:
-    """The column of the points with the start of a window."""
-    return f"start_{window}"
 
 
 def _has_reached(window: Window) -> str:
     """The condition that a row happened at the start of a window or later."""
-    return at_least("r.event_time", of("p", _start(window)))
+    return at_least("r.event_time", of("p", start_column(window)))
 
 
 def _numbered(points: str) -> str:

@@ -148,9 +148,12 @@ def families(
     source: str, aggregates: Sequence[Aggregate], readings: Readings, taken: Collection[Partial] = ()
 ) -> Iterator[Family]:
     """Yield the windows of each unit over a source, without the partials `taken`, whose windows come from outside."""
-    windowed = [asked for asked in each_how(aggregates) if not asked.kind.reads_all_history]
-    for unit in ("d", "m"):
-        wanted = [asked for asked in windowed if asked.windows_in(unit)]
+    by_unit: dict[str, list[AskedHow]] = {"d": [], "m": []}
+    for asked in each_how(aggregates):
+        for unit, wanted in by_unit.items():
+            if asked.windows_in(unit) and not asked.kind.reads_all_history:
+                wanted.append(asked)
+    for unit, wanted in by_unit.items():
         if wanted:
             yield _family(source, unit, wanted, readings, taken)
 
@@ -171,9 +174,12 @@ def _family(
         elif isinstance(computed, Streak):
             streaks += readings.needed(*asked)
         else:
-            needed, reach = readings.needed(*asked), windows.index(max(asked.windows_in(unit)))
-            partials += [partial for partial in needed if partial not in taken]
-            reaches += [(partial, reach) for partial in needed if partial.sum.is_wide]
+            reach = windows.index(max(asked.windows_in(unit)))
+            for partial in readings.needed(*asked):
+                if partial not in taken:
+                    partials.append(partial)
+                if partial.sum.is_wide:
+                    reaches.append((partial, reach))
     return Family(source, tuple(windows), once(partials), once(streaks), once(sets), tuple(reaches))
 
 
@@ -252,7 +258,7 @@ def months_of(count: Partial) -> Partial:
 def distinct(family: Family, values: Values, grid: Grid, dialect: Dialect) -> Cte:
     """Return the CTE that counts each window's distinct values: those whose newest band is in the window."""
     key = str(_snapshot_key(grid))
-    member = named(op("members", dialect, f"{values.label}__set"), "member")
+    member = named(op("members", dialect, Partial(values, "set").name), "member")
     members = Query(
         columns=["customer_no", "interval_start", "seen_from", "seen_to", member],
         source=family.tiles,
@@ -280,7 +286,12 @@ def distinct(family: Family, values: Values, grid: Grid, dialect: Dialect) -> Ct
 
 
 def _within_band(band: int, window: Window) -> str:
-    return named(count_where(at_most("band", band)), f"values_{window}")
+    return named(count_where(at_most("band", band)), distinct_column(window))
+
+
+def distinct_column(window: Window) -> str:
+    """Return the column of a window in the CTE that `distinct` makes."""
+    return f"values_{window}"
 
 
 def distinct_name(family: Family, values: Values) -> str:

@@ -16,6 +16,7 @@ from tenure.sql.arithmetic import Number
 from tenure.sql.dialects import op
 from tenure.sql.expressions import before, call, case, cast, grouped, is_not_null, null_if, of
 from tenure.tables.finish import finite_or_null
+from tenure.tiles.grid import start_column
 
 
 def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialect, t: str = "s.snapshot_date") -> str:
@@ -45,7 +46,7 @@ def _day_of_year(day: str) -> str:
 
 def history_share(window: Window, dialect: Dialect) -> str:
     """Return the share of a window since the customer opened: 'too young' is no 'no activity'."""
-    span = op("days_between", dialect, f"s.start_{window}", "s.snapshot_date")
+    span = op("days_between", dialect, of("s", start_column(window)), "s.snapshot_date")
     return str(Number(cast(call("LEAST", span, "s.tenure_days"), "DOUBLE")) / span)
 
 
@@ -81,13 +82,13 @@ def _as_double(name: ColumnName) -> Number:
 
 def _of_floats(project: Project) -> set[ColumnName]:
     """The columns of aggregates that read a column of floats."""
-    return {
-        name
-        for view in project.views.values()
-        for feature in view.aggregates
-        if feature.of and project.sources[view.source].column(feature.of).type == "float"
-        for name in feature.columns
-    }
+    found: set[ColumnName] = set()
+    for view in project.views.values():
+        source = project.sources[view.source]
+        for feature in view.aggregates:
+            if feature.of and source.column(feature.of).type == "float":
+                found |= feature.columns.keys()
+    return found
 
 
 def _per_day(name: ColumnName) -> Number:

@@ -48,6 +48,7 @@ from tenure.tiles.bands import (
     bands,
     cover,
     distinct,
+    distinct_column,
     distinct_name,
     each_how,
     families,
@@ -98,13 +99,15 @@ class FeatureSteps:
         self.project, self.dialect, self.plan = project, dialect, plan
         self.taken = taken
         self.keys = project.entity.keys
-        self._aggregates = _aggregates_by_source(project)
+        self._aggregates: dict[str, list[Aggregate]] = {}
         self._readings: dict[str, Readings] = {}
-        self._families: list[Family] = []
-        for name, aggregates in self._aggregates.items():
-            readings = Readings(project.sources[name], aggregates, dialect)
-            self._readings[name] = readings
-            self._families += families(name, aggregates, readings, taken)
+        self._families: dict[str, list[Family]] = {}
+        for name, source in project.sources.items():
+            aggregates = project.aggregates_of(name)
+            if aggregates:
+                readings = Readings(source, aggregates, dialect)
+                self._aggregates[name], self._readings[name] = aggregates, readings
+                self._families[name] = list(families(name, aggregates, readings, taken))
         windows = tuple(sorted({*project.windows, *self._streak_months()}))
         self.grid = Grid.of_plan(plan, dates, windows) if plan else Grid.of(dates, windows)
 
@@ -125,7 +128,7 @@ class FeatureSteps:
     @property
     def reads(self) -> tuple[str, ...]:
         """The sources that the features read."""
-        return once([view.source for view in self.project.views.values()])
+        return self.project.viewed
 
     @property
     def cached(self) -> list[Select]:
@@ -139,7 +142,11 @@ class FeatureSteps:
 
     @property
     def _merged_families(self) -> list[Family]:
-        return [family for family in self._families if family.is_merged]
+        return [family for family in self._every_family if family.is_merged]
+
+    @property
+    def _every_family(self) -> list[Family]:
+        return [*chain.from_iterable(self._families.values())]
 
     def tiles(self, name: str) -> Tiles:
         """Return a source's tiles."""
@@ -165,7 +172,7 @@ class FeatureSteps:
         `customers` is a condition on the customer's number, counted from 0, such as 'BETWEEN 0 AND 999'.
         """
         merged = once([family.source for family in self._merged_families])
-        banded = [family for family in self._families if family.partials or family.streaks]
+        banded = [family for family in self._every_family if family.partials or family.streaks]
         return [self._numbers(customers), *map(self._numbered, merged), *map(self._bands, banded)]
 
     def final(self) -> Select:
@@ -181,7 +188,7 @@ class FeatureSteps:
             measured |= part.columns
         for window in self.project.windows:
             measured[ColumnName("history", "share", window)] = history_share(window, self.dialect)
-        columns = [Column(expression, str(name)) for name, expression in measured.items()]
+        columns = map(Column, measured.values(), map(str, measured))
         query = Query(lines=[qualified(row, "s"), *columns], source="spine", alias="s", joins=joins)
         final = Query(
             ctes=[*ctes, Cte("measured", "every snapshot row with what each source says of it", query)],
@@ -232,12 +239,11 @@ class FeatureSteps:
             )
         return numbers.as_table(NUMBERS, reads=["snapshots"])
 
-    def _families_of(self, name: str) -> list[Family]:
-        return [family for family in self._families if family.source == name]
-
     def _numbered(self, name: str) -> Select:
         """The tiles that windows read; aggregates over all history read the stored tiles themselves."""
-        read = set(chain.from_iterable(family.reads for family in self._families_of(name)))
+        read: set[Partial] = set()
+        for family in self._families[name]:
+            read.update(family.reads)
         tiles = numbered_tiles(
             tiled(name),
             self.keys,
@@ -293,7 +299,7 @@ class FeatureSteps:
         for view in self.project.views.values():
             if view.source == name and view.attributes:
                 yield self._described(view)
-        yield from map(self._windowed, self._families_of(name))
+        yield from map(self._windowed, self._families.get(name, ()))
         if name in self._aggregates:
             yield from self._open(name)
             yield from self._of_all_history(name)
@@ -357,7 +363,7 @@ class FeatureSteps:
         computed = asked.kind.computed
         if isinstance(computed, DistinctValues):
             relation = distinct_name(family, readings.values(asked.feature))
-            return coalesce(of(relation, f"values_{window}"), 0)
+            return coalesce(of(relation, distinct_column(window)), 0)
         if isinstance(computed, Streak):
             (count,) = readings.needed(*asked)
             mask = months_of(count).combined(aliases, self.dialect)
@@ -466,16 +472,6 @@ class FeatureSteps:
             Cte(once_name, f"the newest and first of {name} between two snapshots", between),
             Cte(relation, f"the newest and first of {name} of all history known before t", body),
         )
-
-
-def _aggregates_by_source(project: Project) -> dict[str, list[Aggregate]]:
-    """The aggregates over each source that has any."""
-    found: dict[str, list[Aggregate]] = {}
-    for name in project.sources:
-        for view in project.views.values():
-            if view.source == name and view.aggregates:
-                found.setdefault(name, []).extend(view.aggregates)
-    return found
 
 
 def _joined(relation: str, alias: str) -> Join:

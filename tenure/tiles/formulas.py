@@ -96,7 +96,7 @@ class _Printer:
         if x == y == VALUE:
             low, high = (self._sums[kind] for kind in kinds_of(Sum(x * y)))
             return spread(rows, self._sum(Sum(VALUE)), low, high, self._type, self._dialect)
-        product, of_x, of_y = (self._whole(Sum(term)) for term in (x * y, x, y))
+        product, of_x, of_y = self._whole(Sum(x * y)), self._whole(Sum(x)), self._whole(Sum(y))
         return cast(Printed(rows) * product - of_x * of_y, "DOUBLE")
 
     def _whole(self, summed: Sum) -> Printed:

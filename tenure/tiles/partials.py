@@ -33,6 +33,7 @@ from tenure.define.aggregates import (
     sums_of,
 )
 from tenure.define.feature import OTHER, Aggregate
+from tenure.define.naming import with_place
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
 from tenure.sql import TYPE_NAMES, Dialect, date_literal, literal, op
@@ -213,7 +214,7 @@ class Readings:
         self.source, self.dialect = source, dialect
         self._values: dict[tuple[str, str], Values] = {}
         # Labels are columns next to the keys, whose names they must not take.
-        self._taken = {*(c.name for c in source.columns), "snapshot_date"}
+        self._taken = {*source.column_names, "snapshot_date"}
         for feature in aggregates:
             self._read(feature, feature.where, feature.of)
             if any(KINDS[how].lists_values for how in feature.hows):
@@ -225,7 +226,7 @@ class Readings:
             label = feature.name if feature.name not in self._taken else f"{feature.name}__{len(self._values)}"
             self._taken.add(label)
             type_ = self.source.column(of).type if of else "integer"
-            asked_by = f"feature '{feature.name}' ({feature.where_defined})"
+            asked_by = with_place("feature", feature)
             self._values[where, of] = Values(label, where, of, type_, asked_by)
 
     def values(self, feature: Aggregate) -> Values:

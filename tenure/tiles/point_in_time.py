@@ -74,8 +74,13 @@ class PointInTime:
             for attribute in view.attributes:
                 if ColumnName(attribute.name) in self.columns:
                     self._attributes[ColumnName(attribute.name)] = (view, attribute)
-        self._shares = [c for c in columns if c.subject == "history" and c.aggregate == "share"]
-        self.aggregated = [c for c in columns if c not in self._attributes and c not in self._shares]
+        self._shares: list[ColumnName] = []
+        self.aggregated: list[ColumnName] = []
+        for name in self.columns:
+            if name.subject == "history" and name.aggregate == "share":
+                self._shares.append(name)
+            elif name not in self._attributes:
+                self.aggregated.append(name)
         self._project = narrowed(project, self.aggregated)
         self._tiled = FeatureSteps(self._project, dialect, dates) if dates and self.aggregated else None
         self._instants = AtInstants(self._project, dialect)
@@ -83,14 +88,15 @@ class PointInTime:
     @property
     def reads(self) -> tuple[str, ...]:
         """The sources that are read, and no others."""
-        aggregated = [view.source for view in self._project.views.values()]
-        return tuple(dict.fromkeys([*self._versioned, *aggregated]))
+        return tuple(dict.fromkeys([*self._versioned, *self._project.viewed]))
 
     @property
     def _versioned(self) -> list[str]:
         """The sources whose newest version is read."""
         described = [view.source for view, _ in self._attributes.values()]
-        return list(dict.fromkeys([*described, *([self.project.entity.source] if self._shares else [])]))
+        if self._shares:
+            described.append(self.project.entity.source)
+        return list(dict.fromkeys(described))
 
     @property
     def snapshots(self) -> Select | None:
@@ -198,7 +204,7 @@ class PointInTime:
     def _carried(self, source: str) -> Cte:
         """The newest version known before ts, carried to each entity row by a window over both."""
         read = ["known_time", *self._read_of(source)]
-        fields = chain.from_iterable((text_literal(name), name) for name in read)
+        fields = chain.from_iterable(zip(map(text_literal, read), read, strict=True))
         # At one instant the entity row comes first (side 0): what is known at ts is not known before it.
         entity_rows = Query(columns=[*self.keys, "ts AS at", "0 AS side", "row_no", "NULL AS version"], source=ASKED)
         version = call("named_struct", *fields)
@@ -210,7 +216,7 @@ class PointInTime:
         )
         carried = Query(columns=["row_no", newest], source=within_parentheses(both), alias="both_sides")
         body = Query(
-            columns=["row_no", *(named(of("newest", name), name) for name in read)],
+            columns=["row_no", *map(named, each_of("newest", read), read)],
             source=carried,
             alias="carried",
             where=is_not_null("row_no"),

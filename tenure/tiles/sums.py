@@ -24,6 +24,7 @@ from tenure.define.aggregates import (
     Term,
     sums_of,
 )
+from tenure.define.naming import by_name
 
 #: How the numbers of two spans come together; `bits` are days, each once, and `months` months.
 Merge: TypeAlias = Literal["add", "smallest", "largest", "bits", "months", "lists", "sets"]
@@ -127,4 +128,4 @@ def _of_formulas() -> list[SumKind]:
 
 
 #: Kind → what is known of it.
-SUMS: dict[str, SumKind] = {kind.name: kind for kind in (*_OWN, *_of_formulas())}
+SUMS: dict[str, SumKind] = by_name((*_OWN, *_of_formulas()))

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
 from tenure.define.event_base import Combination, Event, event_kinds, simple_events
 from tenure.define.feature import READINGS, Aggregate, Attribute, Ratio, Trend
+from tenure.define.naming import Definition, with_place
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
@@ -94,22 +95,11 @@ def needs(project: Project, churn: ChurnDefinition | None = None) -> Iterator[tu
         yield from _asked_by("churn definition", churn, _of_churn(churn))
 
 
-class _Definition(Protocol):
-    """What has a name and a place where it is written."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def where_defined(self) -> str: ...
-
-
 def _asked_by(
-    kind: str, definition: _Definition, capabilities: Iterable[Capability]
+    kind: str, definition: Definition, capabilities: Iterable[Capability]
 ) -> Iterator[tuple[Capability, str]]:
     """Each capability with the definition that needs it."""
-    asked_by = f"{kind} '{definition.name}' ({definition.where_defined})"
-    return zip(capabilities, repeat(asked_by))
+    return zip(capabilities, repeat(with_place(kind, definition)))
 
 
 def _of_churn(churn: ChurnDefinition) -> Iterator[Capability]:

@@ -116,10 +116,7 @@ class Tiles:
     def _in_time(self, partials: Sequence[Partial], periods: Sequence[date]) -> Query:
         """Some sums of the rows known in time."""
         by = [qualified(self.keys, "r"), "i.interval_start"]
-        return self.rows_in_time([*by, *self._sums(partials)], periods, group_by=by)
-
-    def _sums(self, partials: Sequence[Partial]) -> list[Column]:
-        return [self._sum(partial) for partial in partials]
+        return self.rows_in_time([*by, *map(self._sum, partials)], periods, group_by=by)
 
     def _sum(self, partial: Partial) -> Column:
         value = self.readings.row_value(partial, "i.day_bit")
@@ -175,7 +172,7 @@ class Tiles:
                 Column("k.seen_by", "seen_from"),
                 Column(until, "seen_to"),
                 "k.period_end",
-                *self._sums(self.partials),
+                *map(self._sum, self.partials),
             ],
             source=self.source.name,
             alias="r",

@@ -5,6 +5,7 @@ A row is light: it is read by settings and words, which load no library. `model`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tenure.errors import ModelError, TenureError, choices
@@ -99,12 +100,17 @@ def learner_of(kind: str, *, place: str, refused: type[TenureError] = ModelError
 
 def libraries() -> tuple[Library, ...]:
     """Return the libraries of all learners, each once, by package."""
-    every = {*COMMON, *(library for learner in LEARNERS for library in learner.libraries)}
-    return tuple(sorted(every, key=lambda library: library.package))
+    return _libraries(LEARNERS)
 
 
 def libraries_of(chosen: tuple[str, ...]) -> tuple[Library, ...]:
     """Return the libraries of the learners on by default and of those of the `chosen` kinds, each once, by package."""
     asked = [learner for learner in LEARNERS if learner.by_default or learner.kind in chosen]
-    every = {*COMMON, *(library for learner in asked for library in learner.libraries)}
+    return _libraries(asked)
+
+
+def _libraries(learners: Iterable[Learner]) -> tuple[Library, ...]:
+    every = set(COMMON)
+    for learner in learners:
+        every.update(learner.libraries)
     return tuple(sorted(every, key=lambda library: library.package))

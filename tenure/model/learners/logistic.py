@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
+from itertools import repeat
 from typing import Any, ClassVar
 from zipfile import ZipFile, ZipInfo
 
@@ -139,7 +140,8 @@ def _sources(prepare: ColumnTransformer) -> list[int]:
             if imputer.add_indicator:
                 places += [at[missing] for missing in imputer.indicator_.features_]
         elif hasattr(step, "categories_"):
-            places += [place for place, levels in zip(at, step.categories_, strict=True) for _ in levels]
+            for place, levels in zip(at, step.categories_, strict=True):
+                places += repeat(place, len(levels))
     return places
 
 

@@ -58,11 +58,11 @@ class RuleModel(Model):
             raise ModelError(
                 "a rule needs a numeric feature; there is none", hint="tenure.toml: leave 'rule' out of [train] models"
             )
-        rules = [
-            _rule(name, train.matrix[:, place], train.churned, rising=rising)
-            for place, name in enumerate(columns.numeric)
-            for rising in (True, False)
-        ]
+        rules: list[Rule] = []
+        for place, name in enumerate(columns.numeric):
+            values = train.matrix[:, place]
+            rules.append(_rule(name, values, train.churned, rising=True))
+            rules.append(_rule(name, values, train.churned, rising=False))
         best = max(rules, key=lambda rule: rule.train_auroc)
         found = {"feature": best.feature, "rising": best.rising, "bands": len(best.rates)}
         return cls(columns, {**found, "train_auroc": best.train_auroc}, best)

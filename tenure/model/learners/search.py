@@ -81,7 +81,7 @@ def threads_of(threads: int) -> int:
     """Return how many threads a library takes: those asked for, or for 0 one a core that this process may use."""
     if threads:
         return threads
-    # Not every system tells which cores a process may use.
+    # Not every system says which cores a process may use.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

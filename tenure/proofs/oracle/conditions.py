@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -45,10 +45,7 @@ class Condition:
         try:
             return _truth(self.reading(row))
         except (NotSure, OverflowError) as error:
-            raise UnprovenCondition(
-                f"where={self.where!r} {error}, which can't be recomputed for sure in plain Python.",
-                hint="Compute it in the source's select= and give it a column of its own.",
-            ) from error
+            raise _unproven(self.where, error, "can't be recomputed for sure in plain Python") from error
 
     def met_by(self, rows: Sequence[Row]) -> list[Row]:
         """Return the rows that meet it; raise UnprovenCondition if that is not sure of one."""
@@ -74,10 +71,15 @@ def compiled(where: str, dialect: Dialect) -> Condition:
     try:
         return Condition(where, dialect, columns, _Compiler(dialect).reading(tree))
     except NotSure as error:
-        raise UnprovenCondition(
-            f"where={where!r} {error}, which has no plain Python.",
-            hint="Compute it in the source's select= and give it a column of its own.",
-        ) from error
+        raise _unproven(where, error, "has no plain Python") from error
+
+
+def _unproven(where: str, found: Exception, why: str) -> UnprovenCondition:
+    """The error of a condition in which something was found that keeps it from being proved."""
+    return UnprovenCondition(
+        f"where={where!r} {found}, which {why}.",
+        hint="Compute it in the source's select= and give it a column of its own.",
+    )
 
 
 def _truth(value: Any) -> bool | None:
@@ -104,14 +106,18 @@ _OPERATORS: dict[type[exp.Expression], str] = {
     exp.IntDiv: "//",
     exp.Mod: "%",
 }
-_TYPES = {
-    "string": ("TEXT", "VARCHAR", "CHAR"),
-    "integer": ("BIGINT", "INT"),
-    "decimal": ("DECIMAL",),
-    "float": ("DOUBLE",),
-    "boolean": ("BOOLEAN",),
-    "date": ("DATE",),
-    "timestamp": ("TIMESTAMP", "TIMESTAMPNTZ"),
+_KINDS = {
+    "TEXT": "string",
+    "VARCHAR": "string",
+    "CHAR": "string",
+    "BIGINT": "integer",
+    "INT": "integer",
+    "DECIMAL": "decimal",
+    "DOUBLE": "float",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMPNTZ": "timestamp",
 }
 _INTERVALS = {"WEEK": 7 * 86400, "DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
 
@@ -128,17 +134,21 @@ class _Compiler:
     def reading(self, tree: Any) -> Reading:
         made = self._constant(tree) or self._logic(tree) or self._number(tree) or self._text(tree) or self._choice(tree)
         if made is None:
-            raise NotSure(f"has {type(tree).__name__.upper()} ({tree.sql(dialect=self.dialect)})")
+            raise self._not_sure(tree, type(tree).__name__.upper())
         return made
 
-    def _all(self, trees: Sequence[Any]) -> list[Reading]:
-        return [self.reading(tree) for tree in trees]
+    def _all(self, trees: Iterable[Any]) -> list[Reading]:
+        return list(map(self.reading, trees))
+
+    def _not_sure(self, tree: Any, what: str) -> NotSure:
+        """The error of a part of the condition that has no plain Python, with its SQL."""
+        return NotSure(f"has {what} ({tree.sql(dialect=self.dialect)})")
 
     def _plain(self, tree: exp.Expression, *known: str) -> None:
         """Refuse an argument that the meaning would depend on and nobody reads."""
-        odd = [name for name, value in tree.args.items() if value and name not in known and name not in _IDLE]
-        if odd:
-            raise NotSure(f"has {type(tree).__name__.upper()} with {odd[0]} ({tree.sql(dialect=self.dialect)})")
+        for name, value in tree.args.items():
+            if value and name not in known and name not in _IDLE:
+                raise self._not_sure(tree, f"{type(tree).__name__.upper()} with {name}")
 
     def _constant(self, tree: Any) -> Reading | None:
         if isinstance(tree, exp.Column):
@@ -197,13 +207,13 @@ class _Compiler:
         if isinstance(tree.expression, exp.Boolean):
             wanted = bool(tree.expression.this)
             return lambda row: _truth(value(row)) is wanted
-        raise NotSure(f"has IS ({tree.sql(dialect=self.dialect)})")
+        raise self._not_sure(tree, "IS")
 
     def _like(self, tree: Any, escape: str) -> Reading:
         if isinstance(tree, exp.Escape):
             return self._like(tree.this, tree.expression.name)
         if not isinstance(tree, exp.Like | exp.ILike):
-            raise NotSure(f"has ESCAPE ({tree.sql(dialect=self.dialect)})")
+            raise self._not_sure(tree, "ESCAPE")
         self._plain(tree, "this", "expression", "negate")
         folded, negated = isinstance(tree, exp.ILike), bool(tree.args.get("negate"))
         escape = escape or ("\\" if self.dialect == "spark" else "")
@@ -258,7 +268,7 @@ class _Compiler:
             return lambda row: _known(lambda a, b: as_text(a) + as_text(b), left(row), right(row))
         if kind is exp.Concat:
             parts, skips_null = self._all(tree.expressions), self.dialect == "duckdb"
-            return lambda row: _joined([part(row) for part in parts], skips_null=skips_null)
+            return lambda row: _joined(_values(parts, row), skips_null=skips_null)
         return None
 
     def _trim(self, tree: Any) -> Reading:
@@ -278,9 +288,9 @@ class _Compiler:
         if kind in (exp.Coalesce, exp.Greatest, exp.Least):
             values = self._all((tree.this, *tree.expressions))
             if kind is exp.Coalesce:
-                return lambda row: next((found for value in values if (found := value(row)) is not None), None)
+                return lambda row: _first_known(values, row)
             sign = 1 if kind is exp.Greatest else -1
-            return lambda row: _extreme([value(row) for value in values], sign)
+            return lambda row: _extreme(_values(values, row), sign)
         if kind is exp.Nullif:
             left, right = self._all((tree.this, tree.expression))
             return lambda row: None if equal(left(row), right(row)) else left(row)
@@ -288,15 +298,14 @@ class _Compiler:
 
     def _case(self, tree: Any) -> Reading:
         subject = tree.args.get("this")
-        tests = [
-            exp.EQ(this=subject, expression=branch.this) if subject else branch.this for branch in tree.args["ifs"]
-        ]
-        asked = self._all(tests)
-        values = self._all([branch.args["true"] for branch in tree.args["ifs"]])
+        branches: list[tuple[Reading, Reading]] = []
+        for branch in tree.args["ifs"]:
+            test = exp.EQ(this=subject, expression=branch.this) if subject else branch.this
+            branches.append((self.reading(test), self.reading(branch.args["true"])))
         other = self.reading(tree.args.get("default") or exp.Null())
 
         def chosen(row: Row) -> Any:
-            for test, value in zip(asked, values, strict=True):
+            for test, value in branches:
                 if _truth(test(row)):
                     return value(row)
             return other(row)
@@ -308,7 +317,7 @@ class _Compiler:
         name, dialect = tree.to.this.name, self.dialect
         # Spark's TIMESTAMP has a zone, and its session is in UTC.
         name = "TIMESTAMP" if name == "TIMESTAMPTZ" and dialect == "spark" else name
-        kind = next((kind for kind, names in _TYPES.items() if name in names), "")
+        kind = _KINDS.get(name, "")
         if not kind or (kind != "decimal" and tree.to.expressions):
             raise NotSure(f"casts to {tree.to.sql(dialect=dialect)}")
         sizes = [int(size.name) for size in tree.to.expressions]
@@ -319,7 +328,21 @@ class _Compiler:
 
 def _known(function: Callable[..., Any], *values: Any) -> Any:
     """The function's value, null if any operand is."""
-    return None if any(value is None for value in values) else function(*values)
+    return None if None in values else function(*values)
+
+
+def _values(readings: Iterable[Reading], row: Row) -> list[Any]:
+    """What each of the readings gives of a row."""
+    return [reading(row) for reading in readings]
+
+
+def _first_known(values: Iterable[Reading], row: Row) -> Any:
+    """The first value of a row that is not null, null if there is none."""
+    for value in values:
+        found = value(row)
+        if found is not None:
+            return found
+    return None
 
 
 def _decided(decisive: object, left: Reading, right: Reading, row: Row) -> bool | None:
@@ -427,6 +450,7 @@ def _substring(value: Any, start: int, length: int) -> str:
 
 
 def _joined(values: Sequence[Any], *, skips_null: bool) -> str | None:
-    if not skips_null and any(value is None for value in values):
+    if not skips_null and None in values:
         return None
-    return "".join(as_text(value) for value in values if value is not None)
+    known = [value for value in values if value is not None]
+    return "".join(map(as_text, known))

@@ -22,6 +22,7 @@ from tenure.proofs.oracle.oracle import Oracle
 from tenure.proofs.oracle.rules import (
     Row,
     all_true,
+    any_happened,
     any_true,
     ended_before,
     happened_in,
@@ -95,10 +96,11 @@ class Question:
         if churn.active:
             known = self.rows(churn.active.source, churn.active.where, known_at=self.t)
             since = self.t - timedelta(days=churn.active.within)
-            if not any(happened_in(row, since, self.t) for row in known):
+            if not any_happened(known, since, self.t):
                 return False
-        if not all(_IS_ASKED.of(event)(event, self) for event in churn.events if event.asks_only):
-            return False
+        for event in churn.events:
+            if event.asks_only and not _IS_ASKED.of(event)(event, self):
+                return False
         return self.closed is None or self.closed >= self.start
 
     @cached_property
@@ -107,19 +109,21 @@ class Question:
         source = self.oracle.project.sources[self.oracle.project.entity.source]
         if not source.ends:
             return None
-        ends = [row[source.ends] for row in self.rows(source.name, "", known_at=self.end)]
-        return next((instant(end) for end in ends if end is not None), None)
+        for row in self.rows(source.name, "", known_at=self.end):
+            if row[source.ends] is not None:
+                return instant(row[source.ends])
+        return None
 
 
 #: Of those that are asked of some customers only: whether a customer is one of them.
 _IS_ASKED: ByKind[Callable[[Any, Question], bool]] = ByKind("churn event with asks_only")
 
-#: Whether each class of event happens to a customer; None where it can't be told.
+#: Whether each class of event happens to a customer; None where it can't be decided.
 _HAPPENS: ByKind[Callable[[Any, Question], bool | None]] = ByKind("churn event")
 
 
 def happens(event: Event, question: Question) -> bool | None:
-    """Return whether an event happens to a customer in the label's span, None where it can't be told."""
+    """Return whether an event happens to a customer in the label's span, None where it can't be decided."""
     return _HAPPENS.of(event)(event, question)
 
 
@@ -142,7 +146,7 @@ def _closes(_: Closure, question: Question) -> bool:
 @_HAPPENS.register(Inactivity)
 def _is_silent(event: Inactivity, question: Question) -> bool:
     known = question.rows(event.source, event.where, known_at=question.end)
-    return not any(happened_in(row, question.start, question.end) for row in known)
+    return not any_happened(known, question.start, question.end)
 
 
 @_HAPPENS.register(BalanceDecline)
@@ -151,8 +155,7 @@ def _declines(event: BalanceDecline, question: Question) -> bool | None:
     known = question.rows(event.source, event.where, known_at=question.end)
 
     def mean_of(first: datetime, last: datetime) -> float | None:
-        rows = [row for row in known if happened_in(row, first, last)]
-        return mean([row[event.of] for row in rows if row[event.of] is not None])
+        return mean([row[event.of] for row in known if happened_in(row, first, last) and row[event.of] is not None])
 
     before = mean_of(question.t - timedelta(days=event.baseline), question.t)
     after = mean_of(question.start, question.end)

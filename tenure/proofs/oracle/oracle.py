@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 from tenure.define.dialect import Dialect
@@ -107,8 +107,7 @@ class Oracle:
         keys = self.project.entity.keys
         found = {}
         for name, rows in self.rows.items():
-            columns = {column.name for column in self.project.sources[name].columns}
-            if columns.issuperset(keys):
+            if set(keys).issubset(self.project.sources[name].column_names):
                 found[name] = grouped(rows, keys)
         return found
 
@@ -138,10 +137,10 @@ class Oracle:
     @cached_property
     def _wanted(self) -> list[tuple[str, Aggregate, ColumnName]]:
         """Every column of an aggregate, with its source and definition."""
-        found = []
+        found: list[tuple[str, Aggregate, ColumnName]] = []
         for view in self.project.views.values():
             for feature in view.aggregates:
-                found += [(view.source, feature, name) for name in feature.columns]
+                found += zip(repeat(view.source), repeat(feature), feature.columns)
         return found
 
     @cached_property
@@ -151,7 +150,7 @@ class Oracle:
 
     @cached_property
     def _named(self) -> dict[str, ColumnName]:
-        return {str(name): name for name in self.project.columns}
+        return self.project.named_columns
 
     @cached_property
     def _windows(self) -> tuple[Window, ...]:
@@ -262,7 +261,7 @@ def _moments(rows: Sequence[Row]) -> list[datetime]:
 
 def _days_since(how: str, seen: Sequence[Row], t: datetime) -> int | None:
     """The newest, or first, event_time of all history ──────┊ t."""
-    past = [row["event_time"] for row in seen if row["event_time"] < t]
+    past = [moment for moment in _moments(seen) if moment < t]
     end = max if how == "days_since_last" else min
     return whole_days(end(past), t) if past else None
 

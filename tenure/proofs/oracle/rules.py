@@ -72,6 +72,11 @@ def happened_in(row: Row, start: datetime, end: datetime) -> bool:
     return bool(start <= row["event_time"] < end)
 
 
+def any_happened(rows: Iterable[Row], start: datetime, end: datetime) -> bool:
+    """Return whether any of the rows happened in [start, end)."""
+    return any(happened_in(row, start, end) for row in rows)
+
+
 def ended_before(source: Source, row: Row, t: datetime) -> bool:
     """Return whether event_time ────── ends ──┊ t; a row that ends at t has not ended before it."""
     return bool(source.ends) and row[source.ends] is not None and instant(row[source.ends]) < t
@@ -222,8 +227,12 @@ def entropy(values: Sequence[Any], names: Sequence[str]) -> float | None:
     """Return −Σ p·ln p over the names and 'other'."""
     if not values:
         return None
-    shares = [count / len(values) for count in listed(values, names) if count]
-    return sum(-share * math.log(share) for share in shares)
+    found = 0.0
+    for count in listed(values, names):
+        if count:
+            share = count / len(values)
+            found += -share * math.log(share)
+    return found
 
 
 def window_start(window: Window, t: datetime) -> datetime:
@@ -233,11 +242,12 @@ def window_start(window: Window, t: datetime) -> datetime:
 
 def streak(moments: Iterable[datetime], t: datetime, months: int) -> int:
     """Return the months in a row with a moment: ──[ t − 2m ····)[ t − 1m ····)── t."""
-    moments = list(moments)
-    starts = [t, *(window_start(Window(n, "m"), t) for n in range(1, months + 1))]
+    moments, end = list(moments), t
     for n in range(months):
-        if not any(starts[n + 1] <= moment < starts[n] for moment in moments):
+        start = window_start(Window(n + 1, "m"), t)
+        if not any(start <= moment < end for moment in moments):
             return n
+        end = start
     return months
 
 

@@ -96,7 +96,7 @@ def arithmetic(operator: str, left: Any, right: Any, dialect: Dialect) -> Any:
     if isinstance(left, date) or isinstance(right, date):
         return _moved(operator, left, right)
     if not (_is_number(left) and _is_number(right)) or isinstance(left, bool) or isinstance(right, bool):
-        raise NotSure(f"takes {_kind(left)} {operator} {_kind(right)}")
+        raise _no_sum(operator, left, right)
     if operator == "/":
         return _divided(left, right, dialect)
     if isinstance(left, float) or isinstance(right, float):
@@ -146,7 +146,7 @@ def _moved(operator: str, left: Any, right: Any) -> Any:
             return instant(left) + right if operator == "+" else instant(left) - right
         if isinstance(right, Months):
             return _months_later(instant(left), right.count if operator == "+" else -right.count)
-    raise NotSure(f"takes {_kind(left)} {operator} {_kind(right)}")
+    raise _no_sum(operator, left, right)
 
 
 def _months_later(start: datetime, months: int) -> datetime:
@@ -212,7 +212,7 @@ def as_text(value: Any) -> str:
 def _to_integer(value: Any, _: tuple[int, int], dialect: Dialect) -> int | None:
     if isinstance(value, str):
         if not _INTEGER.match(value) and _NUMBER.match(value):
-            raise NotSure(f"casts the text '{value}' to an integer")
+            raise _no_cast(value, "an integer")
         return int(value) if _INTEGER.match(value) else None
     if isinstance(value, int):
         return int(value)
@@ -222,7 +222,7 @@ def _to_integer(value: Any, _: tuple[int, int], dialect: Dialect) -> int | None:
         return math.trunc(value) if dialect == "spark" else round(value)
     if isinstance(value, Decimal):
         return int(value) if dialect == "spark" else int(_quantized(value, 0))
-    raise NotSure(f"casts {_kind(value)} to an integer")
+    raise _no_cast(value, "an integer")
 
 
 def _to_decimal(value: Any, size: tuple[int, int], dialect: Dialect) -> Decimal | None:
@@ -241,7 +241,7 @@ def _to_decimal(value: Any, size: tuple[int, int], dialect: Dialect) -> Decimal 
     elif isinstance(value, int | Decimal):
         value = Decimal(value)
     else:
-        raise NotSure(f"casts {_kind(value)} to a decimal")
+        raise _no_cast(value, "a decimal")
     found = _quantized(value, scale)
     return found if abs(found) < Decimal(10) ** (precision - scale) else None
 
@@ -251,30 +251,30 @@ def _to_float(value: Any, _: tuple[int, int], __: Dialect) -> float | None:
         return float(value) if _NUMBER.match(value) else None
     if _is_number(value):
         return float(value)
-    raise NotSure(f"casts {_kind(value)} to a float")
+    raise _no_cast(value, "a float")
 
 
 def _to_boolean(value: Any, _: tuple[int, int], __: Dialect) -> bool:
     if isinstance(value, str):
         if value.lower() in ("true", "false"):
             return value.lower() == "true"
-        raise NotSure(f"casts the text '{value}' to a boolean")
+        raise _no_cast(value, "a boolean")
     if _is_number(value):
         return bool(value != 0)
-    raise NotSure(f"casts {_kind(value)} to a boolean")
+    raise _no_cast(value, "a boolean")
 
 
 def _to_time(value: Any, kind: str) -> datetime | None:
     if isinstance(value, str):
         if not (_DAY.match(value) or _INSTANT.match(value)):
-            raise NotSure(f"casts the text '{value}' to a {kind}")
+            raise _no_cast(value, f"a {kind}")
         try:
             return datetime.fromisoformat(value)
         except ValueError:
             return None
     if isinstance(value, date):
         return instant(value)
-    raise NotSure(f"casts {_kind(value)} to a {kind}")
+    raise _no_cast(value, f"a {kind}")
 
 
 def _to_date(value: Any, _: tuple[int, int], __: Dialect) -> date | None:
@@ -295,6 +295,17 @@ _CASTS: dict[str, Any] = {
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal)
+
+
+def _no_cast(value: Any, kind: str) -> NotSure:
+    """The error of a value that engines cast in their own ways: a text is shown, any other value named by its kind."""
+    source = f"the text '{value}'" if isinstance(value, str) else _kind(value)
+    return NotSure(f"casts {source} to {kind}")
+
+
+def _no_sum(operator: str, left: Any, right: Any) -> NotSure:
+    """The error of operands of which plain Python has no such sum."""
+    return NotSure(f"takes {_kind(left)} {operator} {_kind(right)}")
 
 
 def _kind(value: Any) -> str:
