@@ -24,7 +24,19 @@ FEATURE_STORE = (
 DRIVEN_OUT = {
     "told": (
         "summary or message",
-        ("leaks", "publish", "checks", "catalog/check.py", "catalog/versions.py", *FEATURES, *FEATURE_STORE),
+        (
+            "leaks",
+            "publish",
+            "checks",
+            "catalog",
+            "cli",
+            "session",
+            "faults",
+            "insight",
+            "config.py",
+            *FEATURES,
+            *FEATURE_STORE,
+        ),
     ),
     "made_of": ("digest, ingredients or upstream", (".",)),
     "sign|signs": ("finding", ("leaks", "catalog", "cli/proving.py", "cli/records.py")),
@@ -33,6 +45,7 @@ DRIVEN_OUT = {
     "lend|take_back": ("register, unregister", (".",)),
     "goes before|go before": ("override", (".",)),
     "rows asked for": ("entity rows", (".",)),
+    "_?ways|_holds": ("origins, lineage; contains", ("session", "catalog")),
     "parted by": ("separated by", ("leaks", "publish", "checks", "catalog", "cli")),
 }
 

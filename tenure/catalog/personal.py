@@ -62,7 +62,7 @@ def _values(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
 
 
 def _raw_columns(origin: Origin) -> Iterator[tuple[str, str]]:
-    """The raw columns at the ends of a column's way: the file or query, and the column in it."""
+    """The raw columns farthest upstream of a column: the file or query, and the column in it."""
     if origin.kind == "raw column":
         yield origin.summary, origin.name.rpartition(".")[2]
     for part in origin.upstream:

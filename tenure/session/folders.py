@@ -1,4 +1,4 @@
-"""A project's folders: where its data, lake and output lie, and that none of them lies in another's way.
+"""A project's folders: where its data, lake and output lie, and that they do not overlap.
 
 bank/                  definitions: never in a lake
 ├── data/              a lake may lie in it only where no source's path can match
@@ -76,7 +76,7 @@ def require_unread(folders: Folders, project: Project) -> None:
 
 
 def require_outside(files: Iterable[Path], folders: Folders, *, asked_by: str) -> None:
-    """Raise InvalidConfig if a raw file lies in the lake, by way of a link too."""
+    """Raise InvalidConfig if a raw file lies in the lake, or is a link to a file in it."""
     lake = folders.lake.resolve()
     for file in files:
         if file.resolve().is_relative_to(lake):
