@@ -39,7 +39,7 @@ Day: TypeAlias = Annotated[date, BeforeValidator(_no_instant)]
 def _known_kind(value: str) -> str:
     """A kind of model that has a learner; another is refused in pydantic's words for a choice."""
     if value not in kinds():
-        *others, last = (f"'{kind}'" for kind in kinds())
+        *others, last = map(repr, kinds())
         raise ValueError(f"input should be {', '.join(others)} or {last}")
     return value
 
@@ -256,25 +256,30 @@ def load_config(folder: Path, overrides: dict[str, dict[str, Any]] | None = None
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise InvalidConfig(_told(error, file.name), hint="See docs/config.md for every key.") from error
+        raise InvalidConfig(_message(error, file.name), hint="See docs/config.md for every key.") from error
 
 
-def _told(error: ValidationError, file: str) -> str:
-    messages = []
+def _message(error: ValidationError, file: str) -> str:
+    """A sentence that names every wrong key of the file."""
     problems = error.errors()
-    # A wrong item also makes its list too short; only the item is named.
-    deepest = [p for p in problems if not any(q["loc"][: len(p["loc"])] == p["loc"] for q in problems if q is not p)]
-    for problem in deepest:
-        path = [str(part) for part in problem["loc"]]
-        key = f"[{path[0]}] {'.'.join(path[1:])}".strip() if len(path) > 1 else f"[{path[0]}]"
+    outer: set[tuple[int | str, ...]] = set()
+    for problem in problems:
+        place = problem["loc"]
+        outer.update(place[:length] for length in range(len(place)))
+    messages = []
+    for problem in problems:
+        # A wrong item also makes its list too short; only the item is named.
+        if problem["loc"] in outer:
+            continue
+        path = list(map(str, problem["loc"]))
+        key = f"[{path[0]}] {'.'.join(path[1:])}".rstrip()
         if problem["type"] == "extra_forbidden":
             messages.append(f"{file} has the unknown key {key}; allowed: {choices(_keys(path[:-1]), 20)}")
         elif problem["type"] == "missing":
             messages.append(f"{file} lacks the key {key}")
         else:
-            messages.append(
-                f"{file} has {key} = {_shown(problem['input'])}: {_wanted(problem['type'], problem['msg'])}"
-            )
+            wanted = _wanted(problem["type"], problem["msg"])
+            messages.append(f"{file} has {key} = {_shown(problem['input'])}: {wanted}")
     return "; ".join(messages) + "."
 
 
@@ -291,7 +296,7 @@ def _wanted(kind: str, message: str) -> str:
 
 def _iso(written: re.Match[str]) -> str:
     year, month, day = map(int, written.groups())
-    return f"{date(year, month, day)}"
+    return date(year, month, day).isoformat()
 
 
 def _shown(value: object) -> str:
@@ -326,7 +331,12 @@ def config_reference() -> str:
 
 
 def _default(value: object) -> str:
-    return "left out" if value is None else f"`{json.dumps(value)}`"
+    return "left out" if value is None else _code(value)
+
+
+def _code(value: object) -> str:
+    """A value as TOML and JSON write it, set as code in Markdown."""
+    return f"`{json.dumps(value)}`"
 
 
 def _allowed(schema: dict[str, Any]) -> str:
@@ -334,11 +344,13 @@ def _allowed(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return _allowed(schema["anyOf"][0])
     if "enum" in schema or "const" in schema:
-        return ", ".join(f"`{json.dumps(value)}`" for value in schema.get("enum", [schema.get("const")]))
+        return ", ".join(map(_code, schema.get("enum", [schema.get("const")])))
     if schema["type"] == "array":
         return f"a list of {_allowed(schema['items'])}"
     if "pattern" in schema:
-        return f"text like `{schema['pattern'].replace('|', chr(92) + '|')}`"
+        # A bare | would end the cell of the Markdown table.
+        pattern = schema["pattern"].replace("|", r"\|")
+        return f"text like `{pattern}`"
     names = {
         "string": "text",
         "integer": "whole number",
@@ -348,7 +360,11 @@ def _allowed(schema: dict[str, Any]) -> str:
     }
     name = "date" if schema.get("format") == "date" else names[schema["type"]]
     limits = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-    return " ".join([name, *(f"{word} {_number(schema[limit])}" for limit, word in limits.items() if limit in schema)])
+    words = [name]
+    for limit, word in limits.items():
+        if limit in schema:
+            words += [word, _number(schema[limit])]
+    return " ".join(words)
 
 
 def _number(limit: float) -> str:

@@ -25,8 +25,24 @@ DRIVEN_OUT = {
     "told": (
         "summary or message",
         (
-            *("leaks", "publish", "checks", "proofs", "stages", "model", "demo", "arrays"),
-            *("catalog/check.py", "catalog/versions.py", *FEATURES, *FEATURE_STORE),
+            *(
+                "leaks",
+                "publish",
+                "checks",
+                "catalog",
+                "cli",
+                "session",
+                "faults",
+                "insight",
+                "config.py",
+                "proofs",
+                "stages",
+                "model",
+                "demo",
+                "arrays",
+            ),
+            *FEATURES,
+            *FEATURE_STORE,
         ),
     ),
     "made_of": ("digest, ingredients or upstream", (".",)),
@@ -36,6 +52,7 @@ DRIVEN_OUT = {
     "lend|take_back": ("register, unregister", (".",)),
     "goes before|go before": ("override", (".",)),
     "rows asked for": ("entity rows", (".",)),
+    "_?ways|_holds": ("origins, lineage; contains", ("session", "catalog")),
     "parted by": ("separated by", ("leaks", "publish", "checks", "catalog", "cli")),
 }
 

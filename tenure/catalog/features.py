@@ -84,7 +84,7 @@ def _entry(project: Project, column: ColumnName, defined: Defined | None, servic
 
 
 def _reads(column: ColumnName, part: Feature | None) -> str:
-    """The column of the source, or the columns of features, that it is made of."""
+    """The upstream of a feature: the source's column, or the features' columns that it compares."""
     parts = getattr(part, "parts", {})
     if column in parts:
         return ", ".join(map(str, parts[column]))

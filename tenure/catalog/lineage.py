@@ -1,4 +1,4 @@
-"""Lineage: what a column is made of, back to the raw columns, and what reads it, on to the models."""
+"""Lineage: a column's upstream, back to the raw columns, and its downstream, on to the models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A column's way in both directions."""
+    """A column, its upstream, and the things that read it."""
 
     origin: Origin
     read_by: tuple[Reader, ...]
@@ -54,14 +54,14 @@ def lineage(work: Work, name: str) -> Lineage:
 
     A name without a table is a feature column, or else that of the first table that has it. Raises UnknownColumn.
     """
-    ways = Origins(work.project, work.dialect, work.churn)
-    table, column = _place(ways, name)
-    return Lineage(ways.origin(table, column), tuple(_readers(work, ways, table, column)))
+    origins = Origins(work.project, work.dialect, work.churn)
+    table, column = _place(origins, name)
+    return Lineage(origins.origin(table, column), tuple(_readers(work, origins, table, column)))
 
 
-def _place(ways: Origins, name: str) -> tuple[str, str]:
+def _place(origins: Origins, name: str) -> tuple[str, str]:
     """The table and column that a name means; raises UnknownColumn, with names near it."""
-    project, columns = ways.project, ways.table_columns
+    project, columns = origins.project, origins.table_columns
     table, _, column = name.rpartition(".")
     table = table.removeprefix("staging/")
     if not table:
@@ -70,11 +70,7 @@ def _place(ways: Origins, name: str) -> tuple[str, str]:
                 return made, column
     elif column in columns.get(table, ()):
         return table, column
-    known = list(ways.features)
-    for each, names in columns.items():
-        known += [f"{each}.{own}" for own in names]
-    same = [text for text in known if text.rpartition(".")[2] == column]
-    near = same[:3] or difflib.get_close_matches(name, known, 3)
+    near = _near(origins, name)
     hint = f"near: {', '.join(near)}" if near else f"tables: {choices(columns, 30)}"
     raise UnknownColumn(
         f"'{name}' is no feature column of project '{project.name}', and no column of a table; {hint}.",
@@ -82,19 +78,29 @@ def _place(ways: Origins, name: str) -> tuple[str, str]:
     )
 
 
-def _readers(work: Work, ways: Origins, table: str, column: str) -> Iterator[Reader]:
+def _near(origins: Origins, name: str) -> list[str]:
+    """At most three columns that a name may mean: of the same name in another table, or else of a similar one."""
+    known = list(origins.features)
+    for table, columns in origins.table_columns.items():
+        known += [f"{table}.{column}" for column in columns]
+    wanted = name.rpartition(".")[2]
+    same = [text for text in known if text.rpartition(".")[2] == wanted]
+    return same[:3] or difflib.get_close_matches(name, known, 3)
+
+
+def _readers(work: Work, origins: Origins, table: str, column: str) -> Iterator[Reader]:
     project = work.project
     if table in project.sources:
-        direct = [name for name in project.columns if _is_among(ways.readings_of(name), table, column)]
-        if _is_among(ways.churn_readings(), table, column):
+        direct = [name for name in project.columns if _is_among(origins.readings_of(name), table, column)]
+        if _is_among(origins.churn_readings(), table, column):
             yield Reader("churn definition", work.churn.name, work.churn.where_defined, ("labels.churned",))
-    elif table in ("features", "training_set") and column in ways.features:
-        direct = [ways.features[column]]
+    elif table in ("features", "training_set") and column in origins.features:
+        direct = [origins.features[column]]
     else:
         return
     compared = list(_comparisons_of(project, direct))
     reached = [*direct, *compared]
-    yield from _features(ways, reached if table in project.sources else compared)
+    yield from _features(origins, reached if table in project.sources else compared)
     names = set(map(str, reached))
     for service in project.services.values():
         chosen = project.chosen(service.features)
@@ -123,11 +129,11 @@ def _comparisons_of(project: Project, columns: Sequence[ColumnName]) -> Iterator
                 yield name
 
 
-def _features(ways: Origins, names: Sequence[ColumnName]) -> Iterator[Reader]:
+def _features(origins: Origins, names: Sequence[ColumnName]) -> Iterator[Reader]:
     """The definitions of feature columns, each once with its columns."""
     made: dict[str, tuple[str, list[str]]] = {}
     for name in names:
-        view, feature, _ = ways.defined[name]
+        view, feature, _ = origins.defined[name]
         summary = f"{type(feature).__name__} of view '{view.name}'"
         made.setdefault(f"{feature.name} ({feature.where_defined})", (summary, []))[1].append(str(name))
     for defined, (summary, columns) in made.items():

@@ -1,4 +1,4 @@
-"""What is made of personal data: for each column that a source declares personal, the features made of its values."""
+"""Personal data downstream: for each column that a source declares personal, the features computed from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tenure.sql import Dialect
 
 
 def personal_origins(project: Project, dialect: Dialect, churn: ChurnDefinition) -> dict[str, tuple[str, ...]]:
-    """Return each column declared personal, as 'source.column', with the feature columns made of its values.
+    """Return each column declared personal, as 'source.column', with the feature columns computed from its values.
 
     A feature is made of what it reads: values, times, conditions; through a source's select too, as far as that can be
     traced. 'churned' is the label. Whose row a row is, by the entity's key, is no value.
@@ -41,7 +41,7 @@ def _declared(project: Project) -> Iterator[tuple[str, str]]:
 
 
 def _read(traced: Origins, column: ColumnName) -> Iterator[tuple[str, str]]:
-    """The source columns whose values a feature column is made of."""
+    """The source columns from whose values a feature column is computed."""
     _, _, part = traced.defined.get(column, (None, None, None))
     if part is None:
         # Tenure's own: whether the customer was there for all of a window.
@@ -55,14 +55,14 @@ def _read(traced: Origins, column: ColumnName) -> Iterator[tuple[str, str]]:
 
 
 def _values(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
-    """The source columns that are read for their values, and not to tell whose row or which version it is."""
+    """The source columns that are read for their values, and not to identify the row or its version."""
     for reading in readings:
         if not reading.why.startswith(("whose row it is", "which versions are of one row")):
             yield reading.source, reading.column
 
 
 def _raw_columns(origin: Origin) -> Iterator[tuple[str, str]]:
-    """The raw columns at the ends of a column's way: the file or query, and the column in it."""
+    """The raw columns farthest upstream of a column: the file or query, and the column in it."""
     if origin.kind == "raw column":
         yield origin.summary, origin.name.rpartition(".")[2]
     for part in origin.upstream:

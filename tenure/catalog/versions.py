@@ -58,7 +58,7 @@ def newest_versions(work: Work) -> Iterator[Version]:
 def restore(work: Work, table: str, version: int) -> StageRun:
     """Make an old version of a table current again and record it; whatever reads the table becomes stale.
 
-    The lake is locked meanwhile. Of a staged source, what intake knew of that version comes back with it.
+    The lake is locked meanwhile. Of a staged source, intake's row of that version is restored too.
     Raises LakeBusy, MissingTable, or StoreError with nothing changed.
     """
     name = _stored(work, table)
@@ -180,14 +180,13 @@ def _makers(work: Work) -> Makers:
 
 
 def _restore_intake(work: Work, source: str, digest: str) -> None:
-    """Put back what intake knew of a source's restored version: the calendar wants both to agree."""
+    """Restore intake's row of a source's restored version: the calendar reads both."""
     for commit in history.history(work.lake, "intake"):
         rows = work.lake.read("intake", version=commit.version).to_pylist()
-        facts = next((r for r in rows if r["source"] == source and r["fingerprint"] == digest), None)
-        if facts is not None:
+        facts = [row for row in rows if (row["source"], row["fingerprint"]) == (source, digest)]
+        if facts:
             now = work.lake.read("intake")
             kept = [row for row in now.to_pylist() if row["source"] != source]
-            work.lake.write(
-                pa.Table.from_pylist([*kept, facts], schema=now.schema), FIXED["intake"], fingerprint=digest
-            )
+            restored = pa.Table.from_pylist([*kept, facts[0]], schema=now.schema)
+            work.lake.write(restored, FIXED["intake"], fingerprint=digest)
             return

@@ -1,4 +1,4 @@
-"""Verbs that tell: versions, states, SQL, lineage, tables, features."""
+"""Verbs that print and build nothing: versions, states, SQL, lineage, tables, features."""
 
 from __future__ import annotations
 

@@ -28,9 +28,8 @@ def check(
 
     with open_project(project, data, engine) as work:
         for confirmation in confirmations(work):
-            print_one(
-                ConfirmationRecord.of(confirmation), f"ok  {confirmation.subject}: {confirmation.message}", as_json
-            )
+            line = f"ok  {confirmation.subject}: {confirmation.message}"
+            print_one(ConfirmationRecord.of(confirmation), line, as_json)
         _require_no_leak(data_findings(work), as_json)
 
 
@@ -79,9 +78,13 @@ def verify(
 def _require_whole(survey: Any, as_json: bool) -> None:
     """Print each damaged file and each that Tenure did not write; raise CheckFailed if any is damaged."""
     for damage in survey.damages:
-        where = ", ".join(filter(None, [f"version {damage.version}" if damage.version else "", damage.partition]))
-        place = f"table '{damage.table}'{f', {where}' if where else ''}"
-        print_one(DamageRecord.of(damage), f"DAMAGED  {place}: {damage.file} {damage.problem}", as_json)
+        place = [f"table '{damage.table}'"]
+        if damage.version:
+            place.append(f"version {damage.version}")
+        if damage.partition:
+            place.append(damage.partition)
+        line = f"DAMAGED  {', '.join(place)}: {damage.file} {damage.problem}"
+        print_one(DamageRecord.of(damage), line, as_json)
     for file in survey.strangers:
         note = f"note  {file}: Tenure did not write it, or an old lake left it; it stays"
         print_one(StrangerRecord(file), note, as_json)
@@ -110,16 +113,15 @@ def _print_proof(proof: Any, as_json: bool) -> None:
 
 def _require_no_leak(findings: Iterator[Any], as_json: bool) -> None:
     """Print each finding as it comes; raise CheckFailed, naming the first, if any is a leak."""
-    leaks, notes = [], 0
+    leaks: list[Any] = []
+    notes: list[Any] = []
     for finding in findings:
-        leaks += [finding] if finding.alarm else []
-        notes += not finding.alarm
-        mark = "LEAK" if finding.alarm else "note"
-        print_one(
-            FindingRecord.of(finding), f"{mark}  {finding.subject}: {finding.detection}: {finding.message}", as_json
-        )
+        mark, same = ("LEAK", leaks) if finding.alarm else ("note", notes)
+        same.append(finding)
+        line = f"{mark}  {finding.subject}: {finding.detection}: {finding.message}"
+        print_one(FindingRecord.of(finding), line, as_json)
     if leaks:
         number = "1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks, the first"
         raise errors.CheckFailed(f"{number} in {leaks[0].subject}: {leaks[0].message}", hint=leaks[0].hint)
     if not as_json:
-        say(f"ok  leaks: none found{', but for the notes above' if notes else ''}")
+        say("ok  leaks: none found, but for the notes above" if notes else "ok  leaks: none found")

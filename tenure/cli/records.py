@@ -129,7 +129,7 @@ class FindingRecord(Record):
 
     kind: ClassVar[str] = "finding"
 
-    detection: Annotated[str, "the way of looking that found it"]
+    detection: Annotated[str, "the search that found it"]
     subject: Annotated[str, "where it was found"]
     message: Annotated[str, "what was found, and where it is defined"]
     hint: Annotated[str, "what to do"]
@@ -234,7 +234,7 @@ class FeatureRecord(Record):
 
 @dataclass(frozen=True)
 class LineageRecord(Record):
-    """A column's way in both directions: of `lineage`."""
+    """A column with its upstream and what reads it: of `lineage`."""
 
     kind: ClassVar[str] = "lineage"
 

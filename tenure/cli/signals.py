@@ -46,7 +46,7 @@ def handled() -> Iterator[None]:
     finally:
         sys.unraisablehook = unraisable
         for number, handler in before.items():
-            # Told already: Python's way out ends soon, and would end by the signal instead of with the exit code.
+            # The message is printed already; the process ends soon, and must end with the exit code, not by the signal.
             signal.signal(number, signal.SIG_IGN if _received and handler is _early else handler)
 
 
@@ -109,7 +109,7 @@ def _early(number: int, _frame: FrameType | None) -> None:
 
 
 def _second(_number: int, _frame: FrameType | None) -> None:
-    # A killed process leaves nothing visible, so leaving at once harms nothing; Python's way out would.
+    # A killed process leaves nothing visible, so leaving at once harms nothing; Python's own ending would.
     _leave("stopped at once")
 
 

@@ -1,4 +1,4 @@
-"""Verbs of the feature store and its lake: what is due, what is filled in, asked for, restored, adopted."""
+"""Verbs of the feature store and its lake: what is due, what is computed, exported, restored, adopted."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def plan(
     with open_project(project, data, engine) as work:
         changed = restaged(work)
         for name in changed:
-            known = work.lake.find(f"staging/{name}")
-            state, why = ("stale", "raw files or definition changed") if known else ("missing", "not staged yet")
-            print_plan(PlanRecord(f"staging/{name}", "", state, why), as_json)
+            table = work.stored(name)
+            staged = work.lake.find(table) is not None
+            state, why = ("stale", "raw files or definition changed") if staged else ("missing", "not staged yet")
+            print_plan(PlanRecord(table, "", state, why), as_json)
         found = plan_backfill(work, calendar(work).plan, first=start, last=end)
         for part in found.partitions:
             if as_json or part.state != "current":
@@ -82,7 +83,7 @@ def materialize(
 
 
 def _days(first: datetime | None, last: datetime | None) -> tuple[date | None, date | None]:
-    start, end = (moment.date() if moment else None for moment in (first, last))
+    start, end = first and first.date(), last and last.date()
     if start and end and start > end:
         raise typer.BadParameter(f"--from {start} comes after --to {end}")
     return start, end
@@ -141,6 +142,7 @@ def restore(
     with open_lake(project) as work:
         done = restored(work, table, version)
         print_record(done, as_json)
-        after = next((next_stage(name) for name in done.versions), "")
-        if after and not as_json:
-            say(f"What reads it is stale now. Run: tenure run --from {after} --project {project}")
+        for name in done.versions:
+            after = next_stage(name)
+            if after and not as_json:
+                say(f"What reads it is stale now. Run: tenure run --from {after} --project {project}")

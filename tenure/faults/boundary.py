@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -56,7 +56,7 @@ _ALIASES = {"_internal": "deltalake", "_duckdb": "duckdb", "pyo3_runtime": "delt
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_TEXT = re.compile(r"No space left|[Qq]uota exceeded|File too large|disk full|max_temp_directory_size")
 _ERRNO_TEXT = re.compile(r"(?:os error |[Ee]rrno )(\d+)")
-#: Texts of engines that tell no number.
+#: Texts of engines that give no number.
 _TEXT_TO_ERRNO = {
     "Permission denied": errno.EACCES,
     "Read-only file system": errno.EROFS,
@@ -78,11 +78,13 @@ _HINTS = {
     errno.EIO: "Check the disk, then run again.",
     errno.ENAMETOOLONG: "Use shorter names of folders.",
 }
+#: How the path of a module of Tenure is recognised.
+_PACKAGE = f"{os.sep}tenure{os.sep}"
 _PATH = re.compile(r"['\"](/[^'\"\\]+)\\?['\"]")
 
 
 class Stoppable(Protocol):
-    """What computes in a library, and can be told from another thread to stop."""
+    """What computes in a library, and can be stopped from another thread."""
 
     def stop(self) -> None:
         """Let what computes end with an error; do nothing if nothing does."""
@@ -172,8 +174,7 @@ def library_of(error: BaseException) -> str:
     root = type(error).__module__.partition(".")[0]
     if root in _LIBRARIES:
         return root
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    for frame in reversed(frames):
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         if module in _LIBRARIES:
             return module
@@ -204,18 +205,26 @@ def _placed(error: TenureError, doing: str, places: Mapping[str, Path]) -> Tenur
 
 
 def _internal(error: BaseException, doing: str) -> InternalError:
-    frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
-    own = [(file, line) for file, line in frames if f"{os.sep}tenure{os.sep}" in file]
-    file, line = (own or frames or [("unknown", 0)])[-1]
-    place = file.rpartition(f"{os.sep}tenure{os.sep}")[2]
+    file, line = _innermost(error)
+    place = file.rpartition(_PACKAGE)[2]
     return InternalError(
         f"{doing}: a bug in Tenure, {type(error).__name__} in {place}:{line}. Nothing of it is visible.",
         hint="Please report it, with the log.",
     )
 
 
+def _innermost(error: BaseException) -> tuple[str, int]:
+    """The file and line of Tenure's innermost frame; of the innermost of all where none is Tenure's."""
+    place, in_tenure = ("unknown", 0), False
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        own = _PACKAGE in frame.f_code.co_filename
+        if own or not in_tenure:
+            place, in_tenure = (frame.f_code.co_filename, line), own
+    return place
+
+
 def _number(error: BaseException) -> int | None:
-    """The machine's number of an error, which some libraries tell in the text alone; None if there is none."""
+    """The machine's number of an error, which some libraries give in the text alone; None if there is none."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
     if library_of(error) not in ("", "deltalake", "pyarrow", "duckdb") or isinstance(error, UnicodeError):
@@ -226,7 +235,10 @@ def _number(error: BaseException) -> int | None:
     found = _ERRNO_TEXT.search(text)
     if found:
         return int(found[1])
-    return next((number for words, number in _TEXT_TO_ERRNO.items() if words in text), None)
+    for words, number in _TEXT_TO_ERRNO.items():
+        if words in text:
+            return number
+    return None
 
 
 def _file(error: BaseException) -> Path | None:
@@ -257,8 +269,7 @@ def _disk_full(error: BaseException, doing: str, places: Mapping[str, Path]) -> 
         where = f"{_named(file, places)} can't be written"
     else:
         full = [folder for folder in places.values() if _free(folder) < 1_000_000]
-        named = full or list(places.values())
-        where = "nothing more can be written" + (f" below {' or '.join(map(_quoted, named))}" if named else "")
+        where = f"nothing more can be written{_below(full or places.values())}"
     limit = _number(error) == errno.EFBIG or "File too large" in str(error)
     what = "a file would be larger than this process may write" if limit else "the disk is full"
     return DiskFull(
@@ -278,8 +289,7 @@ def _free(folder: Path) -> int:
 def _refused(number: int, file: Path | None, doing: str, places: Mapping[str, Path]) -> TenureError:
     reason = os.strerror(number)
     place = _place(file, places)
-    named = list(places.values())
-    thing = _named(file, places) if file else f"a file below {' or '.join(map(_quoted, named))}" if named else "a file"
+    thing = _named(file, places) if file else f"a file{_below(places.values())}"
     kind: type[TenureError] = UnreadableFile if place == "the raw data" else FileAccessError
     inside = f" in {place}" if place else ""
     return kind(
@@ -291,9 +301,14 @@ def _refused(number: int, file: Path | None, doing: str, places: Mapping[str, Pa
 def _named(file: Path, places: Mapping[str, Path]) -> str:
     """A file for a message: by its path, and below the raw data by its name's shape, which may be a customer's name."""
     if _place(file, places) == "the raw data" and file.absolute() != places["the raw data"].absolute():
-        return f"'{file_shape(file.name)}' below '{places['the raw data']}'"
-    return f"'{file}'"
+        return f"'{file_shape(file.name)}'{_below([places['the raw data']])}"
+    return _quoted(file)
 
 
-def _quoted(folder: Path) -> str:
-    return f"'{folder}'"
+def _below(folders: Collection[Path]) -> str:
+    """Where something lies that has no path, for a message; '' without folders."""
+    return f" below {' or '.join(map(_quoted, folders))}" if folders else ""
+
+
+def _quoted(path: Path) -> str:
+    return f"'{path}'"

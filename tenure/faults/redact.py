@@ -7,7 +7,7 @@ Jane O'Neil         ──► Xxxx X?Xxxx (11 characters)
 ```
 
 A text that others wrote (an engine, a driver, a library) may quote rows. What may be a value in it is replaced by its
-shape, and what can't be told apart from one is left out: `LEFT_OUT` stands there instead.
+shape, and what can't be distinguished from one is left out: `LEFT_OUT` stands there instead.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def redacted(text: str, names: Collection[str] = ()) -> str:
     """Return a text of others without what may be a value or a secret.
 
     Connection strings and passwords go to the end of their line; quoted text, numbers of four and more digits,
-    addresses and paths are replaced by their shape; of what can't be told apart, `LEFT_OUT` says that it was there.
+    addresses and paths are replaced by their shape; of what can't be distinguished, `LEFT_OUT` says that it was there.
     `names` are words that may stay in quotes, such as the names of columns. Of a message of several lines the first
     is kept. Files and lines of a traceback stay.
     """

@@ -83,7 +83,7 @@ class SegmentationService:
     def segment(self, features: pd.DataFrame, keys: Sequence[str], scores: pd.DataFrame | None = None) -> Segments:
         """Return the segments of `features` (keys, snapshot_date, a column a feature).
 
-        `scores` (keys, snapshot_date, score) adds each segment's mean score. Where nothing can be told apart
+        `scores` (keys, snapshot_date, score) adds each segment's mean score. Where nothing separates rows
         (fewer than 50 rows, no feature that varies, no candidate with two clusters and a score of 0.1) all
         rows are segment 0 and the note in `parameters` says why.
 

@@ -7,7 +7,7 @@ customer_id = "-17"      ──►  -17                 a key: as it is, since i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -43,11 +43,14 @@ def write_csv(rows: pa.Table, sink: Any, *, keys: Collection[str] = (), safe: bo
     """
     for position, field in enumerate(rows.schema):
         rows = rows.set_column(position, field.name, _printable(rows.column(position), field.name))
-    raw = [(name, _formulas(column)) for name, column in zip(rows.column_names, rows.columns, strict=True)]
+    counts: list[str] = []
     if safe:
         rows = _neutralised(rows, keys)
+        for name, column in zip(rows.column_names, rows.columns, strict=True):
+            formulas = _formulas(column) if name in keys else 0
+            if formulas:
+                counts.append(f"{formulas:,} of key '{name}'")
     pc_csv.write_csv(rows, sink)
-    counts = [f"{count:,} of key '{name}'" for name, count in raw if safe and count and name in keys]
     if not counts:
         return ""
     return (
@@ -90,7 +93,7 @@ def _printable(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
                 hint="Write a .parquet file, or read the column with its own encoding first.",
             )
         return column.cast(pa.string())
-    if not any(writable(type_) for writable in _WRITABLE):
+    if not _is_one_of(type_, _WRITABLE):
         raise InvalidSpine(
             f"column '{name}' is a {type_}, which CSV can't hold.",
             hint="Write a .parquet file, or drop the column.",
@@ -136,8 +139,7 @@ def _first_no_text(column: pa.ChunkedArray) -> int | None:
 
 
 def _is_text(type_: pa.DataType) -> bool:
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(is_kind(type_) for is_kind in kinds)
+    return _is_one_of(type_, (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _is_bytes(type_: pa.DataType) -> bool:
@@ -147,6 +149,10 @@ def _is_bytes(type_: pa.DataType) -> bool:
         pa.types.is_binary_view,
         pa.types.is_fixed_size_binary,
     )
+    return _is_one_of(type_, kinds)
+
+
+def _is_one_of(type_: pa.DataType, kinds: Iterable[Callable[[pa.DataType], bool]]) -> bool:
     return any(is_kind(type_) for is_kind in kinds)
 
 

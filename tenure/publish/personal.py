@@ -1,4 +1,4 @@
-"""What the report says of personal data: which columns are declared personal, and what is made of them."""
+"""The report's sentences on personal data: the columns declared personal, and the features computed from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAMED = 4
 def personal_words(
     personal: Mapping[str, Sequence[str]], entity: str, keys: Sequence[str], personal_keys: Collection[str]
 ) -> list[str]:
-    """Return the sentences; `personal` maps each column declared personal to the feature columns made of it."""
+    """Return the sentences; `personal` maps each column declared personal to the feature columns computed from it."""
     values = {column: made for column, made in personal.items() if column.rpartition(".")[2] not in personal_keys}
     unread = [column for column, made in values.items() if not made]
     sentences = [] if personal else ["No source declares a column of personal data."]

@@ -38,14 +38,14 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportInput:
-    """What the report is made of; frames have the columns of the lake's tables of the same name.
+    """The inputs of the report; frames have the columns of the lake's tables of the same name.
 
     `population` has a row a snapshot, in order: snapshot_date, customers, labelled, churners, churn_rate (null where
     nobody is labelled), split ('train', 'embargo', 'test' or 'unlabelled'). `latencies` has a row a stage: stage, doc,
     rows, seconds, engine. `models` holds the models compared, one of them champion; `importances` the champion's;
     `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
-    personal, as 'source.column', each with the feature columns made of it; `personal_keys` the keys that are personal
-    data themselves: the page shows them by their shape.
+    personal, as 'source.column', each with the feature columns computed from it; `personal_keys` the keys that are
+    personal data themselves: the page shows them by their shape.
     """
 
     project: str
@@ -169,26 +169,23 @@ def _model_names(inputs: ReportInput) -> dict[str, str]:
     """The models' words by version, the champion's first; its version is added where two are of one kind."""
     ordered = inputs.models.sort_values("champion", ascending=False, kind="stable")
     twice = ordered["kind"].duplicated(keep=False)
-    return {
-        str(r.model_version): words.kind_words(str(r.kind)) + (f" {r.model_version}" if same else "")
-        for r, same in zip(ordered.itertuples(), twice, strict=True)
-    }
+    names: dict[str, str] = {}
+    for version, kind, same in zip(ordered["model_version"], ordered["kind"], twice, strict=True):
+        name = words.kind_words(str(kind))
+        names[str(version)] = f"{name} {version}" if same else name
+    return names
 
 
 def _models(inputs: ReportInput) -> list[dict[str, Any]]:
     """The table of models: the champion first, a row for all customers and one for those unseen in training."""
     champion = inputs.models.loc[inputs.models["champion"].astype(bool), "model_version"].iloc[0]
-    return [
-        {
-            "name": name,
-            "version": version,
-            "champion": version == champion,
-            "population": population,
-            **_pooled(inputs.evaluations, version, population).to_dict(),
-        }
-        for version, name in _model_names(inputs).items()
-        for population in ("all", "unseen")
-    ]
+    rows: list[dict[str, Any]] = []
+    for version, name in _model_names(inputs).items():
+        model = {"name": name, "version": version, "champion": version == champion}
+        for population in ("all", "unseen"):
+            figures = _pooled(inputs.evaluations, version, population).to_dict()
+            rows.append({**model, "population": population, **figures})
+    return rows
 
 
 def _figures(inputs: ReportInput) -> dict[str, Any]:

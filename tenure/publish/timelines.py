@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import median
 
 import pandas as pd
@@ -68,17 +68,13 @@ def _over_time(population: pd.DataFrame, column: str, number: str, colour: str) 
     letters = {"type": "text", "dy": -12, "fontWeight": "bold"}
     inks = ({"color": "white", "stroke": "white", "strokeWidth": 5}, {"color": colour})
     encoding = {**place, "text": {"field": "n", "format": number.replace(".0%", ".1%")}}
-    return {
-        "layer": [
-            *_shades(population, time, top),
-            {"data": {"values": points}, "mark": line, "encoding": place},
-            *(
-                {"data": {"values": [point]}, "mark": {**letters, "align": align, **ink}, "encoding": encoding}
-                for point, align in zip(points[:: max(1, len(points) - 1)], ("left", "right"), strict=False)
-                for ink in inks
-            ),
-        ]
-    }
+    layers = [*_shades(population, time, top), {"data": {"values": points}, "mark": line, "encoding": place}]
+    first_and_last = points[:: max(1, len(points) - 1)]
+    for point, align in zip(first_and_last, ("left", "right"), strict=False):
+        for ink in inks:
+            mark = {**letters, "align": align, **ink}
+            layers.append({"data": {"values": [point]}, "mark": mark, "encoding": encoding})
+    return {"layer": layers}
 
 
 def _shades(population: pd.DataFrame, time: Spec, top: float) -> list[Spec]:
@@ -104,21 +100,26 @@ def _shades(population: pd.DataFrame, time: Spec, top: float) -> list[Spec]:
 
 
 def _bands(dates: list[date], splits: list[str]) -> list[Spec]:
+    """The runs of snapshots of one split, each from its first day to that of the next run."""
     step = timedelta(days=median((b - a).days for a, b in pairwise(dates))) if len(dates) > 1 else timedelta(days=1)
     end_of_all = dates[-1] + step
-    starts = [(split, next(iter(run))[0]) for split, run in groupby(zip(dates, splits, strict=True), lambda r: r[1])]
-    ends = [*(day for _, day in starts[1:]), end_of_all]
     whole = (end_of_all - dates[0]).days
-    return [
-        {
-            "start": day.isoformat(),
-            "end": end.isoformat(),
-            "word": SPLIT_WORDS[split],
-            "shade": _SHADES[split],
-            "narrow": (end - day).days / whole * (WIDTH - 60) < _WORD_WIDTH,
+    starts = [0]
+    for number, (before, split) in enumerate(pairwise(splits), start=1):
+        if split != before:
+            starts.append(number)
+    bands: list[Spec] = []
+    for start, end in pairwise([*starts, len(dates)]):
+        first, after = dates[start], dates[end] if end < len(dates) else end_of_all
+        band = {
+            "start": first.isoformat(),
+            "end": after.isoformat(),
+            "word": SPLIT_WORDS[splits[start]],
+            "shade": _SHADES[splits[start]],
+            "narrow": (after - first).days / whole * (WIDTH - 60) < _WORD_WIDTH,
         }
-        for (split, day), end in zip(starts, ends, strict=True)
-    ]
+        bands.append(band)
+    return bands
 
 
 def timeline(churn: ChurnDefinition, longest_window: int) -> Figure:
@@ -132,10 +133,11 @@ def timeline(churn: ChurnDefinition, longest_window: int) -> Figure:
         ("label: did it happen here", churn.gap, ends, ORANGE),
     ]
     left = -max(longest_window, active, 1)
-    drawn: list[Spec] = [
-        {"word": f"{word}, {b - a} days", "a": a, "b": b, "row": row, "colour": colour, "from": left, "to": ends}
-        for row, (word, a, b, colour) in enumerate(span for span in spans if span[2] > span[1])
-    ]
+    drawn: list[Spec] = []
+    for word, a, b, colour in spans:
+        if b > a:
+            place = {"a": a, "b": b, "row": len(drawn), "from": left, "to": ends}
+            drawn.append({"word": f"{word}, {b - a} days", "colour": colour, **place})
     summary = "; ".join(str(bar["word"]) for bar in drawn) + "."
     spec: Spec = {"height": 58 * len(drawn) + 40, "layer": _spans(drawn, left, ends)}
     return figure("timeline", "What is read before a snapshot t, and what is asked after", summary, spec)
@@ -156,14 +158,14 @@ def _spans(drawn: list[Spec], left: int, ends: int) -> list[Spec]:
         "mark": {"type": "rule", "color": INK, "strokeDash": [4, 3], "strokeWidth": 1.5},
         "encoding": {"x": {**across, "field": "zero"}},
     }
-    words: list[Spec] = [
-        {
+    words: list[Spec] = []
+    for after, align, edge in ((False, "left", "from"), (True, "right", "to")):
+        layer: Spec = {
             "data": {"values": [bar for bar in drawn if (bar["b"] > 0) is after]},
-            "mark": {"type": "text", "align": "right" if after else "left", "dy": -17},
-            "encoding": {"x": {**across, "field": "to" if after else "from"}, "y": row, "text": {"field": "word"}},
+            "mark": {"type": "text", "align": align, "dy": -17},
+            "encoding": {"x": {**across, "field": edge}, "y": row, "text": {"field": "word"}},
         }
-        for after in (False, True)
-    ]
+        words.append(layer)
     # The white edge keeps a long word readable where it crosses t; it lies under the bars, so it bites into none.
     edges = [{**layer, "mark": {**layer["mark"], "stroke": "white", "strokeWidth": 5}} for layer in words]
     return [now, *edges, bars, *words]

@@ -1,4 +1,4 @@
-"""A project's folders: where its data, lake and output lie, and that none of them lies in another's way.
+"""A project's folders: where its data, lake and output lie, and that they do not overlap.
 
 bank/                  definitions: never in a lake
 ├── data/              a lake may lie in it only where no source's path can match
@@ -76,7 +76,7 @@ def require_unread(folders: Folders, project: Project) -> None:
 
 
 def require_outside(files: Iterable[Path], folders: Folders, *, asked_by: str) -> None:
-    """Raise InvalidConfig if a raw file lies in the lake, by way of a link too."""
+    """Raise InvalidConfig if a raw file lies in the lake, or is a link to a file in it."""
     lake = folders.lake.resolve()
     for file in files:
         if file.resolve().is_relative_to(lake):
@@ -91,12 +91,12 @@ def _require_apart(folders: Folders) -> None:
     lake, output, data = folders.lake, folders.output, folders.data
     inside_lake = {"the project's definitions": folders.project, "the data": data, "the output": output}
     for what, folder in inside_lake.items():
-        if _holds(lake, folder):
+        if _contains(lake, folder):
             raise InvalidConfig(
                 f"the lake '{lake}' and the folder of {what}, '{folder}', overlap: a lake keeps nothing else.",
                 hint=move_lake,
             )
-    if _holds(folders.project / "features", lake):
+    if _contains(folders.project / "features", lake):
         raise InvalidConfig(f"the lake '{lake}' lies in the folder of the project's features/*.py.", hint=move_lake)
     if _same(output, data):
         raise InvalidConfig(
@@ -121,7 +121,7 @@ def _require_no_other_lake(folders: Folders) -> None:
         )
 
 
-def _holds(outer: Path, inner: Path) -> bool:
+def _contains(outer: Path, inner: Path) -> bool:
     """Whether `inner` is `outer` or lies in it: by links, by '..', and by names that differ in case alone too."""
     return any(_same(outer, folder) for folder in _with_parents(inner))
 
@@ -142,7 +142,9 @@ def _same(one: Path, other: Path) -> bool:
 def _can_match(pattern: Path, folder: Path) -> bool:
     """Whether a file in `folder`, or deeper, could match a source's pattern; the folder need not be there."""
     fixed, wild = literal_part(str(pattern))
-    return _holds(folder, Path(fixed)) or any(_reaches(wild, way) for way in _ways(Path(fixed), folder))
+    return _contains(folder, Path(fixed)) or any(
+        _reaches(wild, between) for between in _folders_between(Path(fixed), folder)
+    )
 
 
 def _can_match_file(pattern: Path, file: Path) -> bool:
@@ -150,32 +152,32 @@ def _can_match_file(pattern: Path, file: Path) -> bool:
     fixed, wild = literal_part(str(pattern))
     if not wild:
         return _same(Path(fixed), file)
-    return any(_ends_at(wild, (*way, file.name)) for way in _ways(Path(fixed), file.parent))
+    return any(_matches(wild, (*between, file.name)) for between in _folders_between(Path(fixed), file.parent))
 
 
-def _ways(outer: Path, inner: Path) -> Iterator[tuple[str, ...]]:
-    """The folders on the way from `outer` to `inner`, if it lies there."""
+def _folders_between(outer: Path, inner: Path) -> Iterator[tuple[str, ...]]:
+    """The names of the folders below `outer` that lead to `inner`; none if it lies elsewhere."""
     resolved = inner.resolve()
     for folder in _with_parents(inner):
         if _same(outer, folder):
             yield resolved.relative_to(folder).parts
 
 
-def _reaches(pattern: Sequence[str], way: Sequence[str]) -> bool:
-    """Whether a path that begins with the folders of `way` and goes on can match the pattern's parts."""
-    if not way:
+def _reaches(pattern: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a path below the folder of these names can match the pattern's parts."""
+    if not names:
         return bool(pattern)
     if not pattern:
         return False
     if pattern[0] == "**":
-        return _reaches(pattern[1:], way) or _reaches(pattern, way[1:])
-    return fnmatchcase(way[0], pattern[0]) and _reaches(pattern[1:], way[1:])
+        return _reaches(pattern[1:], names) or _reaches(pattern, names[1:])
+    return fnmatchcase(names[0], pattern[0]) and _reaches(pattern[1:], names[1:])
 
 
-def _ends_at(pattern: Sequence[str], way: Sequence[str]) -> bool:
-    """Whether the path of just these parts can match the pattern's parts."""
+def _matches(pattern: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether the path of exactly these names matches the pattern's parts."""
     if not pattern:
-        return not way
+        return not names
     if pattern[0] == "**":
-        return _ends_at(pattern[1:], way) or (bool(way) and _ends_at(pattern, way[1:]))
-    return bool(way) and fnmatchcase(way[0], pattern[0]) and _ends_at(pattern[1:], way[1:])
+        return _matches(pattern[1:], names) or (bool(names) and _matches(pattern, names[1:]))
+    return bool(names) and fnmatchcase(names[0], pattern[0]) and _matches(pattern[1:], names[1:])

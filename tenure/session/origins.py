@@ -1,4 +1,4 @@
-"""What a column is made of: from a feature or a table's column back to the raw columns.
+"""The upstream of a column: from a feature or a table's column back to the raw columns.
 
 raw column ──► source column ──► feature definition ──► feature column ──► ratio or trend
                   │   its values · its condition · whose row · when it happened · when it was known
@@ -27,7 +27,7 @@ from tenure.tables.splits import split_proof
 
 @dataclass(frozen=True)
 class Origin:
-    """One step of a column's way: what it is, why it is read, and what it is made of in turn."""
+    """One node of a column's lineage: what it is, why it is read, and its own upstream."""
 
     kind: str
     name: str
@@ -64,7 +64,7 @@ def defined_columns(project: Project) -> dict[ColumnName, Defined]:
 
 
 class Origins:
-    """The ways of a project's columns; `dialect` is that of the bank's own SELECTs."""
+    """The lineage of a project's columns; `dialect` is that of the bank's own SELECTs."""
 
     def __init__(self, project: Project, dialect: Dialect, churn: ChurnDefinition) -> None:
         self.project, self.dialect, self.churn = project, dialect, churn
@@ -89,14 +89,14 @@ class Origins:
         }
 
     def origin(self, table: str, column: str) -> Origin:
-        """Return the whole way of a column of `table_columns` back to the raw columns."""
+        """Return a column of `table_columns` with all of its upstream, back to the raw columns."""
         if table in self.project.sources:
             return self._of_source(self.project.sources[table], column, "")
         if table in ("features", "training_set") and column in self.features:
             return self._of_feature(self.features[column])
         summary, upstream, readings = self._of_table(table, column)
         parts = tuple(self.origin(*part) for part in upstream)
-        return Origin("table column", f"{table}.{column}", summary, parts + self._of_readings(readings))
+        return Origin("table column", _dotted(table, column), summary, parts + self._of_readings(readings))
 
     @cached_property
     def features(self) -> dict[str, ColumnName]:
@@ -176,13 +176,12 @@ class Origins:
             if reading.why and reading.why not in reasons:
                 reasons.append(reading.why)
         found = []
-        for (source, column), reasons in whys.items():
-            summary = "; ".join(reasons)
-            found.append(self._of_source(self.project.sources[source], column, summary))
+        for (name, column), reasons in whys.items():
+            found.append(self._of_source(self.project.sources[name], column, "; ".join(reasons)))
         return tuple(found)
 
     def _of_source(self, source: Source, column: str, why: str) -> Origin:
-        name = f"{source.name}.{column}"
+        name = _dotted(source.name, column)
         own = {"event_time": source.event_time, "known_time": source.known_time or source.event_time}
         if column in ("event_time", "known_time", "known_until"):
             summary = {"event_time": "when it happened", "known_time": "when it was known"}.get(column, "when replaced")
@@ -202,23 +201,32 @@ class Origins:
             return Origin("source column", name, why, tuple(_raw(t, c, source.raws[t]) for t, c in traced))
         return Origin("source column", name, why, (Origin("raw column", raw_name, summary),))
 
-    def _of_table(self, table: str, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
-        """What a column of a table is, the columns of tables that it is made of, and those of sources that it reads."""
-        customers, churn = self.project.sources[self.project.entity.source], self.churn
+    def _of_snapshots(self, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
+        """`_of_table` for a column of snapshots."""
+        if column == "snapshot_date":
+            return "a date of [snapshots] in tenure.toml", [], []
+        if column == "tenure_days":
+            return "days from opening to t", [("snapshots", "opened_on"), ("snapshots", "snapshot_date")], []
+        customers = self.project.sources[self.project.entity.source]
+        found = [Reading(customers.name, column, "")] if column in self.project.entity.keys else []
+        found += _times(customers, ColumnName("x"), versions_only=False)
+        return "customers open and known at t", [], found
+
+    def _of_labels(self, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
+        """`_of_table` for a column that the churn definition gives."""
+        churn = self.churn
         definition = f"churn definition '{churn.name}' ({churn.where_defined})"
-        if table == "snapshots":
-            if column == "snapshot_date":
-                return "a date of [snapshots] in tenure.toml", [], []
-            if column == "tenure_days":
-                return "days from opening to t", [("snapshots", "opened_on"), ("snapshots", "snapshot_date")], []
-            found = [Reading(customers.name, column, "")] if column in self.project.entity.keys else []
-            found += _times(customers, ColumnName("x"), versions_only=False)
-            return "customers open and known at t", [], found
-        if table == "labels" and column == "churned":
+        if column == "churned":
             return definition, [("snapshots", "tenure_days")], self.churn_readings()
-        if table == "labels" and column in ("label_start", "label_end"):
-            days = churn.gap + (churn.horizon if column == "label_end" else 0)
-            return f"snapshot_date + {days} days, by {definition}", [("snapshots", "snapshot_date")], []
+        days = churn.gap + (churn.horizon if column == "label_end" else 0)
+        return f"snapshot_date + {days} days, by {definition}", [("snapshots", "snapshot_date")], []
+
+    def _of_table(self, table: str, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
+        """What a column of a table is, the columns of tables upstream of it, and those of sources that it reads."""
+        if table == "snapshots":
+            return self._of_snapshots(column)
+        if table == "labels" and column in ("label_start", "label_end", "churned"):
+            return self._of_labels(column)
         if table == "splits" and column == "split":
             parts = [("labels", name) for name in ("snapshot_date", "label_end", *self.project.entity.keys)]
             return "by date, and by a hash of the key; [splits] in tenure.toml", parts, []
@@ -249,4 +257,8 @@ def _known(source: Source) -> str:
 
 
 def _raw(table: str, column: str, raw: RawTable) -> Origin:
-    return Origin("raw column", f"{table}.{column}", raw.place)
+    return Origin("raw column", _dotted(table, column), raw.place)
+
+
+def _dotted(table: str, column: str) -> str:
+    return f"{table}.{column}"

@@ -64,7 +64,7 @@ class Work:
     """A project at work. Use it as a context manager: it closes the engine."""
 
     def __init__(self, folder: Path, config: Config, project: Project | None = None, data: Path | None = None) -> None:
-        """Know where the project's files lie; its definitions run when they are first asked for.
+        """Open the project in a folder; its definitions run when they are first read.
 
         Raises InvalidConfig if its folders overlap or are no local ones, LakeFormat or LakeOfAnotherProject if the
         lake is another's. Writes nothing.
@@ -124,7 +124,7 @@ class Work:
 
     @property
     def churn(self) -> ChurnDefinition:
-        """The churn definition that this run is about: nothing else takes it from the project."""
+        """The churn definition of this run; all other code takes it from here, not from the project."""
         return self.project.churn
 
     @cached_property
@@ -217,7 +217,7 @@ class Work:
         return files
 
     def scan(self, relations: Iterable[str]) -> None:
-        """Make tables of the lake known to the engine."""
+        """Register tables of the lake with the engine."""
         for relation in relations:
             version = self.require(relation)
             with self._reading(relation):
@@ -333,7 +333,7 @@ class Work:
         return version
 
     def find_current(self, tables: Sequence[str], digest: str, outcome: Outcome) -> bool:
-        """Return whether every table is there and made of just this; if so they are counted in `outcome`."""
+        """Return whether every table is there with this fingerprint; if so they are counted in `outcome`."""
         found: list[TableVersion] = []
         for table in tables:
             version = self.lake.find(table)
