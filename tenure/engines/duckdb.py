@@ -126,7 +126,7 @@ class DuckDBEngine:
         # Bound but not planned: DuckDB takes half a second to plan hundreds of columns.
         with self._translated():
             bound = self._connection.sql(select)
-        nulls = listed(map(_null_of_type, bound.columns, bound.types))
+        nulls = listed([*map(_null_of_type, bound.columns, bound.types)])
         found = self.run(f"SELECT {nulls} LIMIT 0").schema
         return pa.schema([field.with_type(_in_utc(field.type)) for field in found])
 
@@ -183,7 +183,7 @@ class DuckDBEngine:
         token: str = "",
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
-        columns = listed(map(_aware, schema or self.schema(select)))
+        columns = listed([*map(_aware, schema or self.schema(select))])
         rows = f"(SELECT {columns} FROM (\n{select}\n))"
         options = "FORMAT parquet, COMPRESSION snappy"
         folder.mkdir(parents=True, exist_ok=True)
@@ -192,7 +192,7 @@ class DuckDBEngine:
             file = folder / f"part-{token}.parquet"
             self._execute(f"COPY {rows} TO {_text(str(file))} ({options})")
             return [file]
-        by = listed(map(_name, partition_by))
+        by = listed([*map(_name, partition_by)])
         options += f", PARTITION_BY ({by}), FILENAME_PATTERN 'part-{token}-{{i}}', OVERWRITE_OR_IGNORE"
         self._execute(f"COPY {rows} TO {_text(str(folder))} ({options})")
         return sorted(folder.rglob(f"part-{token}-*.parquet"))
@@ -278,13 +278,13 @@ def _name(column: str) -> str:
 
 def _reader(function: str, files: Sequence[Path], options: Mapping[str, str]) -> str:
     """The call of a table function that reads files, each option as name → its SQL."""
-    paths = listed(_text(duckdb_path(file)) for file in files)
+    paths = listed([_text(duckdb_path(file)) for file in files])
     return call(function, f"[{paths}]", *(equal(name, value) for name, value in options.items()))
 
 
 def _struct(values: Mapping[str, str]) -> str:
     """A DuckDB struct of each name's SQL: {'customer_id': BIGINT}."""
-    fields = listed(f"{_text(name)}: {value}" for name, value in values.items())
+    fields = listed([f"{_text(name)}: {value}" for name, value in values.items()])
     return f"{{{fields}}}"
 
 
