@@ -29,6 +29,7 @@ TenureError
 │   ├── LakeBusy              another run holds the lake
 │   ├── LakeFormat            the lake was made by an older or a newer Tenure
 │   ├── LakeOfAnotherProject  the lake holds another project's rows
+│   ├── StorageError          S3 refuses, can't be reached, or holds another object than before
 │   ├── DiskFull              the disk, a quota or the limit of a file's size is reached
 │   └── FileAccessError       the machine refuses a file or folder: its rights, a read-only disk, too many open files
 ├── CheckFailed             a table broke its contract or a proof; nothing of it was committed
@@ -170,6 +171,10 @@ class LakeFormat(StoreError):
 
 class LakeOfAnotherProject(StoreError):
     """The lake belongs to another project."""
+
+
+class StorageError(StoreError):
+    """S3 refuses, can't be reached, or an object there was changed while it was read."""
 
 
 class DiskFull(StoreError):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+from s3_service import serve
 
 from tenure.engines.base import Engine, EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
+from tenure.storage.s3 import S3Location
+from tenure.storage.settings import S3Settings
 
 DATA = Path(os.environ.get("TENURE_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 
@@ -107,3 +112,40 @@ def build(tmp_path: Path) -> Build:
         return work
 
     return built
+
+
+@pytest.fixture(scope="session")
+def s3_settings() -> Iterator[S3Settings]:
+    """How tests reach S3: a service of their own over HTTP, or the endpoint that TENURE_TEST_S3 names."""
+    given = os.environ.get("TENURE_TEST_S3")
+    if given:
+        yield S3Settings(endpoint=given, path_style=True)
+        return
+    spawned = get_context("spawn")
+    address = spawned.Queue()
+    process = spawned.Process(target=serve, args=(address,), daemon=True)
+    process.start()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "canary-id")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
+        yield S3Settings(endpoint=address.get(timeout=60), region="us-east-1", path_style=True)
+    process.terminate()
+    process.join()
+
+
+@pytest.fixture(scope="session")
+def bucket(s3_settings: S3Settings) -> str:
+    """A bucket: one of its own, or that which TENURE_TEST_S3_BUCKET names."""
+    given = os.environ.get("TENURE_TEST_S3_BUCKET")
+    if given:
+        return given
+    from tenure.storage.credentials import s3_client
+
+    s3_client(s3_settings).create_bucket(Bucket="first-bank")
+    return "first-bank"
+
+
+@pytest.fixture
+def prefix(bucket: str, s3_settings: S3Settings) -> S3Location:
+    """A prefix of S3 that nothing lies below."""
+    return S3Location(bucket, f"tests/{uuid4().hex}", s3_settings)

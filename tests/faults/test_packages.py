@@ -89,7 +89,7 @@ def test_no_text_sends_anyone_to_a_package_index_for_tenure():
     assert sent == []
 
 
-@pytest.mark.parametrize("extra", ["ml", "segments", "spark", "warehouse"])
+@pytest.mark.parametrize("extra", ["aws", "ml", "segments", "spark", "warehouse"])
 def test_every_hint_names_an_extra_that_exists(extra):
     assert f"'.[{extra}]'" in errors.install_hint(extra)
     assert any(f"extra == '{extra}'" in text.replace('"', "'") for text in requires("tenure"))
