@@ -1,19 +1,23 @@
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check house wheel bench lock clean venv system
+.PHONY: help demo test test-s3 check house wheel bench lock clean venv system
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.ready ## Generate a bank of 2,000 customers and run everything; the report lands in build/demo
 	$(BIN)/tenure demo --customers 2k --dir build/demo
 
-test: .venv/.ready system ## Run the tests, two files at a time; ARGS="-k labels" or ARGS="-m 'not slow'" narrows them
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: .venv/.ready system ## Run the tests, a file a worker, WORKERS=3; ARGS="-k labels" or ARGS="-m 'not slow'" narrows them
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not s3_matrix" $(ARGS)
+
+test-s3: .venv/.ready ## Run everything about S3: more writers, faults and kills than `make test` does
+	TENURE_S3_COMMITS=500 $(BIN)/pytest -n $(WORKERS) tests/storage tests/store/test_lease.py tests/store/test_lake_on_s3.py \
+		tests/store/test_copying.py tests/store/test_faults_of_s3.py $(ARGS)
 
 check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/ruff check .

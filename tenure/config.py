@@ -64,7 +64,10 @@ class ProjectSection(_Section):
 class DataSection(_Section):
     """[data]"""
 
-    path: str = Field("data", description="Folder of the raw files, relative to the project; --data overrides it.")
+    path: str = Field(
+        "data",
+        description="Folder of the raw files, relative to the project, or `s3://bucket/prefix`; --data overrides it.",
+    )
     trust_times: bool = Field(
         default=True,
         description="Whether a raw file is taken to be unchanged, and not read to compare its SHA-256, while its size, "
@@ -84,14 +87,36 @@ class LakeSection(_Section):
 
     path: str = Field(
         "lake",
-        description="Folder of the feature store, relative to the project; it holds nothing else. Like every path here "
-        "it is a local folder, and a leading `~` is the home folder.",
+        description="Folder of the feature store, relative to the project, or `s3://bucket/prefix`; it holds nothing "
+        "else. In every path here a leading `~` is the home folder.",
     )
     mode: Literal["owner", "group"] = Field(
         "owner",
         description="Who may read what a run writes, lake and output: the owner alone (0600, 0700), or the group too "
         "(0640, 0750); whatever the umask.",
     )
+
+
+class S3Section(_Section):
+    """[s3]"""
+
+    endpoint: str = Field(
+        "", description="URL of the service, where it is not AWS's own, such as 'https://minio.bank'."
+    )
+    region: str = Field("", description="Region; left out, that of the AWS environment or profile.")
+    path_style: bool = Field(
+        default=False, description="Whether the bucket stands in the URL's path, as most services other than AWS want."
+    )
+    ca_bundle: str = Field("", description="File with the certificates that the service is trusted by.")
+    proxy: str = Field("", description="URL of the proxy, without a password.")
+    profile: str = Field(
+        "",
+        description="Profile of the user's AWS files. Keys never stand here: docs/storage.md says who finds them.",
+    )
+    encryption: Literal["", "AES256", "aws:kms"] = Field(
+        "", description="How objects are encrypted at rest; left out, as the bucket says."
+    )
+    kms_key: str = Field("", description="Id of the key of `aws:kms`; left out, the bucket's.")
 
 
 class EngineSection(_Section):
@@ -224,6 +249,7 @@ class Config(_Section):
     project: ProjectSection
     data: DataSection = DataSection()
     lake: LakeSection = LakeSection()
+    s3: S3Section = S3Section()
     engine: EngineSection = EngineSection()
     snapshots: SnapshotsSection = SnapshotsSection()
     splits: SplitsSection = SplitsSection()

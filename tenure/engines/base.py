@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkabl
 
 from tenure.define.source import Csv, Parquet
 from tenure.sql import Dialect
+from tenure.storage.location import Location
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -42,13 +43,13 @@ class Engine(Protocol):
     #: Whether it spreads work over machines and bounds their memory itself, so that none has to be cut to fit.
     is_cluster: bool
 
-    def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
+    def read_csv(self, relation: str, raw: Csv, files: Sequence[Location]) -> dict[str, str]:
         """Make CSV files a relation, every value as its text; return its columns, each as name → 'text'."""
 
-    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> dict[str, str]:
+    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> dict[str, str]:
         """Make Parquet files a relation, a column that some lack null there; return name → 'text' or another type."""
 
-    def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
+    def scan(self, relation: str, files: Sequence[Location], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation, its partition columns included."""
 
     def cache(self, relation: str, select: str) -> None:

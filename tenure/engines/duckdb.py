@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,11 @@ from tenure.host.paths import duckdb_path
 from tenure.sql import Dialect, literal, quoted
 from tenure.sql.expressions import call, cast, equal, listed, named
 from tenure.sql.query import Query
+from tenure.storage.location import Location
+
+if TYPE_CHECKING:
+    from tenure.storage.reading import RangedFiles
+    from tenure.storage.s3 import S3Location
 
 #: Errors of the statement itself: its words, and not the rows' values, are in their text.
 _OF_STATEMENTS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
@@ -34,6 +40,22 @@ _VALUE_TEXTS = ("Conversion Error", "Invalid Error: Conversion Error", "Out of R
 _BATCH = 122_880
 
 
+class _Objects:
+    """The file system of a database that reads objects of S3, shared by its connections; made when it is needed."""
+
+    def __init__(self) -> None:
+        self._files: RangedFiles | None = None
+
+    def url_of(self, file: S3Location, connection: duckdb.DuckDBPyConnection) -> str:
+        """Return the URL by which the database finds an object."""
+        if self._files is None:
+            from tenure.storage.reading import RangedFiles
+
+            self._files = RangedFiles()
+            connection.register_filesystem(self._files)
+        return self._files.url_of(file)
+
+
 class DuckDBEngine:
     """Runs SELECTs in DuckDB. Instants are naive UTC inside and UTC-aware in files."""
 
@@ -41,10 +63,16 @@ class DuckDBEngine:
     is_cluster = False
     version = f"duckdb {duckdb.__version__}"
 
-    def __init__(self, settings: EngineSettings, connection: duckdb.DuckDBPyConnection | None = None) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        connection: duckdb.DuckDBPyConnection | None = None,
+        objects: _Objects | None = None,
+    ) -> None:
         self._settings = settings
         self._files = ReadFiles()
         self._cached: set[str] = set()
+        self._objects = objects or _Objects()
         options: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings.memory,
             "autoinstall_known_extensions": "false",
@@ -69,7 +97,7 @@ class DuckDBEngine:
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("SET enable_progress_bar = false")
 
-    def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
+    def read_csv(self, relation: str, raw: Csv, files: Sequence[Location]) -> dict[str, str]:
         """Make CSV files a relation, every value as its text."""
         header = csv_header(files, raw)
         self._files.note_csv(relation, raw, files)
@@ -85,10 +113,10 @@ class DuckDBEngine:
             "encoding": _text(raw.encoding),
             "hive_partitioning": "false",
         }
-        self._make_view(relation, ["*"], _reader("read_csv", files, options))
+        self._make_view(relation, ["*"], self._reader("read_csv", files, options))
         return dict.fromkeys(header, "text")
 
-    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> dict[str, str]:
+    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> dict[str, str]:
         """Make Parquet files a relation."""
         self._files.note_parquet(relation, raw, files)
         try:
@@ -96,23 +124,51 @@ class DuckDBEngine:
             if not has_hive_folders(raw, files):
                 # Left to itself DuckDB makes columns of folders above the data too.
                 options["hive_partitioning"] = "false"
-            self._make_view(relation, ["*"], _reader("read_parquet", files, options))
+            self._make_view(relation, ["*"], self._reader("read_parquet", files, options))
         except EngineError as error:
             raise unlike_parquet(raw, error.original) from error
         return {field.name: _kind(field.type) for field in self.schema(f"SELECT * FROM {relation}")}
 
-    def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
+    def scan(self, relation: str, files: Sequence[Location], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation; its instants become naive UTC."""
         if relation in self._cached:
             self._execute(f"DROP TABLE {relation}")
             self._cached.remove(relation)
         self._files.note_table(relation, files)
         if files:
-            source = _reader("read_parquet", files, _hive_options(schema, partition_by))
+            source = self._reader("read_parquet", files, _hive_options(schema, partition_by))
         else:
             source = f"{relation}_empty"
             self._connection.register(source, schema.empty_table())
         self._make_view(relation, map(_naive, schema), source)
+
+    def scan_as(
+        self,
+        name: str,
+        files: Sequence[Location],
+        schema: pa.Schema,
+        partition_by: Sequence[str],
+        left_out: Sequence[str] = (),
+    ) -> None:
+        """Make a table's files a view of that (qualified, quoted) name, without the columns `left_out`."""
+        qualifier = name.rpartition(".")[0]
+        if qualifier:
+            self._execute(f"CREATE SCHEMA IF NOT EXISTS {qualifier}")
+        source = self._reader("read_parquet", files, _hive_options(schema, partition_by))
+        shown = [_naive(field) for field in schema if field.name not in left_out]
+        self._execute(f"CREATE VIEW {name} AS {Query(columns=shown, source=source).on_one_line}")
+
+    def shut_in(self, files: Sequence[Location]) -> None:
+        """Let no statement from now on read or write anything but these files, nor change a setting."""
+        paths = listed([_text(self._path(file)) for file in files])
+        self._execute(f"SET allowed_paths = [{paths}]")
+        self._execute("SET enable_external_access = false")
+        self._execute("SET lock_configuration = true")
+
+    def kinds_of(self, text: str) -> list[str]:
+        """Return the kind of each statement of a text, such as SELECT or COPY; EngineError if it can't be parsed."""
+        with self._translated():
+            return [statement.type.name for statement in self._connection.extract_statements(text)]
 
     def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT into a temporary table."""
@@ -199,7 +255,7 @@ class DuckDBEngine:
 
     def new_session(self) -> DuckDBEngine:
         """Return a second connection to the same database; temporary relations are each connection's own."""
-        return DuckDBEngine(self._settings, self._connection.cursor())
+        return DuckDBEngine(self._settings, self._connection.cursor(), self._objects)
 
     def stop(self) -> None:
         """Let the statement that runs end with an error, from another thread."""
@@ -213,6 +269,17 @@ class DuckDBEngine:
     def _make_view(self, relation: str, columns: Iterable[str], source: str) -> None:
         rows = Query(columns=list(columns), source=source)
         self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS {rows.on_one_line}")
+
+    def _reader(self, function: str, files: Sequence[Location], options: Mapping[str, str]) -> str:
+        """The call of a table function that reads files, each option as name → its SQL."""
+        paths = listed([_text(self._path(file)) for file in files])
+        return call(function, f"[{paths}]", *(equal(name, value) for name, value in options.items()))
+
+    def _path(self, file: Location) -> str:
+        """A file as DuckDB finds it: by its path, or through the file system that reads objects of S3."""
+        if isinstance(file, Path):
+            return duckdb_path(file)
+        return self._objects.url_of(file, self._connection)
 
     def _execute(self, statement: str) -> None:
         with self._translated():
@@ -274,12 +341,6 @@ def _text(value: str) -> str:
 
 def _name(column: str) -> str:
     return quoted(column, "duckdb")
-
-
-def _reader(function: str, files: Sequence[Path], options: Mapping[str, str]) -> str:
-    """The call of a table function that reads files, each option as name → its SQL."""
-    paths = listed([_text(duckdb_path(file)) for file in files])
-    return call(function, f"[{paths}]", *(equal(name, value) for name, value in options.items()))
 
 
 def _struct(values: Mapping[str, str]) -> str:

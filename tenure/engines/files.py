@@ -19,6 +19,21 @@ from tenure.define.source import Csv, Parquet, RawTable
 from tenure.errors import MissingColumn, MissingFile, StoreError, TenureError, UnreadableFile, choices
 from tenure.faults.redact import file_shape, shape
 from tenure.host.paths import literal_part, local_path
+from tenure.storage.location import (
+    Location,
+    entries,
+    files_that_match,
+    for_arrow,
+    is_s3,
+    open_text,
+    open_to_read,
+    size_of,
+)
+from tenure.storage.s3 import S3Location
+from tenure.storage.settings import S3Settings
+
+#: S3 as the environment says.
+_AWS = S3Settings()
 
 #: The first two bytes of a file that gzip compressed.
 GZIP = b"\x1f\x8b"
@@ -35,14 +50,14 @@ class Place:
         return f"{self.name}, line {self.line}"
 
 
-def file_in_words(file: Path, files: Sequence[Path], raw: RawTable) -> str:
+def file_in_words(file: Location, files: Sequence[Location], raw: RawTable) -> str:
     """Return what messages call one of a raw table's files: 'payments.csv', or 'file 2 of 7 that match 'p-*.csv''."""
     if not _is_pattern(raw.path):
         return Path(raw.path).name
     return f"file {list(files).index(file) + 1} of {len(files)} that match '{raw.path}'"
 
 
-def files_in_words(files: Sequence[Path], raw: RawTable) -> str:
+def files_in_words(files: Sequence[Location], raw: RawTable) -> str:
     """Return what messages call all of a raw table's files: 'payments.csv', or '7 files that match 'p-*.csv''."""
     if not _is_pattern(raw.path):
         return Path(raw.path).name
@@ -53,19 +68,31 @@ def _is_pattern(path: str) -> bool:
     return any(sign in path for sign in "*?[")
 
 
-def matching_files(wanted: str, data: Path, *, asked_by: str) -> list[Path]:
+def matching_files(wanted: str, data: Location, *, asked_by: str, s3: S3Settings = _AWS) -> list[Location]:
     """Return the files that a raw table's path matches, sorted; raise MissingFile if none does."""
-    path = local_path(wanted, asked_by=f"the path of {asked_by}")
-    base, pattern = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, wanted)
-    files = sorted(file for file in base.glob(pattern) if file.is_file())
+    base, pattern = _base_and_pattern(wanted, data, f"the path of {asked_by}", s3)
+    files = files_that_match(base, pattern)
     if not files:
-        there = [file.name for file in (base / pattern).parent.glob("*") if file.is_file()]
+        there = [
+            file.name for file in entries((base / pattern).parent) if isinstance(file, S3Location) or file.is_file()
+        ]
         raise MissingFile(
             f"{asked_by} reads '{wanted}', but no such file is in '{data}'"
             + (f"; there are: {_names_in_words(there, Path(pattern).name)}." if there else "."),
             hint="Give the data folder with --data DIR or [data] path, or fix the source's path.",
         )
     return files
+
+
+def _base_and_pattern(wanted: str, data: Location, asked_by: str, s3: S3Settings) -> tuple[Location, str]:
+    """The folder below which a raw table's path is looked for, and the path from there."""
+    if is_s3(wanted):
+        place = S3Location.of(wanted, s3, asked_by=asked_by)
+        return S3Location(place.bucket, "", s3), place.key
+    if isinstance(data, S3Location):
+        return data, wanted
+    path = local_path(wanted, asked_by=asked_by)
+    return (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (data, wanted)
 
 
 def _names_in_words(names: Sequence[str], wanted: str) -> str:
@@ -80,7 +107,7 @@ def _is_nearly(name: str, wanted: str) -> bool:
     return max(len(name), len(wanted)) - sum(block.size for block in blocks) <= 2
 
 
-def has_hive_folders(raw: Parquet, files: Sequence[Path]) -> bool:
+def has_hive_folders(raw: Parquet, files: Sequence[Location]) -> bool:
     """Return whether a folder that the raw table's own path names, such as 'month=2024-01', tells a column's value.
 
     Folders above the data do not count. Raises UnreadableFile where both look alike, since engines would read both.
@@ -103,7 +130,7 @@ def has_hive_folders(raw: Parquet, files: Sequence[Path]) -> bool:
     return own
 
 
-def csv_header(files: Sequence[Path], raw: Csv) -> list[str]:
+def csv_header(files: Sequence[Location], raw: Csv) -> list[str]:
     """Return the columns of CSV files; raise UnreadableFile or MissingColumn if they are not the same in all."""
     first = _header(files[0], files, raw)
     for file in files[1:]:
@@ -127,12 +154,12 @@ def _difference(other: Sequence[str], first: Sequence[str]) -> str:
     return f"{len(other)} columns, of which number {place + 1} is {words}, against {len(first)} and {wanted}"
 
 
-def _header(file: Path, files: Sequence[Path], raw: Csv) -> list[str]:
+def _header(file: Location, files: Sequence[Location], raw: Csv) -> list[str]:
     name = file_in_words(file, files, raw)
-    with file.open("rb") as content:
+    with open_to_read(file) as content:
         if content.read(2) == GZIP:
             raise UnreadableFile(f"{name} is compressed with gzip.", hint=f"Unpack it: gunzip {name}.")
-    with file.open(encoding=_encoding(raw), newline="") as lines:
+    with open_text(file, _encoding(raw)) as lines:
         try:
             header = next(csv.reader(lines, delimiter=raw.delimiter), [])
         except UnicodeDecodeError as error:
@@ -149,7 +176,7 @@ def _header(file: Path, files: Sequence[Path], raw: Csv) -> list[str]:
     return header
 
 
-def check_structure(files: Sequence[Path], raw: Csv) -> None:
+def check_structure(files: Sequence[Location], raw: Csv) -> None:
     """Raise UnreadableFile with the first file and line whose structure is broken; slow, for after a failure."""
     for file in files:
         name, width = file_in_words(file, files, raw), len(_header(file, files, raw))
@@ -170,7 +197,7 @@ def check_structure(files: Sequence[Path], raw: Csv) -> None:
             ) from error
 
 
-def locate(value: str, files: Sequence[Path], raw: Csv, column: str = "") -> Place | None:
+def locate(value: str, files: Sequence[Location], raw: Csv, column: str = "") -> Place | None:
     """Return the first line that holds `value` (in `column`, where the file has it), or None; slow, for messages.
 
     An empty value is looked for in `column` alone.
@@ -191,11 +218,11 @@ def locate(value: str, files: Sequence[Path], raw: Csv, column: str = "") -> Pla
 class Damage:
     """A Parquet file that can't be read, and which part of it."""
 
-    file: Path
+    file: Location
     what: str
 
 
-def damaged_parquet(files: Sequence[Path]) -> Damage | None:
+def damaged_parquet(files: Sequence[Location]) -> Damage | None:
     """Return the first Parquet file that can't be read whole, None if all can; slow, for after a failure."""
     for file in files:
         what = _damage(file)
@@ -205,7 +232,7 @@ def damaged_parquet(files: Sequence[Path]) -> Damage | None:
 
 
 def named_damage(
-    raw: Iterable[tuple[Parquet, Sequence[Path]]], lake: Iterable[Sequence[Path]], error: Exception
+    raw: Iterable[tuple[Parquet, Sequence[Location]]], lake: Iterable[Sequence[Location]], error: Exception
 ) -> TenureError | None:
     """Return the error that names the first damaged file among raw Parquet and the lake's, None if all can be read."""
     for table, files in raw:
@@ -231,21 +258,21 @@ class ReadFiles:
     """The files that an engine's relations read: raw CSV, raw Parquet, and the lake's tables."""
 
     def __init__(self) -> None:
-        self._csv: dict[str, tuple[Csv, Sequence[Path]]] = {}
-        self._parquet: dict[str, tuple[Parquet, Sequence[Path]]] = {}
-        self._tables: dict[str, Sequence[Path]] = {}
+        self._csv: dict[str, tuple[Csv, Sequence[Location]]] = {}
+        self._parquet: dict[str, tuple[Parquet, Sequence[Location]]] = {}
+        self._tables: dict[str, Sequence[Location]] = {}
 
-    def note_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> None:
+    def note_csv(self, relation: str, raw: Csv, files: Sequence[Location]) -> None:
         """Note that a relation reads CSV files from now on."""
         self._csv[relation] = (raw, files)
         self._parquet.pop(relation, None)
 
-    def note_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> None:
+    def note_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> None:
         """Note that a relation reads raw Parquet files from now on."""
         self._parquet[relation] = (raw, files)
         self._csv.pop(relation, None)
 
-    def note_table(self, relation: str, files: Sequence[Path]) -> None:
+    def note_table(self, relation: str, files: Sequence[Location]) -> None:
         """Note that a relation reads a table of the lake."""
         self._tables[relation] = files
 
@@ -268,14 +295,14 @@ def unlike_parquet(raw: Parquet, original: BaseException | None) -> UnreadableFi
     )
 
 
-def _damage(file: Path) -> str:
+def _damage(file: Location) -> str:
     """What of a Parquet file can't be read, '' if all can."""
     if not file.is_file():
         return "it is gone"
-    if file.stat().st_size == 0:
+    if size_of(file) == 0:
         return "it is empty"
     try:
-        opened = pq.ParquetFile(file)
+        opened = pq.ParquetFile(for_arrow(file))
     except (OSError, pa.ArrowException):
         return "its footer can't be read; it may be cut off, or be no Parquet"
     with opened:
@@ -294,9 +321,9 @@ def _encoding(raw: Csv) -> str:
     return "utf-8-sig" if raw.encoding == "utf-8" else raw.encoding
 
 
-def _rows(file: Path, name: str, raw: Csv) -> Iterator[tuple[Place, list[str]]]:
+def _rows(file: Location, name: str, raw: Csv) -> Iterator[tuple[Place, list[str]]]:
     """Each row with the line on which it begins; a quoted field may span several."""
-    with file.open(encoding=_encoding(raw), newline="") as lines:
+    with open_text(file, _encoding(raw)) as lines:
         reader = csv.reader(lines, delimiter=raw.delimiter, strict=True)
         next(reader, None)
         begins = reader.line_num + 1

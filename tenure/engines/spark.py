@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import sys
@@ -19,6 +20,7 @@ from tenure.errors import EngineError, MissingDependency, install_hint
 from tenure.faults.redact import redacted
 from tenure.host.paths import spark_path
 from tenure.sql import Dialect
+from tenure.storage.location import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +53,10 @@ _REQUIRED_OPTIONS = {
 }
 
 
+#: Hadoop's file system of S3, which Apache's Spark does not bring.
+_S3_CONNECTOR = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+
+
 class SparkEngine:
     """Runs SELECTs in Spark SQL. Give it a running session (Glue, EMR), or it starts a local one."""
 
@@ -66,7 +72,7 @@ class SparkEngine:
         self._files = ReadFiles()
         self._held: dict[str, DataFrame] = {}
 
-    def read_csv(self, relation: str, raw: Csv, files: Sequence[Path]) -> dict[str, str]:
+    def read_csv(self, relation: str, raw: Csv, files: Sequence[Location]) -> dict[str, str]:
         """Make CSV files a relation, every value as its text."""
         header = csv_header(files, raw)
         self._files.note_csv(relation, raw, files)
@@ -82,24 +88,24 @@ class SparkEngine:
                 enforceSchema="true",
             )
             .schema(", ".join(f"`{name}` STRING" for name in header))
-            .csv([spark_path(file) for file in files])
+            .csv([self._path(file) for file in files])
         )
         frame.createOrReplaceTempView(relation)
         return dict.fromkeys(header, "text")
 
-    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Path]) -> dict[str, str]:
+    def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> dict[str, str]:
         """Make Parquet files a relation."""
         self._files.note_parquet(relation, raw, files)
         reader = self._session.read.option("mergeSchema", "true")
         try:
-            frame = self._checked(lambda: reader.parquet(*(spark_path(file) for file in files)))
+            frame = self._checked(lambda: reader.parquet(*(self._path(file) for file in files)))
         except EngineError as error:
             raise unlike_parquet(raw, error) from error
         frame.createOrReplaceTempView(relation)
         types = {field.name: field.dataType.simpleString() for field in frame.schema}
         return {name: "text" if type_ == "string" else type_ for name, type_ in types.items()}
 
-    def scan(self, relation: str, files: Sequence[Path], schema: pa.Schema, partition_by: Sequence[str]) -> None:
+    def scan(self, relation: str, files: Sequence[Location], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -110,9 +116,8 @@ class SparkEngine:
         else:
             reader = self._session.read.schema(fields)
             if partition_by:
-                root = files[0].parents[len(partition_by)]
-                reader = reader.option("basePath", str(root))
-            frame = reader.parquet(*(spark_path(file) for file in files))
+                reader = reader.option("basePath", _root(files[0], len(partition_by)))
+            frame = reader.parquet(*(self._path(file) for file in files))
         frame.select(*schema.names).createOrReplaceTempView(relation)
 
     def cache(self, relation: str, select: str) -> None:
@@ -185,6 +190,20 @@ class SparkEngine:
         if self._owned:
             self._session.stop()
 
+    def _path(self, file: Location) -> str:
+        """A file as Spark finds it; of S3 only where the session has Hadoop's connector, as those of Glue and EMR."""
+        if isinstance(file, Path):
+            return spark_path(file)
+        loader = self._session.sparkContext._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr]  # noqa: SLF001
+        try:
+            loader.loadClass(_S3_CONNECTOR)
+        except Exception as error:
+            raise MissingDependency(
+                f"Spark can't read '{file}': this session has no connector to S3 ({_S3_CONNECTOR}).",
+                hint="Run on Glue or EMR, start Spark with the jars of hadoop-aws, or set [engine] name = 'duckdb'.",
+            ) from error
+        return re.sub(r"[{}\[\]*?\\,]", r"\\\g<0>", _by_connector(file))
+
     def _checked(self, action: Any) -> Any:
         from py4j.protocol import Py4JJavaError
         from pyspark.errors import AnalysisException, ParseException, PySparkException
@@ -202,6 +221,18 @@ class SparkEngine:
                     raise damaged from error
                 reason = redacted(reason)
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
+
+
+def _by_connector(location: Location) -> str:
+    return str(location).replace("s3://", "s3a://", 1)
+
+
+def _root(file: Location, depth: int) -> str:
+    """The folder of a table that a file lies so many partitions deep in."""
+    folder = file.parent
+    for _ in range(depth):
+        folder = folder.parent
+    return _by_connector(folder)
 
 
 def _local_session(settings: EngineSettings) -> SparkSession:

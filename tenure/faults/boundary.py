@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+import sys
 import traceback
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from tenure.errors import (
 )
 from tenure.faults.error_log import ErrorLog
 from tenure.faults.redact import file_shape
+from tenure.storage.location import Location, absolute, is_below
 
 #: A library's module → the error that its errors become, and what is likely wrong.
 _LIBRARIES: dict[str, tuple[type[TenureError], str, str]] = {
@@ -114,7 +116,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def boundary(
-    doing: str, *, log: ErrorLog | None = None, places: Mapping[str, Path] | None = None, internal: bool = False
+    doing: str, *, log: ErrorLog | None = None, places: Mapping[str, Location] | None = None, internal: bool = False
 ) -> Iterator[None]:
     """Turn what libraries and the machine raise inside into a TenureError about `doing`, and keep the original.
 
@@ -146,7 +148,7 @@ def boundary(
         raise _kept(found, error, doing, log) from error
 
 
-def translated(error: BaseException, doing: str, places: Mapping[str, Path] | None = None) -> TenureError | None:
+def translated(error: BaseException, doing: str, places: Mapping[str, Location] | None = None) -> TenureError | None:
     """Return the TenureError that says what a library's or the machine's error means; None for any other error."""
     library = library_of(error)
     if not isinstance(error, (OSError, MemoryError)) and not library:
@@ -194,7 +196,7 @@ def _kept(error: TenureError, original: BaseException, doing: str, log: ErrorLog
     return error
 
 
-def _placed(error: TenureError, doing: str, places: Mapping[str, Path]) -> TenureError:
+def _placed(error: TenureError, doing: str, places: Mapping[str, Location]) -> TenureError:
     """An engine's error, with what is known of its place here."""
     if type(error) is EngineError and error.original is not None:
         better = translated(error.original, doing, places)
@@ -252,18 +254,18 @@ def _file(error: BaseException) -> Path | None:
     return Path(found[1]) if found else None
 
 
-def _place(file: Path | None, places: Mapping[str, Path]) -> str:
+def _place(file: Path | None, places: Mapping[str, Location]) -> str:
     """What the folder that a file lies in is called; '' if it is none of those known."""
     if file is None:
         return ""
     # The deepest first: the lake may lie in the raw data's folder.
     for name, folder in sorted(places.items(), key=lambda item: -len(item[1].parts)):
-        if file.absolute().is_relative_to(folder.absolute()):
+        if is_below(file.absolute(), absolute(folder)):
             return name
     return ""
 
 
-def _disk_full(error: BaseException, doing: str, places: Mapping[str, Path]) -> DiskFull:
+def _disk_full(error: BaseException, doing: str, places: Mapping[str, Location]) -> DiskFull:
     file = _file(error)
     if file is not None:
         where = f"{_named(file, places)} can't be written"
@@ -278,7 +280,10 @@ def _disk_full(error: BaseException, doing: str, places: Mapping[str, Path]) -> 
     )
 
 
-def _free(folder: Path) -> int:
+def _free(folder: Location) -> int:
+    """Bytes that are free where a folder lies; S3 is never full."""
+    if not isinstance(folder, Path):
+        return sys.maxsize
     existing = next((one for one in (folder, *folder.absolute().parents) if one.is_dir()), Path())
     try:
         return shutil.disk_usage(existing).free
@@ -286,7 +291,7 @@ def _free(folder: Path) -> int:
         return 0
 
 
-def _refused(number: int, file: Path | None, doing: str, places: Mapping[str, Path]) -> TenureError:
+def _refused(number: int, file: Path | None, doing: str, places: Mapping[str, Location]) -> TenureError:
     reason = os.strerror(number)
     place = _place(file, places)
     thing = _named(file, places) if file else f"a file{_below(places.values())}"
@@ -298,17 +303,17 @@ def _refused(number: int, file: Path | None, doing: str, places: Mapping[str, Pa
     )
 
 
-def _named(file: Path, places: Mapping[str, Path]) -> str:
+def _named(file: Path, places: Mapping[str, Location]) -> str:
     """A file for a message: by its path, and below the raw data by its name's shape, which may be a customer's name."""
-    if _place(file, places) == "the raw data" and file.absolute() != places["the raw data"].absolute():
+    if _place(file, places) == "the raw data" and file.absolute() != absolute(places["the raw data"]):
         return f"'{file_shape(file.name)}'{_below([places['the raw data']])}"
     return _quoted(file)
 
 
-def _below(folders: Collection[Path]) -> str:
+def _below(folders: Collection[Location]) -> str:
     """Where something lies that has no path, for a message; '' without folders."""
     return f" below {' or '.join(map(_quoted, folders))}" if folders else ""
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Location) -> str:
     return f"'{path}'"

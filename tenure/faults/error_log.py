@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tenure.faults.redact import redacted
+from tenure.storage.location import Location
+from tenure.storage.s3 import S3Location
 
 FOLDER = "logs"
 
@@ -35,11 +37,11 @@ _LEFT_OUT = "(left out: it may quote values of the data)"
 class ErrorLog:
     """Where the errors of one run are kept: a file in the lake's folder `logs`."""
 
-    lake: Path
+    lake: Location
     run_id: str
 
     @property
-    def file(self) -> Path:
+    def file(self) -> Location:
         """The log file."""
         return self.lake / FOLDER / f"{self.run_id}.log"
 
@@ -54,21 +56,31 @@ class ErrorLog:
         return f"The original error is kept in '{self.file}'."
 
     def _append(self, text: str) -> None:
-        folder = self.file.parent
-        if folder.is_symlink():
-            raise NotADirectoryError(0, "the folder is a link")
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-        is_new = not self.file.exists()
-        way = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        handle = os.open(self.file, way, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as log:
-                log.write(text.encode("utf-8", errors="backslashreplace"))
-        except OSError:
-            if is_new:
-                self.file.unlink(missing_ok=True)  # A full disk: half an entry helps nobody.
-            raise
+        added = text.encode("utf-8", errors="backslashreplace")
+        if isinstance(self.file, S3Location):
+            kept = self.file.read_bytes() if self.file.is_file() else b""
+            self.file.write(kept + added)
+        else:
+            _append_to(self.file, added)
+
+
+def _append_to(file: Path, added: bytes) -> None:
+    """Add to a log on disk, for its owner alone."""
+    folder = file.parent
+    if folder.is_symlink():
+        raise NotADirectoryError(0, "the folder is a link")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    is_new = not file.exists()
+    way = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(file, way, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as log:
+            log.write(added)
+    except OSError:
+        if is_new:
+            file.unlink(missing_ok=True)  # A full disk: half an entry helps nobody.
+        raise
 
 
 def entry(error: BaseException) -> str:

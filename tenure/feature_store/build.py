@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -30,6 +29,7 @@ from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql.dialects import date_literal
 from tenure.sql.expressions import is_in, named
 from tenure.sql.query import Query, within_parentheses
+from tenure.storage.location import Location
 from tenure.store.table import Ingredients
 from tenure.tiles.features import FeatureSteps, tiled
 from tenure.tiles.tiles import Tiles
@@ -85,7 +85,7 @@ def build_features(
 class _Written:
     """Files that no commit names yet, and their columns, none while they are not known."""
 
-    files: list[Path]
+    files: list[Location]
     schema: pa.Schema
 
 
@@ -135,7 +135,7 @@ def _tile_steps(
 
 
 def _run_steps(
-    work: Work, table: str, whole: str, finished: dict[str, list[Path]], steps: Mapping[str, TileWriter]
+    work: Work, table: str, whole: str, finished: dict[str, list[Location]], steps: Mapping[str, TileWriter]
 ) -> None:
     """Run the steps that are not finished yet, and note each; its files are written while the next step computes."""
     under_way: list[tuple[str, Writing]] = []

@@ -55,9 +55,9 @@ def require_local(written: str, *, asked_by: str) -> None:
         )
     if url:
         raise InvalidConfig(
-            f"{asked_by} is '{written}': Tenure reads and writes local folders only; S3 and other remote stores "
-            "come later.",
-            hint="Give a local folder; copy the files there, or mount the store as a folder.",
+            f"{asked_by} is '{written}', a URL that can't be read or written here; allowed: a local path, and for "
+            "data, lake and output a place on S3 (s3://bucket/prefix).",
+            hint="Copy the files to one of these, or mount the store as a folder.",
         )
     if "\x00" in written:
         raise InvalidConfig(f"{asked_by} is {written!r}, which holds a zero byte and is no path.")

@@ -48,6 +48,7 @@ from tenure.leaks.target_proxies import (
 )
 from tenure.session.work import Work
 from tenure.sql.query import Query
+from tenure.storage.location import written_at
 from tenure.tables import staging
 
 #: Target proxies are sought among so many labelled rows, so many features at a time.
@@ -274,5 +275,5 @@ def _whole(name: str) -> str:
 def _written(work: Work, source: Source) -> datetime | None:
     """When the newest raw file of a source was written, in UTC."""
     readers = readers_of(work, source, again=True)
-    times = [file.stat().st_mtime for reader in readers.values() for file in reader.files]
+    times = [written_at(file) for reader in readers.values() for file in reader.files]
     return datetime.fromtimestamp(max(times), UTC) if times else None

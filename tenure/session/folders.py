@@ -17,6 +17,9 @@ from tenure.config import Config
 from tenure.define.project import Project
 from tenure.errors import InvalidConfig
 from tenure.host.paths import literal_part, local_path, require_data_path, require_lake_path
+from tenure.storage.location import Location, below, located
+from tenure.storage.s3 import S3Location
+from tenure.storage.settings import S3Settings
 from tenure.store.identity import is_lake, lakes_inside
 
 #: What `tenure report` writes into the output folder.
@@ -25,33 +28,66 @@ OUTPUT_FILES = ("attrition_list.csv", "attrition_list.parquet", "report.html")
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a project's files lie; each path as it was written, a relative one below the project's folder."""
+    """Where a project's files lie; each path as it was written, a relative one below the project's folder.
+
+    `s3` is how those on S3 are reached.
+    """
 
     project: Path
-    data: Path
-    lake: Path
-    output: Path
+    data: Location
+    lake: Location
+    output: Location
+    s3: S3Settings
 
 
-def folders_of(folder: Path, config: Config, data: Path | None) -> Folders:
+def folders_of(folder: Path, config: Config, data: Location | str | None) -> Folders:
     """Return the project's folders; `data` overrides [data] path. Writes nothing.
 
     Raises InvalidConfig for a URL, for signs that a library can't keep in a path, and for folders that overlap so
     that one could be swept, read or overwritten in the place of another.
     """
+    s3 = s3_settings(config, folder)
+
+    def place(path: str, asked_by: str) -> Location:
+        return located(path, asked_by=asked_by, folder=folder, s3=s3)
+
     found = Folders(
         project=folder,
-        data=local_path(data, asked_by="--data")
-        if data
-        else local_path(config.data.path, asked_by="[data] path", folder=folder),
-        lake=local_path(config.lake.path, asked_by="[lake] path", folder=folder),
-        output=local_path(config.output.path, asked_by="[output] path", folder=folder),
+        data=located(data, asked_by="--data", s3=s3) if data else place(config.data.path, "[data] path"),
+        lake=place(config.lake.path, "[lake] path"),
+        output=place(config.output.path, "[output] path"),
+        s3=s3,
     )
-    require_lake_path(found.lake)
-    require_data_path(found.data)
+    if isinstance(found.lake, Path):
+        require_lake_path(found.lake)
+    elif config.lake.mode != "owner":
+        raise InvalidConfig(
+            f"[lake] mode is '{config.lake.mode}', and the lake '{found.lake}' lies on S3, which knows no such rights.",
+            hint="Leave mode out; who may read the lake is said by the bucket's policy: see docs/storage.md.",
+        )
+    if isinstance(found.data, Path):
+        require_data_path(found.data)
     _require_apart(found)
     _require_no_other_lake(found)
     return found
+
+
+def s3_settings(config: Config, folder: Path) -> S3Settings:
+    """Return how the project in `folder` reaches S3."""
+    section = config.s3
+    bundle = local_path(section.ca_bundle, asked_by="[s3] ca_bundle", folder=folder) if section.ca_bundle else None
+    if bundle and not bundle.is_file():
+        raise InvalidConfig(f"[s3] ca_bundle is '{bundle}', and there is no such file.", hint="Give the file's path.")
+    return S3Settings(
+        endpoint=section.endpoint,
+        region=section.region,
+        path_style=section.path_style,
+        ca_bundle=bundle,
+        proxy=section.proxy,
+        profile=section.profile,
+        encryption=section.encryption,
+        kms_key=section.kms_key,
+    )
 
 
 def require_unread(folders: Folders, project: Project) -> None:
@@ -61,7 +97,7 @@ def require_unread(folders: Folders, project: Project) -> None:
         for raw in source.raws.values():
             if not raw.path:
                 continue
-            path = local_path(raw.path, asked_by=f"the path of {asked_by}", folder=folders.data)
+            path = located(raw.path, asked_by=f"the path of {asked_by}", folder=folders.data, s3=folders.s3)
             if _can_match(path, folders.lake):
                 raise InvalidConfig(
                     f"{asked_by} reads '{raw.path}', which can match files in the lake '{folders.lake}'.",
@@ -75,11 +111,10 @@ def require_unread(folders: Folders, project: Project) -> None:
                 )
 
 
-def require_outside(files: Iterable[Path], folders: Folders, *, asked_by: str) -> None:
+def require_outside(files: Iterable[Location], folders: Folders, *, asked_by: str) -> None:
     """Raise InvalidConfig if a raw file lies in the lake, or is a link to a file in it."""
-    lake = folders.lake.resolve()
     for file in files:
-        if file.resolve().is_relative_to(lake):
+        if _contains(folders.lake, file):
             raise InvalidConfig(
                 f"{asked_by} reads '{file}', which lies in the lake '{folders.lake}'.",
                 hint="Raw files and the lake want folders of their own; narrow the source's path.",
@@ -108,7 +143,7 @@ def _require_apart(folders: Folders) -> None:
 def _require_no_other_lake(folders: Folders) -> None:
     """Refuse to lie in, or around, a lake that is not the project's own."""
     for setting, folder in (("[lake]", folders.lake), ("[data]", folders.data), ("[output]", folders.output)):
-        for outer in folder.resolve().parents if setting == "[lake]" else _with_parents(folder):
+        for outer in list(_with_parents(folder))[1 if setting == "[lake]" else 0 :]:
             if is_lake(outer) and not _same(outer, folders.lake):
                 raise InvalidConfig(
                     f"{setting} path is '{folder}', which lies in another lake, '{outer}'.",
@@ -121,46 +156,61 @@ def _require_no_other_lake(folders: Folders) -> None:
         )
 
 
-def _contains(outer: Path, inner: Path) -> bool:
+def _contains(outer: Location, inner: Location) -> bool:
     """Whether `inner` is `outer` or lies in it: by links, by '..', and by names that differ in case alone too."""
     return any(_same(outer, folder) for folder in _with_parents(inner))
 
 
-def _with_parents(folder: Path) -> Iterator[Path]:
+def _with_parents(folder: Location) -> Iterator[Location]:
+    if isinstance(folder, S3Location):
+        while True:
+            yield folder
+            if not folder.key:
+                return
+            folder = folder.parent
     resolved = folder.resolve()
     yield resolved
     yield from resolved.parents
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(one: Location, other: Location) -> bool:
+    if isinstance(one, S3Location) or isinstance(other, S3Location):
+        return one == other
     try:
         return one.samefile(other)
     except OSError:  # One is not there yet.
         return one.resolve() == other.resolve()
 
 
-def _can_match(pattern: Path, folder: Path) -> bool:
+def _can_match(pattern: Location, folder: Location) -> bool:
     """Whether a file in `folder`, or deeper, could match a source's pattern; the folder need not be there."""
-    fixed, wild = literal_part(str(pattern))
-    return _contains(folder, Path(fixed)) or any(
-        _reaches(wild, between) for between in _folders_between(Path(fixed), folder)
-    )
+    fixed, wild = _literal_part(pattern)
+    return _contains(folder, fixed) or any(_reaches(wild, between) for between in _folders_between(fixed, folder))
 
 
-def _can_match_file(pattern: Path, file: Path) -> bool:
+def _can_match_file(pattern: Location, file: Location) -> bool:
     """Whether a file, which need not be there, could match a source's pattern."""
-    fixed, wild = literal_part(str(pattern))
+    fixed, wild = _literal_part(pattern)
     if not wild:
-        return _same(Path(fixed), file)
-    return any(_matches(wild, (*between, file.name)) for between in _folders_between(Path(fixed), file.parent))
+        return _same(fixed, file)
+    return any(_matches(wild, (*between, file.name)) for between in _folders_between(fixed, file.parent))
 
 
-def _folders_between(outer: Path, inner: Path) -> Iterator[tuple[str, ...]]:
+def _literal_part(pattern: Location) -> tuple[Location, tuple[str, ...]]:
+    """The folder that a pattern begins with, and its parts from the first wildcard on."""
+    if isinstance(pattern, S3Location):
+        fixed, wild = literal_part(pattern.key)
+        return S3Location(pattern.bucket, fixed.as_posix().strip("./"), pattern.settings), wild
+    fixed, wild = literal_part(str(pattern))
+    return Path(fixed), wild
+
+
+def _folders_between(outer: Location, inner: Location) -> Iterator[tuple[str, ...]]:
     """The names of the folders below `outer` that lead to `inner`; none if it lies elsewhere."""
-    resolved = inner.resolve()
+    resolved = inner if isinstance(inner, S3Location) else inner.resolve()
     for folder in _with_parents(inner):
         if _same(outer, folder):
-            yield resolved.relative_to(folder).parts
+            yield below(resolved, folder).parts
 
 
 def _reaches(pattern: Sequence[str], names: Sequence[str]) -> bool:

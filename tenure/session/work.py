@@ -6,12 +6,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from uuid import uuid4
 
 import pyarrow as pa
 
@@ -31,11 +29,11 @@ from tenure.faults.boundary import boundary
 from tenure.host.paths import local_path
 from tenure.session.folders import folders_of, require_outside, require_unread
 from tenure.sql import Dialect, Select
+from tenure.storage.location import Location
 from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner
 from tenure.store.lake import Lake, Replaced
-from tenure.store.private import private_files
-from tenure.store.spill import Spill
+from tenure.store.spill import Spill, new_run_id
 from tenure.store.table import Ingredients, TableVersion
 from tenure.version import __version__
 
@@ -63,7 +61,9 @@ class Outcome:
 class Work:
     """A project at work. Use it as a context manager: it closes the engine."""
 
-    def __init__(self, folder: Path, config: Config, project: Project | None = None, data: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, config: Config, project: Project | None = None, data: Location | str | None = None
+    ) -> None:
         """Open the project in a folder; its definitions run when they are first read.
 
         Raises InvalidConfig if its folders overlap or are no local ones, LakeFormat or LakeOfAnotherProject if the
@@ -74,7 +74,7 @@ class Work:
         self.data, self.output = self.folders.data, self.folders.output
         self.lake = Lake(self.folders.lake, Owner(config.project.name, folder, __version__), config.lake.mode)
         self.lake.require_owner()
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
+        self.run_id = new_run_id()
         self._engine: Engine | None = None
         self._spill: Spill | None = None
         if project is not None:
@@ -85,7 +85,7 @@ class Work:
         cls,
         folder: Path,
         *,
-        data: Path | None = None,
+        data: Location | str | None = None,
         engine: str = "",
         overrides: dict[str, dict[str, object]] | None = None,
     ) -> Work:
@@ -102,7 +102,7 @@ class Work:
         cls,
         folder: Path,
         *,
-        data: Path | None = None,
+        data: Location | str | None = None,
         engine: str = "",
         overrides: dict[str, dict[str, object]] | None = None,
     ) -> Work:
@@ -148,8 +148,7 @@ class Work:
         if self._spill is not None:
             self._spill.close()
             self._spill = None
-        with private_files(self.lake.mode):
-            self.lake.digests.save()
+        self.lake.close()
 
     @property
     def engine(self) -> Engine:
@@ -210,9 +209,9 @@ class Work:
         with self._reading(relation):
             return self.lake.require(stored, run=maker_of(stored) or "run")
 
-    def raw_files(self, pattern: str, *, asked_by: str) -> list[Path]:
+    def raw_files(self, pattern: str, *, asked_by: str) -> list[Location]:
         """Return the files that a raw table's path matches; raise MissingFile if none does, InvalidConfig for ours."""
-        files = matching_files(pattern, self.data, asked_by=asked_by)
+        files = matching_files(pattern, self.data, asked_by=asked_by, s3=self.folders.s3)
         require_outside(files, self.folders, asked_by=asked_by)
         return files
 
@@ -264,13 +263,13 @@ class Work:
             schema = self.engine.schema(select.text)
             token = self.lake.begin_write(table)
             by = self.contracts[table].partition_by
-            files = self.engine.write(select.text, self.lake.path(table), by, token=token)
+            files = self.engine.write(select.text, self.lake.writing_folder(table), by, token=token)
             return self.commit(table, files, schema, digest)
 
     def commit(
         self,
         table: str,
-        files: Sequence[Path],
+        files: Sequence[Location],
         schema: pa.Schema,
         digest: str,
         *,
@@ -302,7 +301,7 @@ class Work:
         return version, checks
 
     @contextmanager
-    def removed_if_refused(self, table: str, files: Sequence[Path]) -> Iterator[None]:
+    def removed_if_refused(self, table: str, files: Sequence[Location]) -> Iterator[None]:
         """Remove files that were to be committed to a table if a check or proof inside refuses them."""
         try:
             yield
@@ -346,7 +345,7 @@ class Work:
         return True
 
 
-def adopt(folder: Path, present: str) -> tuple[Path, Owner]:
+def adopt(folder: Path, present: str) -> tuple[Location, Owner]:
     """Give the lake of the project in `folder` to this project; `present` is the name of the one that it belongs to.
 
     Returns the lake's folder and its owner now.

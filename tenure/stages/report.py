@@ -6,7 +6,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from tenure.intake.calendar import calendar
 from tenure.publish.csv_files import write_csv
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.stages.inputs import fingerprints, require_report_inputs
-from tenure.store.private import replace_own
+from tenure.storage.location import Location, make_folder, write_whole
 from tenure.store.runs import ledger
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def report(work: Work) -> Outcome:
     newest = require_report_inputs(work)
     digest = fingerprint([*inputs.values(), work.config.value, work.definitions])
     files = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
-    if all(map(Path.is_file, files)) and work.find_current(["attrition_list"], digest, outcome):
+    if all(file.is_file() for file in files) and work.find_current(["attrition_list"], digest, outcome):
         return outcome
     rows = _attrition_list(work, newest)
     page = _page(work, rows, newest)
@@ -155,7 +154,7 @@ def _parquet(rows: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _replace(file: Path, content: bytes) -> None:
+def _replace(file: Location, content: bytes) -> None:
     """Replace a file in one step, so that no reader sees half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_own(file, content)
+    make_folder(file.parent)
+    write_whole(file, content)

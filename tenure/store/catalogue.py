@@ -6,8 +6,9 @@ lake/_tables.json      a table is noted before its first commit; a name whose ta
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
+from tenure.storage.location import Location, below, files_below, make_folder
+from tenure.store.delta_log import LOGS
 from tenure.store.digests import read_own, write_own
 from tenure.store.log_digests import DIGESTS
 
@@ -18,7 +19,7 @@ CATALOGUE = "_tables.json"
 class Catalogue:
     """The tables of one lake by name, such as 'snapshots' or 'staging/customers'."""
 
-    def __init__(self, lake: Path, is_there: Callable[[str], bool]) -> None:
+    def __init__(self, lake: Location, is_there: Callable[[str], bool]) -> None:
         """Know a lake's folder, and how to ask whether a table was ever committed; nothing is read."""
         self._lake, self._file, self._is_there = lake, lake / CATALOGUE, is_there
 
@@ -30,7 +31,7 @@ class Catalogue:
         """Note a table that is about to be committed for the first time; hold the lake's lock."""
         noted = self._read()
         if noted is None or table not in noted:
-            self._lake.mkdir(parents=True, exist_ok=True)
+            make_folder(self._lake)
             write_own(self._file, {"tables": sorted({*(noted or self._found_in_folders()), table})})
 
     def _noted(self) -> set[str]:
@@ -44,5 +45,6 @@ class Catalogue:
 
     def _found_in_folders(self) -> set[str]:
         """The tables of a lake whose catalogue is lost, or that an older Tenure wrote without one."""
-        logs = [path.parent for name in ("_delta_log", DIGESTS) for path in self._lake.glob(f"**/{name}")]
-        return {folder.relative_to(self._lake).as_posix() for folder in logs}
+        logs = {file.parent.parent for file in files_below(self._lake, "*.json") if file.parent.name == LOGS}
+        noted = {file.parent for file in files_below(self._lake, DIGESTS)}
+        return {str(below(folder, self._lake)) for folder in logs | noted}

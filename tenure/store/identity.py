@@ -18,7 +18,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from tenure.errors import LakeFormat, LakeOfAnotherProject, StoreError
-from tenure.store.private import replace_own
+from tenure.storage.location import Location, write_whole
+from tenure.storage.s3 import S3Location
 
 #: The format of the lakes that this Tenure writes; 0 is that of lakes without the file.
 FORMAT = 1
@@ -52,13 +53,13 @@ class Identity:
     tenure: str
 
 
-def read_identity(lake: Path) -> Identity | None:
+def read_identity(lake: Location) -> Identity | None:
     """Return the lake's identity, or None of a folder that is no lake yet.
 
     Raises LakeFormat for a lake in an older or newer format, StoreError if its file is damaged or a link.
     """
     file = lake / FILE_NAME
-    if file.is_symlink():
+    if isinstance(file, Path) and file.is_symlink():
         raise _damaged(file, "is a link")
     try:
         content = file.read_bytes()
@@ -83,18 +84,21 @@ def read_identity(lake: Path) -> Identity | None:
     return found
 
 
-def is_lake(folder: Path) -> bool:
+def is_lake(folder: Location) -> bool:
     """Return whether a folder is a lake, by its file alone; nothing is read."""
     return (folder / FILE_NAME).is_file()
 
 
-def lakes_inside(folder: Path) -> list[Path]:
+def lakes_inside(folder: Location) -> list[Location]:
     """Return the lakes that lie in a folder, or one folder deeper."""
+    if isinstance(folder, S3Location):
+        # A lake's own objects are many, and it was looked into when it became one.
+        return [] if is_lake(folder) else [place.parent for place in folder.rglob(FILE_NAME)]
     files = (*folder.glob(f"*/{FILE_NAME}"), *folder.glob(f"*/*/{FILE_NAME}"))
     return [file.parent for file in files]
 
 
-def require_owner(lake: Path, owner: Owner) -> Identity | None:
+def require_owner(lake: Location, owner: Owner) -> Identity | None:
     """Return the lake's identity, None of a folder that is no lake yet; raise LakeOfAnotherProject if it is not his."""
     found = read_identity(lake)
     if found is not None and not _is_owner(lake, found, owner):
@@ -102,20 +106,28 @@ def require_owner(lake: Path, owner: Owner) -> Identity | None:
     return found
 
 
-def claim(lake: Path, owner: Owner) -> Identity:
+def claim(lake: Location, owner: Owner) -> Identity:
     """Return the lake's identity, written if the folder is no lake yet or its project was moved. Hold the lock."""
     found = require_owner(lake, owner)
     folder = _relative(owner.folder, lake)
     if found is None:
-        found = Identity(format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=owner.tenure)
-    elif found.folder == folder:
+        return begin(lake, owner)
+    if found.folder == folder:
         return found
     now = replace(found, folder=folder)
     _write(lake, now)
     return now
 
 
-def adopt(lake: Path, owner: Owner, present: str) -> Identity:
+def begin(lake: Location, owner: Owner) -> Identity:
+    """Make a folder a lake of its owner's, whatever lies there already, and return its identity. Hold the lock."""
+    folder = _relative(owner.folder, lake)
+    made = Identity(format=FORMAT, lake=uuid4().hex, project=owner.project, folder=folder, tenure=owner.tenure)
+    _write(lake, made)
+    return made
+
+
+def adopt(lake: Location, owner: Owner, present: str) -> Identity:
     """Give a lake to another project, or to one of a new name; `present` must be the name that it has now.
 
     Hold the lock. Returns the new identity. Raises StoreError if it is no lake or belongs to a project of another name.
@@ -133,14 +145,14 @@ def adopt(lake: Path, owner: Owner, present: str) -> Identity:
     return now
 
 
-def _write(lake: Path, identity: Identity) -> None:
-    replace_own(lake / FILE_NAME, (json.dumps(asdict(identity), ensure_ascii=False, indent=1) + "\n").encode())
+def _write(lake: Location, identity: Identity) -> None:
+    write_whole(lake / FILE_NAME, (json.dumps(asdict(identity), ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def _is_owner(lake: Path, found: Identity, owner: Owner) -> bool:
+def _is_owner(lake: Location, found: Identity, owner: Owner) -> bool:
     if not _same_name(found.project, owner.project):
         return False
-    known = lake / found.folder
+    known = _project_of(lake, found)
     return not (known / _PROJECT_FILE).is_file() or known.samefile(owner.folder)
 
 
@@ -149,12 +161,21 @@ def _same_name(one: str, other: str) -> bool:
     return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
-def _relative(folder: Path, lake: Path) -> str:
-    return os.path.relpath(folder.resolve(), lake.resolve())
+def _relative(folder: Path, lake: Location) -> str:
+    """The project's folder as the lake notes it: seen from the lake, whole where the lake lies on no machine."""
+    return str(folder.resolve()) if isinstance(lake, S3Location) else os.path.relpath(folder.resolve(), lake.resolve())
 
 
-def _has(lake: Path, name: str) -> bool:
+def _project_of(lake: Location, found: Identity) -> Path:
+    """The folder of the project that owns the lake, if it is on this machine."""
+    return Path(found.folder) if isinstance(lake, S3Location) else lake / found.folder
+
+
+def _has(lake: Location, name: str) -> bool:
     """Whether a table of the lake holds such a file or folder; lakes of format 0 know no digests."""
+    if isinstance(lake, S3Location):
+        # There was no format 0 on S3, so what is asked is whether any table is there.
+        return lake.holds(f"/{name}")
     return any(next(lake.glob(f"{tables}/{name}"), None) is not None for tables in ("*", "*/*"))
 
 
@@ -162,10 +183,10 @@ def _adopt(found: Identity, owner: Owner) -> str:
     return f"tenure adopt {shlex.quote(found.project)} --project {shlex.quote(str(owner.folder))}"
 
 
-def _another(lake: Path, found: Identity, owner: Owner) -> LakeOfAnotherProject:
+def _another(lake: Location, found: Identity, owner: Owner) -> LakeOfAnotherProject:
     where = where_now = ""
     if _same_name(found.project, owner.project):
-        where, where_now = f" in '{(lake / found.folder).resolve()}'", f" in '{owner.folder.resolve()}'"
+        where, where_now = f" in '{_project_of(lake, found).resolve()}'", f" in '{owner.folder.resolve()}'"
     return LakeOfAnotherProject(
         f"the lake '{lake}' belongs to project '{found.project}'{where}; this is project '{owner.project}'{where_now}, "
         "and a lake holds the rows of one project.",
@@ -174,7 +195,7 @@ def _another(lake: Path, found: Identity, owner: Owner) -> LakeOfAnotherProject:
     )
 
 
-def _older(lake: Path) -> LakeFormat:
+def _older(lake: Location) -> LakeFormat:
     return LakeFormat(
         f"the lake '{lake}' holds tables and no {FILE_NAME}: it was made by an older Tenure (format 0), and this one "
         f"reads format {FORMAT}.",
@@ -183,7 +204,7 @@ def _older(lake: Path) -> LakeFormat:
     )
 
 
-def _newer(lake: Path, number: int, version: str) -> LakeFormat:
+def _newer(lake: Location, number: int, version: str) -> LakeFormat:
     made_by = f" ({version})" if version else ""
     return LakeFormat(
         f"the lake '{lake}' has format {number}: it was made by a newer Tenure{made_by}; this one reads {FORMAT}.",
@@ -191,7 +212,7 @@ def _newer(lake: Path, number: int, version: str) -> LakeFormat:
     )
 
 
-def _damaged(file: Path, what: str) -> StoreError:
+def _damaged(file: Location, what: str) -> StoreError:
     return StoreError(
         f"'{file}' {what}: it tells whose lake this is, and nothing is read or written without it.",
         hint="Put the file back from a copy of the lake, or move the lake's folder away and run 'tenure run'.",

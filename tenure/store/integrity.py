@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenure.errors import TenureError
+from tenure.storage.location import Location, below, entries, files_below
+from tenure.store.delta_log import LOGS, added_files
 from tenure.store.digests import FileDigests, read_own
-from tenure.store.lake import Lake, added_files
+from tenure.store.lake import Lake
 from tenure.store.log_digests import TableLog
 from tenure.store.model_files import damaged_model_files
 from tenure.store.sealed import file_problem
@@ -57,18 +59,18 @@ def survey(lake: Lake) -> Survey:
         ]
         named = _named_files(lake, table)
         damages += [*in_log, *_damaged_files(lake, table, named, digests), *_damaged_steps(lake, table, digests)]
-        files += len(named) + len(list((lake.path(table) / "_delta_log").glob("*")))
+        files += len(named) + len(entries(lake.path(table) / LOGS))
         strangers += [] if in_log else [_named(lake, file) for file in lake.strangers(table)]
     damages += _damaged_models(lake)
-    files += len([file for file in lake.path("models").glob("files/*/*") if file.is_file()])
+    files += len(files_below(lake.path("models") / "files", "*"))
     return Survey(files=files, damages=tuple(damages), strangers=tuple(strangers))
 
 
-def _damaged_files(lake: Lake, table: str, named: Mapping[Path, int], digests: FileDigests) -> Iterator[Damage]:
+def _damaged_files(lake: Lake, table: str, named: Mapping[Location, int], digests: FileDigests) -> Iterator[Damage]:
     for file, version in named.items():
         problem = file_problem(file, digests)
         if problem:
-            partition = file.parent.relative_to(lake.path(table)).as_posix().removeprefix(".")
+            partition = str(below(file.parent, lake.path(table))).removeprefix(".")
             yield Damage(
                 table=table, version=str(version), partition=partition, file=_named(lake, file), problem=problem
             )
@@ -101,12 +103,12 @@ def _damaged_steps(lake: Lake, table: str, digests: FileDigests) -> Iterator[Dam
             yield Damage(table=table, version="", partition=path.parent.name, file=_named(lake, path), problem=problem)
 
 
-def _named_files(lake: Lake, table: str) -> dict[Path, int]:
+def _named_files(lake: Lake, table: str) -> dict[Location, int]:
     """The data files that retained versions name, each with the newest version that tells of it."""
     folder = lake.path(table)
-    found: dict[Path, int] = {}
-    for log in sorted((folder / "_delta_log").glob("*.json")):
-        for file in added_files(log):
+    found: dict[Location, int] = {}
+    for log in files_below(folder / LOGS, "*.json"):
+        for file in added_files(log, folder):
             found[file] = int(_version_of(log) or 0)
     try:
         current = lake.find(table, verified=False)
@@ -115,10 +117,10 @@ def _named_files(lake: Lake, table: str) -> dict[Path, int]:
     return found | (dict.fromkeys(current.files, current.version) if current else {})
 
 
-def _version_of(log: Path) -> str:
+def _version_of(log: Location) -> str:
     digits = log.name.partition(".")[0]
     return str(int(digits)) if digits.isdecimal() else ""
 
 
-def _named(lake: Lake, file: Path) -> str:
-    return file.relative_to(lake.folder).as_posix()
+def _named(lake: Lake, file: Location) -> str:
+    return str(below(file, lake.folder))

@@ -15,13 +15,13 @@ lake/
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -33,22 +33,34 @@ from deltalake.transaction import create_table_with_add_actions
 from tenure.checks.in_memory import check_rows
 from tenure.checks.in_sql import require_passed
 from tenure.define.contract_base import Contract
-from tenure.errors import DamagedLake, LakeBusy, MissingTable, StoreError
+from tenure.errors import DamagedLake, MissingTable, StoreError
 from tenure.faults.error_log import ErrorLog
-from tenure.host.paths import delta_path
+from tenure.storage.location import Listing, Location, Stamp, below, files_below, is_below, make_folder
+from tenure.storage.s3 import S3Location
 from tenure.store.catalogue import Catalogue
+from tenure.store.delta_log import LOGS, DeltaLog
 from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner, adopt, claim, require_owner
 from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
 from tenure.store.landing import Landing
-from tenure.store.locks import try_lock
+from tenure.store.lease import Lease
+from tenure.store.locks import lake_lock
 from tenure.store.log_digests import TableLog
-from tenure.store.private import Mode, open_own, private_files
+from tenure.store.private import Mode, private_files
 from tenure.store.rows import in_partition, read_rows, rows_beside, typed_if_empty, write_partition, write_rows
 from tenure.store.sealed import file_problem, seal
-from tenure.store.spill import RUN_ID, Spill, remove_left
+from tenure.store.spill import RUN_ID, Spill, new_run_id, remove_left
 from tenure.store.steps import Steps
-from tenure.store.table import Ingredients, TableVersion, add_action, delta_schema, describe_file, partition_values, utc
+from tenure.store.table import (
+    FileFacts,
+    Ingredients,
+    TableVersion,
+    add_action,
+    delta_schema,
+    describe_file,
+    partition_values,
+    utc,
+)
 
 _FINGERPRINT = "tenure.fingerprint"
 _PARTITIONS = "tenure.partitions"
@@ -66,11 +78,16 @@ Replaced: TypeAlias = Mapping[str, Collection[str]]
 class Lake:
     """Delta tables under one folder. One run writes at a time; readers are never blocked."""
 
-    def __init__(self, folder: Path, owner: Owner | None = None, mode: Mode = "owner") -> None:
+    def __init__(self, folder: Location, owner: Owner | None = None, mode: Mode = "owner") -> None:
         """Know a folder as a lake; nothing is read or written. With an `owner` it is written for that project alone."""
         self.folder, self.owner, self.mode = folder, owner, mode
         self.digests = FileDigests(folder / "_verified.json")
         self.catalogue = Catalogue(folder, lambda table: self.log(table).is_there())
+        self._lease: Lease | None = None
+        self._way_there: Spill | None = None
+        self._to_sweep: set[str] = set()
+        self._fetched: dict[Path, Stamp] = {}
+        self._facts: dict[Location, FileFacts | None] = {}
 
     def require_owner(self) -> None:
         """Raise LakeFormat or LakeOfAnotherProject unless the folder is the owner's lake or none yet."""
@@ -91,6 +108,12 @@ class Lake:
             self._seal_what_a_kill_left()
             yield
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the folder for writing whatever lies there, without making it a lake."""
+        with self._write_lock():
+            yield
+
     def adopt(self, owner: Owner, present: str) -> None:
         """Give the lake to another project; `present` is the name of the one that it belongs to.
 
@@ -106,26 +129,17 @@ class Lake:
     def _write_lock(self) -> Iterator[None]:
         """The lake's lock, whoever owns the lake."""
         with private_files(self.mode):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(open_own(self.folder / ".lock"), "r+b") as handle:
-                self._take_lock(handle)
+            if isinstance(self.folder, S3Location):
+                self._lease = Lease(self.folder)
+                try:
+                    with self._lease.held():
+                        yield
+                finally:
+                    self._lease = None
+                return
+            make_folder(self.folder)
+            with lake_lock(self.folder):
                 yield
-
-    def _take_lock(self, handle: BinaryIO) -> None:
-        if not try_lock(self.folder / ".lock", handle):
-            raise LakeBusy(
-                f"another run (process {_process(handle) or 'unknown'}) is writing to '{self.folder}'.",
-                hint="Wait for it to end, or stop it, then run again.",
-            )
-        if _process(handle) is None:
-            raise StoreError(
-                f"'{self.folder / '.lock'}' holds something that Tenure did not write, so it is not overwritten.",
-                hint="Move the file away, then run again.",
-            )
-        handle.seek(0)
-        handle.truncate()
-        handle.write(str(os.getpid()).encode())
-        handle.flush()
 
     def tables(self) -> list[str]:
         """Return every table that was ever committed, sorted, such as 'snapshots' or 'staging/customers'."""
@@ -136,7 +150,7 @@ class Lake:
         for table in self.tables():
             self.log(table).seal_what_a_kill_left()
 
-    def path(self, table: str) -> Path:
+    def path(self, table: str) -> Location:
         """Return the folder of a table, such as 'snapshots' or 'staging/customers'.
 
         Raises StoreError for what is no table's name, such as '/etc' or '../x', and for a link out of the lake.
@@ -148,6 +162,8 @@ class Lake:
                 "'features' or 'staging/customers'.",
                 hint="See them with 'tenure history'.",
             )
+        if isinstance(self.folder, S3Location):
+            return self.folder / table
         found = self.folder
         for part in parts:
             found /= part
@@ -157,6 +173,28 @@ class Lake:
                     hint="Move the folder itself back, or link the whole lake: [lake] path in tenure.toml.",
                 )
         return found
+
+    def writing_folder(self, table: str) -> Path:
+        """Return the folder of this machine into which an engine writes a table's files before they are committed.
+
+        It is the table's own; of a lake on S3 a folder of this run's spill, from which a commit sends them.
+        """
+        folder = self.path(table)
+        if isinstance(folder, Path):
+            return folder
+        if self._way_there is None:
+            self._way_there = Spill(self.folder, new_run_id())
+        local = self._way_there.folder / "lake" / table
+        local.mkdir(parents=True, exist_ok=True)
+        return local
+
+    def close(self) -> None:
+        """Remove what this object put on this machine on its way to S3, and keep the digests that it knows."""
+        if self._way_there is not None:
+            self._way_there.close()
+            self._way_there = None
+        with private_files(self.mode):
+            self.digests.save()
 
     def landing(self, name: str) -> Landing:
         """Return the place where the raw rows of a reader are landed, such as of 'payments-booked'."""
@@ -180,6 +218,10 @@ class Lake:
 
         The folders that killed runs left are removed first.
         """
+        if isinstance(self.folder, S3Location):
+            with TemporaryDirectory(prefix="tenure-proof-") as made:
+                yield Path(made)
+            return
         for left in self.folder.glob(f"{_SCRATCH}*"):
             if RUN_ID.fullmatch(left.name.removeprefix(_SCRATCH)) and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
@@ -189,33 +231,39 @@ class Lake:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def covers(self, file: Path) -> bool:
+    def covers(self, file: Location) -> bool:
         """Return whether a file lies in the lake's folder, whatever links lead there."""
-        return file.resolve().is_relative_to(self.folder.resolve())
+        if isinstance(file, Path) and isinstance(self.folder, Path):
+            return file.resolve().is_relative_to(self.folder.resolve())
+        return is_below(file, self.folder)
 
-    def remove_unnamed(self, table: str, files: Sequence[Path]) -> None:
+    def remove_unnamed(self, table: str, files: Sequence[Location]) -> None:
         """Remove files that were written for a commit that will not come, and forget the steps that led to it."""
         for file in files:
             file.unlink(missing_ok=True)
         self.steps(table).forget()
 
-    def log(self, table: str) -> TableLog:
+    def log(self, table: str, seen: Listing | None = None) -> TableLog:
         """Return a table's Delta log with the digests of its files."""
-        return TableLog(self.path(table), self.digests)
+        return TableLog(self.path(table), self.digests, seen)
 
-    def open_delta(self, table: str, version: int | None = None) -> DeltaTable | None:
+    def _delta_log(self, table: str) -> DeltaLog:
+        return DeltaLog(self.path(table), self.writing_folder(table), self._fetched)
+
+    def open_delta(self, table: str, version: int | None = None, seen: Listing | None = None) -> DeltaTable | None:
         """Return a table's newest (or the given) version as Delta's, None if the table was never committed.
 
         Raises DamagedLake if a file of its log is not as it was written.
         """
-        log = self.log(table)
+        seen = seen or Listing(self.path(table))
+        log = self.log(table, seen)
         if not log.is_there():
             return None
         damage = log.damage()
         if damage:
             raise damaged(self, table, f"'{damage.file.name}' of its log {damage.problem}")
         try:
-            return DeltaTable(delta_path(self.path(table)), version=version)
+            return DeltaTable(self._delta_log(table).refreshed(seen), version=version)
         except TableNotFoundError as error:
             raise damaged(self, table, "its log holds no commit") from error
 
@@ -224,7 +272,8 @@ class Lake:
 
         Raises DamagedLake if its log or, unless `verified` is false, one of its files is not as it was written.
         """
-        delta = self.open_delta(table)
+        seen = Listing(self.path(table))
+        delta = self.open_delta(table, seen=seen)
         if delta is None:
             return None
         newest = delta.version()
@@ -233,7 +282,7 @@ class Lake:
             return None
         found = self.version_of(table, delta, wanted)
         if verified:
-            self.verify_files(found)
+            self.verify_files(found, seen)
         return found
 
     def version_of(self, table: str, delta: DeltaTable, wanted: int) -> TableVersion:
@@ -244,7 +293,8 @@ class Lake:
         if wanted < newest:
             delta.load_as_version(wanted)
         adds = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
-        files = tuple(self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist())
+        named = [self.path(table) / unquote(str(path)) for path in adds.column("path").to_pylist()]
+        files = tuple(map(self.digests.as_noted, named))
         return TableVersion(
             table=table,
             version=delta.version(),
@@ -256,13 +306,14 @@ class Lake:
             partitions=json.loads(str(info.get(_PARTITIONS, "{}"))),
         )
 
-    def verify_files(self, version: TableVersion) -> None:
+    def verify_files(self, version: TableVersion, seen: Listing | None = None) -> None:
         """Raise DamagedLake unless each file of a version is there and has the digest that its name ends with.
 
         A file is read only if its size, times or inode are not those with which it was last found right.
         """
+        seen = seen or Listing(self.path(version.table))
         for file in version.files:
-            problem = file_problem(file, self.digests)
+            problem = file_problem(file, self.digests, seen.stamp(file))
             if problem:
                 raise damaged(
                     self, version.table, f"version {version.version}: {describe_file(version, file)} {problem}"
@@ -301,7 +352,7 @@ class Lake:
     def commit(
         self,
         table: str,
-        files: Sequence[Path],
+        files: Sequence[Location],
         schema: pa.Schema,
         *,
         partition_by: Sequence[str] = (),
@@ -311,13 +362,13 @@ class Lake:
         partitions: Mapping[str, Ingredients] | None = None,
         columns_grow: bool = False,
     ) -> TableVersion:
-        """Make `files` (already in the table's folder) the table's content, or add them to it (mode 'append').
+        """Make `files` (of the table's folder or `writing_folder`) its content, or add them to it (mode 'append').
 
         Given `replaced`, they take the place of those partitions alone. `partitions` are the ingredients of every
         partition of the new version. With `columns_grow`, new columns are null in the rows that stay. Raises StoreError
         if the table has other partition columns, or if rows that stay have other columns.
         """
-        files, delta = seal(files, self.digests), self.open_delta(table)
+        files, delta = self._sealed(table, files), self.open_delta(table)
         if delta is None:
             self.catalogue.note(table)
             return self._create(table, files, schema, partition_by, _properties(fingerprint, partitions), mode="error")
@@ -331,9 +382,9 @@ class Lake:
         only = [(name, "in", sorted(values)) for name, values in (replaced or {}).items() if values]
         # Nothing to replace is nothing to take away.
         way = "append" if replaced is not None and not only else mode
-        with self._committing(table):
+        with self.committing(table):
             delta.create_write_transaction(
-                [add_action(self.path(table), file, partition_by) for file in files],
+                self._add_actions(table, files, partition_by),
                 way,
                 delta_schema(schema),
                 partition_by=list(partition_by) or None,
@@ -345,7 +396,7 @@ class Lake:
     def _create(
         self,
         table: str,
-        files: Sequence[Path],
+        files: Sequence[Location],
         schema: pa.Schema,
         partition_by: Sequence[str],
         properties: CommitProperties,
@@ -353,11 +404,11 @@ class Lake:
         mode: Literal["error", "overwrite"],
     ) -> TableVersion:
         """Commit a table that is new, or ('overwrite') gets other partition columns than it has."""
-        with self._committing(table):
+        with self.committing(table) as path:
             create_table_with_add_actions(
-                delta_path(self.path(table)),
+                path,
                 delta_schema(schema),
-                [add_action(self.path(table), file, partition_by) for file in files],
+                self._add_actions(table, files, partition_by),
                 mode=mode,
                 partition_by=list(partition_by) or None,
                 commit_properties=properties,
@@ -365,13 +416,36 @@ class Lake:
         return self.require(table)
 
     @contextmanager
-    def _committing(self, table: str) -> Iterator[None]:
-        """Note the digest of the log that the commit inside writes; the steps that led to it are done."""
+    def committing(self, table: str) -> Iterator[str]:
+        """Give the path in which deltalake commits inside, and note the digest of the log that it wrote there.
+
+        The steps that led to the commit are done, and what an unfinished run left is swept where it could not be
+        before: on S3 its run may only be asleep, and finds by this commit that it must not go on.
+        """
         log = self.log(table)
         log.begin_commit()
-        yield
+        if self._lease is not None:
+            self._lease.require()
+        delta_log = self._delta_log(table)
+        with delta_log.committing() as path:
+            yield path
+        for file, (digest, stamp) in delta_log.published.items():
+            self.digests.note(file, digest, stamp)
         log.seal()
         self.steps(table).forget()
+        if table in self._to_sweep:
+            self._to_sweep.remove(table)
+            self._sweep(table, {})
+
+    def _sealed(self, table: str, files: Sequence[Location]) -> list[Location]:
+        # Once a file is sent, S3 would have to be asked for what is known here.
+        facts = [FileFacts.of(file) if isinstance(file, Path) else None for file in files]
+        sealed = seal(files, self.path(table), self.writing_folder(table), self.digests)
+        self._facts |= zip(sealed, facts, strict=True)
+        return sealed
+
+    def _add_actions(self, table: str, files: Sequence[Location], partition_by: Sequence[str]) -> list[Any]:
+        return [add_action(self.path(table), file, partition_by, self._facts.pop(file, None)) for file in files]
 
     def begin_write(self, table: str) -> str:
         """Note in the table's journal that files are about to be written; return the token that names them.
@@ -418,7 +492,7 @@ class Lake:
         require_passed(check_rows(contract, rows))
         if mode == "overwrite":
             self.sweep(table)
-        files = write_rows(rows, self.path(table), (), token=self.begin_write(table))
+        files = write_rows(rows, self.writing_folder(table), (), token=self.begin_write(table))
         return self.commit(table, files, rows.schema, fingerprint=fingerprint, mode=mode)
 
     def write_partition(
@@ -440,11 +514,11 @@ class Lake:
         texts = {name: str(values[name]) for name in by}
         if stored is not None and not stored.partition_by:
             rows = pa.concat_tables([rows_beside(stored, texts), rows], promote_options="permissive")
-            files = seal(write_rows(rows, self.path(table), by, token=token), self.digests)
+            files = self._sealed(table, write_rows(rows, self.writing_folder(table), by, token=token))
             return self._create(table, files, rows.schema, by, _properties(fingerprint), mode="overwrite")
         return self.commit(
             table,
-            write_rows(rows, self.path(table), by, token=token),
+            write_rows(rows, self.writing_folder(table), by, token=token),
             rows.schema,
             partition_by=by,
             fingerprint=fingerprint,
@@ -461,57 +535,65 @@ class Lake:
         only theirs go into dictionaries.
         """
         return write_partition(
-            rows, self.path(table), {column: value}, name=f"{token}-{uuid4().hex[:8]}", repeating=repeating
+            rows, self.writing_folder(table), {column: value}, name=f"{token}-{uuid4().hex[:8]}", repeating=repeating
         )
 
     def steps(self, table: str) -> Steps:
         """Return the steps that an unfinished run of a table had ended."""
-        return Steps(self.path(table), self.digests)
+        return Steps(self.path(table), self.writing_folder(table), self.digests)
 
     def sweep(self, table: str, *, digest: str = "") -> int:
         """Delete files that a killed run left: no commit names them, and the journal proves that Tenure wrote them.
 
-        Those of steps after which a run of `digest` resumes stay. Returns how many files were deleted. Whatever else
-        lies in the table's folder is not Tenure's to delete: `strangers` names it.
+        Those of steps after which a run of `digest` resumes stay. Returns how many files were deleted; on S3 none are
+        before this run's own commit to the table. Whatever else lies in the table's folder is not Tenure's to delete:
+        `strangers` names it.
         """
         steps = self.steps(table)
         resumed = steps.finished(digest) if digest else {}
         if not resumed:
             steps.forget()
+        if isinstance(self.folder, S3Location):
+            self._to_sweep.add(table)
+            return 0
+        return self._sweep(table, resumed)
+
+    def _sweep(self, table: str, resumed: Mapping[str, Sequence[Location]]) -> int:
         named = {*self._named_files(table), *(file for files in resumed.values() for file in files)}
-        own = tokens(self.path(table))
+        folder = self.path(table)
+        own = tokens(folder)
         left: set[str] = set()
         swept = 0
         for file in self._data_files(table):
-            token = token_of(file) or _incoming_token(file, self.path(table))
+            token = token_of(file) or _incoming_token(file, folder)
             if token in own and file not in named:
                 file.unlink()
+                self.digests.forget(file)
                 swept += 1
             else:
                 left.add(token)
-        for folder in self.path(table).glob("_incoming-*"):
-            if token_of(folder) in own:
-                shutil.rmtree(folder)
+        for incoming in folder.glob("_incoming-*") if isinstance(folder, Path) else ():
+            if token_of(incoming) in own:
+                shutil.rmtree(incoming)
         if own - left:
-            keep_tokens(self.path(table), own & left)
+            keep_tokens(folder, own & left)
         return swept
 
-    def strangers(self, table: str) -> list[Path]:
+    def strangers(self, table: str) -> list[Location]:
         """Return data files in a table's folder that neither a commit nor the journal knows."""
-        named, own = self._named_files(table), tokens(self.path(table))
-        found = self._data_files(table)
-        return [f for f in found if f not in named and (token_of(f) or _incoming_token(f, self.path(table))) not in own]
+        named, folder = self._named_files(table), self.path(table)
+        own, found = tokens(folder), self._data_files(table)
+        return [f for f in found if f not in named and (token_of(f) or _incoming_token(f, folder)) not in own]
 
-    def _data_files(self, table: str) -> list[Path]:
-        files = self.path(table).rglob("*.parquet")
-        return sorted(f for f in files if "_delta_log" not in f.relative_to(self.path(table)).parts)
+    def _data_files(self, table: str) -> list[Location]:
+        folder = self.path(table)
+        return [file for file in files_below(folder, "*.parquet") if LOGS not in below(file, folder).parts]
 
-    def _named_files(self, table: str) -> set[Path]:
+    def _named_files(self, table: str) -> set[Location]:
         """The files that a retained commit names, and those of the newest version."""
         current = self.find(table, verified=False)
         # Delta drops logs that a checkpoint has replaced, so the newest version is asked too.
-        logs = (self.path(table) / "_delta_log").glob("*.json")
-        return {*(file for log in logs for file in added_files(log)), *(current.files if current else ())}
+        return {*self._delta_log(table).added_files(), *(current.files if current else ())}
 
 
 def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | None:
@@ -538,30 +620,9 @@ def damaged(lake: Lake, table: str, problem: str) -> DamagedLake:
     )
 
 
-def _incoming_token(file: Path, folder: Path) -> str:
+def _incoming_token(file: Location, folder: Location) -> str:
     """The token of the folder in which a cluster wrote a file; '' if in none."""
-    return token_of(Path(file.relative_to(folder).parts[0]))
-
-
-def added_files(log: Path) -> Iterator[Path]:
-    """Yield the data files that a commit added; lines that are no action are left to the log's own digest."""
-    for line in log.read_bytes().splitlines():
-        try:
-            action: Any = json.loads(line)
-            path = action["add"]["path"]
-        except (ValueError, KeyError, TypeError):
-            continue
-        yield log.parents[1] / unquote(str(path))
-
-
-def _process(handle: BinaryIO) -> str | None:
-    """The number of the process that wrote the lock's file, '' if none did, None if it holds something else."""
-    handle.seek(0)
-    try:
-        written = handle.read(32).strip()
-    except OSError:
-        return ""  # Windows lets nobody read what another process has locked.
-    return written.decode() if written.isdigit() or not written else None
+    return token_of(folder / below(file, folder).parts[0])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -12,23 +12,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
+
+from tenure.storage.location import Location, entries, put
+from tenure.storage.s3 import S3Location
 
 
 @dataclass(frozen=True)
 class Landing:
     """The landing of one raw table."""
 
-    folder: Path
+    folder: Location
 
     @property
     def name(self) -> str:
         """The source and the raw table."""
         return self.folder.name
 
-    def files(self, name: str = "") -> list[Path]:
+    def files(self, name: str = "") -> list[Location]:
         """Return the files that were landed, or those that were landed under a name; [] if there are none."""
-        return sorted((self.folder / name).glob("*.parquet"))
+        return [file for file in entries(self.folder / name) if file.suffix == ".parquet"]
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Give the folder of this machine to write a file of rows into, for `keep`."""
+        if isinstance(self.folder, Path):
+            yield self.folder
+            return
+        with TemporaryDirectory(prefix="tenure-landing-") as made:
+            yield Path(made)
+
+    def keep(self, file: Path) -> Location:
+        """Have a file of `writing` be what is landed, in place of one of its name; return it."""
+        if isinstance(self.folder, Path):
+            return file
+        put(file, self.folder / file.name)
+        return self.folder / file.name
 
     @contextmanager
     def replace(self, name: str) -> Iterator[Path]:
@@ -36,6 +56,15 @@ class Landing:
 
         Whatever else was landed before is removed.
         """
+        if isinstance(self.folder, S3Location):
+            with TemporaryDirectory(prefix="tenure-landing-") as made:
+                yield Path(made)
+                before = list(self.folder.listed())
+                landed = [self.folder / name / file.name for file in sorted(Path(made).iterdir())]
+                for place in landed:
+                    put(Path(made) / place.name, place)
+                self.folder.remove([place for place in before if place not in landed])
+            return
         unfinished = self.folder / f"{uuid4().hex}.partial"
         unfinished.mkdir(parents=True)
         try:

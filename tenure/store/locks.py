@@ -6,10 +6,14 @@ process B   try_lock(.lock) ──► False   at once
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from tenure.errors import StoreError
+from tenure.errors import LakeBusy, StoreError
+from tenure.store.private import open_own
 
 
 def try_lock(file: Path, handle: BinaryIO) -> bool:
@@ -33,3 +37,35 @@ def try_lock(file: Path, handle: BinaryIO) -> bool:
             hint="Put the lake on a local disk, or on a share that locks files: [lake] path in tenure.toml.",
         ) from error
     return True
+
+
+@contextmanager
+def lake_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a local lake; raise LakeBusy if another process does, StoreError if its file is none of ours."""
+    file = folder / ".lock"
+    with os.fdopen(open_own(file), "r+b") as handle:
+        if not try_lock(file, handle):
+            raise LakeBusy(
+                f"another run (process {_process(handle) or 'unknown'}) is writing to '{folder}'.",
+                hint="Wait for it to end, or stop it, then run again.",
+            )
+        if _process(handle) is None:
+            raise StoreError(
+                f"'{file}' holds something that Tenure did not write, so it is not overwritten.",
+                hint="Move the file away, then run again.",
+            )
+        handle.seek(0)
+        handle.truncate()
+        handle.write(str(os.getpid()).encode())
+        handle.flush()
+        yield
+
+
+def _process(handle: BinaryIO) -> str | None:
+    """The number of the process that wrote the lock's file, '' if none did, None if it holds something else."""
+    handle.seek(0)
+    try:
+        written = handle.read(32).strip()
+    except OSError:
+        return ""  # Windows lets nobody read what another process has locked.
+    return written.decode() if written.isdigit() or not written else None

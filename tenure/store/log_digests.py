@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from tenure.store.digests import FileDigests, read_own, replace_file, write_own
+from tenure.storage.location import Listing, Location, make_folder, write_whole
+from tenure.store.digests import FileDigests, write_own
 
 DIGESTS = "_log_digests.json"
 
@@ -29,34 +29,37 @@ _HINT = "_last_checkpoint"
 class LogDamage:
     """A file of a table's log that is not as it was written, and what is wrong with it."""
 
-    file: Path
+    file: Location
     problem: str
 
 
 class TableLog:
     """The Delta log of one table and the digests of its files."""
 
-    def __init__(self, folder: Path, digests: FileDigests) -> None:
+    def __init__(self, folder: Location, digests: FileDigests, seen: Listing | None = None) -> None:
+        """Know a table's folder, as a listing has just `seen` it or as it is now."""
         self._folder = folder
         self._logs = folder / "_delta_log"
         self._kept = folder / DIGESTS
         self._digests = digests
+        self._seen = seen or Listing(folder)
 
     def is_there(self) -> bool:
         """Return whether the table was ever committed: its log or the digests of it are there."""
-        return self._kept.exists() or any(self._there())
+        return self._seen.has(self._kept) or any(self._there())
 
     def begin_commit(self) -> None:
         """Note that a commit is under way; hold the lake's lock, and call `seal` after the commit."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        replace_file(self._folder / _COMMITTING, b"")
+        make_folder(self._folder)
+        write_whole(self._folder / _COMMITTING, b"")
 
     def seal(self) -> None:
         """Note the digest of each new file of the log; call it right after a commit."""
+        self._seen = Listing(self._folder)
         # What was noted before stays noted: damage that came since must not be taken for what was written.
         kept = {name: digest for name, digest in (self._sealed() or {}).items() if name != _HINT}
         there = self._there()
-        write_own(self._kept, {name: kept.get(name) or self._digests.of(file) for name, file in there.items()})
+        write_own(self._kept, {name: kept.get(name) or self._digest_of(file) for name, file in there.items()})
         (self._folder / _COMMITTING).unlink(missing_ok=True)
 
     def seal_what_a_kill_left(self) -> None:
@@ -67,7 +70,10 @@ class TableLog:
     def damage(self) -> LogDamage | None:
         """Return the first damage that Delta could believe, or None."""
         # Looked at twice: a run that commits meanwhile changes the log and its digests one after the other.
-        return next(self._damages(), None) and next(self._damages(), None)
+        if next(self._damages(), None) is None:
+            return None
+        self._seen = Listing(self._folder)
+        return next(self._damages(), None)
 
     def damages(self) -> Iterator[LogDamage]:
         """Yield every damage, of the hint of the newest checkpoint too; hold the lake's lock."""
@@ -78,7 +84,7 @@ class TableLog:
 
     def _damages(self) -> Iterator[LogDamage]:
         sealed, there = self._sealed(), self._there()
-        if sealed is None and self._kept.exists():
+        if sealed is None and self._seen.has(self._kept):
             yield LogDamage(self._kept, "is not as it was written")
             return
         if sealed is None and there and not self._is_committing():
@@ -89,10 +95,10 @@ class TableLog:
                 yield LogDamage(self._logs / name, "is not as it was written" if name in there else "is gone")
         yield from self._foreign(noted, there)
 
-    def _is_right(self, name: str, sealed: Mapping[str, str], there: Mapping[str, Path]) -> bool:
-        return name in there and self._digests.of(there[name]) == sealed[name]
+    def _is_right(self, name: str, sealed: Mapping[str, str], there: Mapping[str, Location]) -> bool:
+        return name in there and self._digest_of(there[name]) == sealed[name]
 
-    def _foreign(self, sealed: Mapping[str, str], there: Mapping[str, Path]) -> Iterator[LogDamage]:
+    def _foreign(self, sealed: Mapping[str, str], there: Mapping[str, Location]) -> Iterator[LogDamage]:
         """Logs of commits that nobody noted, but for the one under way or left by a kill."""
         expected = _log_name(max((_number(name) for name in sealed), default=-1) + 1) if self._is_committing() else ""
         for name, file in there.items():
@@ -100,28 +106,29 @@ class TableLog:
                 yield LogDamage(file, "was not written by Tenure, or its digest is lost")
 
     def _is_committing(self) -> bool:
-        return (self._folder / _COMMITTING).exists()
+        return self._seen.has(self._folder / _COMMITTING)
 
-    def _there(self) -> dict[str, Path]:
+    def _digest_of(self, file: Location) -> str:
+        return self._digests.of(file, self._seen.stamp(file))
+
+    def _there(self) -> dict[str, Location]:
         """The log's files by name, in order."""
-        if not self._logs.is_dir():
-            return {}
-        files = sorted(file for file in self._logs.iterdir() if not file.name.startswith("."))
+        files = [file for file in self._seen.entries(self._logs) if not file.name.startswith(".")]
         return {file.name: file for file in files if file.suffix in (".json", ".parquet") or file.name == _HINT}
 
     def _sealed(self) -> dict[str, str] | None:
-        found = read_own(self._kept)
+        found = self._digests.record(self._kept, self._seen.stamp(self._kept))
         return None if found is None else {name: str(digest) for name, digest in found.items()}
 
 
-def _was_cleaned(name: str, there: Mapping[str, Path]) -> bool:
+def _was_cleaned(name: str, there: Mapping[str, Location]) -> bool:
     """Whether Delta itself may have removed a log: nothing older is left, and a later checkpoint replaces it."""
     older = any(-1 < _number(other) < _number(name) for other in there)
     later = any(_number(other) >= _number(name) for other in there if ".checkpoint." in other)
     return name not in there and later and not older
 
 
-def _is_newer_hint(sealed: Mapping[str, str], there: Mapping[str, Path]) -> bool:
+def _is_newer_hint(sealed: Mapping[str, str], there: Mapping[str, Location]) -> bool:
     """Whether the hint names a checkpoint that was made after the digests were noted, as Delta's tools may."""
     try:
         version = int(json.loads(there[_HINT].read_bytes())["version"])

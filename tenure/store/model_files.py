@@ -13,11 +13,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from tenure.errors import DamagedModel
+from tenure.storage.location import Location, entries
+from tenure.storage.s3 import S3Location
 from tenure.store.lake import Lake
 from tenure.store.private import sync_names
 
@@ -30,7 +31,7 @@ class DamagedFile:
     """A model file that is not as registered: its version, its path, and what is wrong as a clause."""
 
     model_version: str
-    path: Path
+    path: Location
     problem: str
 
 
@@ -39,7 +40,7 @@ def digests(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: sha256(content).hexdigest() for name, content in sorted(files.items())}
 
 
-def folder_of(lake: Lake, model_version: str) -> Path:
+def folder_of(lake: Lake, model_version: str) -> Location:
     """Return the folder of a version's files."""
     return lake.path("models") / "files" / model_version
 
@@ -48,6 +49,11 @@ def write_model_files(lake: Lake, model_version: str, files: Mapping[str, bytes]
     """Put a version's files in place at once; files that are there already with the same bytes stay untouched."""
     folder = folder_of(lake, model_version)
     if not list(_problems(folder, digests(files))):
+        return
+    if isinstance(folder, S3Location):
+        # Nobody reads them before the registry names the version; a versioned bucket keeps what lay there.
+        for name, content in files.items():
+            (folder / name).write(content)
         return
     partial = folder.with_name(f".{model_version}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -103,6 +109,15 @@ def damaged_model_files(lake: Lake) -> Iterator[DamagedFile]:
                 yield DamagedFile(version, file, problem)
 
 
+def registered_digests(lake: Lake) -> dict[str, str]:
+    """Return the SHA-256 of each model file that the registry names, by its way from the lake's folder."""
+    return {
+        f"models/files/{row['model_version']}/{name}": digest
+        for row in _rows(lake)
+        for name, digest in _registered(row).items()
+    }
+
+
 def unverifiable_models(lake: Lake) -> list[str]:
     """Return the registered versions of whose files no digests are kept."""
     return [str(row["model_version"]) for row in _rows(lake) if not _registered(row)]
@@ -118,11 +133,11 @@ def _registered(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _problems(
-    folder: Path, registered: Mapping[str, str], read: Mapping[str, bytes] | None = None
-) -> Iterator[tuple[Path, str]]:
+    folder: Location, registered: Mapping[str, str], read: Mapping[str, bytes] | None = None
+) -> Iterator[tuple[Location, str]]:
     """Yield the files of a version's folder that are not as registered; `read` holds bytes that were read before."""
     try:
-        present = {file.name: file for file in folder.iterdir()}
+        present = {file.name: file for file in entries(folder)}
     except OSError:
         present = {}
     for name, expected in registered.items():

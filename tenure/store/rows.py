@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from tenure.checks.in_memory import schema_of
 from tenure.define.contract_base import Contract, Within
+from tenure.storage.location import Location, for_arrow
 from tenure.store.table import TableVersion, partition_folder, partition_values, utc
 
 #: Rows of a row group: whoever reads a range of customers, by whom the rows lie, skips most other groups.
@@ -31,17 +32,17 @@ def read_rows(
     return pa.concat_tables(parts) if parts else wanted.empty_table()
 
 
-def read_file(version: TableVersion, file: Path) -> pa.Table:
+def read_file(version: TableVersion, file: Location) -> pa.Table:
     """Return the rows of one of a version's files, with all columns, in their order; raise what pyarrow does."""
     return _read_file(file, version.schema, partition_values(file, version.partition_by))
 
 
-def _read_file(file: Path, wanted: pa.Schema, values: Mapping[str, str | None]) -> pa.Table:
+def _read_file(file: Location, wanted: pa.Schema, values: Mapping[str, str | None]) -> pa.Table:
     """The rows of one file.
 
     Its partition's columns are read from its folder's name, not from the file; columns that came later are null.
     """
-    stored = pq.ParquetFile(file)
+    stored = pq.ParquetFile(for_arrow(file))
     number = stored.metadata.num_rows
     rows = stored.read(columns=[name for name in wanted.names if name in stored.schema_arrow.names])
     for field in wanted:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from tenure.checks.in_memory import schema_of
 from tenure.define.contract_base import CheckResult
 from tenure.define.table_contracts import FIXED
+from tenure.storage.s3 import S3Location
 from tenure.store.lake import Lake
 
 RUNS = FIXED["runs"]
@@ -143,6 +144,9 @@ def _keep_pending(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
     while len(_as_json(kept)) > _RESERVED:
         kept = kept[1:]
     if not rows and not (lake.folder / _PENDING).exists():
+        return
+    if isinstance(lake.folder, S3Location):
+        (lake.folder / _PENDING).write(_as_json(kept))
         return
     flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(lake.folder / _PENDING, flags, 0o600)

@@ -13,26 +13,35 @@ import shutil
 import tempfile
 import weakref
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
+from tenure.storage.location import Location
 from tenure.store.locks import try_lock
 
 FOLDER = "spill"
 
-#: A run's name, as session/work.py makes it.
+#: A run's name.
 RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
 _LOCK = ".lock"
 
-#: What the engines call what they put here.
-_OURS = re.compile(r"duckdb_temp_.+|(blockmgr|spark|temp_shuffle|artifacts)-.+")
+
+def new_run_id() -> str:
+    """Return the name of a new run, such as '20240731T101500-3f2a9c'."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
+
+
+#: What the engines call what they put here; `lake` holds what is on its way to a lake on S3.
+_OURS = re.compile(r"lake|duckdb_temp_.+|(blockmgr|spark|temp_shuffle|artifacts)-.+")
 
 
 class Spill:
     """A run's spill folder, made when it is opened and removed when it is closed."""
 
-    def __init__(self, lake: Path, run_id: str) -> None:
+    def __init__(self, lake: Location, run_id: str) -> None:
         """Make the folder in the lake; where there is none yet, or it can't be written, in the system's own place."""
         self.folder, self._lock = _make(lake, run_id)
         # Of a run that is never closed the lock goes with it, without a warning.
@@ -48,9 +57,17 @@ class Spill:
             self.folder.parent.rmdir()  # If no other run has a folder there.
 
 
-def remove_left(lake: Path) -> None:
+def room_of(lake: Location) -> Path:
+    """Return the folder of this machine in which runs over a lake spill: in the lake, or, of one on S3, a temporary."""
+    if isinstance(lake, Path):
+        return lake / FOLDER
+    user = str(getattr(os, "getuid", os.getpid)())
+    return Path(tempfile.gettempdir()) / f"tenure-spill-{user}"
+
+
+def remove_left(lake: Location) -> None:
     """Remove the spill of runs that are no longer alive; a file that no engine of ours made stays."""
-    room = lake / FOLDER
+    room = room_of(lake)
     if room.is_symlink() or not room.is_dir():
         return
     for folder in room.iterdir():
@@ -60,16 +77,24 @@ def remove_left(lake: Path) -> None:
         room.rmdir()
 
 
-def _make(lake: Path, run_id: str) -> tuple[Path, BinaryIO]:
-    room = lake / FOLDER
-    if lake.is_dir() and not room.is_symlink():
+def _make(lake: Location, run_id: str) -> tuple[Path, BinaryIO]:
+    room = room_of(lake)
+    if room.parent.is_dir() and not room.is_symlink():
         with suppress(OSError):
             room.mkdir(mode=0o700, exist_ok=True)
+            _require_own(room)
             folder = room / run_id
             folder.mkdir(mode=0o700)
             return folder, _locked(folder)
     folder = Path(tempfile.mkdtemp(prefix="tenure-spill-"))
     return folder, _locked(folder)
+
+
+def _require_own(room: Path) -> None:
+    """Raise PermissionError if others own the folder or may write it: in a temporary folder anybody could make it."""
+    found = room.stat()
+    if os.name != "nt" and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+        raise PermissionError(1, "the folder is not this user's own", str(room))
 
 
 def _locked(folder: Path) -> BinaryIO:

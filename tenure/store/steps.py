@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tenure.storage.location import Location, below
 from tenure.store.digests import FileDigests, read_own, write_own
 from tenure.store.sealed import file_problem, seal
 
@@ -21,24 +22,24 @@ STEPS = "_steps.json"
 class Steps:
     """The ended steps of one table's unfinished run."""
 
-    def __init__(self, folder: Path, digests: FileDigests) -> None:
-        """Know the table's folder; nothing is read."""
-        self._folder, self._digests = folder, digests
+    def __init__(self, folder: Location, written_in: Path, digests: FileDigests) -> None:
+        """Know the table's folder, and that in which its files are written; nothing is read."""
+        self._folder, self._written_in, self._digests = folder, written_in, digests
         self.record = folder / STEPS
 
-    def finished(self, digest: str) -> dict[str, list[Path]]:
+    def finished(self, digest: str) -> dict[str, list[Location]]:
         """Return the files of the steps that a run of this digest had ended; a step with a damaged file is left out."""
         if self._noted().get("inputs") != digest:
             return {}
         return {step: files for step, files in self._files().items() if not self._is_damaged(files)}
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[Location]:
         """Return the files of all ended steps, whatever their run was made of."""
         return [file for files in self._files().values() for file in files]
 
-    def finish(self, digest: str, step: str, files: Sequence[Path]) -> list[Path]:
+    def finish(self, digest: str, step: str, files: Sequence[Location]) -> list[Location]:
         """Seal a step's files, note them and return them; they stay invisible until a commit names them."""
-        sealed = seal(files, self._digests)
+        sealed = seal(files, self._folder, self._written_in, self._digests)
         ended = {**self.finished(digest), step: sealed}
         write_own(self.record, {"inputs": digest, "steps": {name: self._named(those) for name, those in ended.items()}})
         return sealed
@@ -51,13 +52,13 @@ class Steps:
         """The record; empty where there is none or it is damaged: the run then begins anew."""
         return read_own(self.record) or {}
 
-    def _files(self) -> dict[str, list[Path]]:
+    def _files(self) -> dict[str, list[Location]]:
         steps = self._noted().get("steps")
         noted = steps if isinstance(steps, dict) else {}
         return {str(step): [self._folder / str(file) for file in files] for step, files in noted.items()}
 
-    def _named(self, files: Sequence[Path]) -> list[str]:
-        return [file.relative_to(self._folder).as_posix() for file in files]
+    def _named(self, files: Sequence[Location]) -> list[str]:
+        return [str(below(file, self._folder)) for file in files]
 
-    def _is_damaged(self, files: Sequence[Path]) -> bool:
+    def _is_damaged(self, files: Sequence[Location]) -> bool:
         return any(file_problem(file, self._digests) for file in files)

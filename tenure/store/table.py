@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
+
+from tenure.storage.location import Location, below, for_arrow, size_of, written_at
 
 #: How engines write a null partition.
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -27,30 +28,30 @@ class TableVersion:
     table: str
     version: int
     rows: int
-    files: tuple[Path, ...]
+    files: tuple[Location, ...]
     schema: pa.Schema
     partition_by: tuple[str, ...]
     fingerprint: str
     partitions: Mapping[str, Ingredients] = field(default_factory=dict)
 
-    def files_of(self, values: Collection[str]) -> tuple[Path, ...]:
+    def files_of(self, values: Collection[str]) -> tuple[Location, ...]:
         """Return the files of some partitions of a table with one partition column."""
         wanted = {f"{self.partition_by[0]}={value}" for value in values}
         return tuple(file for file in self.files if file.parent.name in wanted)
 
-    def missing_files(self) -> list[Path]:
+    def missing_files(self) -> list[Location]:
         """Return the files that are gone."""
         return [file for file in self.files if not file.is_file()]
 
 
-def partition_values(file: Path, partition_by: Sequence[str]) -> dict[str, str | None]:
+def partition_values(file: Location, partition_by: Sequence[str]) -> dict[str, str | None]:
     """Return the partition that a table's file lies in: column → value, as text; null is None."""
     folders = file.parts[-len(partition_by) - 1 : -1] if partition_by else ()
     found = dict(part.partition("=")[::2] for part in folders)
     return {name: None if found[name] == _NULL else unquote(found[name]) for name in partition_by}
 
 
-def partition_name(file: Path, partition_by: Sequence[str]) -> str:
+def partition_name(file: Location, partition_by: Sequence[str]) -> str:
     """Return the partition that a file lies in, such as 'snapshot_date=2024-01-31'; '' of a table without any."""
     return "/".join(file.parts[-len(partition_by) - 1 : -1]) if partition_by else ""
 
@@ -60,22 +61,37 @@ def partition_folder(values: Mapping[str, str]) -> str:
     return "/".join(f"{name}={quote(value, safe=' ')}" for name, value in values.items())
 
 
-def describe_file(version: TableVersion, file: Path) -> str:
+def describe_file(version: TableVersion, file: Location) -> str:
     """Return a file's name with its partition, such as "file 'part-….parquet' of partition snapshot_date=…"."""
     partition = partition_name(file, version.partition_by)
     where = f" of partition {partition}" if partition else ""
     return f"file '{file.name}'{where}"
 
 
-def add_action(folder: Path, file: Path, partition_by: Sequence[str]) -> AddAction:
-    """Return the entry of a new file of a table's folder in Delta's log."""
+@dataclass(frozen=True)
+class FileFacts:
+    """What Delta's log tells of a file: its bytes, its rows, and when it was written, in seconds since 1970."""
+
+    size: int
+    rows: int
+    written_at: float
+
+    @classmethod
+    def of(cls, file: Location) -> FileFacts:
+        """Return the facts of a Parquet file, whose footer is read."""
+        return cls(size_of(file), pq.read_metadata(for_arrow(file)).num_rows, written_at(file))
+
+
+def add_action(folder: Location, file: Location, partition_by: Sequence[str], facts: FileFacts | None) -> AddAction:
+    """Return the entry of a new file of a table's folder in Delta's log; facts that are not given are read."""
+    known = facts or FileFacts.of(file)
     return AddAction(
-        path=file.relative_to(folder).as_posix(),
-        size=file.stat().st_size,
+        path=str(below(file, folder)),
+        size=known.size,
         partition_values=partition_values(file, partition_by),
-        modification_time=int(file.stat().st_mtime * 1000),
+        modification_time=int(known.written_at * 1000),
         data_change=True,
-        stats=json.dumps({"numRecords": pq.read_metadata(file).num_rows}),
+        stats=json.dumps({"numRecords": known.rows}),
     )
 
 

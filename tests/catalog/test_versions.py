@@ -50,9 +50,9 @@ def told(*words):
 def test_history_of_all_tables_opens_each_table_once(twice, monkeypatch):
     opened, open_delta = Counter(), Lake.open_delta
 
-    def counted(lake, table, *version):
+    def counted(lake, table, *version, **seen):
         opened[table] += 1
-        return open_delta(lake, table, *version)
+        return open_delta(lake, table, *version, **seen)
 
     with Work.open(twice) as work:
         monkeypatch.setattr(Lake, "open_delta", counted)

@@ -123,7 +123,7 @@ def test_trust_times_false_reads_what_a_stamp_would_hide(tmp_path, monkeypatch):
     folder = write_tiny_bank(tmp_path / "bank")
     stage(folder, trust_times=False)
     stamp = (1, 2, 3, 4)
-    monkeypatch.setattr("tenure.store.digests._stamp", lambda _: stamp)  # a file system without ctime and inodes
+    monkeypatch.setattr("tenure.store.digests.stamp", lambda _: stamp)  # a file system without ctime and inodes
     stage(folder)
     replaced(folder, "written in place")
     assert stage(folder) == ["current"], "the stamp hides it"

@@ -62,7 +62,9 @@ class SqlTiles:
 
     def write_tiles(self, token: str) -> Writing:
         """Write the rows of the SELECT."""
-        files = self.engine.write(self.text, self.lake.path(self.table), ("period_end",), self.schema, token=token)
+        files = self.engine.write(
+            self.text, self.lake.writing_folder(self.table), ("period_end",), self.schema, token=token
+        )
         return lambda: files
 
 
@@ -94,4 +96,4 @@ class SqlWindows:
         work = self.work
         token = work.lake.begin_write("features")
         by = work.contracts["features"].partition_by
-        return work.engine.write(final, work.lake.path("features"), by, schema, token=token)
+        return work.engine.write(final, work.lake.writing_folder("features"), by, schema, token=token)

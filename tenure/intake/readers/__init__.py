@@ -19,6 +19,7 @@ from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
 from tenure.define.source import READERS, RawTable, Source
 from tenure.engines.files import Place, files_in_words
 from tenure.session.work import Work
+from tenure.storage.location import Location, below, is_below
 from tenure.store.landing import Landing
 
 Declared = TypeVar("Declared", bound=RawTable)
@@ -40,7 +41,7 @@ class Reader(ABC, Generic[Declared]):
         self.asked_by, self.landing, self.again = asked_by, landing, again
 
     @cached_property
-    def files(self) -> list[Path]:
+    def files(self) -> list[Location]:
         """The files whose contents its rows are; MissingFile if there is none, InvalidConfig if one is Tenure's own."""
         return self.work.raw_files(self.raw.path, asked_by=self.asked_by)
 
@@ -88,6 +89,6 @@ def reader_class(raw: RawTable) -> type[Reader[RawTable]]:
     return cast("type[Reader[RawTable]]", module.READER)
 
 
-def _name_in(data: Path, file: Path) -> str:
+def _name_in(data: Location, file: Location) -> str:
     """A raw file's name below the data folder; its bare name elsewhere, so that no folder of a machine counts."""
-    return file.relative_to(data).as_posix() if file.is_relative_to(data) else file.name
+    return str(below(file, data)) if is_below(file, data) else file.name

@@ -25,6 +25,7 @@ from tenure.errors import EmptyTable, MissingColumn, UnreadableFile
 from tenure.faults.redact import shape
 from tenure.intake.readers import Reader
 from tenure.session.work import fingerprint
+from tenure.storage.location import Location, for_arrow, open_to_read
 from tenure.store.landing import Landing
 
 #: What is landed, as engines read it.
@@ -80,7 +81,7 @@ class JsonLinesReader(Reader[JsonLines]):
 
     def place_of(self, value: str, column: str) -> Place | None:
         """Return the first line that holds `value` under the key, or under any where no line has the key."""
-        is_key = any(column in pq.read_schema(file).names for file in self._landed(self.landing))
+        is_key = any(column in pq.read_schema(for_arrow(file)).names for file in self._landed(self.landing))
         if not value and not is_key:
             return None
         for where, cells in _Rows(self.files, self.raw):
@@ -89,7 +90,7 @@ class JsonLinesReader(Reader[JsonLines]):
                 return Place(*where)
         return None
 
-    def _landed(self, landing: Landing) -> list[Path]:
+    def _landed(self, landing: Landing) -> list[Location]:
         """The files in which rows of these very files were landed; [] if they were not."""
         return landing.files(self._name)
 
@@ -97,7 +98,7 @@ class JsonLinesReader(Reader[JsonLines]):
     def _name(self) -> str:
         return fingerprint([_LANDING, self.digest()])[:32]
 
-    def _relation(self, relation: str, landed: Sequence[Path]) -> dict[str, str]:
+    def _relation(self, relation: str, landed: Sequence[Location]) -> dict[str, str]:
         return self.work.engine.read_parquet(relation, _LANDED, landed)
 
     def _land(self) -> None:
@@ -122,7 +123,7 @@ class _Rows:
     the first one that has any.
     """
 
-    files: Sequence[Path]
+    files: Sequence[Location]
     raw: JsonLines
     size: int = 0
     #: Each key of the file that is read, with the line that has it first; and the same of the first file.
@@ -145,9 +146,9 @@ class _Rows:
                 yield (name, line), cells
             self._check_keys(name)
 
-    def _lines(self, file: Path, name: str) -> Iterator[tuple[int, str]]:
+    def _lines(self, file: Location, name: str) -> Iterator[tuple[int, str]]:
         """Each line that is not blank, by its number, counted from 1."""
-        with file.open("rb") as lines:
+        with open_to_read(file) as lines:
             number = 0
             while content := lines.readline(_LONGEST_LINE + 1):
                 number += 1

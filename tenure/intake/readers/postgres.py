@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
 from tenure.define.source import Parquet, Postgres
 from tenure.engines.warehouse import land
 from tenure.intake.readers import Reader
+from tenure.storage.location import Location
 
 _LANDED = Parquet("landed")
 
@@ -20,7 +20,7 @@ class PostgresReader(Reader[Postgres]):
     asks_a_server: ClassVar[bool] = True
 
     @cached_property
-    def files(self) -> list[Path]:
+    def files(self) -> list[Location]:
         """The landed rows; WarehouseError if the server can't be reached, or refuses the query."""
         landed = self.landing.files() if self.again else []
         return landed or [self._land(self.raw)]
@@ -39,8 +39,10 @@ class PostgresReader(Reader[Postgres]):
         none = f"SELECT * FROM ({self.raw.query.strip().rstrip(';')}) AS planned LIMIT 0"
         return self.work.engine.read_parquet(relation, _LANDED, [self._land(replace(self.raw, query=none))])
 
-    def _land(self, raw: Postgres) -> Path:
-        return land(raw, self.landing.folder, asked_by=self.asked_by)
+    def _land(self, raw: Postgres) -> Location:
+        with self.landing.writing() as folder:
+            file = land(raw, folder, asked_by=self.asked_by)
+            return self.landing.keep(file)
 
 
 READER = PostgresReader
