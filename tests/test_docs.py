@@ -94,7 +94,7 @@ def test_commands_are_found_and_wrong_ones_refused():
     assert wrong_with("tenure sql features --engine spark  # a remark", whole=True) == ""
     assert "no verb 'trian'" in wrong_with("tenure trian", whole=False)
     assert "no option '--projekt'" in wrong_with("tenure train --projekt x", whole=False)
-    assert wrong_with("tenure sql", whole=True) != ""
+    assert wrong_with("tenure lineage", whole=True) != ""
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, print_version, verb
-from tenure.cli.printing import open_lake, open_project, print_one, print_stage
-from tenure.cli.records import LineageRecord, RowRecord, StageRecord, VersionRecord
+from tenure.cli.printing import open_lake, open_project, print_one, print_rows, print_stage
+from tenure.cli.records import LineageRecord, StageRecord, VersionRecord, ViewRecord
 from tenure.cli.terminal import say
 from tenure.define.stage import SQL_STAGES
+from tenure.errors import TenureError
 
 
 @verb("look")
@@ -35,20 +38,76 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
 
 @verb("look")
 def sql(
-    stage: Annotated[str, typer.Argument(help="staging, snapshots, features, labels, splits or training_set.")],
+    stage: Annotated[str, typer.Argument(help="staging, snapshots, features, labels, splits or training_set.")] = "",
     project: ProjectOption = Path(),
     data: DataOption = None,
     engine: EngineOption = "",
+    shell: Annotated[bool, typer.Option("--shell", help="Ask the lake anything: SELECTs from the input.")] = False,
+    personal: Annotated[bool, typer.Option("--personal", help="With the personal columns (of --shell).")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print the SQL of a stage, as it runs."""
+    """Print the SQL of a stage, as it runs; or ask the lake in SQL (--shell)."""
     from tenure.catalog.sql import statements
 
+    if shell:
+        _ask(project, personal, as_json)
+        return
     name = stage.replace("-", "_")
     if name not in SQL_STAGES:
         raise typer.BadParameter(f"'{stage}' is not made by SQL; stages that are: {', '.join(SQL_STAGES)}")
     with open_project(project, data, engine) as work:
         for select in statements(work, name, work.dialect):
             say(f"-- {select.table}\n{select.text};\n")
+
+
+def _ask(project: Path, personal: bool, as_json: bool) -> None:
+    """Answer SELECTs, each up to its ';', until the input ends."""
+    from tenure.catalog.shell import shell
+
+    is_person = sys.stdin.isatty()
+    with open_project(project, None, "") as work, shell(work, personal=personal) as asked:
+        if is_person:
+            say("Ask in SQL, up to ';'. Leave with Ctrl-D.")
+        for question in _statements(sys.stdin):
+            try:
+                found = asked.ask(question)
+            except TenureError as error:
+                if not is_person:
+                    raise
+                say(f"{error.message} {error.hint}".strip(), err=True)
+                continue
+            print_rows(found, as_json)
+
+
+def _statements(lines: Iterable[str]) -> Iterator[str]:
+    """The statements of some lines, each up to a ';' at a line's end; the last one needs none."""
+    begun: list[str] = []
+    for line in lines:
+        begun.append(line)
+        if line.rstrip().endswith(";"):
+            yield "".join(begun).strip()
+            begun = []
+    if "".join(begun).strip():
+        yield "".join(begun).strip()
+
+
+@verb("look")
+def views(
+    project: ProjectOption = Path(),
+    personal: Annotated[bool, typer.Option("--personal", help="With the personal columns.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a DuckDB file in which each table of the lake is a read-only view of its newest version."""
+    from tenure.catalog.views import write_views
+
+    with open_project(project, None, "") as work:
+        file, found = write_views(work, personal=personal)
+    for view in found:
+        left_out = f"  without {', '.join(view.left_out)}" if view.left_out else ""
+        line = f"{view.name:32} version {view.version:>4} {view.rows:>12,} rows{left_out}"
+        print_one(ViewRecord(view.name, view.table, view.version, view.rows, list(view.left_out)), line, as_json)
+    if not as_json:
+        say(f"views: {file}")
 
 
 @verb("look")
@@ -98,6 +157,4 @@ def show(
 
     with open_lake(project) as work:
         found = shown(work, table, version=version, most=limit, where=where, columns=column or ())
-    for number, row in enumerate(found.to_pylist()):
-        lines = [f"{name:40} {'' if value is None else value}".rstrip() for name, value in row.items()]
-        print_one(RowRecord(row), ("\n" if number else "") + "\n".join(lines), as_json)
+    print_rows(found, as_json)

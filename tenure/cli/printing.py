@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenure.cli.application import typed_verb
-from tenure.cli.records import ComparisonRecord, FeatureRecord, PlanRecord, Record, StageRecord
+from tenure.cli.records import ComparisonRecord, FeatureRecord, PlanRecord, Record, RowRecord, StageRecord
 from tenure.cli.terminal import say
 from tenure.faults.boundary import boundary
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tenure.catalog.features import Entry
     from tenure.proofs.differences import Comparison
     from tenure.store.runs import StageRun
@@ -46,6 +48,13 @@ def print_stage(record: StageRecord, as_json: bool) -> None:
     note = f"  {record.message}" if record.message else ""
     line = f"{record.stage:13} {record.status:8} {record.rows:>12,} rows {record.seconds:>8.2f} s{note}"
     print_one(record, line, as_json)
+
+
+def print_rows(rows: pa.Table, as_json: bool) -> None:
+    """Print rows, each column on a line of its own."""
+    for number, row in enumerate(rows.to_pylist()):
+        lines = [f"{name:40} {'' if value is None else value}".rstrip() for name, value in row.items()]
+        print_one(RowRecord(row), ("\n" if number else "") + "\n".join(lines), as_json)
 
 
 def print_one(record: Record, line: str, as_json: bool) -> None:

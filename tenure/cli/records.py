@@ -209,6 +209,43 @@ class StrangerRecord(Record):
 
 
 @dataclass(frozen=True)
+class CopyRecord(Record):
+    """What a copy of a lake did: of `lake copy`."""
+
+    kind: ClassVar[str] = "copy"
+
+    files: Annotated[int, "files of the lake that are there now"]
+    sent: Annotated[int, "those that were copied now; the others an earlier try had copied"]
+    bytes: Annotated[int, "bytes that were copied now"]
+
+
+@dataclass(frozen=True)
+class CompactRecord(Record):
+    """What compaction did to a table: of `compact`."""
+
+    kind: ClassVar[str] = "compact"
+
+    table: Annotated[str, "the table, below the lake's folder"]
+    files_before: Annotated[int, "files of its newest version before"]
+    files: Annotated[int, "files of its newest version now"]
+    removed: Annotated[int, "files removed that only forgotten versions named"]
+    bytes: Annotated[int, "their bytes"]
+
+
+@dataclass(frozen=True)
+class ViewRecord(Record):
+    """A view of a table's newest version in the file of views: of `views`."""
+
+    kind: ClassVar[str] = "view"
+
+    name: Annotated[str, "its name in SQL"]
+    table: Annotated[str, "the table, below the lake's folder"]
+    version: Annotated[int, "the Delta version that it shows"]
+    rows: Annotated[int, "rows of that version"]
+    left_out: Annotated[Sequence[str], "personal columns that it does not show"]
+
+
+@dataclass(frozen=True)
 class FeatureRecord(Record):
     """A feature column: of `features list`, `features search` and `features describe`."""
 
@@ -296,6 +333,9 @@ RECORDS: tuple[type[Record], ...] = (
     ComparisonRecord,
     DamageRecord,
     StrangerRecord,
+    CopyRecord,
+    CompactRecord,
+    ViewRecord,
     FeatureRecord,
     LineageRecord,
     VersionRecord,

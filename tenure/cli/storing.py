@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tenure.cli.application import DataOption, EngineOption, FromOption, JsonOption, ProjectOption, ToOption, verb
-from tenure.cli.printing import open_lake, open_project, print_plan, print_record
-from tenure.cli.records import PlanRecord
+from tenure.cli.application import (
+    VERBS,
+    DataOption,
+    EngineOption,
+    FromOption,
+    JsonOption,
+    ProjectOption,
+    ToOption,
+    app,
+    verb,
+)
+from tenure.cli.printing import open_lake, open_project, print_one, print_plan, print_record
+from tenure.cli.records import CompactRecord, CopyRecord, PlanRecord
 from tenure.cli.terminal import say
 
 
@@ -99,6 +109,51 @@ def adopt(
 
     lake, owner = adopted(project, name)
     typer.echo(f"The lake '{lake}' belongs to project '{owner.project}' now. Run 'tenure run'.")
+
+
+_lakes = typer.Typer(help="Move a lake: from this machine to S3, or back.", rich_markup_mode=None)
+VERBS["lake"] = "build"
+app.add_typer(_lakes, name="lake")
+
+
+@_lakes.callback()
+def lake() -> None:
+    """Take what stands before the verb."""
+
+
+@_lakes.command("copy")
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The lake: a folder, or s3://bucket/prefix.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Where nothing lies yet, or an earlier try's beginning.")],
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a lake, each file held against its digest; what an earlier try copied is not sent again."""
+    from tenure.session.moving import copy_lake
+
+    done = copy_lake(project, source, target)
+    size = f"{done.bytes / 1e6:,.1f} MB"
+    line = f"{done.files:,} files, {done.sent:,} of them copied now ({size}). Set [lake] path = '{target}' to use them."
+    print_one(CopyRecord(done.files, done.sent, done.bytes), line, as_json)
+
+
+@verb("build")
+def compact(
+    project: ProjectOption = Path(),
+    keep: Annotated[
+        int, typer.Option(min=1, help="Days for which versions that were replaced can still be read.")
+    ] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """Merge small files of every table, and remove what only versions replaced longer ago still name."""
+    from tenure.feature_store.upkeep import compact_lake
+
+    with open_project(project, None, "") as work:
+        for done in compact_lake(work, keep=timedelta(days=keep)):
+            line = f"{done.table:28} {done.files_before:>6,} → {done.files:>6,} files"
+            removed = f"  {done.removed:,} old ones removed, {done.bytes / 1e6:,.1f} MB" if done.removed else ""
+            record = CompactRecord(done.table, done.files_before, done.files, done.removed, done.bytes)
+            print_one(record, f"{line}{removed}", as_json)
 
 
 @verb("build", "historical-features")

@@ -14,6 +14,7 @@ from tenure.errors import TenureError
 from tenure.storage.location import Location, below, entries, files_below
 from tenure.store.delta_log import LOGS, added_files
 from tenure.store.digests import FileDigests, read_own
+from tenure.store.forgotten import forgotten
 from tenure.store.lake import Lake
 from tenure.store.log_digests import TableLog
 from tenure.store.model_files import damaged_model_files
@@ -114,6 +115,8 @@ def _named_files(lake: Lake, table: str) -> dict[Location, int]:
         current = lake.find(table, verified=False)
     except TenureError:
         current = None  # its log is damaged, which is named elsewhere
+    for file in forgotten(folder):
+        found.pop(file, None)
     return found | (dict.fromkeys(current.files, current.version) if current else {})
 
 

@@ -20,6 +20,7 @@ ARGUMENTS = {
     "features": ["list"],
     "show": ["snapshots", "--limit", "1"],
     "restore": ["snapshots", "--version", "0"],
+    "lake": ["copy", "lake", "copied"],
     "historical-features": ["--spine", "spine.csv", "--features", "paid", "--out", "out.csv"],
 }
 #: They take no project: what they do is their own.
