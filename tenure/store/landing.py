@@ -18,6 +18,9 @@ from uuid import uuid4
 from tenure.storage.location import Location, entries, put
 from tenure.storage.s3 import S3Location
 
+#: On S3 a folder can't be renamed: this object, written last, says that all files of a name are there.
+_WHOLE = "_whole"
+
 
 @dataclass(frozen=True)
 class Landing:
@@ -32,7 +35,9 @@ class Landing:
 
     def files(self, name: str = "") -> list[Location]:
         """Return the files that were landed, or those that were landed under a name; [] if there are none."""
-        return [file for file in entries(self.folder / name) if file.suffix == ".parquet"]
+        found = entries(self.folder / name)
+        is_whole = not name or isinstance(self.folder, Path) or self.folder / name / _WHOLE in found
+        return [file for file in found if file.suffix == ".parquet"] if is_whole else []
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -59,10 +64,12 @@ class Landing:
         if isinstance(self.folder, S3Location):
             with TemporaryDirectory(prefix="tenure-landing-") as made:
                 yield Path(made)
+                (self.folder / name / _WHOLE).unlink(missing_ok=True)
                 before = list(self.folder.listed())
                 landed = [self.folder / name / file.name for file in sorted(Path(made).iterdir())]
                 for place in landed:
                     put(Path(made) / place.name, place)
+                (self.folder / name / _WHOLE).write(b"")
                 self.folder.remove([place for place in before if place not in landed])
             return
         unfinished = self.folder / f"{uuid4().hex}.partial"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tenure.store import landing as landings
 from tenure.store.lake import Lake
 
 
@@ -40,3 +41,25 @@ def test_scratch_is_gone_after_its_run_and_so_is_what_a_killed_run_left_but_noth
         folder.mkdir()
         assert sorted(path.name for path in lake.folder.iterdir()) == [folder.name, foreign.name]
     assert list(lake.folder.iterdir()) == [foreign]
+
+
+def test_a_landing_on_s3_that_breaks_off_between_two_files_counts_for_nothing(prefix, monkeypatch):
+    landing, sent, put = Lake(prefix).landing("payments-raw"), [], landings.put
+
+    def breaks_off(file, place):
+        if sent:
+            raise ConnectionError("broken off")
+        sent.append(put(file, place))
+
+    def land():
+        with landing.replace("digest") as folder:
+            for number in (1, 2):
+                (folder / f"rows-{number:05}.parquet").write_bytes(b"rows")
+
+    monkeypatch.setattr(landings, "put", breaks_off)
+    with pytest.raises(ConnectionError):
+        land()
+    assert landing.files("digest") == []
+    monkeypatch.setattr(landings, "put", put)
+    land()
+    assert [file.name for file in landing.files("digest")] == ["rows-00001.parquet", "rows-00002.parquet"]
