@@ -4,12 +4,11 @@ out/lake.duckdb      features, labels, …, staging.customers, tiles.payments   
                      tenure.versions                                             which version each view shows
 
 A view names files, and a file of the lake never changes: it shows one version, whole. Once its table has a newer one
-it answers with an error that says so, and never with old rows; `tenure run` writes the views anew.
+it answers with an error that says so, and never with old rows, until `tenure views` writes the views anew.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +17,21 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from tenure.define.contract_base import Contract
+from tenure.engines.duckdb import table_source, write_database
+from tenure.host.paths import duckdb_path
 from tenure.session.work import Work
 from tenure.sql import literal, quoted
-from tenure.sql.expressions import call, equal, listed, named
+from tenure.sql.expressions import call, equal, named
 from tenure.sql.query import Query
-from tenure.storage.location import Location, absolute, make_folder, put
+from tenure.storage.location import Location, make_folder, put
 from tenure.store.delta_log import LOGS
 from tenure.store.table import TableVersion
 
 #: The views' file in the output folder.
 FILE_NAME = "lake.duckdb"
 
-#: The schema of what is told about the views themselves.
-_ABOUT = "tenure"
+#: The table that says which version each view shows.
+_ABOUT = '"tenure"."versions"'
 
 
 @dataclass(frozen=True)
@@ -67,37 +68,21 @@ def views(work: Work, *, personal: bool = False) -> Iterator[View]:
 
 def write_views(work: Work, *, personal: bool = False) -> tuple[Location, list[View]]:
     """Write the views into `lake.duckdb` of the output folder, in place of those before; return the file and them."""
-    import duckdb
-
     found = list(views(work, personal=personal))
+    about = {
+        "view": [view.name for view in found],
+        "version": [view.version for view in found],
+        "rows": [view.rows for view in found],
+        "left_out": [", ".join(view.left_out) for view in found],
+    }
     target = work.output / FILE_NAME
     with TemporaryDirectory(prefix="tenure-views-") as made:
         file = Path(made) / FILE_NAME
-        with duckdb.connect(file, config={"autoinstall_known_extensions": "false"}) as database:
-            for view in found:
-                _create(database, view)
-            database.execute(f'CREATE SCHEMA "{_ABOUT}"')
-            about = pa.table(
-                {
-                    "view": [view.name for view in found],
-                    "version": [view.version for view in found],
-                    "rows": [view.rows for view in found],
-                    "left_out": [", ".join(view.left_out) for view in found],
-                }
-            )
-            database.register("about", about)
-            database.execute(f'CREATE TABLE "{_ABOUT}".versions AS SELECT * FROM about')
-        os.chmod(file, 0o600)  # noqa: PTH101  (DuckDB's own file; `put` keeps its rights)
+        write_database(file, {view.sql_name: view.select for view in found}, _ABOUT, pa.table(about))
+        file.chmod(0o600)
         make_folder(target.parent)
         put(file, target)
     return target, found
-
-
-def _create(database: object, view: View) -> None:
-    schema = view.sql_name.rpartition(".")[0]
-    if schema:
-        database.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")  # type: ignore[attr-defined]
-    database.execute(f"CREATE VIEW {view.sql_name} AS\n{view.select}")  # type: ignore[attr-defined]
 
 
 def _personal(contract: Contract | None, version: TableVersion) -> frozenset[str]:
@@ -109,24 +94,19 @@ def _personal(contract: Contract | None, version: TableVersion) -> frozenset[str
 
 def _rows(version: TableVersion, columns: list[str], folder: Location) -> str:
     """The SELECT of a version's rows, which fails once the table has a newer version."""
-    paths = listed(literal(str(absolute(file)), "duckdb") for file in version.files)
-    types = {field.name: _HIVE[str(field.type)] for field in version.schema if field.name in version.partition_by}
-    options = ["union_by_name = true", f"hive_partitioning = {str(bool(types)).lower()}"]
-    if types:
-        kinds = listed(f"{quoted(name, 'duckdb')}: {kind}" for name, kind in types.items())
-        options.append(f"hive_types = {{{kinds}}}")
-    newer = absolute(folder) / LOGS / f"{version.version + 1:020}.json"
+    newer = folder / LOGS / f"{version.version + 1:020}.json"
     said = f"this view shows version {version.version} of table ''{version.table}'', which has a newer one: "
     outdated = Query(
         columns=[named(call("error", f"'{said}run tenure views'"), "outdated")],
-        source=call("glob", literal(str(newer), "duckdb")),
+        source=call("glob", literal(_path(newer), "duckdb")),
     )
     return Query(
         columns=[quoted(name, "duckdb") for name in columns],
-        source=call("read_parquet", f"[{paths}]", *options),
+        source=table_source([_path(file) for file in version.files], version.schema, version.partition_by),
         where=equal(f"COALESCE(({outdated.on_one_line}), FALSE)", "FALSE"),
     ).text
 
 
-#: The types of partition columns, as DuckDB calls them.
-_HIVE = {"date32[day]": "DATE", "string": "VARCHAR", "int64": "BIGINT"}
+def _path(file: Location) -> str:
+    """A file as any DuckDB finds it: by its path, or, with an extension of its own, by its URL."""
+    return duckdb_path(file.absolute()) if isinstance(file, Path) else str(file)

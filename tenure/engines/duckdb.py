@@ -272,8 +272,7 @@ class DuckDBEngine:
 
     def _reader(self, function: str, files: Sequence[Location], options: Mapping[str, str]) -> str:
         """The call of a table function that reads files, each option as name → its SQL."""
-        paths = listed([_text(self._path(file)) for file in files])
-        return call(function, f"[{paths}]", *(equal(name, value) for name, value in options.items()))
+        return _call_of(function, [self._path(file) for file in files], options)
 
     def _path(self, file: Location) -> str:
         """A file as DuckDB finds it: by its path, or through the file system that reads objects of S3."""
@@ -341,6 +340,29 @@ def _text(value: str) -> str:
 
 def _name(column: str) -> str:
     return quoted(column, "duckdb")
+
+
+def _call_of(function: str, paths: Sequence[str], options: Mapping[str, str]) -> str:
+    listed_paths = listed([_text(path) for path in paths])
+    return call(function, f"[{listed_paths}]", *(equal(name, value) for name, value in options.items()))
+
+
+def table_source(paths: Sequence[str], schema: pa.Schema, partition_by: Sequence[str]) -> str:
+    """Return the call that reads the files of a table's version, by paths as DuckDB finds them."""
+    return _call_of("read_parquet", paths, _hive_options(schema, partition_by))
+
+
+def write_database(file: Path, views: Mapping[str, str], table: str, rows: pa.Table) -> None:
+    """Write a new DuckDB file: views, each as (qualified, quoted) name → SELECT, and one table with its rows."""
+    with duckdb.connect(str(file), config={"autoinstall_known_extensions": "false"}) as database:
+        for name in (*views, table):
+            qualifier = name.rpartition(".")[0]
+            if qualifier:
+                database.execute(f"CREATE SCHEMA IF NOT EXISTS {qualifier}")
+        for name, select in views.items():
+            database.execute(f"CREATE VIEW {name} AS\n{select}")
+        database.register("rows", rows)
+        database.execute(f"CREATE TABLE {table} AS SELECT * FROM rows")
 
 
 def _struct(values: Mapping[str, str]) -> str:

@@ -145,8 +145,20 @@ def write_whole(location: Location, content: bytes) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         incoming.replace(location)
+        sync_names(location.parent)
     finally:
         incoming.unlink(missing_ok=True)
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names in a folder of this machine durable."""
+    if os.name == "nt":
+        return  # Windows opens no folder, and writes names through by itself.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def make_folder(location: Location) -> None:
@@ -189,16 +201,6 @@ def entries(folder: Location) -> list[Location]:
 def files_below(folder: Location, pattern: str) -> list[Location]:
     """Return the files at any depth below a folder whose names match a pattern, sorted."""
     return sorted(path for path in folder.rglob(pattern) if isinstance(path, S3Location) or path.is_file())
-
-
-def remove_all(folder: Location) -> None:
-    """Remove a folder with all that lies in it, if it is there."""
-    import shutil
-
-    if isinstance(folder, S3Location):
-        folder.remove(list(folder.listed()))
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def below(location: Location, folder: Location) -> PurePosixPath:

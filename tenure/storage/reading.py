@@ -3,8 +3,7 @@
 DuckDB thread ─► seek, read ─┐
 DuckDB thread ─► seek, read ─┴─► one OpenObject ─► GET bytes=a-b, If-Match: the ETag that it was opened with
 
-DuckDB's own S3 extension has to be downloaded; this needs nothing but fsspec, which is in Python. Measured against
-pyarrow's file system and obstore's under DuckDB 2.0 in `benchmarks/storage.py`.
+DuckDB's own S3 extension has to be downloaded; this needs nothing but fsspec, which is in Python.
 """
 
 from __future__ import annotations

@@ -38,11 +38,10 @@ Got = TypeVar("Got")
 
 @dataclass(frozen=True)
 class ObjectStat:
-    """What S3 tells of an object without sending it: `etag` and `version` change with every write."""
+    """What S3 tells of an object without sending it; the `etag` changes with every write."""
 
     size: int
     etag: str
-    version: str = ""
     modified: datetime = field(default=datetime(1970, 1, 1, tzinfo=UTC), compare=False)
 
 
@@ -130,10 +129,10 @@ class S3Location:
         return {"Bucket": self.bucket, "Key": self.key}
 
     def stat(self) -> ObjectStat:
-        """Return the object's size, ETag and version; raise FileNotFoundError if there is none."""
+        """Return the object's size, ETag and time; raise FileNotFoundError if there is none."""
         with _asking(self):
             found = self._client.head_object(**self._object)
-        return ObjectStat(found["ContentLength"], found["ETag"], found.get("VersionId", ""), found["LastModified"])
+        return ObjectStat(found["ContentLength"], found["ETag"], found["LastModified"])
 
     def age(self) -> float:
         """Return the seconds since the object was written, by the service's own clock."""
@@ -190,13 +189,14 @@ class S3Location:
                 for found in page.get("Contents", ()):
                     if not found["Key"].endswith("/"):  # A 'folder' that some console made.
                         place = S3Location(self.bucket, found["Key"], self.settings)
-                        yield place, ObjectStat(found["Size"], found["ETag"], modified=found["LastModified"])
+                        yield place, ObjectStat(found["Size"], found["ETag"], found["LastModified"])
 
     # Bytes
 
     def read_bytes(self) -> bytes:
         """Return the whole object; raise FileNotFoundError if there is none."""
-        return self._whole()
+        with _asking(self):
+            return _tried(lambda: bytes(self._client.get_object(**self._object)["Body"].read()))
 
     def read_range(self, start: int, end: int, etag: str = "") -> bytes:
         """Return the bytes from `start` up to `end`, of the object that has this ETag.
@@ -214,10 +214,6 @@ class S3Location:
         with _asking(self):
             _tried(rest)
         return bytes(got)
-
-    def _whole(self) -> bytes:
-        with _asking(self):
-            return _tried(lambda: bytes(self._client.get_object(**self._object)["Body"].read()))
 
     def write(self, content: bytes) -> str:
         """Put an object in place of what is there, whole or not at all; return its ETag."""
@@ -270,11 +266,6 @@ class S3Location:
                 str(file), self.bucket, self.key, Config=parts, ExtraArgs=self.settings.encryption_headers or None
             )
         return self.stat()
-
-    def download(self, file: Path) -> None:
-        """Put the object into a local file."""
-        with _asking(self):
-            self._client.download_file(self.bucket, self.key, str(file))
 
     def unlink(self, missing_ok: bool = False) -> None:  # noqa: FBT001, FBT002  (as a Path's)
         """Remove the object; where it is versioned, S3 keeps what it was."""

@@ -41,7 +41,7 @@ class Compacted:
 def compact(
     lake: Lake, contract: Contract, *, keep: timedelta, pinned: Collection[int] = (), small: int = SMALL
 ) -> Compacted:
-    """Merge the small files of a table's newest version, and remove the files that only forgotten versions name.
+    """Rewrite the partitions of a table that have small files; remove files that only forgotten versions name.
 
     A version is forgotten if it was replaced longer than `keep` ago and is not `pinned`. Hold the lake's lock. Raises
     MissingTable if the table is not built.
@@ -55,7 +55,7 @@ def compact(
 
 
 def _merged(lake: Lake, contract: Contract, version: TableVersion, files: list[Location], small: int) -> TableVersion:
-    """The version after the small files of a partition became one; the same version if there is one at most."""
+    """The version after a partition was rewritten; the same version if it has one small file at most."""
     facts = {file: FileFacts.of(file) for file in files}
     if len([file for file in files if facts[file].size < small]) < 2:
         return version

@@ -17,10 +17,9 @@ from typing import Any
 from uuid import uuid4
 
 from tenure.errors import DamagedModel
-from tenure.storage.location import Location, entries
+from tenure.storage.location import Location, entries, sync_names
 from tenure.storage.s3 import S3Location
 from tenure.store.lake import Lake
-from tenure.store.private import sync_names
 
 #: Digits of a digest that a message shows.
 _SHOWN = 12

@@ -85,30 +85,6 @@ def open_own(file: Path) -> int:
     return descriptor
 
 
-def replace_own(file: Path, content: bytes) -> None:
-    """Put a whole file in place of an old one at once: by a new file next to it, on disk before it is renamed."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    partial.replace(file)
-    sync_names(file.parent)
-
-
-def sync_names(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    if os.name == "nt":
-        return  # Windows opens no folder, and writes names through by itself.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _no_plain_file(file: Path, what: str) -> StoreError:
     return StoreError(
         f"'{file}' is {what}; Tenure writes this file itself and follows no link out of its lake.",

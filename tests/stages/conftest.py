@@ -25,3 +25,9 @@ def two_months(tmp_path_factory) -> SimpleNamespace:
             assert {record.status for record in run(work)} <= {"built", "current"}
             champions += [row["model_version"] for row in work.lake.read("models").to_pylist() if row["champion"]]
     return SimpleNamespace(folder=folder, lake=Lake(folder / "lake"), champions=champions)
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Path:
+    """A small bank of which nothing is built."""
+    return write_tiny_bank(tmp_path / "bank")

@@ -2,16 +2,10 @@
 
 import pytest
 from stages.runs import built, edit, ran, rows
-from tiny_bank import write_tiny_bank
 
 from tenure.errors import (
     MissingTable,
 )
-
-
-@pytest.fixture
-def bank(tmp_path):
-    return write_tiny_bank(tmp_path / "bank")
 
 
 def test_one_changed_feature_rebuilds_features_and_what_reads_them(bank):

@@ -2,7 +2,6 @@
 
 import pytest
 from stages.runs import built, edit, ran
-from tiny_bank import write_tiny_bank
 
 from tenure.errors import (
     InvalidDefinition,
@@ -10,11 +9,6 @@ from tenure.errors import (
 )
 from tenure.intake.calendar import calendar
 from tenure.session.work import Work
-
-
-@pytest.fixture
-def bank(tmp_path):
-    return write_tiny_bank(tmp_path / "bank")
 
 
 def test_changed_horizon_rebuilds_labels_and_not_features(bank):

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 from stages.runs import TABLES, edit, ran, rows, versions
-from tiny_bank import write_tiny_bank
 
 from tenure.define.contract_base import Invariant
 from tenure.define.stage import SQL_STAGES
@@ -21,11 +20,6 @@ from tenure.errors import (
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 from tenure.store.runs import last_runs
-
-
-@pytest.fixture
-def bank(tmp_path):
-    return write_tiny_bank(tmp_path / "bank")
 
 
 def test_stages_between_two_are_both_and_those_between():

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 from stages.runs import built, edit, ran, versions
-from tiny_bank import write_raw_files, write_tiny_bank
+from tiny_bank import write_raw_files
 
 from tenure.define.stage import SQL_STAGES
 from tenure.errors import (
@@ -13,11 +13,6 @@ from tenure.errors import (
     InvalidDefinition,
     UnreadableFile,
 )
-
-
-@pytest.fixture
-def bank(tmp_path):
-    return write_tiny_bank(tmp_path / "bank")
 
 
 def test_changed_raw_data_rebuild_staging_and_everything_after(bank):

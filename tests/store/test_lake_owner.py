@@ -279,13 +279,13 @@ def test_a_lake_file_that_is_a_link_is_refused(bank, tmp_path):
 
 
 def test_an_output_file_that_is_a_link_is_replaced_and_its_target_stays(tmp_path):
-    from tenure.store.private import replace_own
+    from tenure.storage.location import write_whole
 
     target = tmp_path / "precious"
     target.write_text("precious")
     for name in ("list.csv", ".list.csv.partial"):
         (tmp_path / name).symlink_to(target)
-    replace_own(tmp_path / "list.csv", b"new")
+    write_whole(tmp_path / "list.csv", b"new")
     assert target.read_text() == "precious"
     assert (tmp_path / "list.csv").read_text() == "new"
 
