@@ -4,7 +4,7 @@ out/lake.duckdb      features, labels, …, staging.customers, tiles.payments   
                      tenure.versions                                             which version each view shows
 
 A view names files, and a file of the lake never changes: it shows one version, whole. Once its table has a newer one
-it answers with an error that says so, and never with old rows, until `tenure views` writes the views anew.
+it answers with an error that says so, and never with old rows, until the next run or `tenure views` writes them anew.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from tenure.define.contract_base import Contract
-from tenure.engines.duckdb import table_source, write_database
+from tenure.engines.duckdb import read_table, table_source, write_database
 from tenure.host.paths import duckdb_path
 from tenure.session.work import Work
 from tenure.sql import literal, quoted
 from tenure.sql.expressions import call, equal, named
 from tenure.sql.query import Query
-from tenure.storage.location import Location, make_folder, put
+from tenure.storage.location import Location, fetch, make_folder, put
 from tenure.store.delta_log import LOGS
 from tenure.store.table import TableVersion
 
@@ -74,6 +74,7 @@ def write_views(work: Work, *, personal: bool = False) -> tuple[Location, list[V
         "version": [view.version for view in found],
         "rows": [view.rows for view in found],
         "left_out": [", ".join(view.left_out) for view in found],
+        "personal": [personal for _ in found],
     }
     target = work.output / FILE_NAME
     with TemporaryDirectory(prefix="tenure-views-") as made:
@@ -83,6 +84,20 @@ def write_views(work: Work, *, personal: bool = False) -> tuple[Location, list[V
         make_folder(target.parent)
         put(file, target)
     return target, found
+
+
+def refresh_views(work: Work) -> None:
+    """Write the views anew, with or without personal columns as before, if there are any; a run does so at its end."""
+    file = work.output / FILE_NAME
+    if not file.exists():
+        return
+    with TemporaryDirectory(prefix="tenure-views-") as made:
+        copy = Path(made) / FILE_NAME
+        fetch(file, copy)
+        about = read_table(copy, _ABOUT)
+    if about is not None and about.num_rows:
+        personal = "personal" in about.column_names and about["personal"][0].as_py()
+        write_views(work, personal=bool(personal))
 
 
 def _personal(contract: Contract | None, version: TableVersion) -> frozenset[str]:

@@ -93,8 +93,8 @@ def _require_whole(survey: Any, as_json: bool) -> None:
         raise errors.CheckFailed(
             f"{number} {'file' if number == 1 else 'files'} of {survey.files} in the lake "
             f"{'is' if number == 1 else 'are'} damaged, the first: {survey.damages[0].file}.",
-            hint="Restore them from a backup, or move the tables' folders away and run 'tenure run', which builds them "
-            "again.",
+            hint="Restore them from a backup, or run 'tenure repair': it moves them aside, builds again what can be "
+            "built, and says what is lost.",
         )
     if not as_json:
         typer.echo(f"ok  integrity: {survey.files} files are as they were written")

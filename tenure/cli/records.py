@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tenure.proofs.differences import Comparison
     from tenure.proofs.gate import Proof
     from tenure.store.integrity import Damage
+    from tenure.store.repair import Repaired
     from tenure.store.runs import StageRun
 
 
@@ -42,7 +43,7 @@ class StageRecord(Record):
 
     kind: ClassVar[str] = "stage"
 
-    stage: Annotated[str, "the stage, or 'generate', 'restore', 'verify' or 'integrity'"]
+    stage: Annotated[str, "the stage, or 'generate', 'restore', 'repair', 'verify' or 'integrity'"]
     status: Annotated[str, "'built', 'current', 'proved', 'failed', 'interrupted' or 'started'"]
     rows: Annotated[int, "rows of the tables that it stands on now; cells compared, of 'verify'"]
     seconds: Annotated[float, "how long it took"]
@@ -200,6 +201,23 @@ class DamageRecord(Record):
 
 
 @dataclass(frozen=True)
+class RepairRecord(Record):
+    """What was done about a damaged table: of `repair`."""
+
+    kind: ClassVar[str] = "repair"
+
+    table: Annotated[str, "the table"]
+    moved: Annotated[Sequence[str], "the files that were moved aside, below the lake's folder"]
+    meaning: Annotated[str, "what that means for the table"]
+    lost: Annotated[bool, "whether rows, versions or a model are lost for good"]
+
+    @classmethod
+    def of(cls, repaired: Repaired) -> RepairRecord:
+        """Return the record of what was done about a table."""
+        return cls(repaired.table, repaired.moved, repaired.meaning, repaired.is_loss)
+
+
+@dataclass(frozen=True)
 class StrangerRecord(Record):
     """A file in the lake that Tenure did not write, or an old lake left: of `verify --integrity`."""
 
@@ -333,6 +351,7 @@ RECORDS: tuple[type[Record], ...] = (
     ComparisonRecord,
     DamageRecord,
     StrangerRecord,
+    RepairRecord,
     CopyRecord,
     CompactRecord,
     ViewRecord,

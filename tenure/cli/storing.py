@@ -21,7 +21,7 @@ from tenure.cli.application import (
     verb,
 )
 from tenure.cli.printing import open_lake, open_project, print_one, print_plan, print_record
-from tenure.cli.records import CompactRecord, CopyRecord, PlanRecord
+from tenure.cli.records import CompactRecord, CopyRecord, PlanRecord, RepairRecord
 from tenure.cli.terminal import say
 
 
@@ -146,6 +146,7 @@ def compact(
     as_json: JsonOption = False,
 ) -> None:
     """Merge small files of every table, and remove what only versions replaced longer ago still name."""
+    from tenure.catalog.views import refresh_views
     from tenure.feature_store.upkeep import compact_lake
 
     with open_project(project, None, "") as work:
@@ -154,6 +155,37 @@ def compact(
             removed = f"  {done.removed:,} old ones removed, {done.bytes / 1e6:,.1f} MB" if done.removed else ""
             record = CompactRecord(done.table, done.files_before, done.files, done.removed, done.bytes)
             print_one(record, f"{line}{removed}", as_json)
+        refresh_views(work)
+
+
+@verb("build")
+def repair(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Move damaged files aside and build again what can be built; say what can't be."""
+    from tenure.stages.repair import repair as repaired
+    from tenure.store.repair import Repaired
+
+    found = lost = 0
+    with open_project(project, data, engine) as work:
+        for done in repaired(work):
+            if not isinstance(done, Repaired):
+                print_record(done, as_json)
+                continue
+            found += 1
+            lost += done.is_loss
+            moved = f" ({len(done.moved):,} moved to damaged/{work.run_id})" if done.moved else ""
+            line = f"{'LOST' if done.is_loss else 'ok':4}  {done.table}: {done.meaning}{moved}"
+            print_one(RepairRecord.of(done), line, as_json)
+    if as_json:
+        return
+    if not found:
+        say("ok  nothing is damaged")
+    elif lost:
+        say("What is lost is named above. A backup may have it: see docs/storage.md.")
 
 
 @verb("build", "historical-features")

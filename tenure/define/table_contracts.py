@@ -278,7 +278,7 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                     "started_at": _INSTANT,
                     "seconds": "double",
                     "rows": _WHOLE,
-                    **dict.fromkeys(("fingerprint", "versions", "checks", "engine", "message"), _TEXT),
+                    **dict.fromkeys(("fingerprint", "versions", "checks", "engine", "message", "chain"), _TEXT),
                 },
                 required=("run_id", "stage", "status", "started_at", "seconds", "rows"),
                 invariants=(OneOf("status", _STATUSES, "how a stage ended"),),

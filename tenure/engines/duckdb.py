@@ -365,6 +365,15 @@ def write_database(file: Path, views: Mapping[str, str], table: str, rows: pa.Ta
         database.execute(f"CREATE TABLE {table} AS SELECT * FROM rows")
 
 
+def read_table(file: Path, table: str) -> pa.Table | None:
+    """Return the rows of a table of a DuckDB file; None if it is no such file, or has no such table."""
+    try:
+        with duckdb.connect(str(file), read_only=True) as database:
+            return database.sql(f"SELECT * FROM {table}").to_arrow_table()
+    except duckdb.Error:
+        return None
+
+
 def _struct(values: Mapping[str, str]) -> str:
     """A DuckDB struct of each name's SQL: {'customer_id': BIGINT}."""
     fields = listed([f"{_text(name)}: {value}" for name, value in values.items()])

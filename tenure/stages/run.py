@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TypeAlias
 
 from tenure.catalog.sql import compile_all
+from tenure.catalog.views import refresh_views
 from tenure.define.stage import STAGES, Stage, maker_of
 from tenure.errors import InvalidConfig, TenureError
 from tenure.session.work import Outcome, Work
@@ -32,6 +33,7 @@ def run(
     A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
     recorded as 'failed', one that is stopped as 'interrupted', and its error raised; nothing that it had begun is
     visible. A definition that does not compile, or a package that is not installed, is refused before the first stage.
+    The views that `tenure views` wrote are written anew after the last.
     """
     stages = list(stages)
     require_packages(stages, work.config.train.models)
@@ -42,6 +44,8 @@ def run(
         for stage in stages:
             function = (overrides or {}).get(stage) or function_of(STAGES[stage])
             yield _run_stage(work, stage, function)
+        with work.boundary("the views"):
+            refresh_views(work)
 
 
 def function_of(stage: Stage) -> StageFunction:

@@ -10,7 +10,9 @@ import io
 import os
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, TextIO, TypeAlias, cast
 from uuid import uuid4
 
@@ -63,16 +65,21 @@ def stamp(location: Location) -> Stamp:
 
 
 class Listing:
-    """What lies below a folder: of a prefix of S3 as one listing showed it, of a local folder as it is when asked.
+    """What lies below a folder: of a prefix of S3 as one listing shows it, of a local folder as it is when asked.
 
     What a commit names is never looked for here: an object that a listing lacks is asked for by its own `stamp`.
     """
 
     def __init__(self, folder: Location) -> None:
-        """List the objects of a prefix; of a local folder nothing is read yet."""
-        self._stamps: dict[Location, Stamp] | None = None
-        if isinstance(folder, S3Location):
-            self._stamps = {place: stamp_of_object(found) for place, found in folder.listed().items()}
+        """Know a folder; a prefix is listed when it is first asked for."""
+        self._folder = folder
+
+    @cached_property
+    def _stamps(self) -> dict[Location, Stamp] | None:
+        """The stamp of each object of a prefix; None of a local folder."""
+        if not isinstance(self._folder, S3Location):
+            return None
+        return {place: stamp_of_object(found) for place, found in self._folder.listed().items()}
 
     def has(self, file: Location) -> bool:
         """Return whether a file is there."""
@@ -176,6 +183,18 @@ def put(file: Path, location: Location) -> Stamp:
     make_folder(location.parent)
     file.replace(location)
     return stamp(location)
+
+
+def move(file: Location, location: Location) -> None:
+    """Move a file to a location of the same kind, whole or not at all."""
+    if isinstance(file, Path):
+        put(file, location)
+        return
+    with TemporaryDirectory(prefix="tenure-move-") as made:
+        copy = Path(made) / "file"
+        fetch(file, copy)
+        put(copy, location)
+    file.unlink()
 
 
 def absolute(location: Location) -> Location:

@@ -22,6 +22,10 @@ from tenure.storage.s3 import ObjectStat, S3Location
 SCHEME = "tenure-s3"
 
 
+#: Bytes of an object that is read whole at once: its footer and its columns would be a request each.
+_SMALL = 256 * 1024
+
+
 class OpenObject(io.RawIOBase):
     """An object of S3, open for reading by any number of threads: each has a position of its own.
 
@@ -29,11 +33,12 @@ class OpenObject(io.RawIOBase):
     """
 
     def __init__(self, location: S3Location, stat: ObjectStat | None = None) -> None:
-        """Open it as it is now, or as it was when `stat` was noted; another object there fails each read."""
+        """Open it as it was noted, or as it is now; another object there fails each read."""
         self._location = location
-        self._stat = stat or location.stat()
-        self._etag = location.etag or self._stat.etag
+        self._stat = location.noted or stat or location.stat()
         self._own = threading.local()
+        self._lock = threading.Lock()
+        self._whole: bytes | None = None
         self.name = str(location)
         self.mode = "rb"
 
@@ -65,9 +70,13 @@ class OpenObject(io.RawIOBase):
         end = self._stat.size if size is None or size < 0 else min(begin + size, self._stat.size)
         if end <= begin:
             return b""
-        content = self._location.read_range(begin, end, self._etag)
         self._own.position = end
-        return content
+        if self._stat.size > _SMALL:
+            return self._location.read_range(begin, end, self._stat.etag)
+        with self._lock:
+            if self._whole is None:
+                self._whole = self._location.read_range(0, self._stat.size, self._stat.etag)
+        return self._whole[begin:end]
 
     def readinto(self, buffer: Any) -> int:
         """Read into a buffer; return how many bytes."""
@@ -130,5 +139,6 @@ class RangedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no ty
     def _stat(self, path: str) -> ObjectStat:
         found = self._known.get(path)
         if found is None:
-            found = self._known[path] = self._locations[path].stat()
+            location = self._locations[path]
+            found = self._known[path] = location.noted or location.stat()
         return found

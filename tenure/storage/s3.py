@@ -53,8 +53,8 @@ class S3Location:
     bucket: str
     key: str
     settings: S3Settings = field(default_factory=S3Settings, repr=False)
-    #: The ETag that it must have to be read; '' if whatever is there may be read.
-    etag: str = ""
+    #: What it must be to be read, its ETag above all; None if whatever is there may be read.
+    noted: ObjectStat | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, url: str, settings: S3Settings, *, asked_by: str) -> S3Location:
@@ -98,9 +98,9 @@ class S3Location:
         """Return the place below this prefix."""
         return S3Location(self.bucket, f"{self.key}/{below}".strip("/"), self.settings)
 
-    def with_etag(self, etag: str) -> S3Location:
+    def as_noted(self, size: int, etag: str) -> S3Location:
         """Return the place, to be read only while its object has this ETag."""
-        return replace(self, etag=etag)
+        return replace(self, noted=ObjectStat(size, etag))
 
     def with_name(self, name: str) -> S3Location:
         """Return the place beside it."""

@@ -22,7 +22,7 @@ from tenure.store.log_digests import DIGESTS
 
 #: Of one machine or one run, and nothing of any table.
 _NOT_COPIED = {".lock", ".lease", "_verified.json", "_raw.json", "_committing", FILE_NAME}
-_NOT_COPIED_FOLDERS = ("spill", "logs", ".proof-")
+_NOT_COPIED_FOLDERS = ("spill", "logs", "damaged", ".proof-")
 
 #: What the copy itself knows of the files that it has.
 _MEMORY = "_verified.json"

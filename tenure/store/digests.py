@@ -91,7 +91,10 @@ class FileDigests:
         if not isinstance(file, S3Location):
             return file
         noted = self._load().get(self._name_of(file))
-        return file.with_etag(str(noted[0][1])) if noted else file
+        if not noted:
+            return file
+        size, etag = noted[0]
+        return file.as_noted(int(size), str(etag))
 
     def forget(self, file: Location) -> None:
         """Forget a file that is removed."""

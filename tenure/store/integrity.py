@@ -12,12 +12,14 @@ from pathlib import Path
 
 from tenure.errors import TenureError
 from tenure.storage.location import Location, below, entries, files_below
+from tenure.store.chain import ANCHOR, problems
 from tenure.store.delta_log import LOGS, added_files
 from tenure.store.digests import FileDigests, read_own
 from tenure.store.forgotten import forgotten
 from tenure.store.lake import Lake
 from tenure.store.log_digests import TableLog
 from tenure.store.model_files import damaged_model_files
+from tenure.store.runs import ledger
 from tenure.store.sealed import file_problem
 
 
@@ -59,6 +61,8 @@ def survey(lake: Lake) -> Survey:
             for d in log.damages()
         ]
         named = _named_files(lake, table)
+        if table == "runs" and not in_log:
+            damages += _damaged_chain(lake)
         damages += [*in_log, *_damaged_files(lake, table, named, digests), *_damaged_steps(lake, table, digests)]
         files += len(named) + len(entries(lake.path(table) / LOGS))
         strangers += [] if in_log else [_named(lake, file) for file in lake.strangers(table)]
@@ -75,6 +79,15 @@ def _damaged_files(lake: Lake, table: str, named: Mapping[Location, int], digest
             yield Damage(
                 table=table, version=str(version), partition=partition, file=_named(lake, file), problem=problem
             )
+
+
+def _damaged_chain(lake: Lake) -> Iterator[Damage]:
+    try:
+        rows = ledger(lake)
+    except TenureError:
+        return  # a file of the ledger is damaged, and named for it
+    for problem in problems(rows, lake.folder):
+        yield Damage(table="runs", version="", partition="", file=ANCHOR, problem=problem)
 
 
 def _damaged_models(lake: Lake) -> list[Damage]:

@@ -17,8 +17,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypeAlias
@@ -28,7 +29,7 @@ from uuid import uuid4
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import create_table_with_add_actions
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from tenure.checks.in_memory import check_rows
 from tenure.checks.in_sql import require_passed
@@ -82,12 +83,15 @@ class Lake:
         """Know a folder as a lake; nothing is read or written. With an `owner` it is written for that project alone."""
         self.folder, self.owner, self.mode = folder, owner, mode
         self.digests = FileDigests(folder / "_verified.json")
-        self.catalogue = Catalogue(folder, lambda table: self.log(table).is_there())
+        self.catalogue = Catalogue(folder, lambda table: table in self._newest or self.log(table).is_there())
         self._lease: Lease | None = None
         self._way_there: Spill | None = None
         self._to_sweep: set[str] = set()
         self._fetched: dict[Path, Stamp] = {}
         self._facts: dict[Location, FileFacts | None] = {}
+        self._overlooked: set[Location] = set()
+        #: The newest versions, as they were found whole, while nobody else may write the lake on S3.
+        self._newest: dict[str, TableVersion] = {}
 
     def require_owner(self) -> None:
         """Raise LakeFormat or LakeOfAnotherProject unless the folder is the owner's lake or none yet."""
@@ -136,6 +140,7 @@ class Lake:
                         yield
                 finally:
                     self._lease = None
+                    self._newest.clear()
                 return
             make_folder(self.folder)
             with lake_lock(self.folder):
@@ -272,6 +277,8 @@ class Lake:
 
         Raises DamagedLake if its log or, unless `verified` is false, one of its files is not as it was written.
         """
+        if version is None and verified and table in self._newest:
+            return self._newest[table]
         seen = Listing(self.path(table))
         delta = self.open_delta(table, seen=seen)
         if delta is None:
@@ -281,9 +288,22 @@ class Lake:
         if not 0 <= wanted <= newest:
             return None
         found = self.version_of(table, delta, wanted)
-        if verified:
-            self.verify_files(found, seen)
-        return found
+        if not verified:
+            return found
+        left = found.without(self._overlooked)
+        if left is not None:
+            self.verify_files(left, seen)
+            if version is None and self._lease is not None:
+                self._newest[table] = left
+        return left
+
+    def overlook(self, damaged_files: Iterable[Location]) -> None:
+        """Take damaged files for files that are not there, so that the stage whose they are makes them again.
+
+        A table without partitions is as good as not built then; of one with partitions theirs are.
+        """
+        self._overlooked |= set(damaged_files)
+        self._newest.clear()
 
     def version_of(self, table: str, delta: DeltaTable, wanted: int) -> TableVersion:
         """Return a version of a table that was opened at its newest, and leave `delta` there; no file is looked at."""
@@ -415,6 +435,26 @@ class Lake:
             )
         return self.require(table)
 
+    def commit_removal(self, table: str, files: Iterable[Location], partitions: Mapping[str, Ingredients]) -> None:
+        """Commit a table without some of its files; `partitions` are the ingredients of those that stay."""
+        delta = self.open_delta(table)
+        if delta is None:
+            self.require(table)
+            return
+        at = int(datetime.now(UTC).timestamp() * 1000)
+        removed: list[AddAction | RemoveAction] = [
+            RemoveAction(path=str(below(file, self.path(table))), data_change=True, deletion_timestamp=at)
+            for file in files
+        ]
+        with self.committing(table):
+            delta.create_write_transaction(
+                removed,
+                "append",
+                delta.schema(),
+                partition_by=delta.metadata().partition_columns or None,
+                commit_properties=_properties("", partitions),
+            )
+
     @contextmanager
     def committing(self, table: str) -> Iterator[str]:
         """Give the path in which deltalake commits inside, and note the digest of the log that it wrote there.
@@ -422,6 +462,7 @@ class Lake:
         The steps that led to the commit are done, and what an unfinished run left is swept where it could not be
         before: on S3 its run may only be asleep, and finds by this commit that it must not go on.
         """
+        self._newest.pop(table, None)
         log = self.log(table)
         log.begin_commit()
         if self._lease is not None:
@@ -481,11 +522,17 @@ class Lake:
         return False
 
     def write(
-        self, rows: pa.Table, contract: Contract, *, fingerprint: str = "", mode: str = "overwrite"
+        self,
+        rows: pa.Table,
+        contract: Contract,
+        *,
+        fingerprint: str = "",
+        mode: str = "overwrite",
+        columns_grow: bool = False,
     ) -> TableVersion:
         """Check Arrow rows against the contract of their table, write and commit them.
 
-        Raises CheckFailed, with nothing written, if they break the contract.
+        With `columns_grow`, new columns are null in the rows that stay. Raises CheckFailed, with nothing written, if they break the contract.
         """
         table = contract.table
         rows = rows.cast(utc(rows.schema))
@@ -493,7 +540,7 @@ class Lake:
         if mode == "overwrite":
             self.sweep(table)
         files = write_rows(rows, self.writing_folder(table), (), token=self.begin_write(table))
-        return self.commit(table, files, rows.schema, fingerprint=fingerprint, mode=mode)
+        return self.commit(table, files, rows.schema, fingerprint=fingerprint, mode=mode, columns_grow=columns_grow)
 
     def write_partition(
         self, rows: pa.Table, contract: Contract, values: Mapping[str, object], *, fingerprint: str = ""
@@ -615,8 +662,8 @@ def damaged(lake: Lake, table: str, problem: str) -> DamagedLake:
     """Return the error of a table that can't be trusted, with the way to make it anew."""
     return DamagedLake(
         f"table '{table}' in '{lake.folder}' is damaged: {problem}. Nothing was read from it.",
-        hint=f"See all damage with 'tenure verify --integrity'. Restore the file from a backup, or move "
-        f"'{lake.path(table)}' away and run 'tenure run', which builds it again.",
+        hint="See all damage with 'tenure verify --integrity'. Restore the file from a backup, or run 'tenure repair', "
+        "which moves it aside and builds again what can be built.",
     )
 
 

@@ -16,6 +16,9 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
+
+from tenure.define.contract_base import Contract
 from tenure.errors import DamagedModel
 from tenure.storage.location import Location, entries, sync_names
 from tenure.storage.s3 import S3Location
@@ -115,6 +118,24 @@ def registered_digests(lake: Lake) -> dict[str, str]:
         for row in _rows(lake)
         for name, digest in _registered(row).items()
     }
+
+
+def forget_damaged_models(lake: Lake, contract: Contract) -> list[str]:
+    """Let the registry keep no digests of versions whose files are damaged, and return them; hold the lake's lock.
+
+    Their rows stay, with all that was measured of them.
+    """
+    lost = {damage.model_version for damage in damaged_model_files(lake)}
+    if lost:
+        rows = lake.read("models")
+        files = ["{}" if str(row["model_version"]) in lost else row["files"] for row in rows.to_pylist()]
+        place = rows.schema.get_field_index("files")
+        lake.write(
+            rows.set_column(place, "files", pa.array(files, pa.string())),
+            contract,
+            fingerprint=lake.require("models").fingerprint,
+        )
+    return sorted(lost)
 
 
 def unverifiable_models(lake: Lake) -> list[str]:

@@ -16,6 +16,7 @@ from tenure.checks.in_memory import schema_of
 from tenure.define.contract_base import CheckResult
 from tenure.define.table_contracts import FIXED
 from tenure.storage.s3 import S3Location
+from tenure.store.chain import LINK, Anchor, linked, newest_link, read_anchor, write_anchor
 from tenure.store.lake import Lake
 
 RUNS = FIXED["runs"]
@@ -79,7 +80,7 @@ class StageRun:
             _keep_pending(lake, [])
 
     def _row(self) -> dict[str, Any]:
-        row = {name: getattr(self, name) for name in _SCHEMA.names}
+        row = {name: getattr(self, name) for name in _SCHEMA.names if name != LINK}
         return row | {
             "versions": json.dumps(self.versions),
             "checks": json.dumps([asdict(check) for check in self.checks]),
@@ -118,14 +119,40 @@ def _place_in_ledger(row: Mapping[str, object]) -> tuple[int, datetime]:
 
 def _append(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to the ledger. Each says which version of it brought the row: clocks go back, versions do not."""
-    newest = lake.find("runs")
+    newest, anchor = lake.find("runs"), read_anchor(lake.folder)
     version = 0 if newest is None else newest.version + 1
+    is_anchored = newest is not None and anchor is not None and anchor.version == newest.version
+    earlier = [] if is_anchored else ledger(lake)
+    before = anchor.chain if is_anchored and anchor else newest_link(earlier)
     ended = []
     for row in rows:
-        versions = json.dumps({**json.loads(row["versions"]), "runs": version})
         killed = {"status": "interrupted", "message": _KILLED} if row["status"] == _STARTED else {}
-        ended.append({**row, **killed, "versions": versions})
-    lake.write(pa.Table.from_pylist(ended, schema=_SCHEMA), RUNS, mode="append")
+        ended.append({**row, **killed, "versions": _with_version(row, version)})
+    chained = linked(ended, before)
+    if anchor is None and not before:
+        # Before the first link, so that a missing anchor is always a loss, whenever a run is killed.
+        anchor = Anchor(0, "", -1)
+        write_anchor(lake.folder, anchor)
+    lake.write(pa.Table.from_pylist(chained, schema=_SCHEMA), RUNS, mode="append", columns_grow=True)
+    # An anchor that is lost, or tells of rows that are gone, stays so until it was looked at: see `tenure repair`.
+    if anchor and (is_anchored or anchor.chain in {"", *(row.get(LINK) for row in earlier)}):
+        rows_before = anchor.rows if is_anchored else len(earlier)
+        write_anchor(lake.folder, Anchor(rows_before + len(chained), newest_link(chained), version))
+
+
+def _with_version(row: Mapping[str, Any], version: int) -> str:
+    """The row's versions of tables, with that of the ledger which brings the row."""
+    return json.dumps({**json.loads(str(row["versions"])), "runs": version})
+
+
+def chain_anew(lake: Lake) -> None:
+    """Link the rows that the ledger has anew, as what is left after a loss, and anchor them; hold the lake's lock."""
+    newest = lake.require("runs")
+    # All of them come with the version that is written now: one number, so that they stay in the order of the file.
+    brought = [{**row, "versions": _with_version(row, newest.version + 1)} for row in ledger(lake)]
+    rows = linked(brought, "")
+    lake.write(pa.Table.from_pylist(rows, schema=_SCHEMA), RUNS)
+    write_anchor(lake.folder, Anchor(len(rows), newest_link(rows), newest.version + 1))
 
 
 def _pending(lake: Lake) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -38,6 +38,21 @@ class TableVersion:
         """Return the files of some partitions of a table with one partition column."""
         wanted = {f"{self.partition_by[0]}={value}" for value in values}
         return tuple(file for file in self.files if file.parent.name in wanted)
+
+    def without(self, files: Collection[Location]) -> TableVersion | None:
+        """Return the version as it is without some files: the partitions that they lie in count as not built.
+
+        None of a table without partitions that has one of them.
+        """
+        lost = [file for file in self.files if file in files]
+        if not lost:
+            return self
+        if not self.partition_by:
+            return None
+        names = {value for file in lost for value in partition_values(file, self.partition_by).values()}
+        partitions = {name: of for name, of in self.partitions.items() if name not in names}
+        left = tuple(file for file in self.files if file not in lost)
+        return replace(self, files=left, partitions=partitions, fingerprint="")
 
     def missing_files(self) -> list[Location]:
         """Return the files that are gone."""

@@ -73,11 +73,34 @@ def test_an_outdated_view_says_so_and_shows_no_row(bank):
     churn = bank / "churn.py"
     churn.write_text(churn.read_text().replace("horizon=30", "horizon=28"))
     with Work.open(bank, overrides={"verify": {"customers": 0}}) as work:
-        list(run(work, STAGES))
-        with pytest.raises(duckdb.Error, match="shows version 0 of table 'labels', which has a newer one"):
-            asked(file, "SELECT COUNT(*) FROM labels")
-        file, _ = write_views(work)
-    assert asked(file, "SELECT COUNT(*) FROM labels")[0][0] > 0
+        for record in run(work, STAGES):
+            if record.stage == "labels":
+                with pytest.raises(duckdb.Error, match="shows version 0 of table 'labels', which has a newer one"):
+                    asked(file, "SELECT COUNT(*) FROM labels")
+    assert asked(file, "SELECT COUNT(*) FROM labels")[0][0] > 0, "the run wrote them anew at its end"
+
+
+@pytest.mark.parametrize("personal", [True, False])
+def test_a_run_writes_the_views_anew_as_they_were_asked_for(bank, personal):
+    with Work.open(bank, overrides={"verify": {"customers": 0}}) as work:
+        list(run(work, ["labels"]))
+        file = work.output / "lake.duckdb"
+        assert not file.exists(), "nobody asked for views"
+        write_views(work, personal=personal)
+        before = file.stat().st_ino
+        list(run(work, ["labels"]))
+    assert file.stat().st_ino != before
+    columns = {row[0] for row in asked(file, "DESCRIBE staging.customers")}
+    assert ("region" in columns) == personal
+
+
+def test_a_file_that_is_no_database_is_left_alone(bank):
+    with Work.open(bank, overrides={"verify": {"customers": 0}}) as work:
+        file = work.output / "lake.duckdb"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("the bank's own")
+        list(run(work, ["labels"]))
+    assert file.read_text() == "the bank's own"
 
 
 def test_the_verb_names_the_file_and_each_view(bank):

@@ -7,13 +7,11 @@ import os
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pytest
-from tiny_bank import write_tiny_bank
+from faults.harm import FEATURES, SPINE, Harm, do_harm, named_files, some_harm, write_run_bank
 
 from tenure import FeatureStore
 from tenure.errors import TenureError
@@ -27,66 +25,14 @@ BANK_TABLES = {
     "staging/customers", "staging/payments", "tiles/payments", "training_set",
 }  # fmt: skip
 
-SETTINGS = """
-[train]
-models = ["rule", "lightgbm"]
-trials = 1
-
-[verify]
-customers = 5
-"""
-
 DAMAGES = int(os.environ.get("TENURE_DAMAGES", "100"))
 SEED = int(os.environ.get("TENURE_SEED", "7"))
-
-FEATURES = ["payment_count_30d", "amount_sum_90d", "region"]
-SPINE = pd.DataFrame({"customer_id": [2, 3, 4], "event_timestamp": pd.to_datetime(["2024-03-31"] * 3)})
-
-
-@dataclass(frozen=True)
-class Harm:
-    """One damage: how, to which file, and whether size and time are put back so that they tell nothing."""
-
-    kind: str
-    file: str
-    put_back: bool
-
-
-def do_harm(harm: Harm, folder: Path, chance: random.Random) -> None:
-    file = folder / harm.file
-    before, content = file.stat(), bytearray(file.read_bytes())
-    if harm.kind == "delete":
-        file.unlink()
-        return
-    if harm.kind == "cut":
-        content = content[: chance.randrange(len(content))]
-    elif harm.kind == "bit":
-        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-    else:
-        place = chance.randrange(len(content))
-        content[place] = (content[place] + chance.randrange(1, 256)) % 256
-    file.write_bytes(bytes(content))
-    if harm.put_back:
-        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def named_files(lake: Path) -> list[str]:
-    """Every file that a retained version, log or registry row names, and the digests of the logs."""
-    of_tables = [*lake.rglob("*.parquet"), *lake.rglob("_delta_log/*.json"), *lake.rglob("_log_digests.json")]
-    of_models = [file for file in lake.glob("models/files/*/*") if file.is_file()]
-    return sorted({file.relative_to(lake).as_posix() for file in (*of_tables, *of_models)})
 
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory):
     """A small bank, run from raw files to its report, with a persisted training set."""
-    folder = write_tiny_bank(tmp_path_factory.mktemp("pristine") / "bank", customers=240)
-    with (folder / "tenure.toml").open("a") as toml:
-        toml.write(SETTINGS)
-    run_all(folder)
-    with FeatureStore(folder) as store:
-        store.get_historical_features(SPINE, FEATURES).persist("asked")
-    return folder
+    return write_run_bank(tmp_path_factory.mktemp("pristine") / "bank")
 
 
 def run_all(folder: Path) -> pa.Table:
@@ -137,7 +83,7 @@ def test_damage_is_found_and_not_used(pristine, right_answers, tmp_path, tenth):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(pristine, folder)
         remember(folder)
-        harm = Harm(chance.choice(["bit", "byte", "cut", "delete"]), chance.choice(files), put_back=number % 2 == 0)
+        harm = some_harm(files, chance, number)
         do_harm(harm, folder / "lake", chance)
         with Work.open(folder) as work:
             damages = verify_integrity(work).damages

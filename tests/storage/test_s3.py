@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tenure.errors import InvalidConfig, StorageError
-from tenure.storage import credentials, s3
+from tenure.storage import credentials, reading, s3
 from tenure.storage.credentials import s3_client
 from tenure.storage.reading import OpenObject, RangedFiles
 from tenure.storage.s3 import S3Location
@@ -50,13 +50,36 @@ def test_an_object_is_replaced_only_as_it_was_seen(prefix):
 
 
 def test_an_object_that_changed_since_it_was_opened_is_not_read_on(prefix):
-    place = prefix / "data"
-    place.write(b"a" * 100)
+    place, size = prefix / "data", 2 * reading._SMALL
+    place.write(b"a" * size)
     opened = OpenObject(place)
     assert opened.read(10) == b"a" * 10
-    place.write(b"b" * 100)
+    place.write(b"b" * size)
     with pytest.raises(StorageError, match="was changed while it was read"):
         opened.read(10)
+
+
+def test_an_object_that_is_another_than_was_noted_is_not_read(prefix):
+    place = prefix / "data"
+    noted = place.as_noted(100, place.write(b"a" * 100))
+    assert OpenObject(noted).read() == b"a" * 100
+    place.write(b"b" * 100)
+    with pytest.raises(StorageError, match="was changed while it was read"):
+        OpenObject(noted).read(10)
+
+
+def test_a_small_object_is_one_request(prefix, monkeypatch):
+    place = prefix / "data"
+    noted = place.as_noted(100, place.write(bytes(range(100))))
+    asked = []
+    ranged = type(place).read_range
+    monkeypatch.setattr(type(place), "read_range", lambda *them: asked.append(them) or ranged(*them))
+    opened = OpenObject(noted)
+    opened.seek(50)
+    assert opened.read(2) == bytes([50, 51])
+    opened.seek(-1, 2)
+    assert opened.read() == bytes([99])
+    assert len(asked) == 1
 
 
 def test_a_large_file_is_sent_in_parts_and_none_is_left(prefix, tmp_path, monkeypatch):

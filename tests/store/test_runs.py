@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tenure.define.contract_base import CheckResult
+from tenure.store.chain import read_anchor
 from tenure.store.lake import Lake
 from tenure.store.runs import StageRun, last_runs, ledger
 
@@ -38,6 +39,7 @@ def test_record_is_read_back_as_it_was(tmp_path):
     row = last_runs(lake)["snapshots"]
     assert json.loads(str(row.pop("versions"))) == {"snapshots": 3, "runs": 0}
     assert [CheckResult(**told) for told in json.loads(str(row.pop("checks")))] == [check]
+    assert row.pop("chain") == read_anchor(lake.folder).chain
     assert row == {
         "run_id": "r",
         "stage": "snapshots",
