@@ -393,6 +393,7 @@ class Lake:
             self.catalogue.note(table)
             return self._create(table, files, schema, partition_by, _properties(fingerprint, partitions), mode="error")
         others_stay = mode == "append" or replaced is not None
+        stored = {field.name for field in delta.schema().fields}
         grown = _with_stored_columns(delta, schema) if columns_grow else None
         if replaced is not None and columns_grow and grown is None and not self._any_stays(table, delta, replaced):
             # Where no row stays, the new rows decide which columns the table has.
@@ -403,6 +404,11 @@ class Lake:
         # Nothing to replace is nothing to take away.
         way = "append" if replaced is not None and not only else mode
         with self.committing(table):
+            if grown is not None and way == "append":
+                # An append takes the columns that there are; new ones are a commit of their own.
+                fresh = [field for field in delta_schema(grown).fields if field.name not in stored]
+                if fresh:
+                    delta.alter.add_columns(fresh)
             delta.create_write_transaction(
                 self._add_actions(table, files, partition_by),
                 way,
@@ -532,7 +538,8 @@ class Lake:
     ) -> TableVersion:
         """Check Arrow rows against the contract of their table, write and commit them.
 
-        With `columns_grow`, new columns are null in the rows that stay. Raises CheckFailed, with nothing written, if they break the contract.
+        With `columns_grow`, new columns are null in the rows that stay. Raises CheckFailed, with nothing written, if the
+        rows break the contract.
         """
         table = contract.table
         rows = rows.cast(utc(rows.schema))
