@@ -13,10 +13,12 @@ import tenure
 from tenure import errors
 from tenure.cli import EXIT_CODES, app
 from tenure.define.churn import ChurnDefinition
+from tenure.define.definitions import load_project
 from tenure.define.feature import FeatureView
 from tenure.define.project import Project, validate
 from tenure.define.source import Source
 from tenure.define.stage import STAGES
+from tenure.define.table_contracts import contracts
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -257,3 +259,16 @@ def test_a_guide_that_rots_is_found():
         ("tenure/define/feature.py", "Nobody"),
         ("tenure/tables/labels.py", "_SQL_OF"),
     ]
+
+
+def test_the_table_of_partitions_is_that_of_the_contracts():
+    project = load_project(ROOT / "examples" / "berka", "berka")
+    made: dict[tuple[str, ...], set[str]] = {}
+    for table, contract in contracts(project).items():
+        place = "tiles/<source>" if table.startswith("tiles/") else table
+        made.setdefault(contract.partition_by, set()).add(place)
+    made.pop(())
+    section = (DOCS / "store.md").read_text().partition("## Partitions")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
+    told = {tuple(re.findall(r"`([^`]+)`", by)): set(re.findall(r"`([^`]+)`", tables)) for tables, by in rows}
+    assert told == made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -71,6 +71,10 @@ class Contract:
     same_rows_as: str = ""
     personal: frozenset[str] = frozenset()
     doc: str = ""
+
+    def may_be_told(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return those of some columns that are not personal: their values may stand in logs and messages."""
+        return tuple(name for name in columns if name not in self.personal)
 
 
 @dataclass(frozen=True)

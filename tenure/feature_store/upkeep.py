@@ -33,8 +33,9 @@ def compact_lake(work: Work, *, keep: timedelta) -> Iterator[Compacted]:
 
 
 def _contract_of(work: Work, table: str) -> Contract:
-    """A table's contract; of one that no definition makes any more, one that knows its name alone."""
-    return work.contracts.get(table) or Contract(table=table)
+    """A table's contract; of one that no definition makes any more, one that takes every column for personal."""
+    known = work.contracts.get(table)
+    return known or Contract(table=table, personal=frozenset(work.lake.require(table).schema.names))
 
 
 def _pinned(work: Work) -> dict[str, set[int]]:

@@ -297,6 +297,7 @@ class Work:
             fingerprint=digest,
             replaced=replaced,
             partitions=partitions,
+            indexed=contract.may_be_told(schema.names),
         )
         return version, checks
 

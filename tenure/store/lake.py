@@ -381,14 +381,16 @@ class Lake:
         replaced: Replaced | None = None,
         partitions: Mapping[str, Ingredients] | None = None,
         columns_grow: bool = False,
+        indexed: Collection[str] = (),
     ) -> TableVersion:
         """Make `files` (of the table's folder or `writing_folder`) its content, or add them to it (mode 'append').
 
         Given `replaced`, they take the place of those partitions alone. `partitions` are the ingredients of every
-        partition of the new version. With `columns_grow`, new columns are null in the rows that stay. Raises StoreError
-        if the table has other partition columns, or if rows that stay have other columns.
+        partition of the new version. With `columns_grow`, new columns are null in the rows that stay. The log tells the
+        least and the greatest value of `indexed` columns, of no personal one. Raises StoreError if the table has other
+        partition columns, or if rows that stay have other columns.
         """
-        files, delta = self._sealed(table, files), self.open_delta(table)
+        files, delta = self._sealed(table, files, indexed), self.open_delta(table)
         if delta is None:
             self.catalogue.note(table)
             return self._create(table, files, schema, partition_by, _properties(fingerprint, partitions), mode="error")
@@ -484,9 +486,9 @@ class Lake:
             self._to_sweep.remove(table)
             self._sweep(table, {})
 
-    def _sealed(self, table: str, files: Sequence[Location]) -> list[Location]:
+    def _sealed(self, table: str, files: Sequence[Location], indexed: Collection[str]) -> list[Location]:
         # Once a file is sent, S3 would have to be asked for what is known here.
-        facts = [FileFacts.of(file) if isinstance(file, Path) else None for file in files]
+        facts = [FileFacts.of(file, indexed) if isinstance(file, Path) else None for file in files]
         sealed = seal(files, self.path(table), self.writing_folder(table), self.digests)
         self._facts |= zip(sealed, facts, strict=True)
         return sealed
@@ -538,8 +540,8 @@ class Lake:
     ) -> TableVersion:
         """Check Arrow rows against the contract of their table, write and commit them.
 
-        With `columns_grow`, new columns are null in the rows that stay. Raises CheckFailed, with nothing written, if the
-        rows break the contract.
+        With `columns_grow`, new columns are null in the rows that stay. Raises CheckFailed, with nothing written, if
+        they break the contract.
         """
         table = contract.table
         rows = rows.cast(utc(rows.schema))
@@ -547,7 +549,15 @@ class Lake:
         if mode == "overwrite":
             self.sweep(table)
         files = write_rows(rows, self.writing_folder(table), (), token=self.begin_write(table))
-        return self.commit(table, files, rows.schema, fingerprint=fingerprint, mode=mode, columns_grow=columns_grow)
+        return self.commit(
+            table,
+            files,
+            rows.schema,
+            fingerprint=fingerprint,
+            mode=mode,
+            columns_grow=columns_grow,
+            indexed=contract.may_be_told(rows.column_names),
+        )
 
     def write_partition(
         self, rows: pa.Table, contract: Contract, values: Mapping[str, object], *, fingerprint: str = ""
@@ -568,7 +578,8 @@ class Lake:
         texts = {name: str(values[name]) for name in by}
         if stored is not None and not stored.partition_by:
             rows = pa.concat_tables([rows_beside(stored, texts), rows], promote_options="permissive")
-            files = self._sealed(table, write_rows(rows, self.writing_folder(table), by, token=token))
+            written = write_rows(rows, self.writing_folder(table), by, token=token)
+            files = self._sealed(table, written, contract.may_be_told(rows.column_names))
             return self._create(table, files, rows.schema, by, _properties(fingerprint), mode="overwrite")
         return self.commit(
             table,
@@ -578,6 +589,7 @@ class Lake:
             fingerprint=fingerprint,
             replaced={name: [text] for name, text in texts.items()},
             columns_grow=True,
+            indexed=contract.may_be_told(rows.column_names),
         )
 
     def write_part(

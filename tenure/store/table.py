@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -16,6 +17,9 @@ from tenure.storage.location import Location, below, for_arrow, size_of, written
 
 #: How engines write a null partition.
 _NULL = "__HIVE_DEFAULT_PARTITION__"
+
+#: Columns of which the log tells the range, as many as Delta's own writers take.
+_MOST_INDEXED = 32
 
 #: What a partition was made of: each ingredient's name with its digest.
 Ingredients: TypeAlias = Mapping[str, str]
@@ -85,16 +89,30 @@ def describe_file(version: TableVersion, file: Location) -> str:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What Delta's log tells of a file: its bytes, its rows, and when it was written, in seconds since 1970."""
+    """What Delta's log tells of a file: its bytes, its rows, when it was written, and the range of some columns.
+
+    `written_at` is in seconds since 1970; `ranges` are the least and the greatest value by column.
+    """
 
     size: int
     rows: int
     written_at: float
+    ranges: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, file: Location) -> FileFacts:
-        """Return the facts of a Parquet file, whose footer is read."""
-        return cls(size_of(file), pq.read_metadata(for_arrow(file)).num_rows, written_at(file))
+    def of(cls, file: Location, indexed: Collection[str] = ()) -> FileFacts:
+        """Return the facts of a Parquet file, whose footer is read; ranges of `indexed` columns alone."""
+        footer = pq.read_metadata(for_arrow(file))
+        return cls(size_of(file), footer.num_rows, written_at(file), _ranges(footer, indexed))
+
+    @property
+    def stats(self) -> str:
+        """The statistics as Delta's log has them, https://github.com/delta-io/delta/blob/master/PROTOCOL.md."""
+        found: dict[str, Any] = {"numRecords": self.rows}
+        if self.ranges:
+            found["minValues"] = {name: low for name, (low, _) in self.ranges.items()}
+            found["maxValues"] = {name: high for name, (_, high) in self.ranges.items()}
+        return json.dumps(found, default=_as_delta)
 
 
 def add_action(folder: Location, file: Location, partition_by: Sequence[str], facts: FileFacts | None) -> AddAction:
@@ -106,8 +124,33 @@ def add_action(folder: Location, file: Location, partition_by: Sequence[str], fa
         partition_values=partition_values(file, partition_by),
         modification_time=int(known.written_at * 1000),
         data_change=True,
-        stats=json.dumps({"numRecords": known.rows}),
+        stats=known.stats,
     )
+
+
+def _ranges(footer: pq.FileMetaData, indexed: Collection[str]) -> dict[str, tuple[Any, Any]]:
+    """The ranges of a file's columns that say where its rows lie: whole numbers, days and instants.
+
+    Texts may be anything that a bank wrote, and the range of a float says nothing of NaN: neither is told.
+    """
+    found: dict[str, tuple[Any, Any]] = {}
+    places = {footer.schema.column(place).path: place for place in range(footer.num_columns)}
+    for name in [name for name in indexed if name in places][:_MOST_INDEXED]:
+        groups = [footer.row_group(number).column(places[name]).statistics for number in range(footer.num_row_groups)]
+        known = [group for group in groups if group is not None and group.has_min_max]
+        if (
+            known
+            and len(known) == len(groups)
+            and isinstance(known[0].min, int | date)
+            and not isinstance(known[0].min, bool)
+        ):
+            found[name] = min(group.min for group in known), max(group.max for group in known)
+    return found
+
+
+def _as_delta(value: date) -> str:
+    """A day or an instant as Delta's log has it."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, datetime) else value.isoformat()
 
 
 def utc(schema: pa.Schema) -> pa.Schema:
