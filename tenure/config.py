@@ -131,6 +131,11 @@ class EngineSection(_Section):
         description="Most room on disk for rows that memory has no room for, in `spill/` of the lake while a run "
         "lasts (DuckDB).",
     )
+    spill_folder: str = Field(
+        "",
+        description="Folder of this machine for them instead, such as '/mnt/scratch'; of a lake on S3 it is the "
+        "system's temporary folder if left out.",
+    )
     options: dict[str, str] = Field(
         default_factory=dict, description="Further options, passed to the engine as they are."
     )

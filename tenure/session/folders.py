@@ -8,6 +8,7 @@ bank/                  definitions: never in a lake
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,7 +18,7 @@ from tenure.config import Config
 from tenure.define.project import Project
 from tenure.errors import InvalidConfig
 from tenure.host.paths import literal_part, local_path, require_data_path, require_lake_path
-from tenure.storage.location import Location, below, located
+from tenure.storage.location import Location, below, is_s3, located
 from tenure.storage.s3 import S3Location
 from tenure.storage.settings import S3Settings
 from tenure.store.identity import is_lake, lakes_inside
@@ -30,7 +31,7 @@ OUTPUT_FILES = ("attrition_list.csv", "attrition_list.parquet", "report.html")
 class Folders:
     """Where a project's files lie; each path as it was written, a relative one below the project's folder.
 
-    `s3` is how those on S3 are reached.
+    `s3` is how those on S3 are reached, `scratch` where rows spill, None for the lake's own place.
     """
 
     project: Path
@@ -38,6 +39,7 @@ class Folders:
     lake: Location
     output: Location
     s3: S3Settings
+    scratch: Path | None = None
 
 
 def folders_of(folder: Path, config: Config, data: Location | str | None) -> Folders:
@@ -57,6 +59,7 @@ def folders_of(folder: Path, config: Config, data: Location | str | None) -> Fol
         lake=place(config.lake.path, "[lake] path"),
         output=place(config.output.path, "[output] path"),
         s3=s3,
+        scratch=_scratch(config.engine.spill_folder, folder),
     )
     if isinstance(found.lake, Path):
         require_lake_path(found.lake)
@@ -69,6 +72,24 @@ def folders_of(folder: Path, config: Config, data: Location | str | None) -> Fol
         require_data_path(found.data)
     _require_apart(found)
     _require_no_other_lake(found)
+    return found
+
+
+def _scratch(written: str, folder: Path) -> Path | None:
+    """The folder that [engine] names for spill; None if it names none."""
+    if not written:
+        return None
+    asked_by = "[engine] spill_folder"
+    if is_s3(written):
+        raise InvalidConfig(
+            f"{asked_by} is '{written}'; rows spill to a disk of this machine.", hint="Give a local folder."
+        )
+    found = local_path(written, asked_by=asked_by, folder=folder)
+    if not found.is_dir() or not os.access(found, os.W_OK | os.X_OK):
+        raise InvalidConfig(
+            f"{asked_by} is '{found}', which is no folder that this user can write to.",
+            hint="Make the folder, or leave spill_folder out: rows then spill into the lake's own folder.",
+        )
     return found
 
 

@@ -72,7 +72,8 @@ class Work:
         self.folder, self.config = folder, config
         self.folders = folders_of(folder, config, data)
         self.data, self.output = self.folders.data, self.folders.output
-        self.lake = Lake(self.folders.lake, Owner(config.project.name, folder, __version__), config.lake.mode)
+        owner = Owner(config.project.name, folder, __version__)
+        self.lake = Lake(self.folders.lake, owner, config.lake.mode, self.folders.scratch)
         self.lake.require_owner()
         self.run_id = new_run_id()
         self._engine: Engine | None = None

@@ -50,7 +50,7 @@ from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, private_files
 from tenure.store.rows import in_partition, read_rows, rows_beside, typed_if_empty, write_partition, write_rows
 from tenure.store.sealed import file_problem, seal
-from tenure.store.spill import RUN_ID, Spill, new_run_id, remove_left
+from tenure.store.spill import RUN_ID, Spill, new_run_id, remove_left, room_of
 from tenure.store.steps import Steps
 from tenure.store.table import (
     FileFacts,
@@ -79,8 +79,14 @@ Replaced: TypeAlias = Mapping[str, Collection[str]]
 class Lake:
     """Delta tables under one folder. One run writes at a time; readers are never blocked."""
 
-    def __init__(self, folder: Location, owner: Owner | None = None, mode: Mode = "owner") -> None:
-        """Know a folder as a lake; nothing is read or written. With an `owner` it is written for that project alone."""
+    def __init__(
+        self, folder: Location, owner: Owner | None = None, mode: Mode = "owner", scratch: Path | None = None
+    ) -> None:
+        """Know a folder as a lake; nothing is read or written. With an `owner` it is written for that project alone.
+
+        Runs spill into `scratch`, a folder of this machine; without it into a place of the lake's own.
+        """
+        self._room = room_of(folder, scratch)
         self.folder, self.owner, self.mode = folder, owner, mode
         self.digests = FileDigests(folder / "_verified.json")
         self.catalogue = Catalogue(folder, lambda table: table in self._newest or self.log(table).is_there())
@@ -108,7 +114,7 @@ class Lake:
         with self._write_lock():
             if self.owner is not None:
                 claim(self.folder, self.owner)
-            remove_left(self.folder)
+            remove_left(self._room)
             self._seal_what_a_kill_left()
             yield
 
@@ -188,7 +194,7 @@ class Lake:
         if isinstance(folder, Path):
             return folder
         if self._way_there is None:
-            self._way_there = Spill(self.folder, new_run_id())
+            self._way_there = Spill(self._room, new_run_id())
         local = self._way_there.folder / "lake" / table
         local.mkdir(parents=True, exist_ok=True)
         return local
@@ -207,7 +213,7 @@ class Lake:
 
     def spill(self, run_id: str) -> Spill:
         """Return a new spill folder of a run; close it when the run ends."""
-        return Spill(self.folder, run_id)
+        return Spill(self._room, run_id)
 
     def error_log(self, run_id: str) -> ErrorLog:
         """Return the log of a run's errors."""

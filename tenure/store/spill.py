@@ -1,6 +1,6 @@
-"""Spill: where an engine puts rows that its memory has no room for, in the lake's own folder.
+"""Spill: where an engine puts rows that its memory has no room for: in the lake, or in a folder that [engine] names.
 
-lake/spill/<run>/      of one run, for the owner alone, removed at its end
+<room>/<run>/          of one run, for the owner alone, removed at its end
 ├── .lock              held while the run lives; of a killed run the next one that writes the lake removes the folder
 └── duckdb_temp_…      the engine's own
 """
@@ -41,9 +41,9 @@ _OURS = re.compile(r"lake|duckdb_temp_.+|(blockmgr|spark|temp_shuffle|artifacts)
 class Spill:
     """A run's spill folder, made when it is opened and removed when it is closed."""
 
-    def __init__(self, lake: Location, run_id: str) -> None:
-        """Make the folder in the lake; where there is none yet, or it can't be written, in the system's own place."""
-        self.folder, self._lock = _make(lake, run_id)
+    def __init__(self, room: Path, run_id: str) -> None:
+        """Make the folder in the room; where that can't be made, as before there is a lake, in the system's own place."""
+        self.folder, self._lock = _make(room, run_id)
         # Of a run that is never closed the lock goes with it, without a warning.
         weakref.finalize(self, self._lock.close)
 
@@ -57,17 +57,19 @@ class Spill:
             self.folder.parent.rmdir()  # If no other run has a folder there.
 
 
-def room_of(lake: Location) -> Path:
-    """Return the folder of this machine in which runs over a lake spill: in the lake, or, of one on S3, a temporary."""
-    if isinstance(lake, Path):
+def room_of(lake: Location, scratch: Path | None = None) -> Path:
+    """Return the folder of this machine in which runs over a lake spill.
+
+    It lies in `scratch` if that is given, else in the lake, or, of one on S3, in the system's temporary folder.
+    """
+    if scratch is None and isinstance(lake, Path):
         return lake / FOLDER
     user = str(getattr(os, "getuid", os.getpid)())
-    return Path(tempfile.gettempdir()) / f"tenure-spill-{user}"
+    return (scratch or Path(tempfile.gettempdir())) / f"tenure-spill-{user}"
 
 
-def remove_left(lake: Location) -> None:
+def remove_left(room: Path) -> None:
     """Remove the spill of runs that are no longer alive; a file that no engine of ours made stays."""
-    room = room_of(lake)
     if room.is_symlink() or not room.is_dir():
         return
     for folder in room.iterdir():
@@ -77,8 +79,7 @@ def remove_left(lake: Location) -> None:
         room.rmdir()
 
 
-def _make(lake: Location, run_id: str) -> tuple[Path, BinaryIO]:
-    room = room_of(lake)
+def _make(room: Path, run_id: str) -> tuple[Path, BinaryIO]:
     if room.parent.is_dir() and not room.is_symlink():
         with suppress(OSError):
             room.mkdir(mode=0o700, exist_ok=True)

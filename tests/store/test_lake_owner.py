@@ -19,7 +19,7 @@ from tenure.cli import application
 from tenure.define.contract_base import Contract
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
-from tenure.errors import EngineError, LakeBusy, LakeFormat, LakeOfAnotherProject, StoreError
+from tenure.errors import EngineError, InvalidConfig, LakeBusy, LakeFormat, LakeOfAnotherProject, StoreError
 from tenure.feature_store.store import FeatureStore
 from tenure.session.work import Work, adopt
 from tenure.stages.run import run
@@ -358,17 +358,37 @@ def test_the_umask_is_put_back_by_the_last_of_several_threads():
 BIG = "SELECT range AS a, md5(range::VARCHAR) AS b FROM range(3000000)"
 
 
-def test_rows_without_room_in_memory_lie_in_the_lake_and_go_at_the_end(bank, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(params=["in the lake", "in a folder of its own"])
+def room(bank, tmp_path, request):
+    """The folder in which the runs of the bank spill."""
     (bank / "lake").mkdir()
+    if request.param == "in the lake":
+        return bank / "lake" / "spill"
+    (tmp_path / "scratch").mkdir()
+    with (bank / "tenure.toml").open("a") as toml:
+        toml.write(f'\n[engine]\nspill_folder = "{tmp_path / "scratch"}"\n')
+    return tmp_path / "scratch" / f"tenure-spill-{os.getuid()}"
+
+
+def test_rows_without_room_in_memory_lie_on_disk_and_go_at_the_end(bank, room, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with Work.open(bank, overrides={"engine": {"memory": "60MB", "threads": 2}}) as work:
         work.engine.cache("big", BIG)
-        spilled = [path for path in (bank / "lake" / "spill").rglob("*") if path.is_file()]
+        spilled = [path for path in room.rglob("*") if path.is_file()]
         assert spilled
         assert [path.parent.name for path in spilled] == [work.run_id] * len(spilled)
         assert stat.S_IMODE(spilled[0].parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(room.stat().st_mode) == 0o700
         assert not (tmp_path / ".tmp").exists()
+    assert not room.exists()
     assert list((bank / "lake").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/spill", "nowhere"])
+def test_a_folder_for_spill_that_is_none_is_refused(bank, place):
+    with pytest.raises(InvalidConfig, match=r"\[engine\] spill_folder is '.*(spill|nowhere)'") as told:
+        Work.open(bank, overrides={"engine": {"spill_folder": place}})
+    assert "folder" in told.value.hint
 
 
 def test_spill_is_bounded(bank):
@@ -404,15 +424,15 @@ with work.lake.locked():
 """
 
 
-def test_what_a_killed_run_spilled_is_removed_by_the_next_and_nothing_else(bank):
-    spill = bank / "lake" / "spill"
+def test_what_a_killed_run_spilled_is_removed_by_the_next_and_nothing_else(bank, room):
+    spill = room
     killed = subprocess.Popen([sys.executable, "-c", _SPILLER, str(bank), BIG], stdout=subprocess.PIPE, text=True)
     with killed:
         assert killed.stdout.readline() == "spilled\n"
         left = [path for path in spill.rglob("*") if path.is_file()]
         assert left
         assert {stat.S_IMODE(path.stat().st_mode) for path in left} == {0o600}
-        remove_left(bank / "lake")
+        remove_left(room)
         assert [path for path in spill.rglob("*") if path.is_file()] == left, "of a run that lives"
         killed.send_signal(signal.SIGKILL)
     dead = left[0].parent
@@ -435,8 +455,8 @@ def test_spill_that_is_a_link_is_not_followed(bank, tmp_path):
     (elsewhere / "20240101T000000-abcdef").mkdir(parents=True)
     (elsewhere / "20240101T000000-abcdef" / "duckdb_temp_x").write_text("not ours")
     (bank / "lake" / "spill").symlink_to(elsewhere)
-    remove_left(bank / "lake")
-    spill = Spill(bank / "lake", "20250101T000000-abcdef")
+    remove_left(bank / "lake" / "spill")
+    spill = Spill(bank / "lake" / "spill", "20250101T000000-abcdef")
     assert not spill.folder.is_relative_to(bank)
     assert stat.S_IMODE(spill.folder.stat().st_mode) == 0o700
     spill.close()
