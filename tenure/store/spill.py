@@ -42,7 +42,7 @@ class Spill:
     """A run's spill folder, made when it is opened and removed when it is closed."""
 
     def __init__(self, room: Path, run_id: str) -> None:
-        """Make the folder in the room; where that can't be made, as before there is a lake, in the system's own place."""
+        """Make the folder in the room; where that can't be, as before there is a lake, in the system's own place."""
         self.folder, self._lock = _make(room, run_id)
         # Of a run that is never closed the lock goes with it, without a warning.
         weakref.finalize(self, self._lock.close)

@@ -21,7 +21,7 @@ from tenure.cli import application
 from tenure.define.contract_base import Contract
 from tenure.errors import DamagedLake, InvalidConfig, LakeBusy
 from tenure.session.work import Work, adopt
-from tenure.stages.run import run
+from tenure.stages.run import backfill, run
 from tenure.storage.credentials import s3_client
 from tenure.storage.s3 import S3Location
 from tenure.store.history import history, restore
@@ -132,6 +132,17 @@ def test_a_second_run_finds_everything_current(banks):
     assert set(ran(banks.there).values()) == {"current"}
 
 
+def test_a_backfill_in_parts_gives_the_same_features(banks, tmp_path, prefix):
+    folder = shutil.copytree(banks.there, tmp_path / "bank", ignore=shutil.ignore_patterns("out"))
+    edit(folder / "tenure.toml", str(banks.place), str(prefix))
+    for first, last in ((None, date(2024, 2, 29)), (date(2024, 4, 30), None), (None, None)):
+        with Work.open(folder) as work:
+            assert [done.status for done in backfill(work, first, last)][-1] == "built"
+    assert content(Lake(prefix), "features").equals(content(banks.local, "features"))
+    with Work.open(folder) as work:
+        assert {done.stage: done.status for done in backfill(work)}["features"] == "current"
+
+
 def test_nothing_of_the_lake_lies_on_this_machine(banks):
     assert not (banks.there / "lake").exists()
     assert not [path for path in banks.there.rglob("*.parquet") if path.parent.name != "out"]
@@ -235,7 +246,7 @@ def test_two_commits_of_one_version_are_never_both_made(prefix):
 KILLED = """
 import os, signal, sys
 from tenure.session.work import Work, adopt
-from tenure.stages.run import run
+from tenure.stages.run import backfill, run
 from tenure.storage.credentials import s3_client
 
 folder, point, when = sys.argv[1], int(sys.argv[2]), sys.argv[3]
