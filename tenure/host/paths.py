@@ -77,8 +77,9 @@ def require_lake_path(folder: Path) -> None:
             )
 
 
-def _misread(path: Path) -> str:
-    text = str(path)
+def _misread(path: PurePath) -> str:
+    # Windows' backslashes and the beginning of its long paths, '\\\\?\\', are no signs of a name.
+    text = path.relative_to(path.anchor).as_posix()
     if _not_utf8(text):
         return "bytes that are not UTF-8"
     found = _CONTROL.search(text) or _MISREAD.search(text)
@@ -92,7 +93,7 @@ def _misread(path: Path) -> str:
 def require_data_path(folder: Path) -> None:
     """Raise InvalidConfig if raw files can't be read below `folder` by every engine."""
     for path in (folder.absolute(), folder.resolve()):
-        text = str(path)
+        text = path.as_posix()
         bad = "bytes that are not UTF-8" if _not_utf8(text) else "a backslash" if "\\" in text else ""
         if bad:
             raise InvalidConfig(
@@ -117,14 +118,19 @@ def delta_path(folder: Path) -> str:
     return str(folder.resolve())
 
 
-def duckdb_path(file: Path) -> str:
+def duckdb_path(file: PurePath) -> str:
     """Return a file's path as DuckDB's readers take it: it matches that one file, whatever signs its name holds."""
-    return re.sub(r"[*?\[]", r"[\g<0>]", str(file))
+    return re.sub(r"[*?\[]", r"[\g<0>]", file.as_posix())
 
 
 def spark_path(file: Path) -> str:
     """Return a file's path as Spark's readers take it: absolute, and it matches that one file."""
-    return re.sub(r"[{}\[\]*?\\,]", r"\\\g<0>", str(file.absolute()))
+    return escaped_for_spark(file.absolute())
+
+
+def escaped_for_spark(file: PurePath) -> str:
+    """Return a whole path with the signs escaped that Spark's readers take for a pattern."""
+    return re.sub(r"[{}\[\]*?\\,]", r"\\\g<0>", file.as_posix())
 
 
 def literal_part(pattern: str) -> tuple[PurePath, tuple[str, ...]]:

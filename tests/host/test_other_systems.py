@@ -2,6 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import PureWindowsPath
+
+import pytest
+
+from tenure.host.paths import _misread, duckdb_path, escaped_for_spark, require_local
 
 #: Python has them on POSIX only.
 POSIX_ONLY = ["fcntl", "grp", "pty", "pwd", "resource", "termios"]
@@ -46,3 +51,28 @@ def test_every_module_is_imported_without_posix_and_the_lake_is_locked_and_let_g
     assert int(modules) > 150
     assert len(refusals) == 2
     assert all("is writing to" in said for said in refusals)
+
+
+WINDOWS = {
+    r"C:\Users\Jürgen Müller\bank": "C:/Users/Jürgen Müller/bank",
+    r"\\files\share\first bank\lake": "//files/share/first bank/lake",
+    r"\\?\C:\a\very\long\path": "//?/C:/a/very/long/path",
+}
+
+
+@pytest.mark.parametrize("written", WINDOWS)
+def test_a_path_of_windows_is_none_that_a_library_misreads(written):
+    path = PureWindowsPath(written)
+    assert _misread(path) == ""
+    assert escaped_for_spark(PureWindowsPath(r"C:\a b\ü[1].parquet")) == r"C:/a b/ü\[1\].parquet"
+    assert duckdb_path(path).replace("[?]", "?") == WINDOWS[written]
+
+
+@pytest.mark.parametrize("written", WINDOWS)
+def test_a_path_of_windows_is_no_url(written):
+    require_local(written, asked_by="[lake] path")
+
+
+def test_a_sign_that_deltalake_misreads_is_found_in_a_path_of_windows():
+    assert _misread(PureWindowsPath(r"C:\bank\50%20\lake")) == "'%20'"
+    assert _misread(PureWindowsPath(r"C:\bank\region=south\lake")) == "the folder 'region=south' with its '='"
