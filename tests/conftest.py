@@ -41,10 +41,49 @@ EngineFactory = Callable[[], Engine]
 Build = Callable[..., Work]
 
 
+#: Files that take longest: they run first, so that of several workers none is left alone with one at the end.
+LONGEST = (
+    *(
+        "stages/test_run_killed.py",
+        "store/test_lake_on_s3.py",
+        "faults/test_repair.py",
+        "feature_store/test_build_killed.py",
+    ),
+    *("faults/test_damage.py", "feature_store/test_historical.py", "feature_store/test_routes.py"),
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests run first, so that of several workers none is left alone with one at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("spark")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Spark's tests run first, then the longest files, then those with slow tests."""
+    longest = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        if is_of_spark(item.nodeid):
+            return 0, 0
+        return (1, longest[item.path]) if item.path in longest else (2, item.path not in slow)
+
+    users = [item for item in items if item.get_closest_marker("spark") or "spark_session" in item.fixturenames]
+    unnamed = [item.nodeid for item in users if not is_of_spark(item.nodeid)]
+    assert not unnamed, f"these use Spark, and their names do not say so: {unnamed}"
+    items.sort(key=place)
+
+
+def is_of_spark(nodeid: str) -> bool:
+    """Whether a test uses Spark: its name says so, in the file's, the function's or the parameter's."""
+    return "spark" in nodeid.lower()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker whole files, but all of Spark's tests to one: a session starts cold, and takes two gigabytes."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneSession(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "spark" if is_of_spark(nodeid) else str(super()._split_scope(nodeid))
+
+    return OneSession(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

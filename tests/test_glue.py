@@ -14,7 +14,7 @@ GLUE_ARGUMENTS = ["--JOB_NAME", "attrition", "--job-bookmark-option", "job-bookm
 
 
 @pytest.mark.spark
-def test_job_builds_what_the_laptop_builds(spark_session, tmp_path):
+def test_spark_job_builds_what_the_laptop_builds(spark_session, tmp_path):
     laptop, job = (write_tiny_bank(tmp_path / name) for name in ("laptop", "job"))
     records = glue.main([*GLUE_ARGUMENTS[:4], "--project", str(job), *GLUE_ARGUMENTS[4:], "--to", "training_set"])
     assert [(record.stage, record.status) for record in records] == [(stage, "built") for stage in SQL_STAGES]
@@ -30,7 +30,7 @@ def test_job_builds_what_the_laptop_builds(spark_session, tmp_path):
 
 
 @pytest.mark.spark
-def test_job_fails_with_the_stage_that_fails(spark_session, tmp_path, monkeypatch):
+def test_spark_job_fails_with_the_stage_that_fails(spark_session, tmp_path, monkeypatch):
     project = write_tiny_bank(tmp_path / "bank")
     monkeypatch.setattr("sys.argv", ["job.py", *GLUE_ARGUMENTS, "--project", str(project), "--from", "features"])
     with pytest.raises(MissingTable, match="staging/"):

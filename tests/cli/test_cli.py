@@ -390,7 +390,7 @@ def test_verify_refuses_an_engine_that_does_not_exist(bank, told):
 
 @pytest.mark.slow
 @pytest.mark.spark
-def test_verify_compares_engines_cell_by_cell_and_leaves_the_project_alone(spark_session, bank):
+def test_verify_compares_duckdb_and_spark_cell_by_cell_and_leaves_the_project_alone(spark_session, bank):
     before = files(bank)
     done = subprocess.run(
         [*COMMAND, "verify", "--engines", "duckdb,spark", "--project", str(bank), "--json"],

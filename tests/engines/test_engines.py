@@ -288,7 +288,7 @@ def test_version_names_the_engine(engine):
 @pytest.mark.spark
 @pytest.mark.parametrize("writer", ["duckdb", "spark"])
 @pytest.mark.parametrize("partition_by", [(), ("opened_on",)])
-def test_what_one_engine_writes_the_other_reads(spark_session, tmp_path, writer, partition_by):
+def test_what_duckdb_or_spark_writes_the_other_reads(spark_session, tmp_path, writer, partition_by):
     from tenure.engines.spark import SparkEngine
 
     engines = [

@@ -170,7 +170,7 @@ def test_every_dialect_has_a_route():
 
 
 @pytest.mark.spark
-def test_arrays_refuse_an_engine_that_is_not_in_this_process(bank, request):
+def test_arrays_refuse_spark_which_is_not_in_this_process(bank, request):
     work = Work.open(bank, engine="spark")
     work.use_engine(make_engine("spark", request))
     with pytest.raises(TypeError, match="SparkEngine is not in this process"):

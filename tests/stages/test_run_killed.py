@@ -133,7 +133,9 @@ def test_run_killed_twice_in_every_stage_ends_as_a_clean_run(copy, clean, runs):
 
 def test_run_killed_right_before_each_commit_ends_as_a_clean_run(copy, clean, runs):
     folder, _ = clean
-    in_order = sorted(tables(folder), key=lambda table: (folder / "lake" / table / "_delta_log").stat().st_mtime_ns)
+    by_time = sorted(tables(folder), key=lambda table: (folder / "lake" / table / "_delta_log").stat().st_mtime_ns)
+    # Of staging, quarantine and tiles one source stands for all: the same code commits each.
+    in_order = {table.partition("/")[0]: table for table in by_time}.values()
     lake = Lake(copy / "lake")
     for table in in_order:
         before = lake.find(table)

@@ -56,7 +56,7 @@ def test_damage_is_named_with_table_version_and_partition_and_is_exit_6(bank, co
         assert f"{place}{file.relative_to(lake).as_posix()} is not as it was written" in out
         assert "note  snapshots/part-1.parquet: Tenure did not write it, or an old lake left it; it stays" in out
         assert "1 file of" in err
-        assert "move the tables' folders away and run 'tenure run'" in err
+        assert "run 'tenure repair': it moves them aside" in err
         _, out, _ = command("status", "--project", bank)
         assert out.splitlines()[-1].split()[:2] == ["integrity", "failed"]
         code, out, _ = command("verify", "--integrity", "--json", "--project", bank)
