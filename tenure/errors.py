@@ -105,6 +105,10 @@ class DuplicateKey(InputError):
     """Two rows of a source claim the same key."""
 
 
+class UnmatchedKeys(InputError):
+    """More rows of a source than allowed have a key that no customer has."""
+
+
 class EmptyTable(InputError):
     """A source has no rows."""
 

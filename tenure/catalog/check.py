@@ -9,6 +9,8 @@ from pathlib import Path
 from tenure.catalog.sql import compile_all, staging_selects
 from tenure.errors import InvalidDefinition, MissingTable
 from tenure.intake.calendar import calendar
+from tenure.intake.facts import intake_facts
+from tenure.intake.matching import unmatched_words
 from tenure.session.work import Work
 from tenure.sql import DIALECTS, Dialect
 from tenure.tiles.support import require_supported
@@ -41,8 +43,21 @@ def check(work: Work) -> list[Confirmation]:
             found.append(
                 Confirmation(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
             )
+    found += _matched_keys(work)
     found.append(Confirmation("end of the data", _end_of_data(work)))
     return [*found, *(Confirmation(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
+
+
+def _matched_keys(work: Work) -> list[Confirmation]:
+    """How the keys of each source that was staged match the customers."""
+    found = []
+    for name, fact in intake_facts(work).items():
+        if name in work.project.sources and fact.get("rows_unmatched") is not None:
+            early = fact["rows_too_early"]
+            words = unmatched_words(name, fact).partition(": ")[2] or "all rows match a customer"
+            words += f"; {early:,} lie before their customer was known" if early else ""
+            found.append(Confirmation(f"keys of {name}", words))
+    return found
 
 
 def _end_of_data(work: Work) -> str:

@@ -212,7 +212,11 @@ def historical_features(
         job = store.get_historical_features(spine, names, timestamp=timestamp)
         note = job.to_file(out, safe_csv=safe_csv)
         rows = job.to_arrow().num_rows
+        strange, keys = job.unmatched()
     say(f"{rows:,} {'row' if rows == 1 else 'rows'} with {len(job.columns)} features: {out}{note and f'; {note}'}")
+    if strange:
+        of_keys = f"{keys:,} {'key' if keys == 1 else 'keys'}"
+        say(f"note: {strange:,} of the {rows:,} rows, of {of_keys}, match no customer; their features are nobody's.")
 
 
 @verb("build")

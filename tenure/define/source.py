@@ -229,7 +229,8 @@ class Source:
     the newest version known before it. A source without a `known_time` column declares `arrival_delay` days.
     `ends` names the column that closes a row (an account's closing day): a row is open at t if it began
     before t and did not end before t; it may not be read by features, since it is written after the fact.
-    `quarantine` is the share of rows that may be set aside, with their reason, before intake refuses the table.
+    `quarantine` is the share of rows that may be set aside, with their reason, before intake refuses the table;
+    `unmatched` the share whose customer may be none: their events would be lost without a word.
     """
 
     name: str
@@ -242,6 +243,7 @@ class Source:
     ends: str = field(default="", kw_only=True)
     select: str = field(default="", kw_only=True)
     quarantine: float = field(default=0.0, kw_only=True)
+    unmatched: float = field(default=0.01, kw_only=True)
     doc: str = field(default="", kw_only=True)
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
@@ -292,11 +294,15 @@ class Source:
             check_name("raw table", name, where=self.where_defined)
 
     def _check_limits(self) -> None:
-        if not (_QUARANTINE.test(self.quarantine) and _DELAY.test(self.arrival_delay)):
+        if not (_QUARANTINE.test(self.quarantine) and _UNMATCHED.test(self.unmatched)):
             raise InvalidDefinition(
-                f"source '{self.name}' has quarantine={shown(self.quarantine)}, "
-                f"arrival_delay={shown(self.arrival_delay)} ({self.where_defined}); "
-                f"quarantine is a share in [0, 1), arrival_delay whole days, {_DELAY.words.partition(', ')[2]}."
+                f"source '{self.name}' has quarantine={shown(self.quarantine)}, unmatched={shown(self.unmatched)} "
+                f"({self.where_defined}); quarantine is a share in [0, 1), unmatched one in [0, 1]."
+            )
+        if not _DELAY.test(self.arrival_delay):
+            raise InvalidDefinition(
+                f"source '{self.name}' has arrival_delay={shown(self.arrival_delay)} ({self.where_defined}); allowed: "
+                f"whole days, {_DELAY.words.partition(', ')[2]}."
             )
 
     @property
@@ -329,6 +335,7 @@ class Source:
 
 
 _QUARANTINE = share("a share in [0, 1)", least_is_allowed=True)
+_UNMATCHED = Allowed("a share in [0, 1]", lambda value: _QUARANTINE.test(value) or (value == 1 and value is not True))
 
 #: The longest arrival delay: ten years.
 _DELAY = whole(0, 3660)

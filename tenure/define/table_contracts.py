@@ -294,6 +294,8 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                     **dict.fromkeys(("first_event", "last_event"), _INSTANT),
                     **dict.fromkeys(("usual_first_day", "usual_last_day"), _DAY),
                     "longest_gap": _WHOLE,
+                    **dict.fromkeys(("rows_unmatched", "keys_unmatched", "rows_too_early"), _WHOLE),
+                    "matched_with": _TEXT,
                 },
                 required=("source", "fingerprint", "rows_read", "rows_staged"),
                 doc="What was read of each source, and when its events lie.",

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import ReadFiles, csv_header, has_hive_folders, unlike_parquet
+from tenure.engines.files import ReadFiles, csv_header, has_hive_folders, require_alike, unlike_parquet
 from tenure.errors import DiskFull, EngineError, FileAccessError, TenureError, UnreadableFile
 from tenure.faults.boundary import register_stoppable, translated
 from tenure.faults.redact import redacted
@@ -35,6 +35,9 @@ _OF_VALUES = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.Typ
 
 #: How the same errors begin where Arrow hands them on while rows stream.
 _VALUE_TEXTS = ("Conversion Error", "Invalid Error: Conversion Error", "Out of Range Error")
+
+#: Bytes of the longest line of a CSV file, half of the buffer that DuckDB reads with.
+_LONGEST_LINE = 16 * 2**20
 
 #: Rows of a batch that streams: few enough to stay in the processor's cache.
 _BATCH = 122_880
@@ -112,6 +115,7 @@ class DuckDBEngine:
             "nullstr": _text(""),
             "encoding": _text(raw.encoding),
             "hive_partitioning": "false",
+            "max_line_size": str(_LONGEST_LINE),
         }
         self._make_view(relation, ["*"], self._reader("read_csv", files, options))
         return dict.fromkeys(header, "text")
@@ -119,6 +123,7 @@ class DuckDBEngine:
     def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> dict[str, str]:
         """Make Parquet files a relation."""
         self._files.note_parquet(relation, raw, files)
+        require_alike(files, raw)
         try:
             options = {"union_by_name": "true"}
             if not has_hive_folders(raw, files):

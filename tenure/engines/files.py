@@ -7,7 +7,7 @@ whole, else by its number among the files that match, in the order of their name
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -31,6 +31,9 @@ from tenure.storage.location import (
 )
 from tenure.storage.s3 import S3Location
 from tenure.storage.settings import S3Settings
+
+# Python's own limit is 131,072 characters; a note or a scanned form is longer.
+csv.field_size_limit(2**31 - 1)
 
 #: S3 as the environment says.
 _AWS = S3Settings()
@@ -128,6 +131,55 @@ def has_hive_folders(raw: Parquet, files: Sequence[Location]) -> bool:
             hint="Move the data to a folder without '=' in its path.",
         )
     return own
+
+
+def require_alike(files: Sequence[Location], raw: Parquet) -> None:
+    """Raise MissingColumn unless Parquet files have the same columns of the same types.
+
+    Engines read a column that a file lacks as null, widen types that differ, and take a folder's name for the column.
+    """
+    first: dict[str, pa.DataType] = {}
+    in_folders = has_hive_folders(raw, files)
+    for file in files:
+        try:
+            schema = pq.read_schema(for_arrow(file))
+        except (OSError, pa.ArrowException):
+            return  # damaged, which the engine's failure is told as
+        found = {field.name: _stored_type(field.type) for field in schema}
+        difference = _unlike(found, first) if first else ""
+        if difference:
+            raise MissingColumn(
+                f"{file_in_words(file, files, raw)}: {difference} the first of these files.",
+                hint="Give files of another layout a source of their own, or write them anew with the same columns.",
+            )
+        first = first or found
+        for part in file.parts[:-1] if in_folders else ():
+            name = part.partition("=")[0]
+            if "=" in part and name in found:
+                raise MissingColumn(
+                    f"{file_in_words(file, files, raw)}: column '{name}' stands in the file, and in the name of its "
+                    f"folder '{part}' too; they may differ.",
+                    hint="Leave the column out of the files, or move the files out of such folders.",
+                )
+
+
+def _stored_type(type_: pa.DataType) -> pa.DataType:
+    """A column's type without what only Arrow keeps of it."""
+    if pa.types.is_dictionary(type_):
+        return _stored_type(type_.value_type)
+    return pa.string() if pa.types.is_large_string(type_) or pa.types.is_string_view(type_) else type_
+
+
+def _unlike(found: Mapping[str, pa.DataType], first: Mapping[str, pa.DataType]) -> str:
+    """How a file's columns differ from the first file's, as a clause that ends before its name; '' if they don't."""
+    for name in {**first, **found}:
+        if name not in found:
+            return f"it lacks column '{name}' of"
+        if name not in first:
+            return f"it has a column '{name}' that is not in"
+        if found[name] != first[name]:
+            return f"column '{name}' is {found[name]}, and {first[name]} in"
+    return ""
 
 
 def csv_header(files: Sequence[Location], raw: Csv) -> list[str]:

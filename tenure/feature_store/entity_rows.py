@@ -31,6 +31,9 @@ from tenure.host.text_files import encoding_of
 #: The columns that are taken as the time where none is named.
 TIME_COLUMNS = ("snapshot_date", "event_timestamp")
 
+#: Blanks of any script and unseen signs at the ends of a text, as `trimmed` in tenure/sql/dialects.py.
+_ENDS = r"^[\s\p{Z}\p{Cc}\p{Cf}]+|[\s\p{Z}\p{Cc}\p{Cf}]+$"
+
 #: A column type of a source → the Arrow type in which its keys are compared.
 _KEY_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -165,11 +168,15 @@ def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
 def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
     with file.open("rb") as opened:
         encoding = encoding_of(opened.read(4))
-    convert = pc_csv.ConvertOptions(column_types=keys, strings_can_be_null=True)
     try:
         # One thread: only then does Arrow count the rows up to the wrong one. A spine is no large file.
         read = pc_csv.ReadOptions(encoding=encoding.removesuffix("-sig"), use_threads=False)
-        rows = pc_csv.read_csv(file, convert_options=convert, read_options=read)
+        with pc_csv.open_csv(file, read_options=read) as opened_rows:
+            header = opened_rows.schema
+        # What stands there is what comes back: 007 stays, and NA is a text; the times alone are read as such.
+        as_text = {name: pa.string() for name in header.names if not _is_time(header.field(name).type)}
+        convert = pc_csv.ConvertOptions(column_types=as_text, null_values=[""], strings_can_be_null=True)
+        rows = _with_keys(pc_csv.read_csv(file, convert_options=convert, read_options=read), keys)
         names = rows.column_names  # read here: names that are no UTF-8 are refused as the file's fault
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise UnreadableFile(
@@ -184,6 +191,34 @@ def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
             hint="Save the file as UTF-8.",
         )
     return rows
+
+
+def _is_time(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_date(type_) or pa.types.is_timestamp(type_))
+
+
+def _with_keys(rows: pa.Table, keys: Mapping[str, pa.DataType]) -> pa.Table:
+    """The rows with the keys in their types; a whole number is written one way alone, as in the sources."""
+    for name, type_ in keys.items():
+        if name not in rows.column_names or pa.types.is_string(type_) or not pa.types.is_string(rows[name].type):
+            continue
+        texts = _trimmed(rows[name])
+        if pa.types.is_integer(type_):
+            plain = pc.fill_null(pc.match_substring_regex(texts, r"^-?(0|[1-9][0-9]*)$"), fill_value=True)
+            if not pc.all(plain).as_py():
+                raise BadValue(
+                    f"column '{name}' of the rows can't be read as a plain integer: the value in row "
+                    f"{pc.index(plain, value=False).as_py()} (counted from 0) is none; with leading zeros or a sign it "
+                    "may be another customer's.",
+                    hint="Correct the values; a key that has leading zeros is a text: type='string' in sources.py.",
+                )
+        rows = rows.set_column(rows.schema.get_field_index(name), name, texts.cast(type_))
+    return rows
+
+
+def _trimmed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts without blanks and unseen signs at their ends, as staging trims the keys of sources."""
+    return pc.replace_substring_regex(texts, _ENDS, "")
 
 
 def _csv_fault(error: Exception, keys: Mapping[str, pa.DataType]) -> str:
@@ -303,6 +338,8 @@ def _time_column(names: list[str], timestamp: str) -> str:
 def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
     """A key in its source's type; whole numbers that a frame has as floats, next to nulls, are whole numbers."""
     type_, wanted = _plain(values.type), _KEY_TYPES[kind]
+    if pa.types.is_floating(type_) and _fits(type_, kind):
+        _require_exact(values, name)
     if not _fits(type_, kind):
         raise BadValue(
             f"column '{name}' of the rows is a {values.type}, but the key is a {kind}.",
@@ -313,7 +350,7 @@ def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
         return part.cast(type_).cast(wanted)
 
     try:
-        return cast(values)
+        return _trimmed(cast(values)) if pa.types.is_string(wanted) else cast(values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BadValue(
             f"column '{name}' of the rows can't be read as a {kind}: the value in row {_first_failing(values, cast)} "
@@ -321,6 +358,18 @@ def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
             hint="Correct the values, or drop the rows.",
             original=error,
         ) from error
+
+
+def _require_exact(values: pa.ChunkedArray, name: str) -> None:
+    """Raise BadValue for a key of a float beyond 2^53: there it is some number near the one that was meant."""
+    beyond = pc.fill_null(pc.greater(pc.abs(values.cast(pa.float64())), float(2**53)), fill_value=False)
+    if pc.any(beyond).as_py():
+        raise BadValue(
+            f"column '{name}' of the rows is a {values.type}, and the value in row "
+            f"{pc.index(beyond, value=True).as_py()} (counted from 0) is beyond 2^53: which customer is meant can't be "
+            "told.",
+            hint="Give the keys as whole numbers or texts: a frame that has nulls beside them makes them floats.",
+        )
 
 
 def _fits(type_: pa.DataType, kind: str) -> bool:

@@ -146,6 +146,16 @@ class HistoricalFeatures:
             pq.write_table(rows, partial, use_dictionary=texts)
         return ""
 
+    def unmatched(self) -> tuple[int, int]:
+        """Return how many rows, of how many keys, are of no customer at all: their features are those of nobody."""
+        with self._boundary():
+            entity = self._work.project.entity
+            asked = self._spine.asked.select(list(entity.keys))
+            known = self._work.read(entity.source, list(entity.keys)).cast(asked.schema)
+            by_key = asked.group_by(list(entity.keys)).aggregate([([], "count_all")])
+            strangers = by_key.join(known, list(entity.keys), join_type="left anti")
+            return pc.sum(strangers["count_all"]).as_py() or 0, strangers.num_rows
+
     def persist(self, name: str) -> Manifest:
         """Store the rows as table `historical/<name>` of the lake, and their manifest in table `manifests`.
 

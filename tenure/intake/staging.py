@@ -22,6 +22,7 @@ from tenure.errors import (
 from tenure.faults.redact import redacted, shown, shown_row
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
+from tenure.intake.matching import require_matched, unmatched_words
 from tenure.intake.readers import Readers, readers_of
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql.expressions import after, before, call, case, either, named
@@ -46,8 +47,11 @@ def staging(work: Work) -> Outcome:
         rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
         work.lake.write(rows, INTAKE, fingerprint=digest)
     note_arrivals(work)
+    require_matched(work, facts)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
-    outcome.message = f"{quarantined:,} rows quarantined" if quarantined else ""
+    told = [f"{quarantined:,} rows quarantined"] if quarantined else []
+    told += [words for name, fact in facts.items() if (words := unmatched_words(name, fact))]
+    outcome.message = "; ".join(told)
     return outcome
 
 
@@ -182,6 +186,11 @@ def _refusal(
     if reasons:
         first = min(reasons)
         column, _, problem = first.partition(": ")
+        if staging_table.PLAIN_INTEGER in problem:
+            hint = (
+                "With leading zeros, a sign, or as a float beyond 2^53 it may be another customer's: declare the key "
+                f"as what it is, Column('{column}', type='string', role='key'), in every source that has it."
+            )
         problem, colon, value = problem.partition(": ")
         place = _place(readers, value, source.column(column).raw_name)
         problem += colon + (shown(value, personal=column in personal) if colon else "")

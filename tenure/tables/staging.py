@@ -8,11 +8,12 @@ from tenure.define.dialect import Dialect
 from tenure.define.project import Project
 from tenure.define.source import Column as SourceColumn
 from tenure.define.source import Source
-from tenure.errors import InvalidDefinition, MissingColumn, choices
+from tenure.errors import BadValue, InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
 from tenure.sql.dialects import TYPE_NAMES, as_text, literal, op, parsed_time, quoted
 from tenure.sql.expressions import (
     all_of,
+    at_most,
     call,
     case,
     cases,
@@ -37,6 +38,30 @@ from tenure.tables.visible import first_counted
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+
+#: A key as a number is written one way alone: 007 and 7 may be two customers.
+_PLAIN_WHOLE = "-?(0|[1-9][0-9]*)([.]0*)?"
+
+#: What such a key is called.
+PLAIN_INTEGER = "plain integer"
+
+#: How types of several values, or of bytes, begin on both engines.
+_NESTED = (
+    "list",
+    "large_list",
+    "fixed_size_list",
+    "array",
+    "struct",
+    "map",
+    "binary",
+    "large_binary",
+    "fixed_size_binary",
+)
+
+_FLOATS = ("double", "float", "halffloat")
+
+#: Beyond this a float of 64 bits is not the whole number that was meant, but one near it.
+_MOST_EXACT = 2**53
 
 _TRUE, _FALSE = ("'true'", "'t'", "'yes'", "'y'", "'1'"), ("'false'", "'f'", "'no'", "'n'", "'0'")
 
@@ -70,6 +95,7 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
     Raises MissingColumn where a declared column is not among them.
     """
     _check_columns(source, raw_types)
+    _check_kinds(source, raw_types)
     rows = Query(
         ctes=[_raw_rows(source, dialect)],
         lines=[
@@ -202,6 +228,18 @@ def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:
             )
 
 
+def _check_kinds(source: Source, raw_types: Mapping[str, str]) -> None:
+    """Raise BadValue for a column whose raw values are lists, structs or bytes: no declared type says what they are."""
+    for column in source.columns:
+        kind = raw_types[column.raw_name]
+        if kind.startswith(_NESTED):
+            raise BadValue(
+                f"source '{source.name}' reads column '{column.raw_name}' as a {column.type}, but its data have it as "
+                f"{kind} ({source.where_defined}).",
+                hint="Leave the column out, or make one value of it in select=.",
+            )
+
+
 def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
     """The names that the data have; by their shape if none is declared, since a row may stand where the header should.
 
@@ -215,7 +253,7 @@ def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
 def _text(source: Source, column: SourceColumn, dialect: Dialect) -> str:
     """The raw text, trimmed, with the spellings of null turned to null."""
     nulls = dict.fromkeys(["", *(spelling for raw in source.raws.values() for spelling in raw.null)])
-    trimmed = call("TRIM", quoted(column.raw_name, dialect))
+    trimmed = op("trimmed", dialect, quoted(column.raw_name, dialect))
     for spelling in nulls:
         trimmed = null_if(trimmed, literal(spelling, dialect))
     return trimmed
@@ -228,12 +266,30 @@ def typed_value(source: Source, column: SourceColumn, dialect: Dialect, raw_type
     if raw_type != "text":
         raw = quoted(column.raw_name, dialect)
         value = _number(try_cast(raw, type_name), column.type, dialect)
-        # A fraction is no integer; engines would round or cut it, each in its own way.
-        is_fractional = raw_type.startswith(("double", "float", "halffloat", "decimal"))
-        if column.type == "integer" and is_fractional:
-            return case(when=equal(raw, call("FLOOR", raw)), then=value)
-        return value
+        exact = _exact(source, column, raw, raw_type)
+        if column.type == "string" and exact:
+            # A key that a frame with nulls has made a float is the whole number that it was: 1001 and not 1001.0.
+            value = as_text(try_cast(raw, TYPE_NAMES[dialect]["integer"]), dialect)
+        return case(when=exact, then=value) if exact else value
     return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
+
+
+def _exact(source: Source, column: SourceColumn, raw: str, raw_type: str) -> str:
+    """The condition that a value which is no text becomes its column's type unchanged; '' where it always does."""
+    is_float = raw_type.startswith(_FLOATS)
+    is_whole = column.type == "integer" or (column.type == "string" and is_float and _is_key(source, column))
+    if is_whole and (is_float or raw_type.startswith("decimal")):
+        whole = equal(raw, call("FLOOR", raw))
+        return all_of(whole, at_most(call("ABS", raw), _MOST_EXACT)) if is_float else whole
+    if column.type == "date" and raw_type.startswith("timestamp"):
+        return equal(cast(raw, "TIMESTAMP"), cast(cast(raw, "DATE"), "TIMESTAMP"))
+    if column.type == "boolean" and not raw_type.startswith("bool"):
+        return is_in(raw, ("0", "1"))
+    return ""
+
+
+def _is_key(source: Source, column: SourceColumn) -> bool:
+    return column.role == "key" or column.name in source.keys
 
 
 def _number(cast: str, type_: str, dialect: Dialect) -> str:
@@ -250,7 +306,8 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
     if column.format:
         asked_by = f"column '{column.name}' of source '{source.name}'"
         return parsed_time(text, column.format, type_name, dialect, asked_by=asked_by)
-    pattern = {"integer": "[+-]?[0-9]+([.]0*)?", "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
+    whole = _PLAIN_WHOLE if _is_key(source, column) else "[+-]?[0-9]+([.]0*)?"
+    pattern = {"integer": whole, "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
     value = op("before_point", dialect, text) if column.type == "integer" else text
     if column.type == "timestamp":
         typed = op("instant", dialect, value)
@@ -268,9 +325,12 @@ def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mappi
         raw = _text(source, column, dialect) if is_text else quoted(column.raw_name, dialect)
         if column.required or column.name in needed:
             reasons.append((is_null(raw), text_literal(f"{column.name}: missing")))
-        if column.type != "string":
+        is_float = raw_types[column.raw_name].startswith(_FLOATS)
+        is_plain = _is_key(source, column) and (column.type == "integer" or (column.type == "string" and is_float))
+        if column.type != "string" or is_plain:
             typed = typed_value(source, column, dialect, raw_types)
-            wrong = text_literal(f"{column.name}: not {_article(column.type)} {column.type}: ")
+            kind = PLAIN_INTEGER if is_plain else column.type
+            wrong = text_literal(f"{column.name}: not {_article(kind)} {kind}: ")
             reasons.append((all_of(is_not_null(raw), is_null(typed)), concatenated([wrong, as_text(raw, dialect)])))
     return cases(reasons, between="\n        ") if reasons else as_text("NULL", dialect)
 

@@ -1,0 +1,245 @@
+"""What became another value at the door, without a word: each case with its right value, on both engines.
+
+Rebuilt from reports of other tools, such as duckdb/duckdb#10431, OpenRefine#5246, pandas#32084, apache/spark#10262.
+"""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from stages.runs import edit
+from tiny_bank import write_tiny_bank
+
+from tenure import FeatureStore
+from tenure.errors import BadValue, MissingColumn
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
+
+BOTH = pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
+
+TEXT_KEYS = ('Column("customer_id", type="integer", role="key")', 'Column("customer_id", role="key")')
+
+#: Blanks that TRIM leaves: a tab, no-break spaces, an ideographic one, a zero-width one, a byte order mark.
+BLANKS = ["\t", "\u00a0", "\u202f", "\u3000", "\u200b", "\ufeff", " \u00a0\t "]
+
+TYPES = {"payment_id": pa.int64(), "customer_id": pa.int64(), "paid_on": pa.date32(), "amount": pa.float64()}
+
+
+@pytest.fixture
+def bank(tmp_path):
+    return write_tiny_bank(tmp_path / "bank")
+
+
+def staged(bank: Path, engine: str = "duckdb", last: str = "staging") -> Work:
+    work = Work.open(bank, engine=engine, overrides={"verify": {"customers": 0}})
+    list(run(work, stages_between("staging", last)))
+    return work
+
+
+def rows_of(work: Work, source: str) -> list[dict]:
+    with work:
+        return work.read(source).to_pylist()
+
+
+def as_text(bank: Path) -> None:
+    """Declare the customers' keys as texts, in both sources."""
+    sources = (bank / "sources.py").read_text()
+    assert sources.count(TEXT_KEYS[0]) == 2
+    (bank / "sources.py").write_text(sources.replace(*TEXT_KEYS))
+
+
+def in_parquet(bank: Path, *files: pa.Table, folders: tuple[str, ...] = ()) -> None:
+    """Let the bank's payments be Parquet files."""
+    pattern = f"payments/{'*/' if folders else ''}*.parquet"
+    edit(bank / "sources.py", 'Csv("payments.csv")', f'Parquet("{pattern}")')
+    edit(bank / "sources.py", "import Column, Csv,", "import Column, Csv, Parquet,")
+    for number, rows in enumerate(files):
+        folder = bank / "data" / "payments" / (folders[number] if folders else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(rows, folder / f"{number}.parquet")
+
+
+def payments(**columns) -> pa.Table:
+    """Two payments of the first customer, but for the columns given."""
+    rows = {"payment_id": [1, 2], "customer_id": [1, 1], "paid_on": [date(2024, 3, 1)] * 2, "amount": [1.5, 2.5]}
+    plain = {name: pa.array(values, TYPES[name]) for name, values in rows.items()}
+    return pa.table(plain | columns)
+
+
+# Keys
+
+
+@BOTH
+def test_a_key_is_the_same_with_blanks_of_any_kind_around_it(bank, engine):
+    as_text(bank)
+    lines = [f'{990_900 + number},"{blank}1{blank}",2024-03-01,7.77' for number, blank in enumerate(BLANKS)]
+    with (bank / "data" / "payments.csv").open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    found = [row["customer_id"] for row in rows_of(staged(bank, engine), "payments") if float(row["amount"]) == 7.77]
+    assert found == ["1"] * len(BLANKS)
+
+
+@BOTH
+@pytest.mark.parametrize("key", ["007", "+7", "-007", "00"])
+def test_a_number_with_leading_zeros_or_a_sign_is_no_integer_key_and_a_text_is_the_cure(bank, engine, key):
+    with (bank / "data" / "customers.csv").open("a") as file:
+        file.write(f"{key},north,2024-01-01,\n")
+    with pytest.raises(BadValue, match=f"column 'customer_id': not a plain integer: .*{key.lstrip('+')}") as refused:
+        staged(bank, engine)
+    assert "Column('customer_id', type='string', role='key')" in refused.value.hint
+    as_text(bank)
+    assert key in {row["customer_id"] for row in rows_of(staged(bank, engine), "customers")}
+
+
+@BOTH
+def test_whole_keys_of_a_float_are_made_whole(bank, engine):
+    in_parquet(bank, payments(customer_id=pa.array([1.0, 2.0])))
+    assert {row["customer_id"] for row in rows_of(staged(bank, engine), "payments")} == {1, 2}
+
+
+@BOTH
+def test_whole_keys_of_a_float_are_the_texts_of_whole_numbers(bank, engine):
+    as_text(bank)
+    in_parquet(bank, payments(customer_id=pa.array([1.0, 2.0])))
+    assert {row["customer_id"] for row in rows_of(staged(bank, engine), "payments")} == {"1", "2"}
+
+
+@BOTH
+@pytest.mark.parametrize("key", [1.5, 2.0**53 + 2])
+@pytest.mark.parametrize("declared", ["integer", "text"])
+def test_a_float_that_is_no_whole_number_for_sure_is_no_key(bank, engine, key, declared):
+    if declared == "text":
+        as_text(bank)
+    in_parquet(bank, payments(customer_id=pa.array([1.0, key])))
+    with pytest.raises(BadValue, match="column 'customer_id': not a plain integer"):
+        staged(bank, engine)
+
+
+@pytest.mark.parametrize("key", [2.0**53 + 2, 1e18])
+def test_a_float_beyond_its_whole_numbers_is_no_key_of_a_spine(bank, key):
+    with staged(bank, last="features") as work, FeatureStore(work) as store:
+        rows = pa.table({"customer_id": pa.array([1.0, key]), "event_timestamp": [datetime(2024, 3, 31)] * 2})
+        with pytest.raises(BadValue, match=r"row 1 \(counted from 0\) is beyond 2\^53"):
+            store.get_historical_features(rows, ["payment_count_30d"]).to_arrow()
+
+
+def test_a_spine_in_csv_comes_back_as_it_went_in(bank, tmp_path):
+    spine = tmp_path / "spine.csv"
+    spine.write_text(
+        "customer_id,event_timestamp,branch,country,note\n2,2024-03-31,007,NA,null\n2,2024-03-31,1e5,DE,true\n"
+    )
+    with staged(bank, last="features") as work, FeatureStore(work) as store:
+        rows = store.get_historical_features(spine, ["payment_count_30d"]).to_arrow().to_pylist()
+    assert [row["branch"] for row in rows] == ["007", "1e5"]
+    assert [row["country"] for row in rows] == ["NA", "DE"]
+    assert [row["note"] for row in rows] == ["null", "true"]
+
+
+@pytest.mark.parametrize("key", ["NA", "NULL", "null", "0017", "1 "])
+def test_a_key_of_a_spine_in_csv_is_the_text_that_stands_there(bank, tmp_path, key):
+    as_text(bank)
+    with (bank / "data" / "customers.csv").open("a") as file:
+        file.write(f"{key},north,2023-01-01,\n" if key != "1 " else "")
+    with (bank / "data" / "payments.csv").open("a") as file:
+        file.write(f"990901,{key},2024-03-15,1.00\n")
+    spine = tmp_path / "spine.csv"
+    spine.write_text(f"customer_id,event_timestamp\n{key},2024-03-31\n")
+    with staged(bank, last="features") as work, FeatureStore(work) as store:
+        job = store.get_historical_features(spine, ["payment_count_30d"])
+        (row,) = job.to_arrow().to_pylist()
+        assert job.unmatched() == (0, 0)
+    assert row["customer_id"] == key
+    assert row["payment_count_30d"] >= 1
+
+
+@pytest.mark.parametrize("key", ["007", "+7", "1.0", "x"])
+def test_a_spine_whose_integer_keys_are_written_otherwise_is_refused(bank, tmp_path, key):
+    spine = tmp_path / "spine.csv"
+    spine.write_text(f"customer_id,event_timestamp\n1,2024-03-31\n{key},2024-03-31\n")
+    with staged(bank, last="features") as work, FeatureStore(work) as store:
+        with pytest.raises(BadValue, match=r"can't be read as a plain integer: the value in row 1") as refused:
+            store.get_historical_features(spine, ["payment_count_30d"])
+        assert "type='string'" in refused.value.hint
+
+
+# Files of one source
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (payments().drop_columns(["amount"]), "it lacks column 'amount' of the first"),
+        (payments().append_column("more", pa.array([1, 2])), "it has a column 'more' that is not in the first"),
+        (payments(amount=pa.array([1, 2])), "column 'amount' is int64, and double in the first"),
+        (payments(paid_on=pa.array([datetime(2024, 3, 1)] * 2)), r"column 'paid_on' is timestamp\[us\], and date32"),
+    ],
+)
+def test_files_of_one_source_have_the_same_columns_and_types(bank, engine, second, told):
+    in_parquet(bank, payments(), second)
+    with pytest.raises(MissingColumn, match=f"file 2 of 2 .*: {told}"):
+        staged(bank, engine)
+
+
+def test_a_column_whose_texts_one_file_keeps_as_a_dictionary_is_the_same_column(bank):
+    texts = pa.array(["a", "b"])
+    rows = payments(channel=texts), payments(channel=texts.dictionary_encode(), payment_id=pa.array([3, 4]))
+    in_parquet(bank, *rows)
+    assert len(rows_of(staged(bank), "payments")) == 4
+
+
+@BOTH
+def test_a_folder_that_tells_another_value_than_the_file_is_refused(bank, engine):
+    late = payments(paid_on=pa.array([datetime(2024, 2, 28, 7, 4)] * 2))
+    in_parquet(bank, late, folders=("paid_on=2024-02-29",))
+    with pytest.raises(MissingColumn, match="column 'paid_on' stands in the file, and in the name of its folder"):
+        staged(bank, engine)
+
+
+# Values
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("column", "declared", "values", "told"),
+    [
+        ("paid_on", "", pa.array([datetime(2024, 3, 1), datetime(2024, 3, 1, 18, 5)]), "not a date: 2024-03-01 18:05"),
+        ("flag", 'Column("flag", type="boolean")', pa.array([1, 2]), "not a boolean: 2"),
+        ("flag", 'Column("flag", type="boolean")', pa.array([0.0, 0.5]), "not a boolean: 0.5"),
+        ("tags", 'Column("tags")', pa.array([["a"], ["b"]]), "reads column 'tags' as a string, but its data have it"),
+        ("tags", 'Column("tags")', pa.array([b"a", b"b"]), "reads column 'tags' as a string, but its data have it"),
+        ("tags", 'Column("tags")', pa.array([{"a": 1}, {"a": 2}]), "reads column 'tags' as a string, but its data"),
+    ],
+)
+def test_a_value_that_would_be_cut_or_guessed_is_refused(bank, engine, column, declared, values, told):
+    if declared:
+        edit(bank / "sources.py", '        Column("paid_on"', f'        {declared},\n        Column("paid_on"')
+    in_parquet(bank, payments(**{column: values}))
+    with pytest.raises(BadValue, match=told):
+        staged(bank, engine)
+
+
+@BOTH
+def test_midnights_are_days_and_0_and_1_are_booleans(bank, engine):
+    edit(
+        bank / "sources.py",
+        '        Column("paid_on"',
+        '        Column("flag", type="boolean"),\n        Column("paid_on"',
+    )
+    in_parquet(bank, payments(paid_on=pa.array([datetime(2024, 3, 1)] * 2), flag=pa.array([0, 1])))
+    rows = sorted(rows_of(staged(bank, engine), "payments"), key=lambda row: row["payment_id"])
+    assert [(row["paid_on"], row["flag"]) for row in rows] == [(date(2024, 3, 1), False), (date(2024, 3, 1), True)]
+
+
+@pytest.mark.parametrize("length", [131_073, 3_000_000])
+def test_a_long_text_is_staged_whole(bank, length):
+    edit(bank / "sources.py", '        Column("paid_on"', '        Column("note"),\n        Column("paid_on"')
+    file = bank / "data" / "payments.csv"
+    lines = file.read_text().splitlines()
+    note = "x" * length
+    file.write_text(
+        "\n".join([f"{lines[0]},note", *(f"{line},a" for line in lines[1:-1]), f"{lines[-1]},{note}"]) + "\n"
+    )
+    assert max(len(row["note"]) for row in rows_of(staged(bank), "payments")) == length
