@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import ReadFiles, csv_header, has_hive_folders, require_alike, unlike_parquet
+from tenure.engines.files import ReadFiles, csv_header, has_hive_folders, unlike_parquet
 from tenure.errors import DiskFull, EngineError, FileAccessError, TenureError, UnreadableFile
 from tenure.faults.boundary import register_stoppable, translated
 from tenure.faults.redact import redacted
@@ -123,7 +123,6 @@ class DuckDBEngine:
     def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> dict[str, str]:
         """Make Parquet files a relation."""
         self._files.note_parquet(relation, raw, files)
-        require_alike(files, raw)
         try:
             options = {"union_by_name": "true"}
             if not has_hive_folders(raw, files):

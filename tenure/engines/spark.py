@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenure.define.source import Csv, Parquet
 from tenure.engines.base import EngineSettings
-from tenure.engines.files import ReadFiles, csv_header, require_alike, unlike_parquet
+from tenure.engines.files import ReadFiles, csv_header, unlike_parquet
 from tenure.errors import EngineError, MissingDependency, install_hint
 from tenure.faults.redact import redacted
 from tenure.host.paths import spark_path
@@ -96,7 +96,6 @@ class SparkEngine:
     def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> dict[str, str]:
         """Make Parquet files a relation."""
         self._files.note_parquet(relation, raw, files)
-        require_alike(files, raw)
         reader = self._session.read.option("mergeSchema", "true")
         try:
             frame = self._checked(lambda: reader.parquet(*(self._path(file) for file in files)))

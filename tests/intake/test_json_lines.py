@@ -251,7 +251,7 @@ def test_a_fraction_in_a_column_of_integers_is_told_with_its_line(bank):
     (bank / "data" / "customers.jsonl").write_text(content)
     with work_on(bank) as work, pytest.raises(BadValue) as caught:
         staging(work)
-    assert "column 'customer_id': not an integer: 3.5 (customers.jsonl, line 3)" in caught.value.message
+    assert "column 'customer_id': not a plain integer: 3.5 (customers.jsonl, line 3)" in caught.value.message
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -24,6 +24,7 @@ customers = Source(
 payments = Source(
     "payments",
     read=Csv("payments.csv"),
+    unmatched=0.05,
     columns=[
         Column("payment_id", role="key"),
         Column("customer_id", role="key"),
