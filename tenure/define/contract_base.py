@@ -72,7 +72,7 @@ class Contract:
     personal: frozenset[str] = frozenset()
     doc: str = ""
 
-    def may_be_told(self, columns: Iterable[str]) -> tuple[str, ...]:
+    def not_personal(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Return those of some columns that are not personal: their values may stand in logs and messages."""
         return tuple(name for name in columns if name not in self.personal)
 

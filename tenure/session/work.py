@@ -298,7 +298,7 @@ class Work:
             fingerprint=digest,
             replaced=replaced,
             partitions=partitions,
-            indexed=contract.may_be_told(schema.names),
+            indexed=contract.not_personal(schema.names),
         )
         return version, checks
 

@@ -82,7 +82,7 @@ def _merged(lake: Lake, contract: Contract, version: TableVersion, files: list[L
         fingerprint=version.fingerprint,
         replaced=replaced or None,
         partitions=version.partitions,
-        indexed=contract.may_be_told(version.schema.names),
+        indexed=contract.not_personal(version.schema.names),
     )
 
 

@@ -562,7 +562,7 @@ class Lake:
             fingerprint=fingerprint,
             mode=mode,
             columns_grow=columns_grow,
-            indexed=contract.may_be_told(rows.column_names),
+            indexed=contract.not_personal(rows.column_names),
         )
 
     def write_partition(
@@ -585,7 +585,7 @@ class Lake:
         if stored is not None and not stored.partition_by:
             rows = pa.concat_tables([rows_beside(stored, texts), rows], promote_options="permissive")
             written = write_rows(rows, self.writing_folder(table), by, token=token)
-            files = self._sealed(table, written, contract.may_be_told(rows.column_names))
+            files = self._sealed(table, written, contract.not_personal(rows.column_names))
             return self._create(table, files, rows.schema, by, _properties(fingerprint), mode="overwrite")
         return self.commit(
             table,
@@ -595,7 +595,7 @@ class Lake:
             fingerprint=fingerprint,
             replaced={name: [text] for name, text in texts.items()},
             columns_grow=True,
-            indexed=contract.may_be_told(rows.column_names),
+            indexed=contract.not_personal(rows.column_names),
         )
 
     def write_part(

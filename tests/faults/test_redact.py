@@ -1,5 +1,6 @@
 """What a message may say of a value, and what is left of a text that others wrote."""
 
+import re
 from datetime import date
 
 import pytest
@@ -35,6 +36,8 @@ def test_shape_tells_the_format_and_the_length_alone(value, expected):
 @given(st.text(min_size=1))
 def test_shape_never_repeats_a_letter_or_digit_of_the_value(value):
     drawn = shape(value).partition("(")[0]
+    # A length may happen to be written with a sign of the value: that of '1' is 1.
+    drawn = re.sub(r"^\d+ (digits?|characters?)", "", drawn)
     assert not set(drawn) & {sign for sign in value if sign.isalnum()} - set("Xx9") or not drawn.strip("Xx9 -./:,+@_?…")
 
 
