@@ -238,6 +238,16 @@ class CopyRecord(Record):
 
 
 @dataclass(frozen=True)
+class MigrationRecord(Record):
+    """A table that was taken over from an older Tenure's lake: of `lake migrate`."""
+
+    kind: ClassVar[str] = "migration"
+
+    table: Annotated[str, "the table, below the lake's folder"]
+    rows: Annotated[int, "rows of its newest version"]
+
+
+@dataclass(frozen=True)
 class CompactRecord(Record):
     """What compaction did to a table: of `compact`."""
 
@@ -353,6 +363,7 @@ RECORDS: tuple[type[Record], ...] = (
     StrangerRecord,
     RepairRecord,
     CopyRecord,
+    MigrationRecord,
     CompactRecord,
     ViewRecord,
     FeatureRecord,

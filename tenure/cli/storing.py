@@ -21,7 +21,7 @@ from tenure.cli.application import (
     verb,
 )
 from tenure.cli.printing import open_lake, open_project, print_one, print_plan, print_record
-from tenure.cli.records import CompactRecord, CopyRecord, PlanRecord, RepairRecord
+from tenure.cli.records import CompactRecord, CopyRecord, MigrationRecord, PlanRecord, RepairRecord
 from tenure.cli.terminal import say
 
 
@@ -135,6 +135,22 @@ def copy(
     size = f"{done.bytes / 1e6:,.1f} MB"
     line = f"{done.files:,} files, {done.sent:,} of them copied now ({size}). Set [lake] path = '{target}' to use them."
     print_one(CopyRecord(done.files, done.sent, done.bytes), line, as_json)
+
+
+@_lakes.command("migrate")
+def migrate(
+    old: Annotated[str, typer.Argument(metavar="FROM", help="The folder of the lake that an older Tenure wrote.")],
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Take the newest version of each table of a lake of format 0 into this project's new lake."""
+    from tenure.session.moving import migrate_lake
+
+    for version in migrate_lake(project, old):
+        line = f"{version.table:28} {version.rows:>12,} rows"
+        print_one(MigrationRecord(version.table, version.rows), line, as_json)
+    if not as_json:
+        say(f"'{old}' is as it was. Run 'tenure run': what changed since is built anew.")
 
 
 @verb("build")

@@ -199,8 +199,8 @@ def _older(lake: Location) -> LakeFormat:
     return LakeFormat(
         f"the lake '{lake}' holds tables and no {FILE_NAME}: it was made by an older Tenure (format 0), and this one "
         f"reads format {FORMAT}.",
-        hint=f"Move the folder away and build it anew from the raw files: mv {shlex.quote(str(lake))} "
-        f"{shlex.quote(f'{lake}-old')}, then 'tenure run'.",
+        hint=f"Move it away and take its tables over: mv {shlex.quote(str(lake))} {shlex.quote(f'{lake}-old')}, then "
+        f"'tenure lake migrate {shlex.quote(f'{lake}-old')}' and 'tenure run'.",
     )
 
 

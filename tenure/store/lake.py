@@ -63,8 +63,9 @@ from tenure.store.table import (
     utc,
 )
 
-_FINGERPRINT = "tenure.fingerprint"
-_PARTITIONS = "tenure.partitions"
+#: What a commit notes of the version that it makes: what it and its partitions are made of.
+FINGERPRINT = "tenure.fingerprint"
+PARTITIONS = "tenure.partitions"
 
 #: A part of a table's name; neither '..' nor the log of another table.
 _TABLE_PART = re.compile(r"(?!_delta_log$)\w[\w.=-]*")
@@ -328,8 +329,8 @@ class Lake:
             files=files,
             schema=pa.schema(delta.schema().to_arrow()),
             partition_by=tuple(delta.metadata().partition_columns),
-            fingerprint=str(info.get(_FINGERPRINT, "")),
-            partitions=json.loads(str(info.get(_PARTITIONS, "{}"))),
+            fingerprint=str(info.get(FINGERPRINT, "")),
+            partitions=json.loads(str(info.get(PARTITIONS, "{}"))),
         )
 
     def verify_files(self, version: TableVersion, seen: Listing | None = None) -> None:
@@ -677,9 +678,9 @@ def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | No
 
 
 def _properties(fingerprint: str, partitions: Mapping[str, Ingredients] | None = None) -> CommitProperties:
-    noted = {_FINGERPRINT: fingerprint}
+    noted = {FINGERPRINT: fingerprint}
     if partitions:
-        noted[_PARTITIONS] = json.dumps(partitions)
+        noted[PARTITIONS] = json.dumps(partitions)
     return CommitProperties(custom_metadata=noted)
 
 

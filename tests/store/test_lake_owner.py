@@ -185,7 +185,7 @@ def test_an_older_lake_is_refused_by_every_verb(old_bank, tenure, verb):
     assert code == 7
     assert "LakeFormat" in said
     assert "made by an older Tenure (format 0), and this one reads format 1" in said
-    assert f"mv {old_bank}/lake {old_bank}/lake-old, then 'tenure run'" in said.replace("\n", " ")
+    assert f"mv {old_bank}/lake {old_bank}/lake-old, then 'tenure lake migrate" in said.replace("\n", " ")
     assert files(old_bank) == before
 
 
