@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -168,28 +168,23 @@ def _file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
 def _csv_file(file: Path, keys: dict[str, pa.DataType]) -> pa.Table:
     with file.open("rb") as opened:
         encoding = encoding_of(opened.read(4))
+    names: list[str] = []
     try:
         # One thread: only then does Arrow count the rows up to the wrong one. A spine is no large file.
         read = pc_csv.ReadOptions(encoding=encoding.removesuffix("-sig"), use_threads=False)
         with pc_csv.open_csv(file, read_options=read) as opened_rows:
             header = opened_rows.schema
+        names = header.names
         # What stands there is what comes back: 007 stays, and NA is a text; the times alone are read as such.
-        as_text = {name: pa.string() for name in header.names if not _is_time(header.field(name).type)}
+        as_text = {field.name: pa.string() for field in header if not _is_time(field.type)}
         convert = pc_csv.ConvertOptions(column_types=as_text, null_values=[""], strings_can_be_null=True)
         rows = _with_keys(pc_csv.read_csv(file, convert_options=convert, read_options=read), keys)
-        names = rows.column_names  # read here: names that are no UTF-8 are refused as the file's fault
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise UnreadableFile(
-            f"'{file}' can't be read as CSV: {_csv_fault(error, keys)}.",
+            f"'{file}' can't be read as CSV: {_csv_fault(error, names)}.",
             hint="Correct the file: a header, then a row a line with as many fields, as UTF-8 or UTF-16.",
             original=error,
         ) from error
-    no_text = [name for name, kind in zip(names, rows.schema.types, strict=True) if pa.types.is_binary(kind)]
-    if no_text:  # Arrow's guess where bytes are no UTF-8
-        raise UnreadableFile(
-            f"'{file}' can't be read as CSV: column '{no_text[0]}' holds bytes that are no UTF-8.",
-            hint="Save the file as UTF-8.",
-        )
     return rows
 
 
@@ -205,7 +200,7 @@ def _with_keys(rows: pa.Table, keys: Mapping[str, pa.DataType]) -> pa.Table:
         texts = _trimmed(rows[name])
         if pa.types.is_integer(type_):
             plain = pc.fill_null(pc.match_substring_regex(texts, r"^-?(0|[1-9][0-9]*)$"), fill_value=True)
-            if not pc.all(plain).as_py():
+            if not pc.all(plain, min_count=0).as_py():
                 raise BadValue(
                     f"column '{name}' of the rows can't be read as a plain integer: the value in row "
                     f"{pc.index(plain, value=False).as_py()} (counted from 0) is none; with leading zeros or a sign it "
@@ -221,26 +216,27 @@ def _trimmed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(texts, _ENDS, "")
 
 
-def _csv_fault(error: Exception, keys: Mapping[str, pa.DataType]) -> str:
+def _csv_fault(error: Exception, names: Sequence[str]) -> str:
     """What Arrow says of a CSV file, without the values that it quotes; rows are counted from the header's, 1."""
     text = str(error)
     if "Empty CSV file" in text:
         return "it is empty; a header at least is needed"
     row = re.search(r"Row #(\d+)", text)
     place = f"row {row[1]}, " if row else ""
-    return f"{place}{_fault_in_row(text, keys)}"
+    return f"{place}{_fault_in_row(text, names)}"
 
 
-def _fault_in_row(text: str, keys: Mapping[str, pa.DataType]) -> str:
+def _fault_in_row(text: str, names: Sequence[str]) -> str:
     width = re.search(r"Expected (\d+) columns, got (\d+)", text)
     if width:
         return f"{width[2]} fields where the header has {width[1]}"
-    kind = re.search(r"conversion error to (\w+)", text)
-    if not kind:
+    column = re.search(r"CSV column #(\d+)", text)
+    if not column or int(column[1]) >= len(names):
         return "its structure is broken, or its bytes are no text"
-    fault = f"a value is no {kind[1]}"
-    named = ", ".join(_in_quotes(name) for name, type_ in keys.items() if str(type_).startswith(kind[1]))
-    return f"{fault}, which key {named} is" if named else fault
+    name = names[int(column[1])]
+    if "UTF8" in text:
+        return f"column '{name}' holds bytes that are no UTF-8"
+    return f"a value of column '{name}' is no time, as its first ones are"
 
 
 def _in_quotes(name: str) -> str:
@@ -400,7 +396,7 @@ def _plain(type_: pa.DataType) -> pa.DataType:
 def _instants(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """The times in UTC: a date is its midnight, a time without a zone is UTC."""
     type_ = values.type
-    if pa.types.is_null(type_) and not len(values):
+    if (pa.types.is_null(type_) or pa.types.is_string(type_)) and not len(values):
         # A file with a header and no row has no types.
         return pa.chunked_array([], pa.timestamp("us", tz="UTC"))
     if not pa.types.is_null(type_) and not pa.types.is_date(type_) and not pa.types.is_timestamp(type_):

@@ -274,7 +274,7 @@ def condition_on_a_personal_column(bank):
 
 FAULTS = [
     (bad_birth_date, 4, r"column 'born_on': not a date: 99\.99\.9999 \(10 characters\) \(file \d of 2 that match"),
-    (bad_key, 4, r"column 'customer_id': not an integer: Xxx9-X \(6 characters\) \(file 1 of 2 that .*line 9\)"),
+    (bad_key, 4, r"column 'customer_id': not a plain integer: Xxx9-X \(6 characters\) \(file 1 of 2 that .*line 9\)"),
     (rivals, 4, r"2 different rows claim the key payment_ref=Xxxxxx-9 \(8 characters\) \(payments\.csv, line 6\)"),
     (rivals_of_two_keys, 4, r"claim the key customer_id=0, payment_ref=Xxxxxx-9 "),
     (another_width, 4, r"file 1 of 2 that match 'people/\*\.csv', line \d+: 4 fields where the header has 6"),

@@ -95,6 +95,12 @@ OPERATION_ANSWERS = {
         (("'ab'", "a|b"), False),
         (("CAST(NULL AS {string})", "a"), None),
     ],
+    "trimmed": [
+        (("' a b '",), "a b"),
+        (("'\t\u00a0a\u3000\u200b\ufeff'",), "a"),
+        (("'\u2003\n'",), ""),
+        (("CAST(NULL AS {string})",), None),
+    ],
     "before_point": [(("'12.00'",), "12"), (("'12'",), "12"), (("'-0.5'",), "-0"), (("''",), "")],
     "sha256": [(("'abc'",), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")],
     "instant": [

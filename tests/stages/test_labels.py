@@ -25,7 +25,7 @@ def test_data_end_where_the_first_source_that_labels_read_ends(bank):
     ran(bank)
     with Work.open(bank) as work:
         before = calendar(work).data_end
-    visits = "".join(f"{n},{100 + n % 40},2024-0{1 + n % 9}-15\n" for n in range(90))
+    visits = "".join(f"{n},{n % 40},2024-0{1 + n % 9}-15\n" for n in range(90))
     (bank / "data" / "visits.csv").write_text("visit_id,customer_id,came_on\n" + visits)
     with (bank / "sources.py").open("a") as file:
         file.write(

@@ -73,6 +73,7 @@ accounts = Source(
     ],
     key="account_id",
     event_time="opened_on",
+    unmatched=0.05,  # a few belong to customers who exist nowhere
     known_time="updated_at",
     ends="closed_on",
     doc="Accounts, a row when one is opened and another when it is closed",
