@@ -54,7 +54,7 @@ def _matched_keys(work: Work) -> list[Confirmation]:
     for name, fact in intake_facts(work).items():
         if name in work.project.sources and fact.get("rows_unmatched") is not None:
             early = fact["rows_too_early"]
-            words = unmatched_words(name, fact).partition(": ")[2] or "all rows match a customer"
+            words = unmatched_words(fact) or "all rows match a customer"
             words += f"; {early:,} lie before their customer was known" if early else ""
             found.append(Confirmation(f"keys of {name}", words))
     return found

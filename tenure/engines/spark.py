@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import sys
@@ -18,7 +17,7 @@ from tenure.engines.base import EngineSettings
 from tenure.engines.files import ReadFiles, csv_header, unlike_parquet
 from tenure.errors import EngineError, MissingDependency, install_hint
 from tenure.faults.redact import redacted
-from tenure.host.paths import spark_path
+from tenure.host.paths import escaped_for_spark, spark_path
 from tenure.sql import Dialect
 from tenure.storage.location import Location
 
@@ -202,7 +201,7 @@ class SparkEngine:
                 f"Spark can't read '{file}': this session has no connector to S3 ({_S3_CONNECTOR}).",
                 hint="Run on Glue or EMR, start Spark with the jars of hadoop-aws, or set [engine] name = 'duckdb'.",
             ) from error
-        return re.sub(r"[{}\[\]*?\\,]", r"\\\g<0>", _by_connector(file))
+        return escaped_for_spark(_by_connector(file))
 
     def _checked(self, action: Any) -> Any:
         from py4j.protocol import Py4JJavaError

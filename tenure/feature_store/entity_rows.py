@@ -27,12 +27,10 @@ from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, Un
 from tenure.faults.redact import shape
 from tenure.host.paths import local_path
 from tenure.host.text_files import encoding_of
+from tenure.sql.dialects import TEXT_ENDS
 
 #: The columns that are taken as the time where none is named.
 TIME_COLUMNS = ("snapshot_date", "event_timestamp")
-
-#: Blanks of any script and unseen signs at the ends of a text, as `trimmed` in tenure/sql/dialects.py.
-_ENDS = r"^[\s\p{Z}\p{Cc}\p{Cf}]+|[\s\p{Z}\p{Cc}\p{Cf}]+$"
 
 #: A column type of a source → the Arrow type in which its keys are compared.
 _KEY_TYPES: dict[str, pa.DataType] = {
@@ -213,7 +211,7 @@ def _with_keys(rows: pa.Table, keys: Mapping[str, pa.DataType]) -> pa.Table:
 
 def _trimmed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts without blanks and unseen signs at their ends, as staging trims the keys of sources."""
-    return pc.replace_substring_regex(texts, _ENDS, "")
+    return pc.replace_substring_regex(texts, TEXT_ENDS, "")
 
 
 def _csv_fault(error: Exception, names: Sequence[str]) -> str:

@@ -125,12 +125,12 @@ def duckdb_path(file: PurePath) -> str:
 
 def spark_path(file: Path) -> str:
     """Return a file's path as Spark's readers take it: absolute, and it matches that one file."""
-    return escaped_for_spark(file.absolute())
+    return escaped_for_spark(file.absolute().as_posix())
 
 
-def escaped_for_spark(file: PurePath) -> str:
-    """Return a whole path with the signs escaped that Spark's readers take for a pattern."""
-    return re.sub(r"[{}\[\]*?\\,]", r"\\\g<0>", file.as_posix())
+def escaped_for_spark(path: str) -> str:
+    """Return a whole path, or URL, with the signs escaped that Spark's readers take for a pattern."""
+    return re.sub(r"[{}\[\]*?\\,]", r"\\\g<0>", path)
 
 
 def literal_part(pattern: str) -> tuple[PurePath, tuple[str, ...]]:

@@ -42,11 +42,12 @@ def require_matched(work: Work, facts: dict[str, dict[str, Any]]) -> None:
             raise _refusal(work, source, facts[source.name])
 
 
-def unmatched_words(name: str, fact: Mapping[str, Any]) -> str:
+def unmatched_words(fact: Mapping[str, Any]) -> str:
     """Return what there is to say of a source's keys that match nobody; '' if all do, or it is about no customers."""
     if not fact.get("rows_unmatched"):
         return ""
-    return f"{name}: {_met_by_nobody(fact)}"
+    rows, keys = _many(fact["rows_unmatched"], "row"), _many(fact["keys_unmatched"], "key")
+    return f"{rows} of {keys} match no customer"
 
 
 def _refusal(work: Work, source: Source, fact: Mapping[str, Any]) -> UnmatchedKeys:
@@ -59,16 +60,11 @@ def _refusal(work: Work, source: Source, fact: Mapping[str, Any]) -> UnmatchedKe
         examples.append(f"{shown_row(list(row.items()), personal_keys(project))} ({_many(rows, 'row')})")
     allowed = f"{source.unmatched:.1%} of {_many(fact['rows_staged'], 'row')} (unmatched={source.unmatched:g})"
     return UnmatchedKeys(
-        f"source '{source.name}': {_met_by_nobody(fact)} of '{project.entity.source}', such as {', '.join(examples)}; "
+        f"source '{source.name}': {unmatched_words(fact)} of '{project.entity.source}', such as {', '.join(examples)}; "
         f"allowed are {allowed} ({source.where_defined}).",
         hint="Their events would count for nobody. Compare how both sources write the key: its type, leading zeros, "
         f"blanks. If they are no customers, say so: Source('{source.name}', unmatched=0.2, …).",
     )
-
-
-def _met_by_nobody(fact: Mapping[str, Any]) -> str:
-    rows, keys = _many(fact["rows_unmatched"], "row"), _many(fact["keys_unmatched"], "key")
-    return f"{rows} of {keys} match no customer"
 
 
 def _many(number: int, word: str) -> str:

@@ -49,9 +49,9 @@ def staging(work: Work) -> Outcome:
     note_arrivals(work)
     require_matched(work, facts)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
-    told = [f"{quarantined:,} rows quarantined"] if quarantined else []
-    told += [words for name, fact in facts.items() if (words := unmatched_words(name, fact))]
-    outcome.message = "; ".join(told)
+    notes = [f"{quarantined:,} rows quarantined"] if quarantined else []
+    notes += [f"{name}: {words}" for name, fact in facts.items() if (words := unmatched_words(fact))]
+    outcome.message = "; ".join(notes)
     return outcome
 
 

@@ -11,8 +11,11 @@ from datetime import date
 from tenure.define.dialect import Dialect
 from tenure.errors import InvalidDefinition
 
-#: The ends of a text that are no part of it, as a pattern in a template.
-_ENDS = r"^[\s\p{{Z}}\p{{Cc}}\p{{Cf}}]+|[\s\p{{Z}}\p{{Cc}}\p{{Cf}}]+$"
+#: The ends of a text that are no part of it, as a pattern: blanks of any script, and signs that nobody sees.
+TEXT_ENDS = r"^[\s\p{Z}\p{Cc}\p{Cf}]+|[\s\p{Z}\p{Cc}\p{Cf}]+$"
+
+#: The same in a template, where a brace is written twice.
+_ENDS = TEXT_ENDS.replace("{", "{{").replace("}", "}}")
 
 #: One row an operation; {0}, {1} are its operands.
 OPERATIONS: dict[str, dict[Dialect, str]] = {
@@ -29,7 +32,7 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     # intervals compare equal; another operator keeps them apart.
     "months_earlier": {"duckdb": "({0} + INTERVAL '-{1}' MONTH)", "spark": "({0} - INTERVAL '{1}' MONTH)"},
     "full_match": {"duckdb": "regexp_full_match({0}, '{1}')", "spark": "{0} RLIKE '^({1})$'"},
-    # Blanks of any script and signs that nobody sees, at both ends. Neither engine's TRIM takes more than the blank.
+    # Neither engine's TRIM takes more than the blank.
     "trimmed": {
         "duckdb": f"regexp_replace(CAST({{0}} AS VARCHAR), '{_ENDS}', '', 'g')",
         "spark": f"regexp_replace({{0}}, '{_ENDS}', '')".replace("\\", "\\\\"),

@@ -637,7 +637,7 @@ class Lake:
         own = tokens(folder)
         left: set[str] = set()
         swept = 0
-        for file in self._data_files(table):
+        for file in self.data_files(table):
             token = token_of(file) or _incoming_token(file, folder)
             if token in own and file not in named:
                 file.unlink()
@@ -655,10 +655,11 @@ class Lake:
     def strangers(self, table: str) -> list[Location]:
         """Return data files in a table's folder that neither a commit nor the journal knows."""
         named, folder = self._named_files(table), self.path(table)
-        own, found = tokens(folder), self._data_files(table)
+        own, found = tokens(folder), self.data_files(table)
         return [f for f in found if f not in named and (token_of(f) or _incoming_token(f, folder)) not in own]
 
-    def _data_files(self, table: str) -> list[Location]:
+    def data_files(self, table: str) -> list[Location]:
+        """Return the Parquet files in a table's folder, whether a commit names them or not."""
         folder = self.path(table)
         return [file for file in files_below(folder, "*.parquet") if LOGS not in below(file, folder).parts]
 

@@ -167,9 +167,9 @@ class Repair:
             self._is_built_anew = True
             moved = self._move(files_below(self._folder, "*"))
             return Repaired(self._table, moved, "the table is built again; its older versions are lost")
-        whole = [
-            file for file in self._files() if file not in self._data and not file_problem(file, self._lake.digests)
-        ]
+        present = self._lake.data_files(self._table)
+        whole = [file for file in present if file not in self._data]
+        whole = [file for file in whole if not file_problem(file, self._lake.digests)]
         whole.sort(key=written_at)
         rest = [file for file in files_below(self._folder, "*") if file not in whole and file not in self._models]
         by = _partition_columns(whole[-1], self._folder) if whole else ()
@@ -177,7 +177,7 @@ class Repair:
             whole = list({file.parent: file for file in whole}.values())
         elif self._kept == "newest":
             whole = whole[-1:]
-        superseded = set(self._files()) - set(whole)
+        superseded = set(present) - set(whole)
         moved = self._move([*(file for file in rest if not is_below(file, self._folder / "files")), *superseded])
         self._data = set()
         if not whole:
@@ -225,10 +225,6 @@ class Repair:
             return Repaired(self._table, moved, "the ledger begins anew", is_loss=True)
         chain_anew(self._lake)
         return Repaired(self._table, moved, "the ledger's chain begins anew with the rows that it has")
-
-    def _files(self) -> list[Location]:
-        found = files_below(self._folder, "*.parquet")
-        return [file for file in found if LOGS not in below(file, self._folder).parts]
 
     def _move(self, files: Iterable[Location]) -> tuple[str, ...]:
         """Move files aside and return their paths in the lake; what is gone is not moved."""

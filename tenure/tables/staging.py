@@ -277,7 +277,7 @@ def typed_value(source: Source, column: SourceColumn, dialect: Dialect, raw_type
 def _exact(source: Source, column: SourceColumn, raw: str, raw_type: str) -> str:
     """The condition that a value which is no text becomes its column's type unchanged; '' where it always does."""
     is_float = raw_type.startswith(_FLOATS)
-    is_whole = column.type == "integer" or (column.type == "string" and is_float and _is_key(source, column))
+    is_whole = column.type == "integer" or _is_whole_key(source, column, raw_type)
     if is_whole and (is_float or raw_type.startswith("decimal")):
         whole = equal(raw, call("FLOOR", raw))
         return all_of(whole, at_most(call("ABS", raw), _MOST_EXACT)) if is_float else whole
@@ -286,6 +286,12 @@ def _exact(source: Source, column: SourceColumn, raw: str, raw_type: str) -> str
     if column.type == "boolean" and not raw_type.startswith("bool"):
         return is_in(raw, ("0", "1"))
     return ""
+
+
+def _is_whole_key(source: Source, column: SourceColumn, raw_type: str) -> bool:
+    """Whether a column is a key of whole numbers: an integer, or a text that the data have as a float."""
+    is_number = column.type == "integer" or (column.type == "string" and raw_type.startswith(_FLOATS))
+    return is_number and _is_key(source, column)
 
 
 def _is_key(source: Source, column: SourceColumn) -> bool:
@@ -325,8 +331,7 @@ def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mappi
         raw = _text(source, column, dialect) if is_text else quoted(column.raw_name, dialect)
         if column.required or column.name in needed:
             reasons.append((is_null(raw), text_literal(f"{column.name}: missing")))
-        is_float = raw_types[column.raw_name].startswith(_FLOATS)
-        is_plain = _is_key(source, column) and (column.type == "integer" or (column.type == "string" and is_float))
+        is_plain = _is_whole_key(source, column, raw_types[column.raw_name])
         if column.type != "string" or is_plain:
             typed = typed_value(source, column, dialect, raw_types)
             kind = PLAIN_INTEGER if is_plain else column.type
