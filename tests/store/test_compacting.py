@@ -1,6 +1,8 @@
 """Compaction merges small files and loses no row; retention removes what nothing rests on, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -116,3 +118,32 @@ def test_what_a_manifest_rests_on_stays(lake):
         done = compact(lake, ROWS, keep=timedelta(0), pinned={1})
     assert done.removed == 0
     assert sorted(numbers(lake, version=1)) == [1, 2]
+
+
+def test_a_reader_of_an_old_version_never_fails_while_the_table_is_compacted_swept_and_restored(lake):
+    for part in ([1], [2], [3]):
+        with lake.locked():
+            append(lake, part)
+    done, reads = Event(), []
+
+    def read_on():
+        reader = Lake(lake.folder)
+        while not done.is_set() or not reads:
+            reads.append(sorted(numbers(reader, version=1)))
+
+    with ThreadPoolExecutor(1) as readers:
+        reading = readers.submit(read_on)
+        try:
+            for round_ in range(2):
+                with lake.locked():
+                    append(lake, [10 + round_])
+                    compact(lake, ROWS, keep=timedelta(0), pinned={1})
+                    lake.begin_write("rows")
+                    lake.sweep("rows")
+                    restore(lake, "rows", 1)
+        finally:
+            done.set()
+        reading.result()
+    assert len(reads) > 2
+    assert {tuple(read) for read in reads} == {(1, 2)}
+    assert sorted(numbers(lake)) == [1, 2]
