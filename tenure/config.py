@@ -80,6 +80,12 @@ class DataSection(_Section):
         "after it are censored. Refused if after tomorrow, or if a source that bounds labels ends before it by more "
         "than one period and more than the longest gap of its last year.",
     )
+    gaps_are_real: bool = Field(
+        default=False,
+        description="Whether days on which no row of a source happened are days without events, however many. Else a "
+        "gap far longer than the source's others is taken for rows that never came, and horizons that it lies in have "
+        "no labels.",
+    )
 
 
 class LakeSection(_Section):

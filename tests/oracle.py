@@ -21,6 +21,8 @@ def staged(source: Source, typed_rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         row["event_time"] = instant(row[source.event_time])
         known = instant(row[source.known_time or source.event_time])
+        if source.known_by_day:
+            known += timedelta(days=1, microseconds=-1)
         row["known_time"] = known if source.known_time else known + timedelta(days=source.arrival_delay)
     versions = grouped(rows, source.keys)
     for row in rows:

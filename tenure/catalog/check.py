@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenure.catalog.leavers import unlike_neighbours
 from tenure.catalog.sql import compile_all, staging_selects
 from tenure.errors import InvalidDefinition, MissingTable
 from tenure.intake.calendar import calendar
@@ -45,7 +46,13 @@ def check(work: Work) -> list[Confirmation]:
             )
     found += _matched_keys(work)
     found.append(Confirmation("end of the data", _end_of_data(work)))
+    found += [Confirmation("share of leavers", words) for words in _unlike_neighbours(work)]
     return [*found, *(Confirmation(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]
+
+
+def _unlike_neighbours(work: Work) -> list[str]:
+    """The snapshots whose share of leavers is far from its neighbours', once there are labels."""
+    return unlike_neighbours(work) if work.lake.find("labels") else []
 
 
 def _matched_keys(work: Work) -> list[Confirmation]:

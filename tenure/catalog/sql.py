@@ -23,6 +23,8 @@ from tenure.tables import snapshots as snapshots_table
 from tenure.tables import splits as splits_table
 from tenure.tables import staging as staging_table
 from tenure.tables import training_set as training_set_table
+from tenure.tables.label_spans import Outage, all_spans, label_spans
+from tenure.tables.unlabelled import unlabelled
 from tenure.tables.visible import readable_columns
 from tenure.tiles.features import FeatureSteps
 from tenure.tiles.support import require_supported
@@ -40,7 +42,7 @@ def statements(work: Work, stage: str, dialect: Dialect) -> list[Select]:
         with tempfile.TemporaryDirectory() as folder:
             return [s for source in work.project.sources.values() for s in staging_selects(work, source, Path(folder))]
     days = calendar(work)
-    return _compiled(work, stage, dialect, days.dates, days.data_end)
+    return _compiled(work, stage, dialect, days.dates, days.data_end, days.outages)
 
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
@@ -49,7 +51,8 @@ def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     require_supported(work.project, dialect, work.churn)
     _check_conditions(work, dialect)
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
-    end = sample[-1] + timedelta(days=work.churn.gap + work.churn.horizon)
+    wait = work.churn.wait_for(work.project.sources)
+    end = sample[-1] + timedelta(days=work.churn.gap + work.churn.horizon + wait)
     return [s for stage in SQL_STAGES[1:] for s in _compiled(work, stage, dialect, sample, end, test_snapshots=1)]
 
 
@@ -70,12 +73,18 @@ def snapshots_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
 
 def labels_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the labels table."""
-    return labels_table.generate_churn_label(work.project, work.churn, dialect, days.dates, days.data_end)
+    return labels_table.generate_churn_label(work.project, work.churn, dialect, days.dates, days.data_end, days.outages)
+
+
+def unlabelled_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
+    """Return the SELECT that counts who has no label, by reason."""
+    spans = all_spans(work.project, work.churn, days.dates, days.data_end, days.outages)
+    return unlabelled(work.project, work.churn, dialect, spans)
 
 
 def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the splits table."""
-    spans = labels_table.label_dates(work.churn, days.dates, days.data_end)
+    spans = label_spans(work.project, work.churn, days.dates, days.data_end, days.outages)
     section = work.config.splits
     plan = splits_table.SplitPlan(test_snapshots=section.test_snapshots, validation_share=section.validation_share)
     return splits_table.splits(work.project, dialect, spans, plan)
@@ -87,6 +96,7 @@ def _compiled(
     dialect: Dialect,
     dates: Sequence[date],
     data_end: date,
+    outages: Sequence[Outage] = (),
     *,
     test_snapshots: int = 0,
 ) -> list[Select]:
@@ -98,14 +108,17 @@ def _compiled(
         cached = [replace(s, text=_CACHED[dialect].format(s.table, s.text)) for s in (*steps.cached, *steps.ranged())]
         return [*cached, steps.final()]
     if stage == "labels":
-        return [labels_table.generate_churn_label(project, work.churn, dialect, dates, data_end)]
+        spans = all_spans(project, work.churn, dates, data_end, outages)
+        labelled = labels_table.generate_churn_label(project, work.churn, dialect, dates, data_end, outages)
+        return [labelled, unlabelled(project, work.churn, dialect, spans)]
     if stage == "splits":
         section = work.config.splits
         plan = splits_table.SplitPlan(
             test_snapshots=test_snapshots or section.test_snapshots, validation_share=section.validation_share
         )
-        spans = labels_table.label_dates(work.churn, dates, data_end)
-        return [splits_table.splits(project, dialect, spans, plan), splits_table.split_proof(project)]
+        spans = label_spans(project, work.churn, dates, data_end, outages)
+        proof = splits_table.split_proof(project, work.churn.wait_for(project.sources))
+        return [splits_table.splits(project, dialect, spans, plan), proof]
     return [training_set_table.training_set(project)]
 
 

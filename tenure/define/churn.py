@@ -11,6 +11,7 @@ A label has no row, rather than a 0, where the question has no answer: the horiz
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tenure.define.event_base import (
@@ -23,10 +24,14 @@ from tenure.define.event_base import (
     simple_events,
     sources_of,
 )
-from tenure.define.events import MOST_DAYS, event_allowed, require_prompt_rows
+from tenure.define.events import MOST_DAYS, Closure, event_allowed, require_prompt_rows
 from tenure.define.naming import check_name, definition_place
 from tenure.define.shape import NAME, TEXT, Allowed, check_shape, named, whole
+from tenure.define.source import Source
 from tenure.errors import InvalidDefinition
+
+#: Why a row has no label: its answer would be read after the data end; or, with its kind, an end that is no leaving.
+CENSORED, ENDED = "the horizon ends after the data", "ended otherwise: "
 
 #: The longest minimum tenure: a hundred years.
 MOST_TENURE = 36600
@@ -67,7 +72,9 @@ class Activity:
 class ChurnDefinition:
     """Attrition: an event in [t + gap, t + gap + horizon), asked of eligible customers. All times in days.
 
-    Eligible at t: a customer (open at t) for at least `min_tenure` days and, if given, `active` before t.
+    Eligible at t: a customer (open at t) for at least `min_tenure` days and, if given, `active` before t. The answer is
+    read `wait` days after label_end, when the horizon's rows have arrived: if left out, after the longest arrival_delay
+    of the sources that it reads.
     """
 
     name: str
@@ -76,6 +83,7 @@ class ChurnDefinition:
     gap: int = field(default=0, kw_only=True)
     min_tenure: int = field(default=0, kw_only=True)
     active: Activity | None = field(default=None, kw_only=True)
+    wait: int | None = field(default=None, kw_only=True)
     doc: str = field(default="", kw_only=True)
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
@@ -85,13 +93,26 @@ class ChurnDefinition:
         check_name("churn definition", self.name, where=place)
         called = named("churn definition", self.name)
         check_shape(called, self, event=event_allowed(), active=_ACTIVE, doc=TEXT)
-        spans = _is_days(self.horizon, least=1) and _is_days(self.gap)
+        spans = _is_days(self.horizon, least=1) and _is_days(self.gap) and (self.wait is None or _is_days(self.wait))
         if not (spans and _is_days(self.min_tenure, most=MOST_TENURE)):
             raise InvalidDefinition(
                 f"churn definition '{self.name}' has horizon={self.horizon!r}, gap={self.gap!r}, "
-                f"min_tenure={self.min_tenure!r} ({place}); whole days: "
-                f"horizon 1 to {MOST_DAYS}, gap 0 to {MOST_DAYS}, min_tenure 0 to {MOST_TENURE}."
+                f"min_tenure={self.min_tenure!r}, wait={self.wait!r} ({place}); whole days: horizon 1 to {MOST_DAYS}, "
+                f"gap and wait 0 to {MOST_DAYS}, min_tenure 0 to {MOST_TENURE}."
             )
+
+    def wait_for(self, sources: Mapping[str, Source]) -> int:
+        """Return the days from label_end until the answer is read, over a bank's sources by name."""
+        if self.wait is not None:
+            return self.wait
+        read = [sources[rows.source] for rows in self.rows if not rows.before_snapshot]
+        return max((source.arrival_delay for source in read), default=0)
+
+    @property
+    def ends_counted(self) -> tuple[str, ...]:
+        """The conditions on a customer's end, one of which makes it leaving; empty where any end does."""
+        conditions = tuple(event.where for event in self.events if isinstance(event, Closure))
+        return conditions if all(conditions) else ()
 
     @property
     def events(self) -> tuple[SimpleEvent, ...]:

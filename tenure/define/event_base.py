@@ -71,6 +71,11 @@ class Event(ABC):
         """Those of them whose last event ends the data: after it no answer can be known."""
 
     @property
+    def looks_back(self) -> int:
+        """The days before label_start whose rows it counts like those of the horizon."""
+        return 0
+
+    @property
     @abstractmethod
     def words(self) -> str:
         """What counts as leaving, as a clause."""
@@ -118,6 +123,11 @@ class Combination(Event):
     def bounds(self) -> tuple[str, ...]:
         """What bounds its parts: an answer needs all of them."""
         return bounds_of(self.events)
+
+    @property
+    def looks_back(self) -> int:
+        """That of the part which looks back farthest."""
+        return max(part.looks_back for part in self.events)
 
     @property
     def asks_only(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from tenure.define.event_base import Asked, Combination, Event, RowsRead, SimpleEvent, churn_event, each, event_kinds
 from tenure.define.naming import aside, definition_place
@@ -27,16 +28,34 @@ __all__ = ["BalanceDecline", "Closure", "Inactivity", "ProductClosure", "all_of"
 #: The longest horizon, gap or look-back: ten years.
 MOST_DAYS = 3660
 
+#: What a customer did who closed and was open again before the answer is read.
+WINBACKS = ("stays", "leaves")
+
 
 @churn_event
 @dataclass(frozen=True)
 class Closure(SimpleEvent):
     """The customer's row ends in [label_start, label_end): hard attrition.
 
+    `where`, a condition on the customer's own row, says which ends are leaving, such as "close_reason <> 'deceased'".
+    Any other end before label_end competes with leaving: the customer has no label then, whatever other events say
+    (Fine and Gray, 1999, on competing risks). `winback` says what a customer did who closed in the span and was open
+    again when the answer is read: 'stays' or 'leaves'.
+
     It bounds nothing: its source's last date is the last opening or closing, often weeks before the data end.
     """
 
+    where: str = field(default="", kw_only=True)
+    winback: Literal["stays", "leaves"] = field(default="stays", kw_only=True)
+
     what = "the customer left in the horizon"
+
+    def __post_init__(self) -> None:
+        check_shape("Closure", self, where=TEXT, winback=TEXT)
+        if self.winback not in WINBACKS:
+            raise InvalidDefinition(
+                f"Closure has winback={self.winback!r} ({definition_place()}); allowed: {', '.join(WINBACKS)}."
+            )
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:
@@ -51,7 +70,8 @@ class Closure(SimpleEvent):
     @property
     def words(self) -> str:
         """What counts as leaving, as a clause."""
-        return "the customer closes"
+        again = ", even if open again later" if self.winback == "leaves" else ""
+        return f"the customer closes{where_words(self.where)}{again}"
 
     @property
     def asks_only(self) -> str:
@@ -60,8 +80,8 @@ class Closure(SimpleEvent):
 
     @property
     def leaves_out(self) -> str:
-        """Nobody."""
-        return ""
+        """Those who end otherwise."""
+        return f"customers whose end is not one{where_words(self.where)}" if self.where else ""
 
     def validate(self, asked: Asked) -> None:
         """The customers' source has an end time."""
@@ -71,20 +91,41 @@ class Closure(SimpleEvent):
 @churn_event
 @dataclass(frozen=True)
 class Inactivity(SimpleEvent):
-    """No row of `source` (that meets `where`) in [label_start, label_end): silent attrition."""
+    """Silent attrition: no row of `source` (that meets `where`) in [label_start, label_end).
+
+    With `days`, a silence of so many days that completes in the span. It happens at a moment, so that its rate grows
+    with the horizon, where that of silence over the whole horizon falls:
+
+                          t      gap                    label_end
+     ──▌──▌────▌──────────┊──────┊─────────▒────────────────┊───►     1: the last row + days lies in the span
+     ──▌──▌────▌──────────┊──▒───┊──────────────────────────┊───►     no row: gone within the gap
+     ──▌──▌────▌──────────┊────▌─┊────────────▌─────────────┊───►     0: never so long silent
+
+    It is then asked only of customers with a row in the `days` before t: of others the silence is complete already.
+    A row just `days` after another breaks the silence.
+    """
 
     source: str
     where: str = field(default="", kw_only=True)
+    days: int | None = field(default=None, kw_only=True)
 
-    what = "no activity in the horizon"
+    what = "no activity in the horizon, or a silence of some days that completes in it"
 
     def __post_init__(self) -> None:
         check_shape("Inactivity", self, source=NAME, where=TEXT)
+        if self.days is not None and not _BASELINE.test(self.days):
+            raise InvalidDefinition(
+                f"Inactivity has days={self.days!r} ({definition_place()}); whole days, 1 to {MOST_DAYS}, or None: "
+                "the whole horizon."
+            )
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:
-        """Those of its source."""
-        return (RowsRead(source=self.source, role="activity in the horizon", where=self.where),)
+        """Those of its source; with `days`, also as known at t."""
+        in_horizon = RowsRead(source=self.source, role="activity in the horizon", where=self.where)
+        if self.days is None:
+            return (in_horizon,)
+        return (replace(in_horizon, role="active before t", before_snapshot=True), in_horizon)
 
     @property
     def bounds(self) -> tuple[str, ...]:
@@ -92,23 +133,39 @@ class Inactivity(SimpleEvent):
         return (self.source,)
 
     @property
+    def looks_back(self) -> int:
+        """The days of its silence, if it is one of so many days."""
+        return self.days or 0
+
+    @property
     def words(self) -> str:
         """What counts as leaving, as a clause: 'there is no row of payments (amount > 0)'."""
-        return f"there is no row of {self.source}{where_words(self.where)}"
+        rows = f"{self.source}{where_words(self.where)}"
+        return f"there is no row of {rows}" if self.days is None else f"{self.days} days pass without a row of {rows}"
 
     @property
     def asks_only(self) -> str:
-        """Everybody."""
-        return ""
+        """Everybody; with `days`, those who are not silent so long already."""
+        if self.days is None:
+            return ""
+        return f"with a row of {self.source}{where_words(self.where)} in the {self.days} days before the snapshot"
 
     @property
     def leaves_out(self) -> str:
-        """Nobody."""
-        return ""
+        """Nobody; with `days`, those whose silence completes within the gap."""
+        if self.days is None:
+            return ""
+        return f"customers whose {self.days} days without a row of {self.source} are complete within the gap"
 
     def validate(self, asked: Asked) -> None:
-        """Its rows carry the customer's key and arrive within the horizon."""
-        require_prompt_rows(self.source, asked)
+        """Its rows carry the customer's key and arrive within the horizon, and within the days."""
+        source = require_prompt_rows(self.source, asked)
+        if self.days is not None and source.arrival_delay >= self.days:
+            raise InvalidDefinition(
+                f"{asked.by} looks for {self.days} days without a row of source '{source.name}', whose rows arrive "
+                f"{source.arrival_delay} days late: at a snapshot nobody would be seen active.",
+                hint="Raise days=, or lower the source's arrival_delay.",
+            )
 
 
 @churn_event

@@ -318,6 +318,11 @@ class Source:
         return tuple(self.key)
 
     @property
+    def known_by_day(self) -> bool:
+        """Whether a date alone tells when a row was known: it is known when that day is over."""
+        return self.column(self.known_time or self.event_time).type == "date"
+
+    @property
     def column_names(self) -> tuple[str, ...]:
         """The names of its columns, in order."""
         return tuple(column.name for column in self.columns)
@@ -346,7 +351,8 @@ RESERVED_TABLES = frozenset(
         *TABLES,
         *STAGES,
         *"snapshots_stored landing dates raw_rows typed_rows clean_rows claims versions customers_then measured "
-        "active_before outcome eligible answered labelled drawn trained in_both checked intervals grid_days "
+        "active_before outcome eligible without_answer ended_otherwise "
+        "answered labelled drawn trained in_both checked intervals grid_days "
         "customer_numbers numbered spine_windows".split(),
     }
 )

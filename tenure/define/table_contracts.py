@@ -59,6 +59,12 @@ def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
             doc="Did the customer churn in the horizon after the gap; no row where that has no answer.",
         ),
         Contract(
+            table="unlabelled",
+            keys=("snapshot_date", "reason"),
+            required=("snapshot_date", "reason", "customers"),
+            doc="How many customers of each snapshot have no label, by reason.",
+        ),
+        Contract(
             table="splits",
             keys=row,
             required=(*row, "split", "seen_in_train"),
@@ -295,7 +301,7 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                     **dict.fromkeys(("usual_first_day", "usual_last_day"), _DAY),
                     "longest_gap": _WHOLE,
                     **dict.fromkeys(("rows_unmatched", "keys_unmatched", "rows_too_early"), _WHOLE),
-                    "matched_with": _TEXT,
+                    **dict.fromkeys(("matched_with", "outages"), _TEXT),
                 },
                 required=("source", "fingerprint", "rows_read", "rows_staged"),
                 doc="What was read of each source, and when its events lie.",

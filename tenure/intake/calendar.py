@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -17,14 +17,16 @@ from tenure.intake.data_end import EventSpan, require_end
 from tenure.intake.data_end import data_end as end_of_data
 from tenure.intake.facts import definition_of, event_days, intake_facts, span_of
 from tenure.session.work import Work
+from tenure.tables.label_spans import Outage
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """The plan of snapshots, and the first day that the data do not cover."""
+    """The plan of snapshots, the first day that the data do not cover, and the days in between that they lack."""
 
     plan: SnapshotPlan
     data_end: date
+    outages: tuple[Outage, ...] = ()
 
     @property
     def dates(self) -> tuple[date, ...]:
@@ -59,7 +61,13 @@ def calendar(work: Work) -> Calendar:
             hint="Set [snapshots] first in tenure.toml, or use shorter windows.",
         )
     plan.dates()
-    return Calendar(plan, data_end)
+    return Calendar(plan, data_end, () if work.config.data.gaps_are_real else _outages(work, spans))
+
+
+def _outages(work: Work, spans: Mapping[str, EventSpan]) -> tuple[Outage, ...]:
+    """The outages of the sources whose silence decides labels."""
+    read = work.churn.event.bounds
+    return tuple(Outage(name, *days) for name, span in spans.items() if name in read for days in span.outages)
 
 
 def require_staged(work: Work, sources: Sequence[str]) -> None:
@@ -79,14 +87,18 @@ def _spans(work: Work, names: Iterable[str]) -> dict[str, EventSpan]:
     facts, found = intake_facts(work), {}
     for name in names:
         fact = facts[name]
-        if fact.get("usual_last_day") is None:  # staged by a Tenure that did not note it
+        if fact.get("outages") is None:  # staged by a Tenure that did not note them
             found[name] = span_of(event_days(work, work.project.sources[name]))
             continue
         first, last = _day(fact["first_event"]), _day(fact["last_event"])
-        found[name] = EventSpan(
-            first, last, fact["usual_first_day"], fact["usual_last_day"], int(str(fact["longest_gap"]))
-        )
+        usual = (fact["usual_first_day"], fact["usual_last_day"])
+        found[name] = EventSpan(first, last, *usual, int(str(fact["longest_gap"])), _read_outages(str(fact["outages"])))
     return found
+
+
+def _read_outages(noted: str) -> tuple[tuple[date, date], ...]:
+    spans = [tuple(map(date.fromisoformat, span.split("/"))) for span in noted.split("; ") if span]
+    return tuple((first, until) for first, until in spans)
 
 
 def _dated_sources(project: Project) -> Sequence[str]:

@@ -25,19 +25,32 @@ _STRAY_DAYS, _STRAY_DAYS_BEFORE = 32, 367
 #: Of which days before its last one a source's longest gap is taken.
 _YEAR = 366
 
+#: A gap between two event days is an outage if it is so many days or more, …
+_OUTAGE_DAYS = 8
+
+#: … so many times longer than any other gap, or where all others are about alike (a load a week), so many times; …
+_OUTAGE_TIMES, _OUTAGE_TIMES_OF_EVEN, _EVEN = 3, 1.6, 0.8
+
+#: … and there are so few of them, among so many gaps: what happens often belongs to the source.
+_MOST_OUTAGES, _LEAST_GAPS = 3, 20
+
 #: The days of a period at most.
 PERIOD_DAYS: dict[Frequency, int] = {"day": 1, "week": 7, "month-end": 31, "month-start": 31, "quarter-end": 92}
 
 
 @dataclass(frozen=True)
 class EventSpan:
-    """When a source has events: its first and last day, those without strays, and the longest gap of its last year."""
+    """When a source has events: its first and last day, those without strays, and the longest gap of its last year.
+
+    `outages` are the days, [first, until), of which rows seem lost.
+    """
 
     first: date
     last: date
     usual_first: date
     usual_last: date
     longest_gap: int
+    outages: tuple[tuple[date, date], ...] = ()
 
     def ends_by(self, period: int) -> date:
         """Return the last day that tells of the source: strays count only within a period of the others."""
@@ -51,7 +64,25 @@ def event_span(days: Sequence[date], rows: Sequence[int]) -> EventSpan:
     first = -_usual_last([-number for number in reversed(numbers)], rows[::-1], _STRAY_DAYS_BEFORE)
     kept = numbers[: bisect_left(numbers, last) + 1]
     gap = _longest_gap(kept, len(kept) - 1)
-    return EventSpan(days[0], days[-1], date.fromordinal(first), date.fromordinal(last), gap)
+    usual = kept[bisect_left(kept, first) :]
+    outages = tuple((date.fromordinal(begun), date.fromordinal(ended)) for begun, ended in _outages(usual))
+    return EventSpan(days[0], days[-1], date.fromordinal(first), date.fromordinal(last), gap, outages)
+
+
+def _outages(days: Sequence[int]) -> list[tuple[int, int]]:
+    """The spans, [first day without, first day with rows again), that are far longer than the source's other gaps."""
+    gaps = sorted((following - day for day, following in pairwise(days)), reverse=True)
+    if len(gaps) < _LEAST_GAPS:
+        return []
+    usual = gaps[_MOST_OUTAGES:]
+    middle = usual[len(usual) // 2]
+    for number in range(_MOST_OUTAGES, 0, -1):
+        shortest, next_longest = gaps[number - 1], gaps[number]
+        is_even = middle >= _EVEN * next_longest
+        times = _OUTAGE_TIMES_OF_EVEN if is_even else _OUTAGE_TIMES
+        if shortest >= _OUTAGE_DAYS and shortest > times * next_longest:
+            return [(day + 1, following) for day, following in pairwise(days) if following - day >= shortest]
+    return []
 
 
 def _usual_last(days: Sequence[int], rows: Sequence[int], least: int) -> int:

@@ -170,6 +170,7 @@ def _facts(
         "usual_first_day": span.usual_first,
         "usual_last_day": span.usual_last,
         "longest_gap": span.longest_gap,
+        "outages": "; ".join(f"{first}/{until}" for first, until in span.outages),
     }
 
 

@@ -18,7 +18,7 @@ from tenure.define.source import Column, Source
 from tenure.faults.redact import shown, shown_row
 from tenure.sql import Dialect, midnight_literal, op
 from tenure.sql.arithmetic import Number
-from tenure.sql.expressions import after, all_of, at_least, at_most, call, case, cast, days_later, named, number_where
+from tenure.sql.expressions import after, all_of, at_most, call, case, cast, days_later, named, number_where
 from tenure.sql.query import Column as Selected
 from tenure.sql.query import Query
 
@@ -84,13 +84,11 @@ def count_names(number: int) -> tuple[str, str]:
 def time_tests(source: Source, dialect: Dialect, written: datetime | None) -> list[TimeTest]:
     """Return what no staged row of a source may show; `written` is when its newest raw file was."""
     known = source.known_time or source.event_time
-    # A row that was known some time on a day may describe all of that day.
-    by_day = source.column(known).type == "date"
+    # A row that was known some time on a day may describe all of that day, and known_time is its end.
+    by_day = source.known_by_day
 
     def is_beyond(instant: str) -> str:
-        if by_day:
-            return at_least(instant, days_later("known_time", 1))
-        return after(instant, f"known_time + {TOLERANCE}")
+        return after(instant, "known_time" if by_day else f"known_time + {TOLERANCE}")
 
     tests = []
     for column in _watched(source):
@@ -105,7 +103,8 @@ def time_tests(source: Source, dialect: Dialect, written: datetime | None) -> li
         tests.append(TimeTest("future-dated row", source.event_time, early, value="event_time"))
     if written:
         # A file's own time is local where it was copied from an archive: a day is allowed for it.
-        late = after("known_time", days_later(midnight_literal(written.date()), source.arrival_delay + 2))
+        allowed = source.arrival_delay + (3 if by_day else 2)
+        late = after("known_time", days_later(midnight_literal(written.date()), allowed))
         tests.append(TimeTest("future-dated row", known, late, value="known_time"))
     return tests
 

@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tenure.define.churn import ChurnDefinition
+from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
@@ -61,6 +61,7 @@ class ReportInput:
     attrition_list: pd.DataFrame
     population: pd.DataFrame
     split_proof: pd.DataFrame
+    unlabelled: pd.DataFrame
     models: pd.DataFrame
     evaluations: pd.DataFrame
     curves: pd.DataFrame
@@ -115,12 +116,30 @@ class Facts:
         self.top = inputs.attrition_list[inputs.attrition_list["decile"] == 1]
         tests = inputs.population[inputs.population["split"] == "test"]
         self.test_dates = list(tests["snapshot_date"])
-        self.unlabelled = int((inputs.population["split"] == "unlabelled").sum())
+        self.unlabelled = inputs.unlabelled.groupby("reason", as_index=False).agg(
+            customers=("customers", "sum"), snapshots=("snapshot_date", "nunique")
+        )
+        censored = self.unlabelled[self.unlabelled["reason"] == CENSORED]
+        self.censored = int(censored["snapshots"].sum())
         best = inputs.campaign_value[inputs.campaign_value["best"].astype(bool)]
         self.campaign = None if best.empty else best.iloc[0]
         self.quarantined = int(inputs.intake["rows_quarantined"].sum())
         self.read = int(inputs.intake["rows_read"].sum())
         self.seconds = float(inputs.latencies["seconds"].sum())
+
+    @property
+    def other_ends(self) -> list[dict[str, Any]]:
+        """The ends that are no leaving: reason and how many rows."""
+        ended = self.unlabelled[self.unlabelled["reason"].str.startswith(ENDED)]
+        rows: list[dict[str, Any]] = ended.to_dict("records")
+        return [row | {"reason": row["reason"].removeprefix(ENDED)} for row in rows]
+
+    @property
+    def outages(self) -> list[dict[str, Any]]:
+        """The spans of which rows are missing, with how many snapshots have no label for it."""
+        known = self.unlabelled["reason"].str.startswith(ENDED) | (self.unlabelled["reason"] == CENSORED)
+        rows: list[dict[str, Any]] = self.unlabelled[~known].to_dict("records")
+        return rows
 
     @cached_property
     def champion(self) -> pd.Series:

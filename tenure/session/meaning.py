@@ -59,7 +59,8 @@ class _Meanings:
         for reading in self._origins.churn_readings():
             read.setdefault(reading.source, set()).add(reading.column)
         sources = [self._reading(self._project.sources[name], columns) for name, columns in read.items()]
-        return fingerprint([churn.event, churn.gap, churn.horizon, churn.min_tenure, churn.active, *sources])
+        asked = [churn.min_tenure, churn.active]
+        return fingerprint([churn.event, churn.gap, churn.horizon, churn.wait, *asked, *sources])
 
     def _parts(
         self, view: FeatureView, part: Attribute | Aggregate | Ratio | Trend, column: ColumnName

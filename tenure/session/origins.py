@@ -130,13 +130,15 @@ class Origins:
         """Return the source columns that decide who is asked and who churned."""
         customers = self.project.sources[self.project.entity.source]
         ended = [Reading(customers.name, customers.ends, "when the customer left")] if customers.ends else []
+        for where in self.churn.ends_counted:
+            ended += self._of_condition(customers.name, where)
         found: list[Reading] = []
         for rows in self.churn.rows:
             source = self.project.sources[rows.source]
             found += [Reading(source.name, column, why) for column, why in rows.columns]
             found += self._of_condition(source.name, rows.where)
             found += self._of_keys(source.name)
-            known = _known(source) if rows.before_snapshot else "when it was known: before the horizon ended"
+            known = _known(source) if rows.before_snapshot else _ANSWERED
             found.append(Reading(source.name, source.event_time, rows.role))
             if rows.ends:
                 found.append(Reading(source.name, source.ends, rows.ends))
@@ -248,6 +250,10 @@ def _times(source: Source, column: ColumnName, *, versions_only: bool) -> Iterat
         if source.ends and not column.window and not column.aggregate.startswith("days_since"):
             yield Reading(source.name, source.ends, "open at t: not ended before it")
     yield Reading(source.name, source.known_time or source.event_time, _known(source))
+
+
+#: Why the time is read at which a row of the horizon was known.
+_ANSWERED = "when it was known: before the answer is read"
 
 
 def _known(source: Source) -> str:

@@ -73,6 +73,11 @@ def days_later(instant: str, days: int) -> str:
     return f"{instant} + INTERVAL '{days}' DAY"
 
 
+def last_instant_of(day: str) -> str:
+    """Return the last microsecond of the day that begins at an instant."""
+    return f"{day} + INTERVAL '86399999999' MICROSECOND"
+
+
 def days_earlier(instant: str, days: int) -> str:
     """Return the instant so many days earlier."""
     return f"{instant} - INTERVAL '{days}' DAY"

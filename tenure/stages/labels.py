@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from tenure.catalog.sql import labels_select
-from tenure.define.churn import ChurnDefinition
+from tenure.catalog.leavers import unlike_neighbours
+from tenure.catalog.sql import labels_select, unlabelled_select
+from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
 from tenure.errors import LabelError
 from tenure.intake.calendar import Calendar, calendar
 from tenure.session.work import Outcome, Work
@@ -15,9 +16,26 @@ def labels(work: Work) -> Outcome:
     """Build the labels table; raise LabelError if no customer is eligible at any snapshot."""
     outcome, days = Outcome(), calendar(work)
     work.build(labels_select(work, days, work.dialect), outcome)
-    if not outcome.rows:
+    rows = outcome.rows
+    if not rows:
         raise _nobody_to_ask(work.churn, days)
+    work.build(unlabelled_select(work, days, work.dialect), outcome)
+    outcome.rows = rows
+    outcome.message = "; ".join([*_without_label(work), *unlike_neighbours(work)])
     return outcome
+
+
+def _without_label(work: Work) -> list[str]:
+    """Who has no label though the horizon lies within the data, a clause a reason."""
+    counted = work.read("unlabelled").group_by("reason").aggregate([("customers", "sum"), ("snapshot_date", "count")])
+    found = []
+    for row in sorted(counted.to_pylist(), key=lambda row: str(row["reason"])):
+        reason, customers, snapshots = row["reason"], row["customers_sum"], row["snapshot_date_count"]
+        if reason.startswith(ENDED):
+            found.append(f"{customers:,} {'row' if customers == 1 else 'rows'} without label: {reason}")
+        elif reason != CENSORED:
+            found.append(f"{snapshots} {'snapshot' if snapshots == 1 else 'snapshots'} without labels: {reason}")
+    return found
 
 
 def _nobody_to_ask(churn: ChurnDefinition, days: Calendar) -> LabelError:

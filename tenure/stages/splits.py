@@ -13,6 +13,6 @@ def splits(work: Work) -> Outcome:
     outcome = Outcome()
     work.build(splits_select(work, calendar(work), work.dialect), outcome)
     rows = outcome.rows
-    work.build(splits_table.split_proof(work.project), outcome)
+    work.build(splits_table.split_proof(work.project, work.churn.wait_for(work.project.sources)), outcome)
     outcome.rows = rows
     return outcome

@@ -2,18 +2,19 @@
 
  eligible at t               t      gap
  ────────────────────────────┊···········[ label_start ······· churn event? ······· label_end )───►
-                                          everything is read as it was known at label_end
+                       everything is read as it was known `wait` days after label_end, when its rows have arrived
 
-No row where the question has no answer: the horizon ends after the data, the customer left within the gap,
-or the event can't be measured. After femr's labelers and RelBench's churn tasks.
+No row where the question has no answer: the horizon ends after the data or its rows have not arrived, the customer left
+within the gap or in another way than the definition counts, or the event can't be measured. After femr's labelers and
+RelBench's churn tasks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from itertools import count
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import chain, count
 from typing import Any
 
 from tenure.define.churn import Activity, ChurnDefinition
@@ -22,9 +23,8 @@ from tenure.define.event_base import Event, event_kinds
 from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
-from tenure.errors import CensoredHorizon
-from tenure.sql.conditions import condition
-from tenure.sql.dialects import WHOLE
+from tenure.sql.conditions import condition, names_read
+from tenure.sql.dialects import WHOLE, as_text
 from tenure.sql.expressions import (
     after,
     all_of,
@@ -33,22 +33,34 @@ from tenure.sql.expressions import (
     before,
     call,
     case,
+    cases,
     cast,
+    coalesce,
+    concatenated,
     days_earlier,
+    days_later,
     each_of,
     either,
     grouped,
+    is_not_null,
     is_null,
     named,
+    negated,
     null_if,
     of,
+    over_partitions,
     times,
 )
 from tenure.sql.query import Column, Cte, Join, Query, Select
+from tenure.tables.label_spans import LabelSpan, Outage, label_spans
 from tenure.tables.visible import dates_relation, readable_columns, same, visible_at, within
 
-#: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends.
-_DATES = ("snapshot_date", "t", "label_start", "label_end")
+#: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends, and
+#: that the answer is read.
+_DATES = ("snapshot_date", "t", "label_start", "label_end", "answered")
+
+#: The condition that a row was known when the answer is read.
+_KNOWN = visible_at("d.answered")
 
 
 @dataclass(frozen=True)
@@ -79,34 +91,22 @@ class EventSql:
     joins: list[Join] = field(default_factory=list, kw_only=True)
 
 
-def label_dates(churn: ChurnDefinition, dates: Sequence[date], data_end: date) -> list[tuple[date, date, date]]:
-    """Return (snapshot_date, label_start, label_end) of every snapshot whose horizon ends within the data.
-
-    `data_end` is the first day that the data do not cover. Raises CensoredHorizon if no snapshot is left.
-    """
-    spans = [(t, t + timedelta(days=churn.gap), t + timedelta(days=churn.gap + churn.horizon)) for t in dates]
-    whole = [span for span in spans if span[2] <= data_end]
-    if not whole:
-        raise CensoredHorizon(
-            f"churn definition '{churn.name}' looks {churn.gap} + {churn.horizon} days ahead, but the data end "
-            f"before {data_end} and the first snapshot is {min(dates)}: every label would be censored "
-            f"({churn.where_defined}).",
-            hint="Shorten the horizon or the gap, or begin the snapshots earlier ([snapshots] first).",
-        )
-    return whole
-
-
 def generate_churn_label(
-    project: Project, churn: ChurnDefinition, dialect: Dialect, dates: Sequence[date], data_end: date
+    project: Project,
+    churn: ChurnDefinition,
+    dialect: Dialect,
+    dates: Sequence[date],
+    data_end: date,
+    outages: Sequence[Outage] = (),
 ) -> Select:
     """Return one row per eligible (customer, snapshot_date): label_start, label_end (DATE) and churned (0 or 1).
 
-    Raises CensoredHorizon if the data end before the first snapshot's horizon does.
+    None for snapshots whose horizon meets one of the `outages`. Raises CensoredHorizon if no snapshot is left.
     """
     keys, question = project.entity.keys, Question(project, churn, dialect)
-    days = [(t, t, start, end) for t, start, end in label_dates(churn, dates, data_end)]
+    spans = label_spans(project, churn, dates, data_end, outages)
     # The CTEs of whom is asked are numbered on their own.
-    asked = _eligible_customers(Question(project, churn, dialect))
+    asked = _get_eligible_customers(Question(project, churn, dialect))
     event = _event(question, churn.event)
     answered = Query(
         columns=each_of("e", (*question.row, "label_start", "label_end")),
@@ -117,7 +117,7 @@ def generate_churn_label(
     )
     labelled = Query(
         ctes=[
-            Cte("dates", "snapshots whose horizon ends within the data", dates_relation(_DATES, days)),
+            Cte("dates", "snapshots whose horizon ends within the data", dates_relation(_DATES, _days(spans))),
             *asked,
             *event.ctes,
             Cte("answered", "eligible customers with the answer, null where it can't be told", answered),
@@ -141,7 +141,7 @@ def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapsho
     asked = Query(
         ctes=[
             Cte("dates", "the snapshot", dates_relation(_DATES, [(snapshot_date,) * len(_DATES)])),
-            *_eligible_customers(question),
+            *_get_eligible_customers(question),
         ],
         columns=question.row,
         source="eligible",
@@ -151,11 +151,42 @@ def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapsho
     return asked.as_table("eligible", reads=["snapshots", project.entity.source, *known_before])
 
 
-def _eligible_customers(question: Question) -> list[Cte]:
+def _get_eligible_customers(question: Question) -> list[Cte]:
     """Return the CTEs that end in `eligible`: whom the churn question is asked of at each snapshot.
 
     Customers at t with the minimum tenure, active before t if the definition says so, not gone within the gap.
     """
+    columns = [*each_of("s", question.row), *each_of("d", _DATES[1:]), "o.closed"]
+    ctes, eligible = _to_ask(question, columns)
+    of_age = f"customers of at least {question.churn.min_tenure} days, not gone within the gap"
+    if question.churn.ends_counted:
+        eligible = replace(eligible, where=[*eligible.where, _ENDED_AS_COUNTED])
+        of_age += " or in another way"
+    return [*ctes, Cte("eligible", of_age, eligible)]
+
+
+#: The condition that no end before label_end is another than the definition counts.
+_ENDED_AS_COUNTED = any_of("o.closed IS NULL", "o.closed >= d.label_end", coalesce("o.is_counted", "FALSE"))
+
+
+def ended_otherwise(question: Question, spans: Sequence[LabelSpan]) -> list[Cte]:
+    """Return the CTEs that end in `ended_otherwise`: the key, snapshot_date and end_reason of who has no label for it.
+
+    Of those of whom the question would be asked had they not ended in a way that the definition does not count.
+    """
+    ctes, asked = _to_ask(question, [*each_of("s", question.row), "o.end_reason"])
+    gone = replace(asked, where=[*asked.where, negated(_ENDED_AS_COUNTED)])
+    summary = "customers of whom the question would be asked, had they not ended in another way"
+    days = dates_relation(_DATES, _days(spans))
+    return [
+        Cte("dates", "snapshots whose labels have an answer", days),
+        *ctes,
+        Cte("ended_otherwise", summary, gone),
+    ]
+
+
+def _to_ask(question: Question, columns: list[str]) -> tuple[list[Cte], Query]:
+    """Return the query of whom to ask, however they ended, after the CTEs that it reads."""
     churn, row = question.churn, question.row
     ctes: list[Cte] = []
     joins = [Join("dates", alias="d", on="d.snapshot_date = s.snapshot_date")]
@@ -167,8 +198,8 @@ def _eligible_customers(question: Question) -> list[Cte]:
             cte, join = _ASKED_OF.of(event)(question, event)
             ctes.append(cte)
             joins.append(join)
-    eligible = Query(
-        columns=[*each_of("s", row), "d.t", "d.label_start", "d.label_end", "o.closed"],
+    asked = Query(
+        columns=columns,
         source="snapshots",
         alias="s",
         joins=[*joins, Join("outcome", alias="o", on=same(row, "o", "s"), kind="LEFT")],
@@ -177,8 +208,12 @@ def _eligible_customers(question: Question) -> list[Cte]:
             any_of("o.closed IS NULL", "o.closed >= d.label_start"),
         ],
     )
-    of_age = f"customers of at least {churn.min_tenure} days, not gone within the gap"
-    return [*ctes, _outcome(question), Cte("eligible", of_age, eligible)]
+    return [*ctes, _outcome(question)], asked
+
+
+def _days(spans: Sequence[LabelSpan]) -> list[tuple[date, ...]]:
+    """The literal rows of `dates`."""
+    return [(span.snapshot_date, span.snapshot_date, span.start, span.end, span.answered) for span in spans]
 
 
 def _active_before(question: Question, active: Activity) -> Cte:
@@ -193,13 +228,24 @@ def _active_before(question: Question, active: Activity) -> Cte:
 def _outcome(question: Question) -> Cte:
     customers = question.project.sources[question.project.entity.source]
     closed = of("r", customers.ends) if customers.ends else cast("NULL", "TIMESTAMP")
+    columns = [*each_of("r", question.project.entity.keys), "d.snapshot_date", named(closed, "closed")]
+    counted = [_own_condition(question, customers.name, where)[0] for where in question.churn.ends_counted]
+    if counted:
+        columns += [named(any_of(*counted), "is_counted"), named(_end_reason(question), "end_reason")]
     outcome = Query(
-        columns=[*each_of("r", question.project.entity.keys), "d.snapshot_date", named(closed, "closed")],
+        columns=columns,
         source=customers.name,
         alias="r",
-        joins=[Join("dates", alias="d", on=visible_at("d.label_end"))],
+        joins=[Join("dates", alias="d", on=_KNOWN)],
     )
-    return Cte("outcome", "each customer's closing time, if any, as known when the horizon ended", outcome)
+    return Cte("outcome", "each customer's closing time, if any, as known when the answer is read", outcome)
+
+
+def _end_reason(question: Question) -> str:
+    """What the row says in the columns that decide whether its end counts, as a text."""
+    read = [names_read(where, question.dialect) for where in question.churn.ends_counted]
+    texts = [coalesce(as_text(of("r", name), question.dialect), "'none'") for name in dict.fromkeys(chain(*read))]
+    return concatenated(texts, ", ")
 
 
 #: Of those that are asked of some customers only: the CTE of these, and its join to `snapshots AS s`.
@@ -237,14 +283,27 @@ def _joined(operator: Callable[..., str], parts: Sequence[EventSql]) -> EventSql
 
 
 @_SQL_OF.register(Closure)
-def _closed(_question: Question, _event: Closure) -> EventSql:
-    return EventSql(grouped(all_of("e.closed IS NOT NULL", "e.closed < e.label_end")))
+def _closed(question: Question, event: Closure) -> EventSql:
+    if not event.where and event.winback == "stays":
+        return EventSql(grouped(all_of("e.closed IS NOT NULL", "e.closed < e.label_end")))
+    customers = question.project.sources[question.project.entity.source]
+    closing = of("r", customers.ends)
+    is_known = before("r.known_time", "d.answered") if event.winback == "leaves" else _KNOWN
+    span = [at_least(closing, "d.label_start"), before(closing, "d.label_end"), is_known]
+    name = question.cte("ended")
+    even_if = ", even if open again" if event.winback == "leaves" else ""
+    ended = _rows_in(question, customers.name, event.where, span)
+    cte = Cte(name, f"customers who ended within the horizon{even_if}", ended)
+    happens = grouped(is_not_null(of(name, "snapshot_date")))
+    return EventSql(happens, ctes=[cte], joins=[_left_join(question, name)])
 
 
 @_SQL_OF.register(Inactivity)
 def _inactive(question: Question, event: Inactivity) -> EventSql:
+    if event.days is not None:
+        return _silent_for(question, event, event.days)
     name = question.cte("active")
-    span = [within("d.label_start", "d.label_end"), visible_at("d.label_end")]
+    span = [within("d.label_start", "d.label_end"), _KNOWN]
     cte = Cte(
         name,
         f"customers with activity in {event.source} within the horizon",
@@ -252,6 +311,68 @@ def _inactive(question: Question, event: Inactivity) -> EventSql:
     )
     happens = grouped(is_null(of(name, "snapshot_date")))
     return EventSql(happens, ctes=[cte], joins=[_left_join(question, name)])
+
+
+def _silent_for(question: Question, event: Inactivity, days: int) -> EventSql:
+    """A row ──── days without one ────▒ the moment at which the silence is complete, if it lies in the span."""
+    keys = question.row
+    moment = Query(
+        columns=[*each_of("r", question.project.entity.keys), "d.snapshot_date"],
+        lines=[
+            Column(days_later("r.event_time", days), "complete"),
+            Column(over_partitions(call("LEAD", "r.event_time"), _row_of("r", question), ["r.event_time"]), "next_one"),
+        ],
+        source=event.source,
+        alias="r",
+        joins=[
+            Join(
+                "dates",
+                alias="d",
+                on=[
+                    within(days_earlier("d.t", days), "d.label_end"),
+                    _KNOWN,
+                    *_own_condition(question, event.source, event.where),
+                ],
+            )
+        ],
+    )
+    rows, silence = question.cte("rows_before_silence"), question.cte("silence")
+    is_silent = any_of("next_one IS NULL", after("next_one", "complete"))
+    first = call("MIN", case(when=is_silent, then="complete"))
+    silences = Query(columns=keys, lines=[Column(first, "complete")], source=rows, group_by=keys)
+    ctes = [
+        Cte(rows, f"rows of {event.source}, with when {days} days have passed and when the next one came", moment),
+        Cte(silence, f"when each customer's first silence of {days} days is complete, null where none is", silences),
+    ]
+    complete = of(silence, "complete")
+    # A silence that completes within the gap has no answer; nor has a customer without any row, silent all along.
+    happens = cases(
+        [
+            (all_of(at_least(complete, "e.label_start"), before(complete, "e.label_end")), "TRUE"),
+            (all_of(is_not_null(of(silence, "snapshot_date")), _not_by(complete, "e.label_end")), "FALSE"),
+        ]
+    )
+    return EventSql(grouped(happens), ctes=ctes, joins=[_left_join(question, silence)])
+
+
+def _not_by(moment: str, end: str) -> str:
+    """The condition that a moment does not come before an end."""
+    return any_of(is_null(moment), at_least(moment, end))
+
+
+def _row_of(relation: str, question: Question) -> list[str]:
+    """A customer at a snapshot, as the columns of rows joined to `dates AS d`."""
+    return [*each_of(relation, question.project.entity.keys), "d.snapshot_date"]
+
+
+@_ASKED_OF.register(Inactivity)
+def _not_silent_yet(question: Question, event: Inactivity) -> tuple[Cte, Join]:
+    days = event.days or 0
+    name = question.cte("heard_from")
+    span = [within(days_earlier("d.t", days), "d.t"), visible_at("d.t")]
+    summary = f"customers with a row of {event.source} in the {days} days before t"
+    cte = Cte(name, summary, _rows_in(question, event.source, event.where, span))
+    return cte, Join(name, on=same(question.row, name, "s"))
 
 
 @_SQL_OF.register(BalanceDecline)
@@ -275,7 +396,7 @@ def _declined(question: Question, event: BalanceDecline) -> EventSql:
                 alias="d",
                 on=[
                     within(days_earlier("d.t", event.baseline), "d.label_end"),
-                    visible_at("d.label_end"),
+                    _KNOWN,
                     *_own_condition(question, event.source, event.where),
                 ],
             )
@@ -302,7 +423,7 @@ def _product_closed(question: Question, event: ProductClosure) -> EventSql:
     cte = Cte(
         name,
         f"customers with an open row of {event.source} when the horizon ends",
-        _open_at(question, event, "d.label_end"),
+        _open_at(question, event, "d.label_end", _KNOWN),
     )
     stays = either("e.closed IS NULL", "e.closed >= e.label_end")
     happens = grouped(case(when=stays, then=is_null(of(name, "snapshot_date"))))
@@ -312,15 +433,17 @@ def _product_closed(question: Question, event: ProductClosure) -> EventSql:
 @_ASKED_OF.register(ProductClosure)
 def _product_holders(question: Question, event: ProductClosure) -> tuple[Cte, Join]:
     name = question.cte("holders")
-    cte = Cte(name, f"customers with an open row of {event.source} at t", _open_at(question, event, "d.t"))
+    cte = Cte(
+        name, f"customers with an open row of {event.source} at t", _open_at(question, event, "d.t", visible_at("d.t"))
+    )
     return cte, Join(name, on=same(question.row, name, "s"))
 
 
-def _open_at(question: Question, event: ProductClosure, instant: str) -> Query:
-    """Customers with a row that began before the instant and did not end before it, as known then."""
+def _open_at(question: Question, event: ProductClosure, instant: str, is_known: str) -> Query:
+    """Customers with a row that began before the instant and did not end before it, of those known."""
     ends = of("r", question.project.sources[event.source].ends)
     is_open = all_of(before("r.event_time", instant), any_of(is_null(ends), at_least(ends, instant)))
-    return _rows_in(question, event.source, event.where, [is_open, visible_at(instant)])
+    return _rows_in(question, event.source, event.where, [is_open, is_known])
 
 
 _SQL_OF.require(event_kinds(), place="_SQL_OF of tenure/tables/labels.py")

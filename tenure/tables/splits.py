@@ -1,7 +1,7 @@
 """Splits: temporal between train and test, by customer between train and validation.
 
 ─── train + validation ───┊ embargo ┊── test: the last labelled snapshots ──►
-       label_end < first test snapshot: no label of training looks into the test
+       label_end + wait < first test snapshot: no label of training looks into the test, or was answered later
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tenure.sql.expressions import (
     cases_in_lines,
     concatenated,
     count_where,
+    days_later,
     each_of,
     equal,
     is_in,
@@ -32,6 +33,7 @@ from tenure.sql.expressions import (
     text_literal,
 )
 from tenure.sql.query import Column, Cte, Join, Query, Select
+from tenure.tables.label_spans import LabelSpan
 from tenure.tables.visible import same
 
 
@@ -46,19 +48,20 @@ class SplitPlan:
     validation_share: float = 0.2
 
 
-def splits(project: Project, dialect: Dialect, spans: Sequence[tuple[date, date, date]], plan: SplitPlan) -> Select:
+def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan: SplitPlan) -> Select:
     """Return one row per row of labels: split ('train', 'validation', 'embargo', 'test') and seen_in_train.
 
-    `spans` are the labelled (snapshot_date, label_start, label_end). Raises EmptySplit if no label of an
-    earlier snapshot ends before the first test snapshot.
+    `spans` are those of the labelled snapshots. Raises EmptySplit if no label of an earlier snapshot is answered before
+    the first test snapshot.
     """
-    first_test, keys = date_literal(_first_test(spans, plan)), project.entity.keys
+    first, keys = _first_test(spans, plan), project.entity.keys
+    first_test, ends_by = date_literal(first), date_literal(first - (spans[0].answered - spans[0].end))
     draw = op("sha256", dialect, concatenated([as_text(key, dialect) for key in keys], "|"))
     is_drawn = before(call("SUBSTR", draw, 1, 4), text_literal(f"{round(plan.validation_share * 0x10000):04x}"))
     split = cases_in_lines(
         [
             (at_least("snapshot_date", first_test), "'test'"),
-            (at_least("label_end", first_test), "'embargo'"),
+            (at_least("label_end", ends_by), "'embargo'"),
             (is_drawn, "'validation'"),
         ],
         otherwise="'train'",
@@ -83,8 +86,11 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[tuple[date, date,
 _IS_LEARNT_FROM = is_in("split", ("'train'", "'validation'"))
 
 
-def split_proof(project: Project) -> Select:
-    """Return one row that proves the splits: latest label end in training against the earliest test snapshot."""
+def split_proof(project: Project, wait: int = 0) -> Select:
+    """Return one row that proves the splits: latest label end in training against the earliest test snapshot.
+
+    A label is answered `wait` days after its end.
+    """
     keys = project.entity.keys
     row = (*keys, "snapshot_date")
     labelled = Query(
@@ -104,6 +110,7 @@ def split_proof(project: Project) -> Select:
         case(when=_IS_LEARNT_FROM, then=then) for then in ("snapshot_date", "label_end")
     )
     last_label_end = call("MAX", label_end_learnt)
+    last_answer = days_later(last_label_end, wait) if wait else last_label_end
     first_test_snapshot = call("MIN", case(when="split = 'test'", then="snapshot_date"))
     how_many_in_both = "(SELECT COUNT(*) FROM in_both)"
     proof = Query(
@@ -119,7 +126,7 @@ def split_proof(project: Project) -> Select:
             Column(first_test_snapshot, "first_test_snapshot"),
             Column(how_many_in_both, "customers_in_train_and_validation"),
             Column(
-                all_of_in_lines(before(last_label_end, first_test_snapshot), equal(how_many_in_both, 0)),
+                all_of_in_lines(before(last_answer, first_test_snapshot), equal(how_many_in_both, 0)),
                 "holds",
             ),
         ],
@@ -132,11 +139,11 @@ def _rows_of(split: str) -> Column:
     return Column(count_where(equal("split", text_literal(split))), f"{split}_rows")
 
 
-def _first_test(spans: Sequence[tuple[date, date, date]], plan: SplitPlan) -> date:
-    dates = [t for t, _, _ in spans]
+def _first_test(spans: Sequence[LabelSpan], plan: SplitPlan) -> date:
+    dates = [span.snapshot_date for span in spans]
     if len(dates) > plan.test_snapshots:
         first = dates[-plan.test_snapshots]
-        if any(end < first for _, _, end in spans):
+        if any(span.answered < first for span in spans):
             return first
     raise EmptySplit(
         f"{len(dates)} labelled snapshots ({min(dates)} to {max(dates)}) leave none for training: the last "

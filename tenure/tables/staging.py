@@ -24,6 +24,7 @@ from tenure.sql.expressions import (
     is_in,
     is_not_null,
     is_null,
+    last_instant_of,
     listed,
     null_if,
     over_partitions,
@@ -137,8 +138,8 @@ def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types
 def staging(project: Project, source: Source) -> Select:
     """Return the staged table: one row a key and known time, sorted by month of arrival, customer and event time.
 
-    Adds event_time, known_time (plus the arrival delay where the source has no known time of its own) and
-    known_until: a version is visible at t if known_time < t <= known_until.
+    Adds event_time, known_time (plus the arrival delay where the source has no known time of its own; the end of the
+    day where it is a date) and known_until: a version is visible at t if known_time < t <= known_until.
     """
     columns = [*_names(source), "event_time", "known_time"]
     known_until = over_partitions(call("LEAD", "known_time"), source.keys, ["known_time"])
@@ -190,16 +191,12 @@ def _raw_rows(source: Source, dialect: Dialect) -> Cte:
 def _claims(source: Source) -> list[Cte]:
     """The CTEs that end in `claims`: clean rows, numbered within the key (and version) that they claim."""
     names = _names(source)
-    known_time = cast(source.known_time or source.event_time, "TIMESTAMP")
-    if source.arrival_delay:
-        # An open end, 9999-12-31, stays one: no engine's dates are read beyond it.
-        known_time = call("LEAST", days_later(known_time, source.arrival_delay), _END_OF_TIME)
     clean = Query(
         distinct=True,
         lines=[
             listed(names),
             Column(cast(source.event_time, "TIMESTAMP"), "event_time"),
-            Column(known_time, "known_time"),
+            Column(_known_time(source), "known_time"),
         ],
         source=TYPED,
         where="quarantine_reason IS NULL",
@@ -216,6 +213,21 @@ def _claims(source: Source) -> list[Cte]:
         Cte("clean_rows", "rows with nothing wrong, exact duplicates once", clean),
         Cte("claims", "rows numbered within the key that they claim", claims),
     ]
+
+
+def _known_time(source: Source) -> str:
+    """When a row was known, a TIMESTAMP: a date is known when its day is over.
+
+    ──┊ 31 March ······· asked at 09:00: not yet ·······▌┊ 1 April, 00:00: known ───►
+    """
+    declared = source.known_time or source.event_time
+    known_time = cast(declared, "TIMESTAMP")
+    if source.known_by_day:
+        known_time = last_instant_of(known_time)
+    if not source.arrival_delay:
+        return known_time
+    # An open end, 9999-12-31, stays one: no engine's dates are read beyond it.
+    return call("LEAST", days_later(known_time, source.arrival_delay), _END_OF_TIME)
 
 
 def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:

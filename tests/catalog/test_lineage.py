@@ -134,7 +134,7 @@ def test_the_label_reads_what_decides_who_is_asked_and_who_churned(tiny):
     label = traced(tiny, "churned").origin
     assert (label.name, label.summary) == ("labels.churned", "churn definition 'quiet' (bank/churn.py:3)")
     assert whys(label)["payments.paid_on"] == (
-        "activity in the horizon; when it was known: before the horizon ended; active before t; "
+        "activity in the horizon; when it was known: before the answer is read; active before t; "
         "when it was known: before t"
     )
     assert whys(label)["customers.closed_on"] == "when the customer left"

@@ -42,7 +42,7 @@ def test_a_time_out_of_range_is_refused(settings, told):
         HERE,
         "churn definition 'gone'",
         f"{name}={value}",
-        "horizon 1 to 3660, gap 0 to 3660, min_tenure 0 to 36600",
+        "horizon 1 to 3660, gap and wait 0 to 3660, min_tenure 0 to 36600",
     )
 
 

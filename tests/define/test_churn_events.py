@@ -135,7 +135,7 @@ def test_an_event_that_is_asked_of_some_but_does_not_say_so_in_sql_is_refused(ba
     kind = churn_event(made_up())
     kind.asks_only = "who ever paid"
     labels._SQL_OF.register(kind)(sql_of)
-    refused = "'NoLargePayment' is no churn event with asks_only that Tenure knows; known: ProductClosure"
+    refused = "'NoLargePayment' is no churn event with asks_only that Tenure knows; known: Inactivity, ProductClosure"
     with Work.open(bank) as work, pytest.raises(InvalidDefinition, match=refused):
         compile_all(with_event(work, kind("payments")), "duckdb")
 

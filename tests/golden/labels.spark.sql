@@ -2,11 +2,11 @@
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-05 00:00:00', TIMESTAMP '2024-04-04 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-05 00:00:00', TIMESTAMP '2024-05-05 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-05 00:00:00', TIMESTAMP '2024-04-04 00:00:00', TIMESTAMP '2024-04-04 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-05 00:00:00', TIMESTAMP '2024-05-05 00:00:00', TIMESTAMP '2024-05-05 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
 -- customers with activity in the 60 days before t
 active_before AS (
@@ -17,16 +17,16 @@ active_before AS (
       AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
       AND (NOT r.channel IS NULL)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 20 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -43,7 +43,7 @@ active_1 AS (
     FROM moves AS r
     JOIN dates AS d
       ON r.event_time >= d.label_start AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
       AND (r.channel = 'online')
 ),
 -- mean amount in the 60 days before t and in the horizon
@@ -56,7 +56,7 @@ balances_2 AS (
     FROM moves AS r
     JOIN dates AS d
       ON r.event_time >= d.t - INTERVAL '60' DAY AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
       AND (r.amount > 0)
     GROUP BY r.branch, r.number, d.snapshot_date
 ),
@@ -80,10 +80,10 @@ ORDER BY snapshot_date, branch, number
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
 -- customers with activity in the 60 days before t
 active_before AS (
@@ -94,16 +94,16 @@ active_before AS (
       AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
       AND (NOT r.channel IS NULL)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 20 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -122,22 +122,22 @@ ORDER BY branch, number
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-03 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-03 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-03 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-03 00:00:00', TIMESTAMP '2024-05-01 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -156,7 +156,7 @@ balances_1 AS (
     FROM moves AS r
     JOIN dates AS d
       ON r.event_time >= d.t - INTERVAL '90' DAY AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
     GROUP BY r.branch, r.number, d.snapshot_date
 ),
 -- eligible customers with the answer, null where it can't be told
@@ -177,21 +177,21 @@ ORDER BY snapshot_date, branch, number
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -208,11 +208,11 @@ ORDER BY branch, number
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-03 00:00:00', TIMESTAMP '2024-04-17 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-03 00:00:00', TIMESTAMP '2024-05-18 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-03 00:00:00', TIMESTAMP '2024-04-17 00:00:00', TIMESTAMP '2024-04-17 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-03 00:00:00', TIMESTAMP '2024-05-18 00:00:00', TIMESTAMP '2024-05-18 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
 -- customers with an open row of holdings at t
 holders_1 AS (
@@ -223,16 +223,16 @@ holders_1 AS (
       AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
       AND (r.worth > 100)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -249,7 +249,7 @@ kept_1 AS (
     FROM holdings AS r
     JOIN dates AS d
       ON r.event_time < d.label_end AND (r.ended_on IS NULL OR r.ended_on >= d.label_end)
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
       AND (r.worth > 100)
 ),
 -- eligible customers with the answer, null where it can't be told
@@ -270,10 +270,10 @@ ORDER BY snapshot_date, branch, number
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
 -- customers with an open row of holdings at t
 holders_1 AS (
@@ -284,16 +284,16 @@ holders_1 AS (
       AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
       AND (r.worth > 100)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -312,22 +312,22 @@ ORDER BY branch, number
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -342,7 +342,7 @@ active_1 AS (
     FROM moves AS r
     JOIN dates AS d
       ON r.event_time >= d.label_start AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- eligible customers with the answer, null where it can't be told
 answered AS (
@@ -362,21 +362,21 @@ ORDER BY snapshot_date, branch, number
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.branch, r.number, d.snapshot_date, r.closed_at AS closed
     FROM clients AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.branch, s.number, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -393,22 +393,22 @@ ORDER BY branch, number
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -427,7 +427,7 @@ balances_1 AS (
     FROM balances AS r
     JOIN dates AS d
       ON r.event_time >= d.t - INTERVAL '60' DAY AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
     GROUP BY r.customer_id, d.snapshot_date
 ),
 -- eligible customers with the answer, null where it can't be told
@@ -448,21 +448,21 @@ ORDER BY snapshot_date, customer_id
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -479,22 +479,22 @@ ORDER BY customer_id
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 20 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -519,21 +519,21 @@ ORDER BY snapshot_date, customer_id
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 20 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -550,22 +550,22 @@ ORDER BY customer_id
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -584,7 +584,7 @@ balances_1 AS (
     FROM balances AS r
     JOIN dates AS d
       ON r.event_time >= d.t - INTERVAL '60' DAY AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
     GROUP BY r.customer_id, d.snapshot_date
 ),
 -- eligible customers with the answer, null where it can't be told
@@ -605,21 +605,21 @@ ORDER BY snapshot_date, customer_id
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 0 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -636,22 +636,22 @@ ORDER BY customer_id
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-05-01 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 21 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -666,7 +666,7 @@ active_1 AS (
     FROM payments AS r
     JOIN dates AS d
       ON r.event_time >= d.label_start AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
       AND (r.direction = 'out')
 ),
 -- mean balance in the 60 days before t and in the horizon
@@ -679,7 +679,7 @@ balances_2 AS (
     FROM balances AS r
     JOIN dates AS d
       ON r.event_time >= d.t - INTERVAL '60' DAY AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
     GROUP BY r.customer_id, d.snapshot_date
 ),
 -- eligible customers with the answer, null where it can't be told
@@ -702,21 +702,21 @@ ORDER BY snapshot_date, customer_id
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 21 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -733,11 +733,11 @@ ORDER BY customer_id
 WITH
 -- snapshots whose horizon ends within the data
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-14 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-14 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-02-29', TIMESTAMP '2024-02-29 00:00:00', TIMESTAMP '2024-03-14 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00'),
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-04-14 00:00:00', TIMESTAMP '2024-05-01 00:00:00', TIMESTAMP '2024-05-01 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
 -- customers with activity in the 90 days before t
 active_before AS (
@@ -747,16 +747,16 @@ active_before AS (
       ON r.event_time >= d.t - INTERVAL '90' DAY AND r.event_time < d.t
       AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 60 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date
@@ -773,7 +773,7 @@ active_1 AS (
     FROM payments AS r
     JOIN dates AS d
       ON r.event_time >= d.label_start AND r.event_time < d.label_end
-      AND r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      AND r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- eligible customers with the answer, null where it can't be told
 answered AS (
@@ -793,10 +793,10 @@ ORDER BY snapshot_date, customer_id
 WITH
 -- the snapshot
 dates AS (
-    SELECT snapshot_date, t, label_start, label_end
+    SELECT snapshot_date, t, label_start, label_end, answered
     FROM (VALUES
-        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
-    ) AS dates(snapshot_date, t, label_start, label_end)
+        (DATE '2024-03-31', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00', TIMESTAMP '2024-03-31 00:00:00')
+    ) AS dates(snapshot_date, t, label_start, label_end, answered)
 ),
 -- customers with activity in the 90 days before t
 active_before AS (
@@ -806,16 +806,16 @@ active_before AS (
       ON r.event_time >= d.t - INTERVAL '90' DAY AND r.event_time < d.t
       AND r.known_time < d.t AND (r.known_until IS NULL OR d.t <= r.known_until)
 ),
--- each customer's closing time, if any, as known when the horizon ended
+-- each customer's closing time, if any, as known when the answer is read
 outcome AS (
     SELECT r.customer_id, d.snapshot_date, r.closed_on AS closed
     FROM customers AS r
     JOIN dates AS d
-      ON r.known_time < d.label_end AND (r.known_until IS NULL OR d.label_end <= r.known_until)
+      ON r.known_time < d.answered AND (r.known_until IS NULL OR d.answered <= r.known_until)
 ),
 -- customers of at least 60 days, not gone within the gap
 eligible AS (
-    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, o.closed
+    SELECT s.customer_id, s.snapshot_date, d.t, d.label_start, d.label_end, d.answered, o.closed
     FROM snapshots AS s
     JOIN dates AS d
       ON d.snapshot_date = s.snapshot_date

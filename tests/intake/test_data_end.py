@@ -20,7 +20,7 @@ from tenure.intake.data_end import event_span
 from tenure.session.start import write_project
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
-from tenure.tables.labels import label_dates
+from tenure.tables.label_spans import label_spans
 
 ROOT = Path(__file__).parents[2]
 WORLDS = ROOT / "tests" / "worlds"
@@ -38,8 +38,8 @@ def ends_of(folder, lake, data=None):
     with Work.open(folder, data=data, overrides={"lake": {"path": str(lake)}}) as work:
         list(run(work, ("staging",)))
         days = calendar(work)
-        labelled = label_dates(work.project.churn, days.dates, days.data_end)
-        return str(days.data_end), str(days.plan.first), len(days.dates), len(labelled), str(labelled[-1][0])
+        labelled = label_spans(work.project, work.project.churn, days.dates, days.data_end)
+        return str(days.data_end), str(days.plan.first), len(days.dates), len(labelled), str(labelled[-1].snapshot_date)
 
 
 # Measured with commit b9c3916, before events told what bounds them.
@@ -254,6 +254,78 @@ def test_the_usual_days_of_a_source_leave_strays_out(parts, usual):
 def test_the_longest_gap_is_that_of_the_last_year():
     found = span(days_of("2020-01-01", "2021-01-01", 60), days_of("2021-06-01", "2024-01-01", 3))
     assert found.longest_gap == 3
+
+
+YEAR = ("2023-01-01", "2023-12-31")
+
+
+def without(days, *holes):
+    """The days without those in one of the half-open spans."""
+    spans = [(date.fromisoformat(first), date.fromisoformat(until)) for first, until in holes]
+    return {day: rows for day, rows in days.items() if not any(first <= day < until for first, until in spans)}
+
+
+def weekdays(days):
+    return {day: rows for day, rows in days.items() if day.weekday() < 5}
+
+
+AUTUMN, SPRING = ("2023-10-01", "2023-11-05"), ("2023-04-03", "2023-04-24")
+
+
+@pytest.mark.parametrize(
+    ("days", "outages"),
+    [
+        (days_of(*YEAR), []),
+        (without(days_of(*YEAR), AUTUMN), [AUTUMN]),
+        (without(days_of(*YEAR), AUTUMN, SPRING), [SPRING, AUTUMN]),
+        (without(weekdays(days_of(*YEAR)), ("2023-10-02", "2023-11-04")), [("2023-09-30", "2023-11-06")]),
+        # A week lost of a daily load; a long weekend at Christmas and at Easter is none.
+        (without(days_of(*YEAR), ("2023-06-05", "2023-06-12")), [("2023-06-05", "2023-06-12")]),
+        (without(weekdays(days_of(*YEAR)), ("2023-12-23", "2023-12-28"), ("2023-04-07", "2023-04-11")), []),
+        # One load of those that come every week; a shop that often closes for weeks; few loads in all.
+        (without(days_of(*YEAR, 7), ("2023-05-01", "2023-05-08")), [("2023-05-01", "2023-05-14")]),
+        (
+            without(days_of(*YEAR), *((f"2023-{month:02}-02", f"2023-{month:02}-25") for month in (1, 3, 5, 7, 9, 11))),
+            [],
+        ),
+        (without(days_of(*YEAR, 30), AUTUMN), []),
+    ],
+    ids=["daily", "autumn", "both", "weekdays", "a week", "holidays", "weekly", "often", "few"],
+)
+def test_days_of_which_no_row_came_are_told_from_days_without_events(days, outages):
+    assert [(str(first), str(until)) for first, until in span(days).outages] == outages
+
+
+def cut(folder, first, until):
+    """Take the payments of some days out of the raw file."""
+    file = folder / "data" / "payments.csv"
+    header, *rows = file.read_text().splitlines()
+    place = header.split(",").index("paid_on")
+    kept = [row for row in rows if not first <= row.split(",")[place] < until]
+    file.write_text("\n".join([header, *kept, ""]))
+
+
+def labelled_months(folder):
+    with Work.open(folder) as work:
+        outcomes = {ran.stage: ran.message for ran in run(work, stages_between("staging", "labels"))}
+        rows = work.read("labels").to_pylist()
+        lost = {str(row["snapshot_date"]): row["reason"] for row in work.read("unlabelled").to_pylist()}
+    return sorted({str(row["snapshot_date"]) for row in rows}), lost, outcomes["labels"]
+
+
+def test_horizons_of_which_rows_never_came_have_no_labels_and_are_told(bank):
+    months, lost, message = labelled_months(bank)
+    cut(bank, "2024-03-05", "2024-03-30")
+    outage = "no row of payments came from 2024-03-05 to 2024-03-29"
+    assert message == ""
+    found, why, said = labelled_months(bank)
+    hit = ["2024-02-29"]
+    assert found == [month for month in months if month not in hit]
+    assert why == lost | dict.fromkeys(hit, outage)
+    assert said.startswith(f"{len(hit)} snapshot")
+    assert outage in said
+    edit(bank / "tenure.toml", "[snapshots]\n", "[data]\ngaps_are_real = true\n\n[snapshots]\n")
+    assert labelled_months(bank)[:2] == (months, lost)
 
 
 @pytest.mark.parametrize("windows", [True, False])

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import pytest
 
-from tenure.define.churn import Activity, ChurnDefinition
+from tenure.define.churn import CENSORED, Activity, ChurnDefinition
 from tenure.define.events import Inactivity
 from tenure.publish.report import Costs, ReportInput
 
@@ -76,6 +76,9 @@ def report_input(**changed):
         "costs": Costs(contact_cost=5, offer_cost=40, save_rate=0.3, customer_value=600, currency="EUR"),
         "attrition_list": listed(),
         "population": population,
+        "unlabelled": pd.DataFrame(
+            {"snapshot_date": DATES[6:], "reason": CENSORED, "customers": [1846, 1847]}
+        ),
         "split_proof": pd.DataFrame(
             [
                 {

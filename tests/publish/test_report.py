@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_the_opening_says_who_is_listed_and_how_far_to_trust_it(page):
 )  # fmt: skip
 def test_a_fact_is_told_where_it_belongs(page, told):
     assert told in re.sub(r" (?=[,.;:)])", "", page.text)
+
+
+def test_who_has_no_label_is_told_by_reason(make_input):
+    lost = "no row of logins came from 2024-01-03 to 2024-02-07"
+    ends = [("ended otherwise: deceased", 40), ("ended otherwise: merged", 3), (lost, 1840)]
+    rows = [{"snapshot_date": date(2024, 1, 28), "reason": reason, "customers": count} for reason, count in ends]
+    inputs = make_input()
+    text = Page(report(make_input(unlabelled=pd.concat([inputs.unlabelled, pd.DataFrame(rows)])))).text
+    told = re.sub(r"\s+(?=[,.;:)])", "", text)
+    assert "have no label then: 40 (deceased), 3 (merged). A score is given that no such end comes." in told
+    assert "No row of logins came from 2024-01-03 to 2024-02-07: one snapshot whose horizon it lies in has no" in told
+    assert "Two snapshots without labels" in told
+    assert "Other ends" not in Page(report(inputs)).text
 
 
 def test_another_model_that_ranks_the_test_better_is_named(make_input):

@@ -3,7 +3,7 @@
 Loops over every snapshot date and customer; nothing of `tenure.tables` is read, so a fault there shows as a label that
 differs.
 
-    t ── gap ──[ label_start ······ event? ······ label_end )──┊ all read as known at label_end
+    t ── gap ──[ label_start ······ event? ······ label_end )── wait ──┊ all read as known then
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tenure.define.churn import ChurnDefinition
 from tenure.define.event_base import Event, event_kinds
 from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.shape import ByKind
+from tenure.define.source import Source
 from tenure.proofs.oracle.oracle import Oracle
 from tenure.proofs.oracle.rules import (
     Row,
@@ -51,7 +52,7 @@ class LabelOracle(Oracle):
 
     def _label_of(self, question: Question) -> Row | None:
         """The label; None if it is censored, the question is not asked of the customer, or it has no answer."""
-        if question.end.date() > self.data_end or not question.is_asked:
+        if question.answered.date() > self.data_end or not question.is_asked:
             return None
         churned = happens(self.churn.event, question)
         if churned is None:
@@ -83,6 +84,11 @@ class Question:
         """The instant behind the last at which the event counts."""
         return self.start + timedelta(days=self.oracle.churn.horizon)
 
+    @cached_property
+    def answered(self) -> datetime:
+        """The instant that the answer is read, when the horizon's rows have arrived."""
+        return self.end + timedelta(days=self.oracle.churn.wait_for(self.oracle.project.sources))
+
     def rows(self, source: str, where: str, *, known_at: datetime) -> list[Row]:
         """Return the customer's rows of a source that meet `where`, in the versions that an instant sees."""
         return [row for row in self.oracle.own_rows(source, self.snapshot, where) if visible(row, known_at)]
@@ -101,18 +107,31 @@ class Question:
         for event in churn.events:
             if event.asks_only and not _IS_ASKED.of(event)(event, self):
                 return False
-        return self.closed is None or self.closed >= self.start
+        if self.closed is None:
+            return True
+        return self.closed >= self.start and not (self.closed < self.end and self._ended_otherwise)
+
+    @property
+    def customers(self) -> Source:
+        """The customers' own source."""
+        return self.oracle.project.sources[self.oracle.project.entity.source]
 
     @cached_property
     def closed(self) -> datetime | None:
-        """The customer's closing time in the version that the horizon's end sees."""
-        source = self.oracle.project.sources[self.oracle.project.entity.source]
-        if not source.ends:
-            return None
-        for row in self.rows(source.name, "", known_at=self.end):
-            if row[source.ends] is not None:
-                return instant(row[source.ends])
-        return None
+        """The customer's closing time in the version that is known when the answer is read."""
+        return next(iter(self.closings("", known_at=self.answered)), None)
+
+    def closings(self, where: str, *, known_at: datetime) -> list[datetime]:
+        """Return the closing times of the customer's own rows that meet `where`, as an instant sees them."""
+        ends = self.customers.ends
+        known = self.rows(self.customers.name, where, known_at=known_at) if ends else []
+        return [instant(row[ends]) for row in known if row[ends] is not None]
+
+    @property
+    def _ended_otherwise(self) -> bool:
+        """Whether the customer's end is none that the definition counts."""
+        counted = self.oracle.churn.ends_counted
+        return bool(counted) and not any(self.closings(where, known_at=self.answered) for where in counted)
 
 
 #: Of those that are asked of some customers only: whether a customer is one of them.
@@ -138,21 +157,45 @@ def _all_of(event: AllOf, question: Question) -> bool | None:
 
 
 @_HAPPENS.register(Closure)
-def _closes(_: Closure, question: Question) -> bool:
-    closed = question.closed
-    return closed is not None and question.start <= closed < question.end
+def _closes(event: Closure, question: Question) -> bool:
+    closings = question.closings(event.where, known_at=question.answered)
+    if event.winback == "leaves":
+        # Every version counts that was ever known, not only the newest.
+        own = question.oracle.own_rows(question.customers.name, question.snapshot, event.where)
+        ends = question.customers.ends
+        known = [row for row in own if row["known_time"] < question.answered and row[ends] is not None]
+        closings = [instant(row[ends]) for row in known]
+    return any(question.start <= closed < question.end for closed in closings)
 
 
 @_HAPPENS.register(Inactivity)
-def _is_silent(event: Inactivity, question: Question) -> bool:
-    known = question.rows(event.source, event.where, known_at=question.end)
-    return not any_happened(known, question.start, question.end)
+def _is_silent(event: Inactivity, question: Question) -> bool | None:
+    known = question.rows(event.source, event.where, known_at=question.answered)
+    if event.days is None:
+        return not any_happened(known, question.start, question.end)
+    days = timedelta(days=event.days)
+    moments = sorted(row["event_time"] for row in known if happened_in(row, question.t - days, question.end))
+    if not moments:
+        return None
+    for number, moment in enumerate(moments):
+        later = moments[number + 1 :]
+        complete = moment + days
+        if complete < question.end and not any(other <= complete for other in later):
+            return True if complete >= question.start else None
+    return False
+
+
+@_IS_ASKED.register(Inactivity)
+def _was_heard_from(event: Inactivity, question: Question) -> bool:
+    """A row in [t − days, t), as known at t."""
+    known = question.rows(event.source, event.where, known_at=question.t)
+    return any_happened(known, question.t - timedelta(days=event.days or 0), question.t)
 
 
 @_HAPPENS.register(BalanceDecline)
 def _declines(event: BalanceDecline, question: Question) -> bool | None:
     """T − baseline ──[ mean before )── t ── gap ──[ mean after )── label_end."""
-    known = question.rows(event.source, event.where, known_at=question.end)
+    known = question.rows(event.source, event.where, known_at=question.answered)
 
     def mean_of(first: datetime, last: datetime) -> float | None:
         return mean([row[event.of] for row in known if happened_in(row, first, last) and row[event.of] is not None])
@@ -166,7 +209,7 @@ def _declines(event: BalanceDecline, question: Question) -> bool | None:
 
 @_IS_ASKED.register(ProductClosure)
 def _holds_at_t(event: ProductClosure, question: Question) -> bool:
-    return _holds(event, question, question.t)
+    return _holds(event, question, question.t, known_at=question.t)
 
 
 @_HAPPENS.register(ProductClosure)
@@ -174,13 +217,13 @@ def _drops(event: ProductClosure, question: Question) -> bool | None:
     """None open at label_end, unless the customer is gone by then."""
     if question.closed is not None and question.closed < question.end:
         return None
-    return not _holds(event, question, question.end)
+    return not _holds(event, question, question.end, known_at=question.answered)
 
 
-def _holds(event: ProductClosure, question: Question, moment: datetime) -> bool:
-    """event_time ──(···· moment ····]── ends, in the version that the moment sees."""
+def _holds(event: ProductClosure, question: Question, moment: datetime, *, known_at: datetime) -> bool:
+    """event_time ──(···· moment ····]── ends, in the version that is known then."""
     source = question.oracle.project.sources[event.source]
-    known = question.rows(event.source, event.where, known_at=moment)
+    known = question.rows(event.source, event.where, known_at=known_at)
     return any(row["event_time"] < moment and not ended_before(source, row, moment) for row in known)
 
 
