@@ -80,6 +80,11 @@ class DataSection(_Section):
         "after it are censored. Refused if after tomorrow, or if a source that bounds labels ends before it by more "
         "than one period and more than the longest gap of its last year.",
     )
+    history_may_change: bool = Field(
+        default=False,
+        description="Whether a new extract may lack customers of stored snapshots, or most of a month that was staged "
+        "before. Else it is refused: labels and features of the past would change.",
+    )
     gaps_are_real: bool = Field(
         default=False,
         description="Whether days on which no row of a source happened are days without events, however many. Else a "

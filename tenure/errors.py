@@ -12,6 +12,8 @@ TenureError
 │   ├── UnreadableFile        broken structure: an unclosed quote, a row of another width, not Parquet
 │   ├── BadValue              a value that is not of its column's type
 │   ├── DuplicateKey          two rows claim one key
+│   ├── UnmatchedKeys         rows of a source whose customer is none
+│   ├── VanishedRows          rows that stored snapshots rest on are gone from the extract
 │   ├── EmptyTable            no rows at all
 │   ├── InvalidSpine          the rows that features are asked for can't be answered
 │   └── WarehouseError        the database can't be reached or refuses the query
@@ -107,6 +109,10 @@ class DuplicateKey(InputError):
 
 class UnmatchedKeys(InputError):
     """More rows of a source than allowed have a key that no customer has."""
+
+
+class VanishedRows(InputError):
+    """Rows that stored snapshots rest on are gone from a source's new extract."""
 
 
 class EmptyTable(InputError):

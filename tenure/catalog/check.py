@@ -10,6 +10,7 @@ from tenure.catalog.leavers import unlike_neighbours
 from tenure.catalog.sql import compile_all, staging_selects
 from tenure.errors import InvalidDefinition, MissingTable
 from tenure.intake.calendar import calendar
+from tenure.intake.completeness import findings_in_words
 from tenure.intake.facts import intake_facts
 from tenure.intake.matching import unmatched_words
 from tenure.session.work import Work
@@ -45,6 +46,7 @@ def check(work: Work) -> list[Confirmation]:
                 Confirmation(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
             )
     found += _matched_keys(work)
+    found += [Confirmation("completeness", words) for words in findings_in_words(work)]
     found.append(Confirmation("end of the data", _end_of_data(work)))
     found += [Confirmation("share of leavers", words) for words in _unlike_neighbours(work)]
     return [*found, *(Confirmation(f"SQL for {dialect}", _compiles(work, dialect)) for dialect in DIALECTS)]

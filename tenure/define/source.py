@@ -37,6 +37,9 @@ ENCODINGS: tuple[str, ...] = ("utf-8", "latin-1")
 ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
 
 
+_FORMATS = either("a strptime format, or several", TEXT, list_of(NAME, least=1))
+#: What may stand between thousands; '' for nothing.
+_THOUSANDS = ("", ".", ",", " ", "'")
 _NULLS = list_of(TEXT, "a list of texts, such as ('?', 'n/a')")
 
 
@@ -178,27 +181,41 @@ class Column:
     """One column of a source: its name, type, role, unit and meaning.
 
     `raw` is its spelling in the raw table where that differs. `format` is the strptime format of a date or
-    timestamp (two-digit years follow POSIX: 69-99 are 19xx, 00-68 are 20xx). `required` makes a null a bad
+    timestamp, or several, of which the first that fits counts (days and months may have one digit; a year of two is
+    read by `%y` alone and follows POSIX: 69-99 are 19xx, 00-68 are 20xx). `null` lists further spellings of null in
+    its text. `decimal`, `thousands` and `currency` say how a bank writes its numbers: with decimal=',', thousands='.'
+    and currency='€' the texts '1.234,50 €', '-1.234,50' and, as accountants write a negative, '(1.234,50)' and
+    '1.234,50-' are read; thousands must stand in groups of three. `required` makes a null a bad
     row; keys and times are always required, except the end time of a row. `planned` says that a date or timestamp
     is a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
-    in any other column such a value shows that the row was written later than it claims.
+    in any other column such a value shows that the row was written later than it claims. `fixed`
+    says that the value is as it was when the row began, such as a place of birth: closing does not write it.
     """
 
     name: str
     type: Type = field(default="string", kw_only=True)
     role: Role = field(default="attribute", kw_only=True)
     raw: str = field(default="", kw_only=True)
-    format: str = field(default="", kw_only=True)
+    format: str | Sequence[str] = field(default="", kw_only=True)
+    null: Sequence[str] = field(default=(), kw_only=True)
+    decimal: str = field(default="", kw_only=True)
+    thousands: str = field(default="", kw_only=True)
+    currency: str = field(default="", kw_only=True)
     unit: str = field(default="", kw_only=True)
     doc: str = field(default="", kw_only=True)
     required: bool = field(default=False, kw_only=True)
     planned: bool = field(default=False, kw_only=True)
+    fixed: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         where = definition_place()
         check_name("column", self.name, reserved=RESERVED_COLUMNS, where=where)
-        texts = dict.fromkeys(("type", "role", "raw", "format", "unit", "doc"), TEXT)
-        check_shape(named("column", self.name), self, **texts, required=FLAG, planned=FLAG)
+        texts = dict.fromkeys(("type", "role", "raw", "unit", "doc", "decimal", "thousands", "currency"), TEXT)
+        flags = dict.fromkeys(("required", "planned", "fixed"), FLAG)
+        check_shape(named("column", self.name), self, **texts, **flags, format=_FORMATS, null=_NULLS)
+        object.__setattr__(self, "null", tuple(self.null))
+        if not isinstance(self.format, str):
+            object.__setattr__(self, "format", tuple(self.format))
         for what, got, allowed in (("type", self.type, TYPES), ("role", self.role, ROLES)):
             if got not in allowed:
                 raise InvalidDefinition(
@@ -206,10 +223,41 @@ class Column:
                 )
         if self.format and self.type not in ("date", "timestamp"):
             raise InvalidDefinition(f"column '{self.name}' is a {self.type} and can't have a date format ({where}).")
+        self._check_numbers(where)
         if self.planned and self.type not in ("date", "timestamp"):
             raise InvalidDefinition(
                 f"column '{self.name}' is a {self.type} and can't be planned ({where}); allowed: date, timestamp."
             )
+
+    def _check_numbers(self, where: str) -> None:
+        """Raise InvalidDefinition for a number's format that is none, or that a column which is no number has."""
+        if not self.has_number_format:
+            return
+        if self.type not in ("integer", "decimal", "float"):
+            raise InvalidDefinition(
+                f"column '{self.name}' is a {self.type} and can't have decimal=, thousands= or currency= ({where})."
+            )
+        marks = (self.decimal or ".", self.thousands)
+        if self.decimal not in ("", ".", ",") or self.thousands not in _THOUSANDS or marks[0] == marks[1]:
+            raise InvalidDefinition(
+                f"column '{self.name}' has decimal={self.decimal!r}, thousands={self.thousands!r} ({where}); allowed: "
+                "decimal '.' or ',', thousands '.', ',', ' ' or \"'\", and not both the same."
+            )
+        if not re.fullmatch(r"[A-Za-z]{0,5}|[^\x00-\x7f]|[$]", self.currency):
+            raise InvalidDefinition(
+                f"column '{self.name}' has currency={self.currency!r} ({where}); allowed: one sign, such as '€', or a "
+                "code of letters, such as 'USD'."
+            )
+
+    @property
+    def has_number_format(self) -> bool:
+        """Whether its numbers are written as a bank writes them, and not as a program does."""
+        return bool(self.decimal or self.thousands or self.currency)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The strptime formats of a date or timestamp, in the order in which they are tried."""
+        return tuple(filter(None, (self.format,))) if isinstance(self.format, str) else tuple(self.format)
 
     @property
     def raw_name(self) -> str:
@@ -351,8 +399,8 @@ RESERVED_TABLES = frozenset(
         *TABLES,
         *STAGES,
         *"snapshots_stored landing dates raw_rows typed_rows clean_rows claims versions customers_then measured "
-        "active_before outcome eligible without_answer ended_otherwise "
-        "answered labelled drawn trained in_both checked intervals grid_days "
-        "customer_numbers numbered spine_windows".split(),
+        "staged_before now_by_month before_by_month there active_before outcome eligible without_answer "
+        "ended_otherwise answered labelled drawn trained in_both checked intervals grid_days "
+        "customer_numbers numbered spine_windows row_ends numbered_versions seen".split(),
     }
 )

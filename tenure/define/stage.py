@@ -66,8 +66,8 @@ _STAGES = (
         "staging",
         "Read, type, deduplicate and quarantine the bank's raw rows",
         purpose="build",
-        makes=("staging", "quarantine", "intake", "arrivals"),
-        records=("intake", "arrivals"),
+        makes=("staging", "quarantine", "intake", "completeness", "arrivals"),
+        records=("intake", "completeness", "arrivals"),
         in_sql=True,
         module="tenure.intake.staging",
     ),
@@ -159,6 +159,7 @@ _STAGES = (
         reads=(
             *_LEARNED,
             *(
+                "completeness",
                 "unlabelled",
                 "split_proof",
                 "evaluations",

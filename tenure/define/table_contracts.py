@@ -307,6 +307,19 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                 doc="What was read of each source, and when its events lie.",
             ),
             Contract(
+                table="completeness",
+                partition_by=("source",),
+                columns={
+                    "source": _TEXT,
+                    "month": _DAY,
+                    **dict.fromkeys(("rows", "rows_before"), _WHOLE),
+                    **dict.fromkeys(("code", "severity", "finding"), _TEXT),
+                },
+                required=("source",),
+                invariants=(OneOf("severity", ("error", "warning", "note"), "how grave a finding is"),),
+                doc="The rows of each source by month, beside those staged before, and what seems missing or doubled.",
+            ),
+            Contract(
                 table="arrivals",
                 keys=("source", "fingerprint", "day_start"),
                 columns={

@@ -12,10 +12,12 @@ from tenure.errors import (
     EmptyTable,
     InvalidConfig,
     MissingTable,
+    UnmatchedKeys,
 )
 from tenure.intake.data_end import EventSpan, require_end
 from tenure.intake.data_end import data_end as end_of_data
 from tenure.intake.facts import definition_of, event_days, intake_facts, span_of
+from tenure.intake.matching import unmatched_words
 from tenure.session.work import Work
 from tenure.tables.label_spans import Outage
 
@@ -79,6 +81,11 @@ def require_staged(work: Work, sources: Sequence[str]) -> None:
             raise MissingTable(
                 f"source '{source.name}' was staged with other definitions, or its staging did not finish.",
                 hint="Run 'tenure staging'.",
+            )
+        if (fact.get("rows_unmatched") or 0) > source.unmatched * int(fact.get("rows_staged") or 0):
+            raise UnmatchedKeys(
+                f"source '{source.name}' was staged, and refused since {unmatched_words(fact)}.",
+                hint="Run 'tenure staging' to see which, and what to do.",
             )
 
 

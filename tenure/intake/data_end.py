@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -33,6 +33,9 @@ _OUTAGE_TIMES, _OUTAGE_TIMES_OF_EVEN, _EVEN = 3, 1.6, 0.8
 
 #: … and there are so few of them, among so many gaps: what happens often belongs to the source.
 _MOST_OUTAGES, _LEAST_GAPS = 3, 20
+
+#: An outage has so many rows or more in a span as long on both its sides.
+_LEAST_BESIDE = 8
 
 #: The days of a period at most.
 PERIOD_DAYS: dict[Frequency, int] = {"day": 1, "week": 7, "month-end": 31, "month-start": 31, "quarter-end": 92}
@@ -64,13 +67,17 @@ def event_span(days: Sequence[date], rows: Sequence[int]) -> EventSpan:
     first = -_usual_last([-number for number in reversed(numbers)], rows[::-1], _STRAY_DAYS_BEFORE)
     kept = numbers[: bisect_left(numbers, last) + 1]
     gap = _longest_gap(kept, len(kept) - 1)
-    usual = kept[bisect_left(kept, first) :]
-    outages = tuple((date.fromordinal(begun), date.fromordinal(ended)) for begun, ended in _outages(usual))
+    start = bisect_left(kept, first)
+    found = _outages(kept[start:], list(accumulate(rows[start : len(kept)], initial=0)))
+    outages = tuple((date.fromordinal(begun), date.fromordinal(ended)) for begun, ended in found)
     return EventSpan(days[0], days[-1], date.fromordinal(first), date.fromordinal(last), gap, outages)
 
 
-def _outages(days: Sequence[int]) -> list[tuple[int, int]]:
-    """The spans, [first day without, first day with rows again), that are far longer than the source's other gaps."""
+def _outages(days: Sequence[int], so_far: Sequence[int]) -> list[tuple[int, int]]:
+    """The spans, [first day without, first day with rows again), that are far longer than the source's other gaps.
+
+    `so_far` are the rows before each day, and of all.
+    """
     gaps = sorted((following - day for day, following in pairwise(days)), reverse=True)
     if len(gaps) < _LEAST_GAPS:
         return []
@@ -81,8 +88,20 @@ def _outages(days: Sequence[int]) -> list[tuple[int, int]]:
         is_even = middle >= _EVEN * next_longest
         times = _OUTAGE_TIMES_OF_EVEN if is_even else _OUTAGE_TIMES
         if shortest >= _OUTAGE_DAYS and shortest > times * next_longest:
-            return [(day + 1, following) for day, following in pairwise(days) if following - day >= shortest]
+            return [
+                (day + 1, following)
+                for day, following in pairwise(days)
+                if following - day >= shortest and _flows_beside(days, so_far, day, following)
+            ]
     return []
+
+
+def _flows_beside(days: Sequence[int], so_far: Sequence[int], day: int, following: int) -> bool:
+    """Whether enough rows come in spans as long as a gap on both its sides: the first years of a source are sparse."""
+    length = following - day
+    before = so_far[bisect_right(days, day)] - so_far[bisect_right(days, day - length)]
+    after = so_far[bisect_left(days, following + length)] - so_far[bisect_left(days, following)]
+    return min(before, after) >= _LEAST_BESIDE
 
 
 def _usual_last(days: Sequence[int], rows: Sequence[int], least: int) -> int:

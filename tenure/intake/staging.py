@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,6 +21,7 @@ from tenure.errors import (
     InvalidDefinition,
 )
 from tenure.faults.redact import redacted, shown, shown_row
+from tenure.intake import completeness
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
 from tenure.intake.matching import require_matched, unmatched_words
@@ -50,6 +52,7 @@ def staging(work: Work) -> Outcome:
     require_matched(work, facts)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     notes = [f"{quarantined:,} rows quarantined"] if quarantined else []
+    notes += completeness.findings_in_words(work)
     notes += [f"{name}: {words}" for name, fact in facts.items() if (words := unmatched_words(fact))]
     outcome.message = "; ".join(notes)
     return outcome
@@ -93,12 +96,23 @@ def _stage(work: Work, source: Source, readers: Readers, digest: str, outcome: O
     losers = sum(int(row["claims"]) - 1 for row in rivals)
     if reasons.total() + losers > source.quarantine * rows_read:
         raise _refusal(source, readers, reasons, rivals, rows_read)
-    version, checks = work.write(staging_table.staging(work.project, source), f"staging/{source.name}", digest)
+    before, extracts = work.lake.find(f"staging/{source.name}"), []
+    version, checks = work.write(
+        staging_table.staging(work.project, source),
+        f"staging/{source.name}",
+        digest,
+        proof=lambda: extracts.append(completeness.compare(work, source, before)),
+    )
     outcome.add(version, built=True, checks=checks)
     if reasons or losers or work.lake.find(f"quarantine/{source.name}"):
         set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
         work.write(set_aside, f"quarantine/{source.name}", digest)
-    return _facts(work, source, digest, rows_read, version.rows, reasons, losers)
+    days = event_days(work, source)
+    facts = _facts(work, source, digest, rows_read, version.rows, reasons=reasons, losers=losers, days=days)
+    dropped = completeness.of_duplicates(facts["duplicates_dropped"], rows_read)
+    (extract,) = extracts
+    completeness.note(work, source, extract, [*completeness.of_span(span_of(days), source), *dropped])
+    return facts
 
 
 def _require_years(work: Work, source: Source, readers: Readers) -> None:
@@ -146,9 +160,16 @@ def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
 
 
 def _facts(
-    work: Work, source: Source, digest: str, rows_read: int, staged: int, reasons: Counter[str], losers: int
-) -> dict[str, object]:
-    days = event_days(work, source)
+    work: Work,
+    source: Source,
+    digest: str,
+    rows_read: int,
+    staged: int,
+    *,
+    reasons: Counter[str],
+    losers: int,
+    days: pa.Table,
+) -> dict[str, Any]:
     span = span_of(days)
     kinds = Counter[str]()
     for reason, rows in reasons.items():

@@ -10,10 +10,11 @@ from typing import TypeAlias
 from tenure.catalog.features import Entry, entries
 from tenure.define.personal import personal_cells
 from tenure.define.source import Source
-from tenure.errors import MissingTable
+from tenure.errors import CheckFailed, MissingTable
 from tenure.intake.calendar import calendar
 from tenure.intake.readers import readers_of
 from tenure.intake.staging import planned_types, raw_digest
+from tenure.leaks import ends
 from tenure.leaks.raw_tables import (
     PARSED_SHARE,
     RawTime,
@@ -46,6 +47,7 @@ from tenure.leaks.target_proxies import (
     rows_statement,
     target_proxy,
 )
+from tenure.session.origins import Origins
 from tenure.session.work import Work
 from tenure.sql.query import Query
 from tenure.storage.location import written_at
@@ -88,6 +90,7 @@ def staged_findings(work: Work) -> Iterator[Finding]:
     Raises MissingTable if a source is not staged, or was staged with other definitions.
     """
     calendar(work)
+    yield from end_findings(work)
     for source in work.project.sources.values():
         work.scan([source.name])
         tests = time_tests(source, work.dialect, _written(work, source))
@@ -97,6 +100,32 @@ def staged_findings(work: Work) -> Iterator[Finding]:
             if found[rows]:
                 example = work.engine.run(example_statement(source, test)).to_pylist()[0]
                 yield time_finding(source, test, found[rows], found["row_count"], float(found[hours]), example)
+
+
+def end_findings(work: Work) -> Iterator[Finding]:
+    """Look for columns that features read and that closing wrote; yield one finding a column."""
+    read: dict[str, set[str]] = {}
+    origins = Origins(work.project, work.dialect, work.churn)
+    for name in work.project.columns:
+        for reading in origins.readings_of(name):
+            read.setdefault(reading.source, set()).add(reading.column)
+    for source in work.project.sources.values():
+        ender = ends.ender_of(work.project, source)
+        columns = ends.watched(source, ender, read.get(source.name, set())) if ender else []
+        if ender is None or not columns:
+            continue
+        work.scan(list({source.name, ender.name}))
+        (totals,) = work.engine.run(ends.totals_statement(source, ender, columns)).to_pylist()
+        values = {c.name: work.engine.run(ends.values_statement(source, ender, c)).to_pylist() for c in columns}
+        yield from ends.findings(source, columns, totals, values)
+
+
+def require_nothing_written_at_the_end(work: Work) -> None:
+    """Raise CheckFailed if a feature reads what closing wrote."""
+    found = list(end_findings(work))
+    if found:
+        number = "a feature reads" if len(found) == 1 else f"features read {len(found)} columns, the first"
+        raise CheckFailed(f"{number} what closing wrote: {found[0].subject}: {found[0].message}", hint=found[0].hint)
 
 
 def select_findings(work: Work, dates: Sequence[date]) -> Iterator[Finding]:

@@ -23,7 +23,13 @@ from tenure.sql.query import Column as Selected
 from tenure.sql.query import Query
 
 Detection: TypeAlias = Literal[
-    "value from the future", "clock", "future-dated row", "two known times", "staging time travel", "target proxy"
+    "value from the future",
+    "clock",
+    "future-dated row",
+    "two known times",
+    "staging time travel",
+    "written at the end",
+    "target proxy",
 ]
 
 #: Clocks of two systems differ by some minutes; a leak needs more.

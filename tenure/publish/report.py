@@ -62,6 +62,7 @@ class ReportInput:
     population: pd.DataFrame
     split_proof: pd.DataFrame
     unlabelled: pd.DataFrame
+    completeness: pd.DataFrame
     models: pd.DataFrame
     evaluations: pd.DataFrame
     curves: pd.DataFrame

@@ -81,7 +81,11 @@ class _Meanings:
         """Return how rows of a source come about, and how the columns that are read are typed."""
         times = (source.event_time, source.known_time, source.ends)
         read = {*columns, *source.keys, *times, *self._project.entity.keys}
-        typed = [(c.name, c.type, c.raw_name, c.format, c.required) for c in source.columns if c.name in read]
+        typed = [
+            (c.name, c.type, c.raw_name, c.formats, c.required, c.null, c.decimal, c.thousands, c.currency)
+            for c in source.columns
+            if c.name in read
+        ]
         raws = [(name if source.select else "", raw.meaning) for name, raw in source.raws.items()]
         keys = (source.keys, self._project.entity.keys)
         return fingerprint([raws, source.select, keys, times, source.arrival_delay, sorted(typed)])

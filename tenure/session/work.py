@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +24,7 @@ from tenure.define.table_contracts import contracts
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineName, EngineSettings
 from tenure.engines.files import matching_files
-from tenure.errors import CheckFailed
+from tenure.errors import CheckFailed, InputError
 from tenure.faults.boundary import boundary
 from tenure.host.paths import local_path
 from tenure.session.folders import folders_of, require_outside, require_unread
@@ -160,17 +160,22 @@ class Work:
 
     def engine_settings(self, name: EngineName) -> EngineSettings:
         """Return the settings of [engine] for an engine of that name, which spills into this run's own folder."""
-        if self._spill is None:
-            self._spill = self.lake.spill(self.run_id)
         section = self.config.engine
         return EngineSettings(
             name=name,
             memory=section.memory,
             threads=section.threads,
             options=section.options if name == section.name else {},
-            spill=self._spill.folder,
+            spill=self.spill_folder,
             most_spill=section.spill,
         )
+
+    @property
+    def spill_folder(self) -> Path:
+        """The folder of this machine for what the run's memory has no room for; it goes with the run."""
+        if self._spill is None:
+            self._spill = self.lake.spill(self.run_id)
+        return self._spill.folder
 
     def use_engine(self, engine: Engine) -> None:
         """Compute with a running engine: Glue's session, or one that several runs share."""
@@ -257,15 +262,20 @@ class Work:
         inputs = [self.require(relation) for relation in select.reads]
         return fingerprint([dialect or self.dialect, select.text, *(i.fingerprint for i in inputs)])
 
-    def write(self, select: Select, table: str, digest: str) -> tuple[TableVersion, list[CheckResult]]:
-        """Write a SELECT's rows as a table of the lake, checked against its contract first."""
+    def write(
+        self, select: Select, table: str, digest: str, *, proof: Callable[[], object] | None = None
+    ) -> tuple[TableVersion, list[CheckResult]]:
+        """Write a SELECT's rows as a table of the lake, checked against its contract first.
+
+        A `proof` looks at the rows, relation `checked`, before they are committed; what it raises refuses them.
+        """
         with self.boundary(f"table '{table}'"):
             self.lake.sweep(table)
             schema = self.engine.schema(select.text)
             token = self.lake.begin_write(table)
             by = self.contracts[table].partition_by
             files = self.engine.write(select.text, self.lake.writing_folder(table), by, token=token)
-            return self.commit(table, files, schema, digest)
+            return self.commit(table, files, schema, digest, proof=proof)
 
     def commit(
         self,
@@ -276,6 +286,7 @@ class Work:
         *,
         replaced: Replaced | None = None,
         partitions: Mapping[str, Ingredients] | None = None,
+        proof: Callable[[], object] | None = None,
     ) -> tuple[TableVersion, list[CheckResult]]:
         """Make files the table's content; raise CheckFailed, with the files removed, if they break its contract.
 
@@ -290,6 +301,8 @@ class Work:
                 self.engine.scan("checked", files, schema, contract.partition_by)
                 checks = run_checks(self.engine, contract, "checked")
                 require_passed(checks)
+                if proof is not None:
+                    proof()
         version = self.lake.commit(
             table,
             files,
@@ -307,7 +320,7 @@ class Work:
         """Remove files that were to be committed to a table if a check or proof inside refuses them."""
         try:
             yield
-        except CheckFailed:
+        except (CheckFailed, InputError):
             self.lake.remove_unnamed(table, files)
             raise
 

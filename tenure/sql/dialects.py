@@ -6,6 +6,7 @@ silently wrong (DuckDB's `log` is base 10, Spark's is natural).
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from tenure.define.dialect import Dialect
@@ -127,19 +128,21 @@ WHOLE: dict[Dialect, str] = {"duckdb": "HUGEINT", "spark": "DECIMAL(38, 0)"}
 #: Whether a row can be joined with the newest one before it by ASOF JOIN; else that row is carried by a window.
 JOINS_AS_OF: dict[Dialect, bool] = {"duckdb": True, "spark": False}
 
-#: strptime directive → Java's DateTimeFormatter pattern, for Spark.
-_JAVA_PATTERNS = {
-    "%Y": "yyyy",
-    "%y": "yy",
-    "%m": "MM",
-    "%d": "dd",
-    "%H": "HH",
-    "%M": "mm",
-    "%S": "ss",
-    "%f": "SSSSSS",
-    "%b": "MMM",
-    "%j": "DDD",
+#: strptime directive → Java's DateTimeFormatter letter, for Spark, and the fewest and most digits that it reads.
+_DIRECTIVES = {
+    "%Y": ("y", 4, 4),
+    "%y": ("y", 2, 2),
+    "%m": ("M", 1, 2),
+    "%d": ("d", 1, 2),
+    "%H": ("H", 1, 2),
+    "%M": ("m", 1, 2),
+    "%S": ("s", 1, 2),
+    "%f": ("S", 6, 6),
+    "%j": ("D", 3, 3),
 }
+
+#: The one directive that is no number: a month such as Jan.
+_MONTH, _MONTH_PATTERN = "%b", "[A-Z][a-z]{2}"
 
 
 def op(name: str, dialect: Dialect, *operands: object) -> str:
@@ -177,38 +180,48 @@ def midnight_literal(day: date) -> str:
 def parsed_time(text: str, format_: str, type_name: str, dialect: Dialect, *, asked_by: str) -> str:
     """Return a text of a strptime format as a date or an instant, null where it is none.
 
-    Raises InvalidDefinition, in either dialect, for a directive that one of them lacks.
+    Which texts are of the format is decided by one pattern on every engine: engines read '1/2/24' by '%d/%m/%Y' as the
+    year 24, as 2024 or not at all. Raises InvalidDefinition, in either dialect, for a directive that one of them lacks.
     """
-    pattern = java_pattern(format_, asked_by=asked_by).replace("''", "\\'")
-    if dialect == "duckdb":
-        return f"CAST({op('parse_time', dialect, text, format_)} AS {type_name})"
-    parsed = f"CAST({op('parse_time', dialect, text, pattern)} AS {type_name})"
-    if "%y" not in format_:
-        return parsed
-    # Java reads every two-digit year as 20yy; POSIX reads 69-99 as 19yy.
-    earlier = f"CAST({parsed} - INTERVAL '100' YEAR AS {type_name})"
-    return f"CASE WHEN YEAR({parsed}) >= 2069 THEN {earlier} ELSE {parsed} END"
+    parts = _format_parts(format_, asked_by=asked_by)
+    pattern = "".join(java for java, _ in parts).replace("''", "\\'")
+    digits = "".join(accepted for _, accepted in parts)
+    is_of_format = op("full_match", dialect, text, digits)
+    parsed = f"CAST({op('parse_time', dialect, text, format_ if dialect == 'duckdb' else pattern)} AS {type_name})"
+    if dialect == "spark" and "%y" in format_:
+        # Java reads every two-digit year as 20yy; POSIX reads 69-99 as 19yy.
+        earlier = f"CAST({parsed} - INTERVAL '100' YEAR AS {type_name})"
+        parsed = f"CASE WHEN YEAR({parsed}) >= 2069 THEN {earlier} ELSE {parsed} END"
+    return f"CASE WHEN {is_of_format} THEN {parsed} END"
 
 
 def java_pattern(format_: str, *, asked_by: str) -> str:
     """Return the Java pattern of a strptime format; raise InvalidDefinition for a directive it lacks."""
-    parts: list[str] = []
-    position = 0
-    while position < len(format_):
-        piece = format_[position : position + 2]
-        if piece.startswith("%"):
-            if piece not in _JAVA_PATTERNS:
-                raise InvalidDefinition(
-                    f"{asked_by} has format '{format_}' with the directive '{piece}'; "
-                    f"allowed: {', '.join(_JAVA_PATTERNS)}."
-                )
-            parts.append(_JAVA_PATTERNS[piece])
-            position += 2
+    return "".join(java for java, _ in _format_parts(format_, asked_by=asked_by))
+
+
+def _format_parts(format_: str, *, asked_by: str) -> list[tuple[str, str]]:
+    """The parts of a strptime format: Java's pattern of each, and the regular expression of what it reads."""
+    pieces = re.findall("%.?|[^%]", format_, re.DOTALL)
+    parts: list[tuple[str, str]] = []
+    for place, piece in enumerate(pieces):
+        if piece in _DIRECTIVES:
+            letter, fewest, most = _DIRECTIVES[piece]
+            neighbours = pieces[max(0, place - 1) : place] + pieces[place + 1 : place + 2]
+            if any(other in _DIRECTIVES for other in neighbours):
+                fewest = most  # nothing stands between them to tell where one ends
+            parts.append((letter * fewest, f"[0-9]{{{fewest},{most}}}"))
+        elif piece == _MONTH:
+            parts.append(("MMM", _MONTH_PATTERN))
+        elif piece.startswith("%"):
+            allowed = ", ".join([*_DIRECTIVES, _MONTH])
+            raise InvalidDefinition(
+                f"{asked_by} has format '{format_}' with the directive '{piece}'; allowed: {allowed}."
+            )
+        elif piece in "-/:.,_ ":
+            parts.append((piece, f"[{piece}]"))
+        elif piece.isalpha():
+            parts.append((f"''{piece}''", piece))
         else:
-            if piece[0] not in "-/:.,_ " and not piece[0].isalpha():
-                raise InvalidDefinition(
-                    f"{asked_by} has format '{format_}' with '{piece[0]}'; allowed: letters and -/:.,_"
-                )
-            parts.append(f"''{piece[0]}''" if piece[0].isalpha() else piece[0])
-            position += 1
-    return "".join(parts)
+            raise InvalidDefinition(f"{asked_by} has format '{format_}' with '{piece}'; allowed: letters and -/:.,_")
+    return parts

@@ -161,6 +161,11 @@ def all_of_in_lines(*conditions: str) -> str:
     return "\n    AND ".join(conditions)
 
 
+def like(text: str, pattern: str) -> str:
+    """Return whether a text is of a pattern, in which % stands for any letters."""
+    return f"{text} LIKE {text_literal(pattern)}"
+
+
 def either(*conditions: str) -> str:
     """Return whether one of the conditions holds, without parentheses: where it stands alone."""
     return " OR ".join(conditions)

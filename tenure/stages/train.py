@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenure.catalog.models import definitions_of, newest_training, registered, usable_files, versions_of
 from tenure.errors import MissingTable, ModelError, OneClassTarget
+from tenure.leaks.search import require_nothing_written_at_the_end
 from tenure.model import CUT_SHORT
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.stages.inputs import require_training_set, trained_from
@@ -37,6 +38,7 @@ def train(work: Work) -> Outcome:
     if not unusable and work.find_current(["models"], digest, outcome):
         outcome.message = _cut_short(work)
         return outcome
+    require_nothing_written_at_the_end(work)
     from tenure.model.evaluate import ModelEvaluationService
     from tenure.model.registry import model_version, registry_row
     from tenure.model.train import ModelTrainingService, TrainSettings, champion

@@ -34,8 +34,8 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
 
 
-#: What the engines call what they put here; `lake` holds what is on its way to a lake on S3.
-_OURS = re.compile(r"lake|duckdb_temp_.+|(blockmgr|spark|temp_shuffle|artifacts)-.+")
+#: What the engines call what they put here; `lake` holds what is on its way to a lake on S3, `unpacked` raw files.
+_OURS = re.compile(r"lake|unpacked|duckdb_temp_.+|(blockmgr|spark|temp_shuffle|artifacts)-.+")
 
 
 class Spill:

@@ -18,13 +18,16 @@ from tenure.sql.expressions import (
     case,
     cases,
     cast,
+    coalesce,
     concatenated,
     days_later,
+    either,
     equal,
     is_in,
     is_not_null,
     is_null,
     last_instant_of,
+    like,
     listed,
     null_if,
     over_partitions,
@@ -264,7 +267,7 @@ def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
 
 def _text(source: Source, column: SourceColumn, dialect: Dialect) -> str:
     """The raw text, trimmed, with the spellings of null turned to null."""
-    nulls = dict.fromkeys(["", *(spelling for raw in source.raws.values() for spelling in raw.null)])
+    nulls = dict.fromkeys(["", *(spelling for raw in source.raws.values() for spelling in raw.null), *column.null])
     trimmed = op("trimmed", dialect, quoted(column.raw_name, dialect))
     for spelling in nulls:
         trimmed = null_if(trimmed, literal(spelling, dialect))
@@ -321,9 +324,12 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
     if column.type == "boolean":
         lower = call("LOWER", text)
         return cases([(is_in(lower, _TRUE), "TRUE"), (is_in(lower, _FALSE), "FALSE")])
-    if column.format:
+    if column.formats:
         asked_by = f"column '{column.name}' of source '{source.name}'"
-        return parsed_time(text, column.format, type_name, dialect, asked_by=asked_by)
+        parsed = [parsed_time(text, one, type_name, dialect, asked_by=asked_by) for one in column.formats]
+        return parsed[0] if len(parsed) == 1 else coalesce(*parsed)
+    if column.has_number_format:
+        return _formatted_number(column, text, type_name, dialect)
     whole = _PLAIN_WHOLE if _is_key(source, column) else "[+-]?[0-9]+([.]0*)?"
     pattern = {"integer": whole, "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
     value = op("before_point", dialect, text) if column.type == "integer" else text
@@ -331,6 +337,38 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
         typed = op("instant", dialect, value)
     else:
         typed = _number(try_cast(value, type_name), column.type, dialect)
+    return case(when=op("full_match", dialect, text, pattern), then=typed)
+
+
+def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: Dialect) -> str:
+    """A number as a bank writes it: '1.234,50 €', '(1.234,50)', '1.234,50-'; null where the text is none.
+
+    A pattern decides what is one; then nothing but digits and the point are left, behind the sign.
+    """
+    point, thousands = f"[{column.decimal or '.'}]", column.thousands
+    groups = f"[0-9]{{1,3}}([{thousands}][0-9]{{3}})+|" if thousands else ""
+    fraction = f"({point}0*)?" if column.type == "integer" else f"({point}[0-9]*)?"
+    number = f"(({groups}[0-9]+){fraction}{'' if column.type == 'integer' else f'|{point}[0-9]+'})"
+    sign = "".join(f"[{letter}]" for letter in column.currency)
+    forms = []
+    for before_it, after_it in (("", ""), *(((f"{sign} ?", ""), ("", f" ?{sign}")) if sign else ())):
+        forms += [
+            f"[+-]?{before_it}{number}{after_it}",
+            f"{before_it}[+-]?{number}{after_it}",
+            f"{before_it}{number}-{after_it}",
+            f"[(]{before_it}{number}{after_it}[)]",
+        ]
+    pattern = "|".join(f"({form})" for form in forms).replace("'", "''" if dialect == "duckdb" else "\\'")
+    plain = text
+    for mark in filter(None, (column.currency, "(", ")", "+", "-", " ", thousands)):
+        plain = call("REPLACE", plain, literal(mark, dialect), "''")
+    if column.decimal == ",":
+        plain = call("REPLACE", plain, "','", "'.'")
+    if column.type == "integer":
+        plain = op("before_point", dialect, plain)
+    is_negative = either(like(text, "%-%"), like(text, "%(%"))
+    signed = case(when=is_negative, then=concatenated(["'-'", plain]), otherwise=plain)
+    typed = _number(try_cast(signed, type_name), column.type, dialect)
     return case(when=op("full_match", dialect, text, pattern), then=typed)
 
 

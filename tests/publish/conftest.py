@@ -76,6 +76,10 @@ def report_input(**changed):
         "costs": Costs(contact_cost=5, offer_cost=40, save_rate=0.3, customer_value=600, currency="EUR"),
         "attrition_list": listed(),
         "population": population,
+        "completeness": pd.DataFrame(
+            {"source": "payments", "month": DATES[:1], "rows": 900, "rows_before": None, "code": "TEN-I005",
+             "severity": "warning", "finding": "no row of payments came from 2024-01-03 to 2024-01-20"}
+        ),
         "unlabelled": pd.DataFrame(
             {"snapshot_date": DATES[6:], "reason": CENSORED, "customers": [1846, 1847]}
         ),

@@ -61,6 +61,7 @@ def test_the_opening_says_who_is_listed_and_how_far_to_trust_it(page):
         "7 of 5,000 raw rows were set aside",
         "What was done, in 4.75 seconds",
         "Two snapshots without labels",
+        "payments: no row of payments came from 2024-01-03 to 2024-01-20 (TEN-I005).",
         "1,837 of 1,847 customers are left out today",
         "customers.full_name",
         "trained 2024-09-01 on 400 rows with 40 leavers",

@@ -1,22 +1,35 @@
-"""CSV: delimited text that the engine reads where it lies."""
+"""CSV: delimited text that the engine reads where it lies, or unpacked beside it."""
 
 from __future__ import annotations
+
+from functools import cached_property
 
 from tenure.define.source import Csv
 from tenure.engines.files import Place, locate
 from tenure.intake.readers import Reader
+from tenure.intake.unpacking import unpacked
+from tenure.storage.location import Location
 
 
 class CsvReader(Reader[Csv]):
     """Delimited text files of one header."""
 
+    @cached_property
+    def texts(self) -> list[Location]:
+        """The files as text."""
+        return unpacked(self.work, self.files, self.raw)
+
     def land(self, relation: str) -> dict[str, str]:
         """Make the files a relation, every value as its text."""
-        return self.work.engine.read_csv(relation, self.raw, self.files)
+        return self.work.engine.read_csv(relation, self.raw, self.texts)
+
+    def plan(self, relation: str) -> dict[str, str]:
+        """Make a relation of the same columns; of packed files no more is unpacked than their headers."""
+        return self.work.engine.read_csv(relation, self.raw, unpacked(self.work, self.files, self.raw, head=True))
 
     def place_of(self, value: str, column: str) -> Place | None:
         """Return the line on which the first row begins that holds `value`."""
-        return locate(value, self.files, self.raw, column)
+        return locate(value, self.texts, self.raw, column)
 
 
 READER = CsvReader

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeAlias
 
@@ -20,10 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tenure.define.source import JsonLines, Parquet
-from tenure.engines.files import GZIP, Place, file_in_words
+from tenure.engines.files import Place, file_in_words
 from tenure.errors import EmptyTable, MissingColumn, UnreadableFile
 from tenure.faults.redact import shape
 from tenure.intake.readers import Reader
+from tenure.intake.unpacking import unpacked
 from tenure.session.work import fingerprint
 from tenure.storage.location import Location, for_arrow, open_to_read
 from tenure.store.landing import Landing
@@ -68,6 +70,11 @@ class _NotRead(ValueError):
 class JsonLinesReader(Reader[JsonLines]):
     """Text files with a JSON object a line; a key that a line lacks is null there."""
 
+    @cached_property
+    def texts(self) -> list[Location]:
+        """The files as text, unpacked."""
+        return unpacked(self.work, self.files, self.raw)
+
     def land(self, relation: str) -> dict[str, str]:
         """Land the rows, unless rows of these very files lie there, and make them a relation of texts."""
         if not self._landed(self.landing):
@@ -84,7 +91,7 @@ class JsonLinesReader(Reader[JsonLines]):
         is_key = any(column in pq.read_schema(for_arrow(file)).names for file in self._landed(self.landing))
         if not value and not is_key:
             return None
-        for where, cells in _Rows(self.files, self.raw):
+        for where, cells in _Rows(self.texts, self.raw):
             texts = [cells.get(column)] if is_key else cells.values()
             if any((text or "").strip() == value for text in texts):
                 return Place(*where)
@@ -105,7 +112,7 @@ class JsonLinesReader(Reader[JsonLines]):
         """Write the rows, whole or not at all, in place of those that were landed before."""
         name = self._name
         with self.landing.replace(name) as folder:
-            rows = _Rows(self.files, self.raw)
+            rows = _Rows(self.texts, self.raw)
             with _Writer(folder) as writer:
                 for where, cells in rows:
                     writer.add(where, cells, rows.size)
@@ -154,8 +161,6 @@ class _Rows:
                 number += 1
                 self.size = len(content)
                 if number == 1:
-                    if content.startswith(GZIP):
-                        raise UnreadableFile(f"{name} is compressed with gzip.", hint=f"Unpack it: gunzip {name}.")
                     content = content.removeprefix(_BYTE_ORDER_MARK)
                 if not content.strip():
                     continue

@@ -1,0 +1,171 @@
+"""What an extract lacks beside the last one, or beside its own months, is told; stored history is not rewritten."""
+
+import os
+import random
+from datetime import date
+from itertools import pairwise
+
+import pytest
+from tiny_bank import write_raw_files, write_tiny_bank
+
+from tenure.demo import generate_bank
+from tenure.errors import UnmatchedKeys, VanishedRows
+from tenure.session.start import write_project
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
+
+SEEDS = int(os.environ.get("TENURE_CLEAN_SEEDS", "2"))
+
+
+@pytest.fixture
+def bank(tmp_path):
+    return write_tiny_bank(tmp_path / "bank")
+
+
+@pytest.fixture
+def stored(bank):
+    """The bank with snapshots in its lake."""
+    built(bank, "snapshots")
+    return bank
+
+
+def built(folder, last="staging"):
+    """Run up to a stage and return the message of staging."""
+    with Work.open(folder) as work:
+        return {ran.stage: ran.message for ran in run(work, stages_between("staging", last))}["staging"]
+
+
+def findings(folder):
+    """(source, code, severity, month) of what was found."""
+    with Work.look(folder) as work:
+        rows = work.read("completeness").to_pylist()
+    return {(row["source"], row["code"], row["severity"], str(row["month"])[:7]) for row in rows if row["code"]}
+
+
+def edited(folder, name, keep):
+    """Rewrite a raw file with what `keep` makes of its rows, each a list of texts."""
+    file = folder / "data" / f"{name}.csv"
+    header, *rows = file.read_text().splitlines()
+    kept = keep([row.split(",") for row in rows])
+    file.write_text("\n".join([header, *map(",".join, kept), ""]))
+
+
+def in_month(row, month):
+    return row[2].startswith(month)
+
+
+def test_a_customer_of_stored_snapshots_who_is_gone_is_named_and_nothing_is_staged(stored):
+    with Work.look(stored) as work:
+        before = work.lake.require("staging/customers").version
+    edited(stored, "customers", lambda rows: [row for row in rows if row[0] not in ("11", "21")])
+    with pytest.raises(VanishedRows, match="2 customers of stored snapshots no longer in it, such as customer_id=11"):
+        built(stored)
+    with Work.look(stored) as work:
+        assert work.lake.require("staging/customers").version == before
+        assert work.lake.strangers("staging/customers") == []
+    with pytest.raises(VanishedRows):
+        built(stored)
+
+
+def test_history_may_change_if_the_project_says_so(stored):
+    edited(stored, "customers", lambda rows: rows[:-1])
+    edited(stored, "payments", lambda rows: [row for row in rows if row[1] != "39"])
+    toml = stored / "tenure.toml"
+    toml.write_text(toml.read_text() + "\n[data]\nhistory_may_change = true\n")
+    assert "1 customer of stored snapshots no longer in it, such as customer_id=39 (TEN-I001)" in built(stored)
+
+
+def test_before_there_is_history_a_word_is_enough(bank):
+    built(bank)
+    edited(bank, "customers", lambda rows: rows[:-1])
+    edited(bank, "payments", lambda rows: [row for row in rows if row[1] != "39"])
+    assert "customers: 1 customer of the last extract no longer in it" in built(bank)
+
+
+@pytest.mark.parametrize(
+    ("keep", "code"),
+    [
+        (lambda rows: [row for row in rows if not in_month(row, "2024-02")], "TEN-I002"),
+        (lambda rows: [row for row in rows if not in_month(row, "2024-02") or int(row[0]) % 3 == 0], "TEN-I002"),
+        (lambda rows: [row for row in rows if not in_month(row, "2024-02") or int(row[0]) % 3], "TEN-I003"),
+    ],
+    ids=["gone", "mostly gone", "fewer"],
+)
+def test_a_month_with_fewer_rows_than_before_is_told_and_one_most_of_which_is_gone_refused(stored, keep, code):
+    edited(stored, "payments", keep)
+    if code == "TEN-I002":
+        with pytest.raises(VanishedRows, match=r"2024-02 has \d+ rows, and had 1\d\d when it was last staged"):
+            built(stored)
+    else:
+        assert "2024-02 has" in built(stored)
+        assert ("payments", code, "warning", "2024-02") in findings(stored)
+
+
+def test_a_month_of_which_twice_as_many_rows_come_is_told(stored):
+    def doubled(rows):
+        again = [[str(100_000 + int(row[0])), *row[1:]] for row in rows if in_month(row, "2024-02")]
+        return [*rows, *again]
+
+    edited(stored, "payments", doubled)
+    built(stored)
+    assert {code for _, code, _, month in findings(stored) if month == "2024-02"} == {"TEN-I004"}
+
+
+@pytest.mark.parametrize(
+    ("keep", "code"),
+    [
+        (lambda rows: [row for row in rows if not in_month(row, "2024-02") or int(row[0]) % 5 == 0], "TEN-I007"),
+        (
+            lambda rows: [
+                *rows,
+                *([str(100_000 + int(r[0])), *r[1:]] for r in rows if in_month(r, "2024-02")),
+                *([str(200_000 + int(r[0])), *r[1:]] for r in rows if in_month(r, "2024-02")),
+            ],
+            "TEN-I008",
+        ),
+        (lambda rows: [row for row in rows if not "2024-02-03" <= row[2] < "2024-02-27"], "TEN-I005"),
+    ],
+    ids=["a part missing", "tripled", "days missing"],
+)
+def test_a_month_unlike_those_beside_it_is_told_at_the_first_load(bank, keep, code):
+    edited(bank, "payments", keep)
+    assert code in built(bank)
+    assert code in {found for _, found, _, month in findings(bank) if month == "2024-02"}
+
+
+def test_rows_exactly_like_others_are_counted(bank):
+    edited(bank, "payments", lambda rows: [*rows, *rows[:200], *rows[:200]])
+    message = built(bank)
+    assert "400 of " in message
+    assert "rows are exactly like others and count once; if each happened by itself, add a column" in message
+    assert "400 of " in built(bank), "a run that finds all current tells it too"
+
+
+def test_what_was_refused_for_its_keys_is_used_by_no_later_stage(bank):
+    edited(bank, "payments", lambda rows: [[row[0], "9" + row[1], *row[2:]] for row in rows])
+    with pytest.raises(UnmatchedKeys):
+        built(bank)
+    with pytest.raises(UnmatchedKeys, match="was staged, and refused since"), Work.open(bank) as work:
+        list(run(work, ("snapshots",)))
+
+
+def test_a_bank_that_grows_month_by_month_raises_nothing(bank):
+    for first, last in pairwise([date(2024, 3, 31), date(2024, 4, 30), date(2024, 5, 31), date(2024, 6, 30)]):
+        write_raw_files(bank / "data", last_day=first)
+        built(bank, "snapshots")
+        write_raw_files(bank / "data", last_day=last)
+        assert built(bank) == ""
+        assert findings(bank) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_clean_demo_banks_raise_nothing_above_a_note(tmp_path, seed):
+    """TENURE_CLEAN_SEEDS=10 for ten of them."""
+    folder = tmp_path / "demo"
+    write_project(folder)
+    generate_bank(folder, customers=600, seed=random.Random(seed).randrange(10**6))  # noqa: S311
+    with Work.open(folder) as work:
+        list(run(work, ("staging",)))
+        found = [row for row in work.read("completeness").to_pylist() if row["severity"] in ("warning", "error")]
+    assert found == []
