@@ -18,6 +18,9 @@ from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
 from tenure.publish.csv_files import write_csv
 from tenure.session.work import Outcome, Work, fingerprint
+from tenure.sql import midnight_literal
+from tenure.sql.expressions import at_least, at_most, call, cast, each_of, grouped, of
+from tenure.sql.query import Query
 from tenure.stages.inputs import fingerprints, require_report_inputs
 from tenure.storage.location import Location, make_folder, write_whole
 from tenure.store.runs import ledger
@@ -49,7 +52,9 @@ def report(work: Work) -> Outcome:
     for file, content in zip(files, (listed_csv, _parquet(listed), html), strict=True):
         _replace(file, content)
     work.keep("attrition_list", listed, digest, outcome)
-    summary = f"{len(rows):,} customers listed; {REPORT} is {len(html) / 1e6:.1f} MB"
+    left_out = len(_of_today(work, "scores", newest)) - len(rows)
+    since = f", {left_out:,} left out who have closed since" if left_out else ""
+    summary = f"{len(rows):,} customers listed{since}; {REPORT} is {len(html) / 1e6:.1f} MB"
     outcome.message = "; ".join(filter(None, (summary, note)))
     return outcome
 
@@ -61,7 +66,29 @@ def _attrition_list(work: Work, newest: date) -> pd.DataFrame:
     scores = _of_today(work, "scores", newest)
     reasons = _of_today(work, "reasons", newest)
     segments = _of_today(work, "segments", newest)
-    return attrition_list(scores, reasons, segments, work.project.entity.keys)
+    return attrition_list(scores, reasons, segments, work.project.entity.keys, _closed_since(work, newest))
+
+
+def _closed_since(work: Work, newest: date) -> pd.DataFrame | None:
+    """The keys of customers at the newest snapshot of whom the extract knows that they have closed since."""
+    customers, keys = work.project.sources[work.project.entity.source], work.project.entity.keys
+    if not customers.ends:
+        return None
+    work.scan([customers.name])
+    ended = cast(of("c", customers.ends), "TIMESTAMP")
+    last_known = call("GREATEST", "MAX(known_time)", midnight_literal(calendar(work).data_end))
+    made = Query(
+        distinct=True,
+        columns=each_of("c", keys),
+        source=customers.name,
+        alias="c",
+        where=[
+            "c.known_until IS NULL",
+            at_least(ended, midnight_literal(newest)),
+            at_most(ended, grouped(Query(columns=[last_known], source=customers.name).on_one_line)),
+        ],
+    )
+    return work.engine.run(made.text).to_pandas()
 
 
 def _of_today(work: Work, table: str, newest: date) -> pd.DataFrame:

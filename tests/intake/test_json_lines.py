@@ -164,7 +164,7 @@ def test_bytes_that_are_not_utf_8_are_refused_with_their_line(bank, content):
 
 def test_utf_16_and_gzip_are_refused_by_name(bank):
     assert refused(bank, '{"a": 1}'.encode("utf-16")).startswith("customers.jsonl, line 1: not UTF-8")
-    assert refused(bank, b"\x1f\x8b\x08\x00more") .startswith("customers.jsonl was compressed with gzip, and is cut off")
+    assert refused(bank, b"\x1f\x8b\x08\x00more").startswith("customers.jsonl was compressed with gzip, and is cut off")
 
 
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(bank, monkeypatch):

@@ -57,3 +57,13 @@ def test_a_customer_without_reasons_is_an_error_and_not_a_lost_row(scores, reaso
 def test_a_customer_in_two_segments_is_an_error(scores, reasons, segments):
     with pytest.raises(ModelError, match="4 rows have segment"):
         attrition_list(scores, reasons, pd.concat([segments, segments.tail(1)]), KEYS)
+
+
+def test_who_has_closed_since_is_left_out_and_the_ranks_close_up(scores, reasons, segments):
+    whole = attrition_list(scores, reasons, segments, KEYS)
+    gone = whole[list(KEYS)].iloc[[0]]
+    rows = attrition_list(scores, reasons, segments, KEYS, gone)
+    assert rows["rank"].tolist() == list(range(1, len(whole)))
+    assert rows.drop(columns="rank").equals(whole.drop(columns="rank").iloc[1:].reset_index(drop=True))
+    assert rows.dtypes.equals(whole.dtypes)
+    assert attrition_list(scores, reasons, segments, KEYS, gone.head(0)).equals(whole)
