@@ -187,6 +187,12 @@ class SplitsSection(_Section):
     validation_share: float = Field(
         0.2, gt=0, lt=0.9, description="Share of customers held out of training to choose parameters."
     )
+    group: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Columns of the entity's key whose rows belong on one side: of the key (customer_id, account_no) "
+        '`["customer_id"]` keeps a person\'s accounts together. Left out: the whole key.',
+    )
 
 
 class TrainSection(_Section):

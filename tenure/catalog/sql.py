@@ -11,6 +11,7 @@ from pathlib import Path
 from tenure.define.feature import Aggregate
 from tenure.define.source import Source
 from tenure.define.stage import SQL_STAGES
+from tenure.errors import InvalidConfig, choices
 from tenure.intake.calendar import Calendar, calendar
 from tenure.intake.data_end import require_end
 from tenure.intake.readers import readers_of
@@ -85,9 +86,29 @@ def unlabelled_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
 def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the splits table."""
     spans = label_spans(work.project, work.churn, days.dates, days.data_end, days.outages)
-    section = work.config.splits
-    plan = splits_table.SplitPlan(test_snapshots=section.test_snapshots, validation_share=section.validation_share)
-    return splits_table.splits(work.project, dialect, spans, plan)
+    return splits_table.splits(work.project, dialect, spans, split_plan(work))
+
+
+def split_plan(work: Work, test_snapshots: int = 0) -> splits_table.SplitPlan:
+    """Return how rows are split, as [splits] says; InvalidConfig for a group that is no part of the entity's key."""
+    section, keys = work.config.splits, work.project.entity.keys
+    strange = [name for name in section.group if name not in keys]
+    if strange:
+        raise InvalidConfig(
+            f"[splits] group has '{strange[0]}', which is no part of the entity's key; allowed: {choices(keys)}.",
+            hint="Set it in tenure.toml to columns of the key that tell whose rows belong on one side.",
+        )
+    return splits_table.SplitPlan(
+        test_snapshots=test_snapshots or section.test_snapshots,
+        validation_share=section.validation_share,
+        group=section.group,
+    )
+
+
+def split_proof_select(work: Work) -> Select:
+    """Return the SELECT that proves the splits."""
+    wait = work.churn.wait_for(work.project.sources)
+    return splits_table.split_proof(work.project, wait, split_plan(work).group)
 
 
 def _compiled(
@@ -112,13 +133,9 @@ def _compiled(
         labelled = labels_table.generate_churn_label(project, work.churn, dialect, dates, data_end, outages)
         return [labelled, unlabelled(project, work.churn, dialect, spans)]
     if stage == "splits":
-        section = work.config.splits
-        plan = splits_table.SplitPlan(
-            test_snapshots=test_snapshots or section.test_snapshots, validation_share=section.validation_share
-        )
+        plan = split_plan(work, test_snapshots)
         spans = label_spans(project, work.churn, dates, data_end, outages)
-        proof = splits_table.split_proof(project, work.churn.wait_for(project.sources))
-        return [splits_table.splits(project, dialect, spans, plan), proof]
+        return [splits_table.splits(project, dialect, spans, plan), split_proof_select(work)]
     return [training_set_table.training_set(project)]
 
 

@@ -103,6 +103,14 @@ def of_duplicates(dropped: int, rows_read: int) -> Iterator[Finding]:
         yield Finding("TEN-I006", severity, words)
 
 
+def of_rounding(values: int) -> Iterator[Finding]:
+    """Yield how many decimals had more places than are kept."""
+    if values:
+        many = "1 decimal has" if values == 1 else f"{values:,} decimals have"
+        words = f"{many} more than two places and are rounded to two; for all of them declare a float"
+        yield Finding("TEN-I009", "warning", words)
+
+
 def note(work: Work, source: Source, extract: Extract, others: Sequence[Finding]) -> None:
     """Keep the months of a source and what was found, in place of what was noted of it before."""
     findings = [*extract.findings, *others]

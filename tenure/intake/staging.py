@@ -79,7 +79,7 @@ def _stage(work: Work, source: Source, readers: Readers, digest: str, outcome: O
     raw_types = planned_types(work, source, raw_rows)
     engine.cache(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
     by_reason = Query(
-        columns=["quarantine_reason AS reason", "COUNT(*) AS n"],
+        columns=["quarantine_reason AS reason", "COUNT(*) AS n", "SUM(rounded) AS rounded"],
         source=staging_table.TYPED,
         group_by=["quarantine_reason"],
     )
@@ -109,9 +109,18 @@ def _stage(work: Work, source: Source, readers: Readers, digest: str, outcome: O
         work.write(set_aside, f"quarantine/{source.name}", digest)
     days = event_days(work, source)
     facts = _facts(work, source, digest, rows_read, version.rows, reasons=reasons, losers=losers, days=days)
-    dropped = completeness.of_duplicates(facts["duplicates_dropped"], rows_read)
+    rounded = sum(row["rounded"] for row in counted if row["reason"] is None)
     (extract,) = extracts
-    completeness.note(work, source, extract, [*completeness.of_span(span_of(days), source), *dropped])
+    completeness.note(
+        work,
+        source,
+        extract,
+        [
+            *completeness.of_span(span_of(days), source),
+            *completeness.of_duplicates(facts["duplicates_dropped"], rows_read),
+            *completeness.of_rounding(int(rounded)),
+        ],
+    )
     return facts
 
 

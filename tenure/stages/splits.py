@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tenure.catalog.sql import splits_select
+from tenure.catalog.sql import split_proof_select, splits_select
 from tenure.intake.calendar import calendar
 from tenure.session.work import Outcome, Work
-from tenure.tables import splits as splits_table
 
 
 def splits(work: Work) -> Outcome:
@@ -13,6 +12,13 @@ def splits(work: Work) -> Outcome:
     outcome = Outcome()
     work.build(splits_select(work, calendar(work), work.dialect), outcome)
     rows = outcome.rows
-    work.build(splits_table.split_proof(work.project, work.churn.wait_for(work.project.sources)), outcome)
+    work.build(split_proof_select(work), outcome)
     outcome.rows = rows
+    keys = work.project.entity.keys
+    if len(keys) > 1 and not work.config.splits.group:
+        # Which part of the key is the person, nobody but the bank knows.
+        outcome.message = (
+            f"held out by the whole key ({', '.join(keys)}): rows that share but '{keys[0]}' may stand on both sides; "
+            f'[splits] group = ["{keys[0]}"] keeps them together'
+        )
     return outcome

@@ -41,11 +41,13 @@ from tenure.tables.visible import same
 class SplitPlan:
     """How labelled rows are split: the last `test_snapshots` are the test, a share of customers validates.
 
-    The validation customers are drawn by a hash of their key: no customer is in both train and validation.
+    The validation customers are drawn by a hash of `group`, columns of their key, by default the whole of it: none is
+    in both train and validation.
     """
 
     test_snapshots: int = 3
     validation_share: float = 0.2
+    group: tuple[str, ...] = ()
 
 
 def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan: SplitPlan) -> Select:
@@ -56,7 +58,8 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan:
     """
     first, keys = _first_test(spans, plan), project.entity.keys
     first_test, ends_by = date_literal(first), date_literal(first - (spans[0].answered - spans[0].end))
-    draw = op("sha256", dialect, concatenated([as_text(key, dialect) for key in keys], "|"))
+    together = plan.group or keys
+    draw = op("sha256", dialect, concatenated([as_text(key, dialect) for key in together], "|"))
     is_drawn = before(call("SUBSTR", draw, 1, 4), text_literal(f"{round(plan.validation_share * 0x10000):04x}"))
     split = cases_in_lines(
         [
@@ -67,8 +70,8 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan:
         otherwise="'train'",
     )
     drawn = Query(columns=[*keys, "snapshot_date"], lines=[Column(split, "split")], source="labels")
-    trained = Query(distinct=True, columns=keys, source="drawn", where="split = 'train'")
-    seen_in_train = named(is_not_null(of("t", keys[0])), "seen_in_train")
+    trained = Query(distinct=True, columns=together, source="drawn", where="split = 'train'")
+    seen_in_train = named(is_not_null(of("t", together[0])), "seen_in_train")
     made = Query(
         ctes=[
             Cte("drawn", "each labelled row with its split", drawn),
@@ -77,7 +80,7 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan:
         columns=[*each_of("d", (*keys, "snapshot_date", "split")), seen_in_train],
         source="drawn",
         alias="d",
-        joins=[Join("trained", alias="t", on=same(keys, "t", "d"), kind="LEFT")],
+        joins=[Join("trained", alias="t", on=same(together, "t", "d"), kind="LEFT")],
         order_by=each_of("d", ("snapshot_date", *keys)),
     )
     return made.as_table("splits", reads=["labels"])
@@ -86,12 +89,12 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan:
 _IS_LEARNT_FROM = is_in("split", ("'train'", "'validation'"))
 
 
-def split_proof(project: Project, wait: int = 0) -> Select:
+def split_proof(project: Project, wait: int = 0, group: tuple[str, ...] = ()) -> Select:
     """Return one row that proves the splits: latest label end in training against the earliest test snapshot.
 
-    A label is answered `wait` days after its end.
+    A label is answered `wait` days after its end. Customers are told apart by `group`, by default by their whole key.
     """
-    keys = project.entity.keys
+    keys, together = project.entity.keys, group or project.entity.keys
     row = (*keys, "snapshot_date")
     labelled = Query(
         columns=[*each_of("s", row), "s.split", "l.label_end"],
@@ -100,10 +103,10 @@ def split_proof(project: Project, wait: int = 0) -> Select:
         joins=[Join("labels", alias="l", on=same(row, "l", "s"))],
     )
     in_both = Query(
-        columns=keys,
+        columns=together,
         source="splits",
         where=_IS_LEARNT_FROM,
-        group_by=keys,
+        group_by=together,
         having="MIN(split) <> MAX(split)",
     )
     snapshot_learnt, label_end_learnt = (

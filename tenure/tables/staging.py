@@ -12,6 +12,7 @@ from tenure.errors import BadValue, InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
 from tenure.sql.dialects import TYPE_NAMES, as_text, literal, op, parsed_time, quoted
 from tenure.sql.expressions import (
+    after,
     all_of,
     at_most,
     call,
@@ -93,7 +94,8 @@ def raw_rows(source: Source, dialect: Dialect) -> str:
 
 
 def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
-    """Return every row with its columns typed and `quarantine_reason`, null where nothing is wrong with it.
+    """Return every row with its columns typed, `quarantine_reason`, null where nothing is wrong with it, and `rounded`:
+    how many of its decimals had more places than are kept.
 
     `raw_types` tells the raw columns' types, 'text' or another: text is parsed, the rest is cast.
     Raises MissingColumn where a declared column is not among them.
@@ -109,6 +111,7 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
                 "quarantine_reason",
                 "Why the row is set aside; null where it is not",
             ),
+            Column(_rounded(source, dialect, raw_types), "rounded", "How many decimals had more places than are kept"),
         ],
         source="raw_rows",
     )
@@ -338,6 +341,25 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
     else:
         typed = _number(try_cast(value, type_name), column.type, dialect)
     return case(when=op("full_match", dialect, text, pattern), then=typed)
+
+
+def _rounded(source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+    """How many of a row's decimals have digits other than 0 behind the places that are kept."""
+    conditions = []
+    for column in source.columns:
+        if column.type != "decimal":
+            continue
+        raw_type = raw_types[column.raw_name]
+        if raw_type == "text":
+            mark = column.decimal or "."
+            digits = f".*[{mark}][0-9]{{2}}[0-9]*[1-9].*"
+            conditions.append(op("full_match", dialect, _text(source, column, dialect), digits))
+        elif raw_type.startswith((*_FLOATS, "decimal")):
+            raw = quoted(column.raw_name, dialect)
+            kept = cast(typed_value(source, column, dialect, raw_types), "DOUBLE")
+            # A float of two places is not quite that number.
+            conditions.append(after(call("ABS", f"{cast(raw, 'DOUBLE')} - {kept}"), "0.00001"))
+    return " + ".join(case(when=condition, then=1, otherwise=0) for condition in conditions) or "0"
 
 
 def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: Dialect) -> str:

@@ -141,6 +141,15 @@ def test_rows_exactly_like_others_are_counted(bank):
     assert "400 of " in built(bank), "a run that finds all current tells it too"
 
 
+def test_decimals_that_are_rounded_are_counted(bank):
+    def longer(rows):
+        return [[*row[:3], f"{row[3]}5" if n < 7 else f"{row[3]}0" if n < 20 else row[3]] for n, row in enumerate(rows)]
+
+    assert "round" not in built(bank)
+    edited(bank, "payments", longer)
+    assert "payments: 7 decimals have more than two places and are rounded to two" in built(bank)
+
+
 def test_what_was_refused_for_its_keys_is_used_by_no_later_stage(bank):
     edited(bank, "payments", lambda rows: [[row[0], "9" + row[1], *row[2:]] for row in rows])
     with pytest.raises(UnmatchedKeys):
