@@ -100,6 +100,9 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     },
 }
 
+#: A quote inside a text.
+_QUOTE: dict[Dialect, str] = {"duckdb": "''", "spark": "\\'"}
+
 #: Tenure's column type → the engine's.
 TYPE_NAMES: dict[Dialect, dict[str, str]] = {
     "duckdb": {
@@ -148,6 +151,11 @@ _MONTH, _MONTH_PATTERN = "%b", "[A-Z][a-z]{2}"
 def op(name: str, dialect: Dialect, *operands: object) -> str:
     """Return the operation `name` on `operands`, as `dialect` spells it."""
     return OPERATIONS[name][dialect].format(*operands)
+
+
+def full_match(text: str, pattern: str, dialect: Dialect) -> str:
+    """Return whether a whole text is of a regular expression, which may hold quotes but no backslashes."""
+    return op("full_match", dialect, text, pattern.replace("'", _QUOTE[dialect]))
 
 
 def as_text(expression: str, dialect: Dialect) -> str:

@@ -10,7 +10,7 @@ from tenure.define.source import Column as SourceColumn
 from tenure.define.source import Source
 from tenure.errors import BadValue, InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
-from tenure.sql.dialects import TYPE_NAMES, as_text, literal, op, parsed_time, quoted
+from tenure.sql.dialects import TYPE_NAMES, as_text, full_match, literal, op, parsed_time, quoted
 from tenure.sql.expressions import (
     after,
     all_of,
@@ -340,7 +340,7 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
         typed = op("instant", dialect, value)
     else:
         typed = _number(try_cast(value, type_name), column.type, dialect)
-    return case(when=op("full_match", dialect, text, pattern), then=typed)
+    return case(when=full_match(text, pattern, dialect), then=typed)
 
 
 def _rounded(source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
@@ -380,7 +380,7 @@ def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: 
             f"{before_it}{number}-{after_it}",
             f"[(]{before_it}{number}{after_it}[)]",
         ]
-    pattern = "|".join(f"({form})" for form in forms).replace("'", "''" if dialect == "duckdb" else "\\'")
+    pattern = "|".join(f"({form})" for form in forms)
     plain = text
     for mark in filter(None, (column.currency, "(", ")", "+", "-", " ", thousands)):
         plain = call("REPLACE", plain, literal(mark, dialect), "''")
