@@ -391,7 +391,7 @@ def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: 
     is_negative = either(like(text, "%-%"), like(text, "%(%"))
     signed = case(when=is_negative, then=concatenated(["'-'", plain]), otherwise=plain)
     typed = _number(try_cast(signed, type_name), column.type, dialect)
-    return case(when=op("full_match", dialect, text, pattern), then=typed)
+    return case(when=full_match(text, pattern, dialect), then=typed)
 
 
 def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
