@@ -38,8 +38,8 @@ csv.field_size_limit(2**31 - 1)
 #: S3 as the environment says.
 _AWS = S3Settings()
 
-#: The first two bytes of a file that gzip compressed.
-GZIP = b"\x1f\x8b"
+#: The first bytes of files that gzip, zip (of an empty archive too) and zstd compressed.
+GZIP, ZIP, EMPTY_ZIP, ZSTD = PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd")
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,12 @@ def _is_nearly(name: str, wanted: str) -> bool:
     """Whether a name differs from the wanted one by two signs at most, so that it says hardly more."""
     blocks = SequenceMatcher(None, name.lower(), wanted.lower(), autojunk=False).get_matching_blocks()
     return max(len(name), len(wanted)) - sum(block.size for block in blocks) <= 2
+
+
+def is_packed(file: Location) -> bool:
+    """Return whether a file begins as gzip, zip or zstd write it, whatever its name."""
+    with open_to_read(file) as content:
+        return content.read(4).startswith(PACKED)
 
 
 def has_hive_folders(raw: Parquet, files: Sequence[Location]) -> bool:

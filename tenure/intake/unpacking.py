@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 
 from tenure.define.source import RawTable
-from tenure.engines.files import file_in_words
+from tenure.engines.files import EMPTY_ZIP, GZIP, ZIP, ZSTD, file_in_words
 from tenure.errors import UnreadableFile
 from tenure.session.work import Work
 from tenure.storage.location import Location, open_to_read
@@ -57,10 +57,10 @@ class _NotOne(ValueError):
 #: The first bytes of a packed file → what packed it, and how it is opened.
 _PACKERS: Mapping[bytes, tuple[str, Callable[[BinaryIO], AbstractContextManager[BinaryIO]]]] = MappingProxyType(
     {
-        b"\x1f\x8b": ("gzip", _gzip),
-        b"PK\x03\x04": ("zip", _zip),
-        b"PK\x05\x06": ("zip", _zip),
-        b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+        GZIP: ("gzip", _gzip),
+        ZIP: ("zip", _zip),
+        EMPTY_ZIP: ("zip", _zip),
+        ZSTD: ("zstd", _zstd),
     }
 )
 

@@ -108,7 +108,7 @@ def test_a_month_of_which_twice_as_many_rows_come_is_told(stored):
 
     edited(stored, "payments", doubled)
     built(stored)
-    assert {code for _, code, _, month in findings(stored) if month == "2024-02"} == {"TEN-I004"}
+    assert "TEN-I004" in {code for _, code, _, month in findings(stored) if month == "2024-02"}
 
 
 @pytest.mark.parametrize(

@@ -275,15 +275,19 @@ def killed(folder, point, when="before"):
     return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
 
 
+#: How often the run is killed: each time it goes on from where it was, through a share of its writes.
+KILLS = 5
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.15, 0.35, 0.55, 0.75, 0.95])
-def test_a_run_killed_between_two_writes_ends_as_a_clean_one(banks, clean, tmp_path, prefix, share):
+def test_a_run_killed_again_and_again_between_two_writes_ends_as_a_clean_one(banks, clean, tmp_path, prefix):
     folder = shutil.copytree(banks.there, tmp_path / "bank")
     shutil.rmtree(folder / "out")
     edit(folder / "tenure.toml", str(banks.place), str(prefix))
-    point = int(share * banks.writes)
-    ended = killed(folder, point, "before" if point % 2 else "after")
-    assert ended.returncode == -signal.SIGKILL
+    for number in range(KILLS):
+        point = banks.writes // (KILLS + 2) + number
+        ended = killed(folder, point, "before" if point % 2 else "after")
+        assert ended.returncode == -signal.SIGKILL, f"kill {number} came too late"
     assert "built" in ran(folder).values()
     require_same(clean, Lake(prefix))
     with Lake(prefix).locked():

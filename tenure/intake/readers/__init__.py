@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
 
 from tenure.define.source import READERS, RawTable, Source
-from tenure.engines.files import Place, files_in_words
+from tenure.engines.files import Place, files_in_words, is_packed
+from tenure.intake.unpacking import unpacked
 from tenure.session.work import Work
 from tenure.storage.location import Location, below, is_below
 from tenure.store.landing import Landing
@@ -44,6 +45,16 @@ class Reader(ABC, Generic[Declared]):
     def files(self) -> list[Location]:
         """The files whose contents its rows are; MissingFile if there is none, InvalidConfig if one is Tenure's own."""
         return self.work.raw_files(self.raw.path, asked_by=self.asked_by)
+
+    @cached_property
+    def texts(self) -> list[Location]:
+        """The files as text: those that are packed, unpacked for as long as the run."""
+        return self._unpacked(head=False)
+
+    def _unpacked(self, *, head: bool) -> list[Location]:
+        if not any(map(is_packed, self.files)):
+            return self.files
+        return unpacked(self.work, self.files, self.raw, head=head)
 
     @property
     def words(self) -> str:

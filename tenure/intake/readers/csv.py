@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from tenure.define.source import Csv
 from tenure.engines.files import Place, locate
 from tenure.intake.readers import Reader
-from tenure.intake.unpacking import unpacked
-from tenure.storage.location import Location
 
 
 class CsvReader(Reader[Csv]):
     """Delimited text files of one header."""
-
-    @cached_property
-    def texts(self) -> list[Location]:
-        """The files as text."""
-        return unpacked(self.work, self.files, self.raw)
 
     def land(self, relation: str) -> dict[str, str]:
         """Make the files a relation, every value as its text."""
@@ -25,7 +16,7 @@ class CsvReader(Reader[Csv]):
 
     def plan(self, relation: str) -> dict[str, str]:
         """Make a relation of the same columns; of packed files no more is unpacked than their headers."""
-        return self.work.engine.read_csv(relation, self.raw, unpacked(self.work, self.files, self.raw, head=True))
+        return self.work.engine.read_csv(relation, self.raw, self._unpacked(head=True))
 
     def place_of(self, value: str, column: str) -> Place | None:
         """Return the line on which the first row begins that holds `value`."""

@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeAlias
 
@@ -25,7 +24,6 @@ from tenure.engines.files import Place, file_in_words
 from tenure.errors import EmptyTable, MissingColumn, UnreadableFile
 from tenure.faults.redact import shape
 from tenure.intake.readers import Reader
-from tenure.intake.unpacking import unpacked
 from tenure.session.work import fingerprint
 from tenure.storage.location import Location, for_arrow, open_to_read
 from tenure.store.landing import Landing
@@ -69,11 +67,6 @@ class _NotRead(ValueError):
 
 class JsonLinesReader(Reader[JsonLines]):
     """Text files with a JSON object a line; a key that a line lacks is null there."""
-
-    @cached_property
-    def texts(self) -> list[Location]:
-        """The files as text, unpacked."""
-        return unpacked(self.work, self.files, self.raw)
 
     def land(self, relation: str) -> dict[str, str]:
         """Land the rows, unless rows of these very files lie there, and make them a relation of texts."""
