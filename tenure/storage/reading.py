@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 import threading
+from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,41 @@ SCHEME = "tenure-s3"
 
 
 #: Bytes of an object that is read whole at once: its footer and its columns would be a request each.
-_SMALL = 256 * 1024
+_SMALL = 4 * 2**20
+
+#: Bytes of such objects that are kept for who reads them next: a stage reads its tiles several times.
+_MOST_KEPT = 128 * 2**20
+
+
+class _Kept:
+    """The objects that were read last, by place and ETag: another object in the place is another entry."""
+
+    def __init__(self) -> None:
+        self._objects: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, str, str]) -> bytes | None:
+        """Return an object's bytes, None if they are not kept."""
+        with self._lock:
+            found = self._objects.get(key)
+            if found is not None:
+                self._objects.move_to_end(key)
+            return found
+
+    def put(self, key: tuple[str, str, str], content: bytes) -> None:
+        """Keep an object's bytes in place of those that were not read for longest."""
+        with self._lock:
+            if key in self._objects:
+                return
+            self._objects[key] = content
+            self._size += len(content)
+            while self._size > _MOST_KEPT:
+                _, oldest = self._objects.popitem(last=False)
+                self._size -= len(oldest)
+
+
+_kept = _Kept()
 
 
 class OpenObject(io.RawIOBase):
@@ -75,8 +110,17 @@ class OpenObject(io.RawIOBase):
             return self._location.read_range(begin, end, self._stat.etag)
         with self._lock:
             if self._whole is None:
-                self._whole = self._location.read_range(0, self._stat.size, self._stat.etag)
+                self._whole = self._small()
         return self._whole[begin:end]
+
+    def _small(self) -> bytes:
+        """The whole of a small object, asked for once in a while."""
+        key = (str(self._location.settings.endpoint), str(self._location), self._stat.etag)
+        found = _kept.get(key)
+        if found is None:
+            found = self._location.read_range(0, self._stat.size, self._stat.etag)
+            _kept.put(key, found)
+        return found
 
     def readinto(self, buffer: Any) -> int:
         """Read into a buffer; return how many bytes."""

@@ -62,10 +62,27 @@ def test_an_object_that_changed_since_it_was_opened_is_not_read_on(prefix):
 def test_an_object_that_is_another_than_was_noted_is_not_read(prefix):
     place = prefix / "data"
     noted = place.as_noted(100, place.write(b"a" * 100))
-    assert OpenObject(noted).read() == b"a" * 100
     place.write(b"b" * 100)
     with pytest.raises(StorageError, match="was changed while it was read"):
         OpenObject(noted).read(10)
+
+
+def test_an_object_that_was_read_is_kept_by_its_content(prefix):
+    place = prefix / "data"
+    noted = place.as_noted(100, place.write(b"a" * 100))
+    assert OpenObject(noted).read() == b"a" * 100
+    now = place.as_noted(100, place.write(b"b" * 100))
+    assert OpenObject(now).read() == b"b" * 100
+    assert OpenObject(noted).read() == b"a" * 100
+
+
+def test_objects_that_were_not_read_for_longest_are_let_go(monkeypatch):
+    monkeypatch.setattr(reading, "_MOST_KEPT", 10)
+    kept = reading._Kept()
+    for name in "abc":
+        kept.put(("", name, ""), b"1234")
+        kept.get(("", "a", ""))
+    assert [name for name in "abc" if kept.get(("", name, ""))] == ["a", "c"]
 
 
 def test_a_small_object_is_one_request(prefix, monkeypatch):
