@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Literal, TypeAlias
+from zoneinfo import available_timezones
 
 from tenure.define.naming import RESERVED_COLUMNS, check_name, definition_place
 from tenure.define.shape import (
@@ -279,6 +281,7 @@ class Source:
     before t and did not end before t; it may not be read by features, since it is written after the fact.
     `quarantine` is the share of rows that may be set aside, with their reason, before intake refuses the table;
     `unmatched` the share whose customer may be none: their events would be lost without a word.
+    `timezone` is the zone of its timestamps without an offset, such as 'Europe/Berlin'; of UTC if left out.
     """
 
     name: str
@@ -290,6 +293,7 @@ class Source:
     arrival_delay: int = field(default=0, kw_only=True)
     ends: str = field(default="", kw_only=True)
     select: str = field(default="", kw_only=True)
+    timezone: str = field(default="", kw_only=True)
     quarantine: float = field(default=0.0, kw_only=True)
     unmatched: float = field(default=0.01, kw_only=True)
     doc: str = field(default="", kw_only=True)
@@ -309,7 +313,7 @@ class Source:
 
     def _check_fields(self) -> None:
         columns = list_of(instance_of("Column(…)", Column), "a list of Column(…), one or more", least=1)
-        texts = dict.fromkeys(("known_time", "ends", "select", "doc"), TEXT)
+        texts = dict.fromkeys(("known_time", "ends", "select", "timezone", "doc"), TEXT)
         check_shape(named("source", self.name), self, read=_READ, columns=columns, key=_KEY, event_time=NAME, **texts)
 
     def _check_shape(self) -> None:
@@ -332,6 +336,7 @@ class Source:
                 f"({self.where_defined})."
             )
         self._check_limits()
+        self._check_timezone()
         if self.ends and self.arrival_delay and not self.known_time:
             raise InvalidDefinition(
                 f"source '{self.name}' has ends='{self.ends}' and an arrival_delay ({self.where_defined}): when an end "
@@ -340,6 +345,17 @@ class Source:
             )
         for name in self.raws:
             check_name("raw table", name, where=self.where_defined)
+
+    def _check_timezone(self) -> None:
+        """Raise InvalidDefinition for an unknown zone; where a machine has no list of them, by its form."""
+        known = available_timezones()
+        if not self.timezone or (self.timezone in known if known else _ZONE.fullmatch(self.timezone)):
+            return
+        near = get_close_matches(self.timezone, known, 3, 0.5)
+        raise InvalidDefinition(
+            f"source '{self.name}' has timezone={self.timezone!r} ({self.where_defined}); allowed: the name of a zone, "
+            f"such as {', '.join(near or ['Europe/Berlin', 'America/New_York'])}."
+        )
 
     def _check_limits(self) -> None:
         if not (_QUARANTINE.test(self.quarantine) and _UNMATCHED.test(self.unmatched)):
@@ -386,6 +402,9 @@ class Source:
             hint="Fix the definition, then run 'tenure check'.",
         )
 
+
+#: The form of a zone's name.
+_ZONE = re.compile("[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}")
 
 _QUARANTINE = share("a share in [0, 1)", least_is_allowed=True)
 _UNMATCHED = Allowed("a share in [0, 1]", lambda value: _QUARANTINE.test(value) or (value == 1 and value is not True))

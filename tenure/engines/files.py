@@ -139,6 +139,12 @@ def has_hive_folders(raw: Parquet, files: Sequence[Location]) -> bool:
     return own
 
 
+def folder_values(file: Location) -> dict[str, str]:
+    """Return the columns that a file's folders tell, such as 'month' → '2024-01' of 'month=2024-01'."""
+    parts = (part.partition("=") for part in file.parts[:-1])
+    return {name: value for name, sign, value in parts if sign}
+
+
 def require_alike(files: Sequence[Location], raw: Parquet) -> None:
     """Raise MissingColumn unless Parquet files have the same columns of the same types.
 

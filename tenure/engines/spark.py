@@ -67,6 +67,7 @@ class SparkEngine:
         self._owned = session is None
         for name, value in _REQUIRED_OPTIONS.items():
             self._session.conf.set(name, value)
+        self._session.udf.register("tenure_nfc", _composed, "string")
         self.version = f"spark {self._session.version}"
         self._files = ReadFiles()
         self._held: dict[str, DataFrame] = {}
@@ -220,6 +221,13 @@ class SparkEngine:
                     raise damaged from error
                 reason = redacted(reason)
             raise EngineError(f"Spark can't run the statement: {reason}", hint="See it with 'tenure sql'.") from error
+
+
+def _composed(text: str | None) -> str | None:
+    """A text in Unicode's form NFC, which Spark's SQL has no function for; runs in Spark's Python workers."""
+    import unicodedata
+
+    return None if text is None else unicodedata.normalize("NFC", text)
 
 
 def _by_connector(location: Location) -> str:

@@ -211,7 +211,7 @@ def _with_keys(rows: pa.Table, keys: Mapping[str, pa.DataType]) -> pa.Table:
 
 def _trimmed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts without blanks and unseen signs at their ends, as staging trims the keys of sources."""
-    return pc.replace_substring_regex(texts, TEXT_ENDS, "")
+    return pc.utf8_normalize(pc.replace_substring_regex(texts, TEXT_ENDS, ""), "NFC")
 
 
 def _csv_fault(error: Exception, names: Sequence[str]) -> str:

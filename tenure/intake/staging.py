@@ -217,7 +217,15 @@ def _refusal(
     if reasons:
         first = min(reasons)
         column, _, problem = first.partition(": ")
-        if staging_table.PLAIN_INTEGER in problem:
+        declared = source.column(column)
+        if staging_table.PLAIN_INTEGER in problem and declared.type == "string":
+            hint = (
+                "A float is some whole number for sure only up to 2^53: have the key written as text, or as whole "
+                "numbers of 64 bits, where the file is made."
+            )
+        elif staging_table.WHOLE_NUMBER in problem:
+            hint = f"Declare it as what it is: Column('{column}', type='float'), or 'decimal'."
+        elif staging_table.PLAIN_INTEGER in problem:
             hint = (
                 "With leading zeros, a sign, or as a float beyond 2^53 it may be another customer's: declare the key "
                 f"as what it is, Column('{column}', type='string', role='key'), in every source that has it."

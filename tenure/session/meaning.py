@@ -88,4 +88,4 @@ class _Meanings:
         ]
         raws = [(name if source.select else "", raw.meaning) for name, raw in source.raws.items()]
         keys = (source.keys, self._project.entity.keys)
-        return fingerprint([raws, source.select, keys, times, source.arrival_delay, sorted(typed)])
+        return fingerprint([raws, source.select, keys, times, source.arrival_delay, source.timezone, sorted(typed)])

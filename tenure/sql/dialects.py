@@ -38,9 +38,18 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
         "duckdb": f"regexp_replace(CAST({{0}} AS VARCHAR), '{_ENDS}', '', 'g')",
         "spark": f"regexp_replace({{0}}, '{_ENDS}', '')".replace("\\", "\\\\"),
     },
+    # A letter of several signs, such as é of e and its accent, as one: Unicode's NFC. Spark has a function of ours.
+    "composed": {"duckdb": "nfc_normalize({0})", "spark": "tenure_nfc({0})"},
     "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
     # Text with an offset is another instant in UTC; without one it is UTC.
     "instant": {"duckdb": "CAST(TRY_CAST({0} AS TIMESTAMPTZ) AS TIMESTAMP)", "spark": "TRY_CAST({0} AS TIMESTAMP)"},
+    # What clocks of a zone show at an instant.
+    "clock": {"duckdb": "timezone('{1}', timezone('UTC', {0}))", "spark": "from_utc_timestamp({0}, '{1}')"},
+    # Whether a typed instant came without a zone.
+    "is_local": {
+        "duckdb": "typeof({0}) LIKE 'TIMESTAMP%' AND typeof({0}) NOT LIKE '%ZONE'",
+        "spark": "typeof({0}) = 'timestamp_ntz'",
+    },
     # An instant as a number, for structs: Delta keeps naive instants in a later protocol than most readers know.
     "micros": {"duckdb": "epoch_us({0})", "spark": "unix_micros({0})"},
     # Of several values; not the same in both engines, nor promised by DuckDB from version to version.

@@ -14,7 +14,7 @@ from tenure.sql.dialects import TYPE_NAMES, as_text, full_match, literal, op, pa
 from tenure.sql.expressions import (
     after,
     all_of,
-    at_most,
+    any_of,
     call,
     case,
     cases,
@@ -23,13 +23,14 @@ from tenure.sql.expressions import (
     concatenated,
     days_later,
     either,
-    equal,
+    grouped,
     is_in,
     is_not_null,
     is_null,
     last_instant_of,
     like,
     listed,
+    negated,
     null_if,
     over_partitions,
     text_literal,
@@ -37,8 +38,10 @@ from tenure.sql.expressions import (
 )
 from tenure.sql.query import Column, Cte, Query, Select, union_all, with_ctes
 from tenure.sql.selects import raw_relations
+from tenure.tables.conversions import Raw, converted, kind_of, null_of
 from tenure.tables.finish import finite_or_null, without_sign_of_zero
 from tenure.tables.visible import first_counted
+from tenure.tables.zones import instant_of_local
 
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -50,23 +53,8 @@ _PLAIN_WHOLE = "-?(0|[1-9][0-9]*)([.]0*)?"
 #: What such a key is called.
 PLAIN_INTEGER = "plain integer"
 
-#: How types of several values, or of bytes, begin on both engines.
-_NESTED = (
-    "list",
-    "large_list",
-    "fixed_size_list",
-    "array",
-    "struct",
-    "map",
-    "binary",
-    "large_binary",
-    "fixed_size_binary",
-)
-
-_FLOATS = ("double", "float", "halffloat")
-
-#: Beyond this a float of 64 bits is not the whole number that was meant, but one near it.
-_MOST_EXACT = 2**53
+#: What a text is called that a column of floats or decimals is declared as.
+WHOLE_NUMBER = "whole number"
 
 _TRUE, _FALSE = ("'true'", "'t'", "'yes'", "'y'", "'1'"), ("'false'", "'f'", "'no'", "'n'", "'0'")
 
@@ -249,11 +237,11 @@ def _check_columns(source: Source, raw_types: Mapping[str, str]) -> None:
 def _check_kinds(source: Source, raw_types: Mapping[str, str]) -> None:
     """Raise BadValue for a column whose raw values are lists, structs or bytes: no declared type says what they are."""
     for column in source.columns:
-        kind = raw_types[column.raw_name]
-        if kind.startswith(_NESTED):
+        raw_type = raw_types[column.raw_name]
+        if kind_of(raw_type) in ("several", "bytes"):
             raise BadValue(
-                f"source '{source.name}' reads column '{column.raw_name}' as a {column.type}, but its data have it as "
-                f"{kind} ({source.where_defined}).",
+                f"source '{source.name}' reads column '{column.raw_name}' as {_article(column.type)} {column.type}, "
+                f"but its data have it as {raw_type} ({source.where_defined}).",
                 hint="Leave the column out, or make one value of it in select=.",
             )
 
@@ -272,6 +260,8 @@ def _text(source: Source, column: SourceColumn, dialect: Dialect) -> str:
     """The raw text, trimmed, with the spellings of null turned to null."""
     nulls = dict.fromkeys(["", *(spelling for raw in source.raws.values() for spelling in raw.null), *column.null])
     trimmed = op("trimmed", dialect, quoted(column.raw_name, dialect))
+    if column.type == "string" and _is_key(source, column):
+        trimmed = op("composed", dialect, trimmed)
     for spelling in nulls:
         trimmed = null_if(trimmed, literal(spelling, dialect))
     return trimmed
@@ -279,36 +269,40 @@ def _text(source: Source, column: SourceColumn, dialect: Dialect) -> str:
 
 def typed_value(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
     """Return a raw column as its type, null where it is not of it."""
-    type_name = TYPE_NAMES[dialect][column.type]
+    type_name, raw_type = TYPE_NAMES[dialect][column.type], raw_types[column.raw_name]
+    if _is_read_as_text(column, raw_type):
+        return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
+    value = _typed_already(column, raw_type, dialect)
+    if source.timezone and column.type == kind_of(raw_type) == "timestamp":
+        local = instant_of_local(cast(value, "TIMESTAMP"), source.timezone, dialect)
+        value = case(when=op("is_local", dialect, value), then=local, otherwise=cast(value, "TIMESTAMP"))
+    return _number(converted(Raw(value, raw_type, type_name, dialect), column.type), column.type, dialect)
+
+
+def _is_read_as_text(column: SourceColumn, raw_type: str) -> bool:
+    """Whether a value is read by patterns: a text is, and so are the digits of a day that a format describes."""
+    kind = kind_of(raw_type)
+    return kind == "text" or (kind == "whole number" and bool(column.formats))
+
+
+def _typed_already(column: SourceColumn, raw_type: str, dialect: Dialect) -> str:
+    """A raw value that is no text, with the column's own spellings of null turned to null."""
+    raw = quoted(column.raw_name, dialect)
+    nulls = [spelled for text in column.null if (spelled := null_of(raw, raw_type, text, dialect))]
+    return case(when=negated(any_of(*nulls)), then=raw) if nulls else raw
+
+
+def _present(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+    """A raw value as it came, null where it is a spelling of null."""
     raw_type = raw_types[column.raw_name]
-    if raw_type != "text":
-        raw = quoted(column.raw_name, dialect)
-        value = _number(try_cast(raw, type_name), column.type, dialect)
-        exact = _exact(source, column, raw, raw_type)
-        if column.type == "string" and exact:
-            # A key that a frame with nulls has made a float is the whole number that it was: 1001 and not 1001.0.
-            value = as_text(try_cast(raw, TYPE_NAMES[dialect]["integer"]), dialect)
-        return case(when=exact, then=value) if exact else value
-    return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
-
-
-def _exact(source: Source, column: SourceColumn, raw: str, raw_type: str) -> str:
-    """The condition that a value which is no text becomes its column's type unchanged; '' where it always does."""
-    is_float = raw_type.startswith(_FLOATS)
-    is_whole = column.type == "integer" or _is_whole_key(source, column, raw_type)
-    if is_whole and (is_float or raw_type.startswith("decimal")):
-        whole = equal(raw, call("FLOOR", raw))
-        return all_of(whole, at_most(call("ABS", raw), _MOST_EXACT)) if is_float else whole
-    if column.type == "date" and raw_type.startswith("timestamp"):
-        return equal(cast(raw, "TIMESTAMP"), cast(cast(raw, "DATE"), "TIMESTAMP"))
-    if column.type == "boolean" and not raw_type.startswith("bool"):
-        return is_in(raw, ("0", "1"))
-    return ""
+    if _is_read_as_text(column, raw_type):
+        return _text(source, column, dialect)
+    return _typed_already(column, raw_type, dialect)
 
 
 def _is_whole_key(source: Source, column: SourceColumn, raw_type: str) -> bool:
     """Whether a column is a key of whole numbers: an integer, or a text that the data have as a float."""
-    is_number = column.type == "integer" or (column.type == "string" and raw_type.startswith(_FLOATS))
+    is_number = column.type == "integer" or (column.type == "string" and kind_of(raw_type) == "float")
     return is_number and _is_key(source, column)
 
 
@@ -330,7 +324,9 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
     if column.formats:
         asked_by = f"column '{column.name}' of source '{source.name}'"
         parsed = [parsed_time(text, one, type_name, dialect, asked_by=asked_by) for one in column.formats]
-        return parsed[0] if len(parsed) == 1 else coalesce(*parsed)
+        time = parsed[0] if len(parsed) == 1 else coalesce(*parsed)
+        is_local = source.timezone and column.type == "timestamp"
+        return instant_of_local(grouped(time), source.timezone, dialect) if is_local else time
     if column.has_number_format:
         return _formatted_number(column, text, type_name, dialect)
     whole = _PLAIN_WHOLE if _is_key(source, column) else "[+-]?[0-9]+([.]0*)?"
@@ -338,6 +334,9 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
     value = op("before_point", dialect, text) if column.type == "integer" else text
     if column.type == "timestamp":
         typed = op("instant", dialect, value)
+        if source.timezone:
+            has_zone = full_match(value, ".*(Z|[+-][0-9]{2}:[0-9]{2})", dialect)
+            typed = case(when=has_zone, then=typed, otherwise=instant_of_local(typed, source.timezone, dialect))
     else:
         typed = _number(try_cast(value, type_name), column.type, dialect)
     return case(when=full_match(text, pattern, dialect), then=typed)
@@ -350,12 +349,12 @@ def _rounded(source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> 
         if column.type != "decimal":
             continue
         raw_type = raw_types[column.raw_name]
-        if raw_type == "text":
+        if kind_of(raw_type) == "text":
             mark = column.decimal or "."
             digits = f".*[{mark}][0-9]{{2}}[0-9]*[1-9].*"
             conditions.append(op("full_match", dialect, _text(source, column, dialect), digits))
-        elif raw_type.startswith((*_FLOATS, "decimal")):
-            raw = quoted(column.raw_name, dialect)
+        elif kind_of(raw_type) in ("float", "decimal"):
+            raw = _typed_already(column, raw_type, dialect)
             kept = cast(typed_value(source, column, dialect, raw_types), "DOUBLE")
             # A float of two places is not quite that number.
             conditions.append(after(call("ABS", f"{cast(raw, 'DOUBLE')} - {kept}"), "0.00001"))
@@ -399,14 +398,15 @@ def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mappi
     needed = {*source.keys, *project.entity.keys, *times}
     reasons: list[tuple[str, str]] = []
     for column in source.columns:
-        is_text = raw_types[column.raw_name] == "text"
-        raw = _text(source, column, dialect) if is_text else quoted(column.raw_name, dialect)
+        raw_type = raw_types[column.raw_name]
+        raw = _present(source, column, dialect, raw_types)
         if column.required or column.name in needed:
             reasons.append((is_null(raw), text_literal(f"{column.name}: missing")))
-        is_plain = _is_whole_key(source, column, raw_types[column.raw_name])
-        if column.type != "string" or is_plain:
+        if column.type != "string" or not _is_read_as_text(column, raw_type):
             typed = typed_value(source, column, dialect, raw_types)
-            kind = PLAIN_INTEGER if is_plain else column.type
+            kind = WHOLE_NUMBER if column.type == "string" else column.type
+            if _is_whole_key(source, column, raw_type):
+                kind = PLAIN_INTEGER
             wrong = text_literal(f"{column.name}: not {_article(kind)} {kind}: ")
             reasons.append((all_of(is_not_null(raw), is_null(typed)), concatenated([wrong, as_text(raw, dialect)])))
     return cases(reasons, between="\n        ") if reasons else as_text("NULL", dialect)

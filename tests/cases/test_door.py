@@ -80,6 +80,22 @@ def test_a_key_is_the_same_with_blanks_of_any_kind_around_it(bank, engine):
     assert found == ["1"] * len(BLANKS)
 
 
+def test_a_key_is_the_same_however_its_letters_are_composed(bank, engine, tmp_path):
+    as_text(bank)
+    composed, parts = "Jos\u00e9", "Jose\u0301"
+    with (bank / "data" / "customers.csv").open("a", encoding="utf-8") as file:
+        file.write(f"{composed},north,2023-01-01,\n")
+    with (bank / "data" / "payments.csv").open("a", encoding="utf-8") as file:
+        file.write(f"990901,{parts},2024-03-15,7.77\n")
+    work = staged(bank, engine, last="features" if engine.dialect == "duckdb" else "staging")
+    assert [row["customer_id"] for row in rows_of(work, "payments") if float(row["amount"]) == 7.77] == [composed]
+    if engine.dialect == "duckdb":
+        spine = tmp_path / "spine.csv"
+        spine.write_text(f"customer_id,event_timestamp\n{parts},2024-03-31\n", encoding="utf-8")
+        with FeatureStore(work) as store:
+            assert store.get_historical_features(spine, ["payment_count_30d"]).unmatched() == (0, 0)
+
+
 @pytest.mark.parametrize("key", ["007", "+7", "-007", "00"])
 def test_a_number_with_leading_zeros_or_a_sign_is_no_integer_key_and_a_text_is_the_cure(bank, engine, key):
     with (bank / "data" / "customers.csv").open("a") as file:

@@ -1,6 +1,6 @@
 """Numbers and dates as banks write them: the same answer on every engine, and null for what is none."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -64,6 +64,60 @@ def test_numbers_are_read_as_they_are_declared(engine):
     assert [(case[2], value) for case, value in zip(NUMBERS, found, strict=True)] == [
         (text, right) for _, _, text, right in NUMBERS
     ]
+
+
+BERLIN = [
+    ("2024-01-15 12:00:00", datetime(2024, 1, 15, 11)),
+    ("2024-07-15 12:00:00", datetime(2024, 7, 15, 10)),
+    ("2024-07-15T12:00:00Z", datetime(2024, 7, 15, 12)),
+    ("2024-07-15 12:00:00+05:30", datetime(2024, 7, 15, 6, 30)),
+    ("2024-07-15", datetime(2024, 7, 14, 22)),
+    ("2024-03-31 01:59:59", datetime(2024, 3, 31, 0, 59, 59)),
+    ("2024-03-31 02:00:00", datetime(2024, 3, 31, 1)),  # never came
+    ("2024-03-31 02:30:00", datetime(2024, 3, 31, 1, 30)),
+    ("2024-03-31 03:00:00", datetime(2024, 3, 31, 1)),
+    ("2024-10-27 01:59:59", datetime(2024, 10, 26, 23, 59, 59)),
+    ("2024-10-27 02:00:00", datetime(2024, 10, 27, 1)),  # came twice
+    ("2024-10-27 02:30:00", datetime(2024, 10, 27, 1, 30)),
+    ("2024-10-27 03:00:00", datetime(2024, 10, 27, 2)),
+    ("9999-12-31 23:59:59", datetime(9999, 12, 31, 23, 59, 59)),
+    ("1900-01-01 00:00:00", datetime(1899, 12, 31, 23)),
+]
+
+
+def of_zone(engine, column, zone, raw, raw_type="text"):
+    source = Source("bookings", read=Csv("bookings.csv"), key="n", event_time="t", timezone=zone,
+                    columns=[Column("n", type="integer"), Column("t", type="date"), column])  # fmt: skip
+    expression = typed_value(source, column, engine.dialect, {column.name: raw_type})
+    (row,) = engine.run(f"SELECT {expression} AS v FROM (SELECT {raw} AS x) AS r").to_pylist()
+    return row["v"] and row["v"].replace(tzinfo=None)
+
+
+def test_local_times_are_instants_by_one_rule(engine):
+    column = Column("x", type="timestamp")
+    found = [(text, of_zone(engine, column, "Europe/Berlin", f"'{text}'")) for text, _ in BERLIN]
+    assert found == BERLIN
+
+
+@pytest.mark.parametrize(("zone", "right"), [
+    ("America/New_York", datetime(2024, 11, 3, 6, 30)),
+    ("Australia/Lord_Howe", datetime(2024, 11, 2, 14, 30)),
+    ("Asia/Kolkata", datetime(2024, 11, 2, 20)),
+    ("", datetime(2024, 11, 3, 1, 30)),
+])  # fmt: skip
+def test_a_format_and_a_typed_time_without_a_zone_are_local_too(engine, zone, right):
+    text = Column("x", type="timestamp", format="%d.%m.%Y %H:%M")
+    assert of_zone(engine, text, zone, "'3.11.2024 01:30'") == right
+    local = "TIMESTAMP '2024-11-03 01:30:00'" if engine.dialect == "duckdb" else "TIMESTAMP_NTZ '2024-11-03 01:30:00'"
+    zoned = "TIMESTAMPTZ '2024-11-03 01:30:00+00'" if engine.dialect == "duckdb" else "TIMESTAMP '2024-11-03 01:30:00'"
+    assert of_zone(engine, Column("x", type="timestamp"), zone, local, "timestamp[us]") == right
+    assert of_zone(engine, Column("x", type="timestamp"), zone, zoned, "timestamp[us]") == datetime(2024, 11, 3, 1, 30)
+
+
+def test_a_zone_that_there_is_none_of_is_refused_with_those_near_it():
+    with pytest.raises(InvalidDefinition, match=r"timezone='Europe/Berlim' .*Europe/Berlin"):
+        Source("bookings", read=Csv("b.csv"), key="n", event_time="t", timezone="Europe/Berlim",
+               columns=[Column("n", type="integer"), Column("t", type="date")])  # fmt: skip
 
 
 DATES = [
