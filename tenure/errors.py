@@ -13,6 +13,7 @@ TenureError
 │   ├── BadValue              a value that is not of its column's type
 │   ├── DuplicateKey          two rows claim one key
 │   ├── UnmatchedKeys         rows of a source whose customer is none
+│   ├── ExtractTime           when an extract was made can't be told, or is before the last one's
 │   ├── VanishedRows          rows that stored snapshots rest on are gone from the extract
 │   ├── EmptyTable            no rows at all
 │   ├── InvalidSpine          the rows that features are asked for can't be answered
@@ -113,6 +114,10 @@ class UnmatchedKeys(InputError):
 
 class VanishedRows(InputError):
     """Rows that stored snapshots rest on are gone from a source's new extract."""
+
+
+class ExtractTime(InputError):
+    """When an extract of a captured source was made can't be told, or is before the last one's."""
 
 
 class EmptyTable(InputError):

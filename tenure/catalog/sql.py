@@ -48,7 +48,7 @@ def statements(work: Work, stage: str, dialect: Dialect) -> list[Select]:
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
-    require_end(work.config.data.end, work.churn.bounds)
+    require_end(work.config.data.end, work.project.bounds)
     require_supported(work.project, dialect, work.churn)
     _check_conditions(work, dialect)
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))

@@ -94,6 +94,14 @@ EXIT_CODES: dict[type[errors.TenureError], int] = {
 ProjectOption = Annotated[Path, typer.Option("--project", "-p", help="The bank project's folder.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the raw files, instead of [data] path.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="duckdb or spark, instead of [engine] name.")]
+ExtractedOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--extracted",
+        formats=["%Y-%m-%d"],
+        help="When the extract was made, of sources with history='capture' whose files' names don't tell.",
+    ),
+]
 FromOption = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First snapshot; left out: the plan's first.")
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
 import typer
 
-from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, verb
+from tenure.cli.application import DataOption, EngineOption, ExtractedOption, JsonOption, ProjectOption, verb
 from tenure.cli.printing import open_project, print_record, print_stage
 from tenure.cli.records import StageRecord
 from tenure.cli.terminal import say
@@ -56,6 +57,7 @@ def run(
     as_json: JsonOption = False,
     first: Annotated[str, typer.Option("--from", help="First stage.")] = "staging",
     last: Annotated[str, typer.Option("--to", help="Last stage.")] = "report",
+    extracted: ExtractedOption = None,
 ) -> None:
     """Run every stage; a stage whose definitions and inputs are unchanged does nothing."""
     from tenure.stages.run import stages_between
@@ -66,16 +68,23 @@ def run(
             raise typer.BadParameter(f"'{name}' is not a stage; stages: {', '.join(order)}")
     if order.index(first) > order.index(last):
         raise typer.BadParameter(f"--from {first} comes after --to {last}; the order is: {', '.join(order)}")
-    run_stages(project, data, engine, as_json, tuple(stages_between(first, last)))
+    run_stages(project, data, engine, as_json, tuple(stages_between(first, last)), extracted=extracted)
 
 
 def run_stages(
-    project: Path, data: Path | None, engine: str, as_json: bool, stages: tuple[str, ...] | None = None
+    project: Path,
+    data: Path | None,
+    engine: str,
+    as_json: bool,
+    stages: tuple[str, ...] | None = None,
+    *,
+    extracted: datetime | None = None,
 ) -> None:
     """Run stages, by default all, and print what each did; say where the report is if it was written."""
     from tenure.stages.run import run as stages_run
 
     with open_project(project, data, engine) as work:
+        work.extracted = extracted.date() if extracted else None
         for record in stages_run(work, stages or tuple(STAGES)):
             print_record(record, as_json)
         if not as_json and (not stages or "report" in stages):

@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from tenure.cli.application import VERBS, DataOption, EngineOption, JsonOption, ProjectOption, app, verb
+from tenure.cli.application import (
+    VERBS,
+    DataOption,
+    EngineOption,
+    ExtractedOption,
+    JsonOption,
+    ProjectOption,
+    app,
+    verb,
+)
 from tenure.cli.printing import open_project, print_entries, print_one
 from tenure.cli.records import FeatureRecord
 from tenure.cli.running import run_stages
@@ -22,6 +31,8 @@ def add_stages() -> None:
     for stage in STAGES.values():
         if stage.name == "features":
             _add_features(stage)
+        elif stage.name == "staging":
+            verb(stage.purpose, stage.name, f"{stage.words}.")(_staging)
         else:
             verb(stage.purpose, stage.name, f"{stage.words}.")(_command_of(stage))
 
@@ -38,6 +49,29 @@ def _command_of(stage: Stage) -> Callable[..., None]:
         run_stages(project, data, engine, as_json, (stage.name,))
 
     return command
+
+
+def _staging(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+    extracted: ExtractedOption = None,
+    undo: Annotated[
+        str, typer.Option("--undo-extract", help="Take back the last extract of this source, and stage nothing.")
+    ] = "",
+) -> None:
+    if not undo:
+        run_stages(project, data, engine, as_json, ("staging",), extracted=extracted)
+        return
+    from tenure.intake.captures import undo_extract
+
+    with open_project(project, data, engine) as work:
+        taken_back, version = undo_extract(work, undo)
+    say(
+        f"The extract of {undo} of {taken_back:%Y-%m-%d} is taken back: staging/{undo} has {version.rows:,} versions "
+        "again. Bring the right one, then run 'tenure staging'."
+    )
 
 
 def _add_features(stage: Stage) -> None:

@@ -106,6 +106,8 @@ class ChurnDefinition:
         if self.wait is not None:
             return self.wait
         read = [sources[rows.source] for rows in self.rows if not rows.before_snapshot]
+        # Ends of a captured source stand in the extract after them.
+        read += [source for source in sources.values() if source.is_captured and source.ends]
         return max((source.arrival_delay for source in read), default=0)
 
     @property

@@ -145,6 +145,14 @@ class Project:
             hint="See them with 'tenure features list'.",
         )
 
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The sources that tell where the data end: those that the churn definition says; else captured ones, of which
+        each extract tells all closings before it.
+        """
+        captured = (source.name for source in self.sources.values() if source.is_captured and source.ends)
+        return self.churn.bounds or tuple(captured)
+
     def source(self, name: str, *, asked_by: str) -> Source:
         """Return the source so named; raise UnknownSource, naming who asked, if there is none."""
         if name not in self.sources:

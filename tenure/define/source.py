@@ -281,6 +281,11 @@ class Source:
     before t and did not end before t; it may not be read by features, since it is written after the fact.
     `quarantine` is the share of rows that may be set aside, with their reason, before intake refuses the table;
     `unmatched` the share whose customer may be none: their events would be lost without a word.
+    `history="capture"` is for a table that the bank exports only as it is today: each staging keeps the versions
+    that it saw, known at the time of the extract; rows that an extract lacks are kept with their end. Of the time
+    before the first extract only keys, times and columns with `fixed=True` are known. `extracted` names the column
+    that tells when the extract was made; else a date in the file's or its folder's name does, or `--extracted`.
+    `arrival_delay` is then how many days lie between two extracts at most.
     `timezone` is the zone of its timestamps without an offset, such as 'Europe/Berlin'; of UTC if left out.
     """
 
@@ -294,6 +299,8 @@ class Source:
     ends: str = field(default="", kw_only=True)
     select: str = field(default="", kw_only=True)
     timezone: str = field(default="", kw_only=True)
+    history: Literal["", "capture"] = field(default="", kw_only=True)
+    extracted: str = field(default="", kw_only=True)
     quarantine: float = field(default=0.0, kw_only=True)
     unmatched: float = field(default=0.01, kw_only=True)
     doc: str = field(default="", kw_only=True)
@@ -313,7 +320,7 @@ class Source:
 
     def _check_fields(self) -> None:
         columns = list_of(instance_of("Column(…)", Column), "a list of Column(…), one or more", least=1)
-        texts = dict.fromkeys(("known_time", "ends", "select", "timezone", "doc"), TEXT)
+        texts = dict.fromkeys(("known_time", "ends", "select", "timezone", "history", "extracted", "doc"), TEXT)
         check_shape(named("source", self.name), self, read=_READ, columns=columns, key=_KEY, event_time=NAME, **texts)
 
     def _check_shape(self) -> None:
@@ -337,7 +344,8 @@ class Source:
             )
         self._check_limits()
         self._check_timezone()
-        if self.ends and self.arrival_delay and not self.known_time:
+        self._check_history()
+        if self.ends and self.arrival_delay and not self.known_time and not self.is_captured:
             raise InvalidDefinition(
                 f"source '{self.name}' has ends='{self.ends}' and an arrival_delay ({self.where_defined}): when an end "
                 "became known can't be told.",
@@ -345,6 +353,36 @@ class Source:
             )
         for name in self.raws:
             check_name("raw table", name, where=self.where_defined)
+
+    def _check_history(self) -> None:
+        """Raise InvalidDefinition for a history that is none, or that contradicts the source's other times."""
+        if self.history not in ("", "capture"):
+            raise InvalidDefinition(
+                f"source '{self.name}' has history={self.history!r} ({self.where_defined}); allowed: 'capture'."
+            )
+        if self.extracted and not self.is_captured:
+            raise InvalidDefinition(
+                f"source '{self.name}' has extracted='{self.extracted}' without history='capture' "
+                f"({self.where_defined})."
+            )
+        if not self.is_captured:
+            return
+        if self.known_time:
+            raise InvalidDefinition(
+                f"source '{self.name}' has history='capture' and known_time='{self.known_time}' "
+                f"({self.where_defined}): its rows are known when they are extracted.",
+                hint="Leave out known_time, or history= if each row tells when it was known.",
+            )
+        if not self.arrival_delay:
+            raise InvalidDefinition(
+                f"source '{self.name}' has history='capture' and no arrival_delay ({self.where_defined}).",
+                hint="Say how many days lie between two extracts at most: arrival_delay=31 where one is made a month.",
+            )
+        if self.extracted and self.column(self.extracted).type not in ("date", "timestamp"):
+            raise InvalidDefinition(
+                f"source '{self.name}' has extracted='{self.extracted}', which is a "
+                f"{self.column(self.extracted).type} ({self.where_defined}); allowed: date, timestamp."
+            )
 
     def _check_timezone(self) -> None:
         """Raise InvalidDefinition for an unknown zone; where a machine has no list of them, by its form."""
@@ -380,6 +418,17 @@ class Source:
     def keys(self) -> tuple[str, ...]:
         """The key's columns."""
         return tuple(self.key)
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether its versions are those that stagings saw, since the bank exports it only as it is today."""
+        return self.history == "capture"
+
+    @property
+    def known_before_capture(self) -> frozenset[str]:
+        """Of a captured source, the columns that are known of the time before its first extract."""
+        fixed = (column.name for column in self.columns if column.fixed)
+        return frozenset((*self.keys, *fixed, *filter(None, (self.event_time, self.ends))))
 
     @property
     def known_by_day(self) -> bool:

@@ -223,7 +223,8 @@ def _segmented(row: tuple[str, ...]) -> list[Contract]:
 
 def _staging(source: Source) -> Contract:
     wanted = [*source.keys, "event_time", "known_time"]
-    wanted += [column.name for column in source.columns if column.required]
+    known = source.known_before_capture if source.is_captured else frozenset(source.column_names)
+    wanted += [column.name for column in source.columns if column.required and column.name in known]
     return Contract(
         table=f"staging/{source.name}",
         keys=(*source.keys, "known_time"),
@@ -318,6 +319,18 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                 required=("source",),
                 invariants=(OneOf("severity", ("error", "warning", "note"), "how grave a finding is"),),
                 doc="The rows of each source by month, beside those staged before, and what seems missing or doubled.",
+            ),
+            Contract(
+                table="captures",
+                keys=("source", "extracted"),
+                columns={
+                    "source": _TEXT,
+                    "extracted": _INSTANT,
+                    "fingerprint": _TEXT,
+                    **dict.fromkeys(("rows", "rows_before", "rows_added", "rows_changed", "rows_ended"), _WHOLE),
+                },
+                required=("source", "extracted", "fingerprint", "rows"),
+                doc="The extracts of each source whose history is captured, and what each of them changed.",
             ),
             Contract(
                 table="arrivals",

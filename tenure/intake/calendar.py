@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,6 +14,7 @@ from tenure.errors import (
     MissingTable,
     UnmatchedKeys,
 )
+from tenure.intake.captures import captured_extracts, gaps
 from tenure.intake.data_end import EventSpan, require_end
 from tenure.intake.data_end import data_end as end_of_data
 from tenure.intake.facts import definition_of, event_days, intake_facts, span_of
@@ -43,13 +44,14 @@ def calendar(work: Work) -> Calendar:
     Raises MissingTable if a source was staged with other definitions, InvalidConfig or BadValue if the end of the data
     can't be told, or can't be true.
     """
-    bounds, section = work.churn.bounds, work.config.snapshots
+    bounds, section = work.project.bounds, work.config.snapshots
     require_end(work.config.data.end, bounds)
     require_staged(work, list(work.project.sources))
     spans = _spans(work, bounds)
     data_end = end_of_data(work.config.data.end, spans, section.every)
     # Accounts were opened and records written long before the first booking that an extract holds.
-    first_event = max(span.usual_first for span in (spans or _spans(work, _dated_sources(work.project))).values())
+    happened = {name: span for name, span in spans.items() if not work.project.sources[name].is_captured}
+    first_event = max(span.usual_first for span in (happened or _spans(work, _dated_sources(work.project))).values())
     longest = max((w.most_days for w in work.project.windows), default=0)
     plan = SnapshotPlan(
         every=section.every,
@@ -63,13 +65,20 @@ def calendar(work: Work) -> Calendar:
             hint="Set [snapshots] first in tenure.toml, or use shorter windows.",
         )
     plan.dates()
-    return Calendar(plan, data_end, () if work.config.data.gaps_are_real else _outages(work, spans))
+    return Calendar(plan, data_end, (*(() if work.config.data.gaps_are_real else _outages(work, spans)), *_gaps(work)))
 
 
 def _outages(work: Work, spans: Mapping[str, EventSpan]) -> tuple[Outage, ...]:
     """The outages of the sources whose silence decides labels."""
     read = work.churn.event.bounds
     return tuple(Outage(name, *days) for name, span in spans.items() if name in read for days in span.outages)
+
+
+def _gaps(work: Work) -> Iterator[Outage]:
+    """The days whose ends no extract of a captured source told in time."""
+    for source in work.project.sources.values():
+        if source.is_captured and source.ends:
+            yield from gaps(source, captured_extracts(work, source))
 
 
 def require_staged(work: Work, sources: Sequence[str]) -> None:
@@ -93,9 +102,13 @@ def _spans(work: Work, names: Iterable[str]) -> dict[str, EventSpan]:
     """When some staged sources have events."""
     facts, found = intake_facts(work), {}
     for name in names:
-        fact = facts[name]
+        fact, source = facts[name], work.project.sources[name]
+        if source.is_captured:
+            days = [row["extracted"].date() for row in captured_extracts(work, source)]
+            found[name] = EventSpan(days[0], days[-1], days[0], days[-1], source.arrival_delay)
+            continue
         if fact.get("outages") is None:  # staged by a Tenure that did not note them
-            found[name] = span_of(event_days(work, work.project.sources[name]))
+            found[name] = span_of(event_days(work, source))
             continue
         first, last = _day(fact["first_event"]), _day(fact["last_event"])
         usual = (fact["usual_first_day"], fact["usual_last_day"])

@@ -21,7 +21,7 @@ from tenure.errors import (
     InvalidDefinition,
 )
 from tenure.faults.redact import redacted, shown, shown_row
-from tenure.intake import completeness
+from tenure.intake import captures, completeness
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
 from tenure.intake.matching import require_matched, unmatched_words
@@ -42,10 +42,11 @@ def staging(work: Work) -> Outcome:
         digest = raw_digest(work, source, readers)
         current = work.lake.find(f"staging/{source.name}")
         noted = facts.get(source.name, {}).get("fingerprint")
-        if current and current.fingerprint == noted == digest:
+        if current and current.fingerprint == noted == digest and not captures.is_new(work, source):
             outcome.add(current, built=False)
             continue
-        facts[source.name] = _stage(work, source, readers, digest, outcome)
+        stage = _capture if source.is_captured else _stage
+        facts[source.name] = stage(work, source, readers, digest, outcome)
         rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
         work.lake.write(rows, INTAKE, fingerprint=digest)
     note_arrivals(work)
@@ -71,7 +72,17 @@ def restaged(work: Work) -> list[str]:
     return found
 
 
-def _stage(work: Work, source: Source, readers: Readers, digest: str, outcome: Outcome) -> dict[str, object]:
+def _capture(work: Work, source: Source, readers: Readers, digest: str, outcome: Outcome) -> dict[str, object]:
+    """Stage the extracts of a source that are not captured yet, in order; return the facts of the last one."""
+    facts: dict[str, object] = intake_facts(work).get(source.name, {})
+    for made in captures.extracts(work, source, readers, definition_of(work, source)):
+        facts = _stage(work, source, made.readers, digest, outcome, made)
+    return facts | {"fingerprint": digest, "definition": definition_of(work, source)}
+
+
+def _stage(
+    work: Work, source: Source, readers: Readers, digest: str, outcome: Outcome, made: captures.Made | None = None
+) -> dict[str, object]:
     engine = work.engine
     for name, reader in readers.items():
         reader.land(name)
@@ -97,18 +108,35 @@ def _stage(work: Work, source: Source, readers: Readers, digest: str, outcome: O
     if reasons.total() + losers > source.quarantine * rows_read:
         raise _refusal(source, readers, reasons, rivals, rows_read)
     before, extracts = work.lake.find(f"staging/{source.name}"), []
-    version, checks = work.write(
-        staging_table.staging(work.project, source),
-        f"staging/{source.name}",
-        digest,
-        proof=lambda: extracts.append(completeness.compare(work, source, before)),
-    )
+    if made is None:
+        select = staging_table.staging(work.project, source)
+        version, checks = work.write(
+            select,
+            f"staging/{source.name}",
+            digest,
+            proof=lambda: extracts.append(completeness.compare(work, source, before)),
+        )
+        staged = version.rows
+    else:
+        when = captures.extract_time(work, source, made)
+        counts = []
+
+        def compare() -> None:
+            extract, counted = captures.compare(work, source, when)
+            extracts.append(extract)
+            counts.append(counted)
+
+        version, checks = work.write(
+            captures.versions(work, source, when), f"staging/{source.name}", digest, proof=compare
+        )
+        captures.note(work, source, when, made.digest, counts[0])
+        staged = int(counts[0]["rows"])
     outcome.add(version, built=True, checks=checks)
     if reasons or losers or work.lake.find(f"quarantine/{source.name}"):
         set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
         work.write(set_aside, f"quarantine/{source.name}", digest)
     days = event_days(work, source)
-    facts = _facts(work, source, digest, rows_read, version.rows, reasons=reasons, losers=losers, days=days)
+    facts = _facts(work, source, digest, rows_read, staged, reasons=reasons, losers=losers, days=days)
     rounded = sum(row["rounded"] for row in counted if row["reason"] is None)
     (extract,) = extracts
     completeness.note(

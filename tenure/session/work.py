@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +77,8 @@ class Work:
         self.lake = Lake(self.folders.lake, owner, config.lake.mode, self.folders.scratch)
         self.lake.require_owner()
         self.run_id = new_run_id()
+        #: The day of the extract that this run stages, where the command says so.
+        self.extracted: date | None = None
         self._engine: Engine | None = None
         self._spill: Spill | None = None
         if project is not None:

@@ -26,11 +26,12 @@ class Outage:
     source: str
     first: date
     until: date
+    what: str = ""
 
     @property
     def words(self) -> str:
         """What is missing, as a clause."""
-        return f"no row of {self.source} came from {self.first} to {self.until - timedelta(days=1)}"
+        return self.what or f"no row of {self.source} came from {self.first} to {self.until - timedelta(days=1)}"
 
 
 @dataclass(frozen=True)
