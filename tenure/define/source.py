@@ -22,6 +22,7 @@ from tenure.define.shape import (
     instance_of,
     list_of,
     named,
+    one_of,
     share,
     shown,
     whole,
@@ -34,6 +35,8 @@ Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "p
 
 TYPES: tuple[str, ...] = ("string", "integer", "decimal", "float", "boolean", "date", "timestamp")
 ENCODINGS: tuple[str, ...] = ("utf-8", "latin-1")
+#: EBCDIC: of the United States, Germany, the International page, and the first with a euro sign.
+EBCDIC: tuple[str, ...] = ("cp037", "cp273", "cp500", "cp1140")
 ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
 
 
@@ -118,6 +121,74 @@ class JsonLines(RawTable):
         object.__setattr__(self, "null", tuple(self.null))
 
 
+#: The longest line that a layout may describe.
+_WIDEST = 1_000_000
+
+
+def _is_layout(value: object) -> bool:
+    place = whole(1, _WIDEST)
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(map(NAME.test, value))
+        and all(
+            isinstance(span, list | tuple) and len(span) == 2 and all(map(place.test, span)) for span in value.values()
+        )
+    )
+
+
+_LAYOUT = Allowed(
+    "names with the first place, counted from 1, and the length, such as {'customer_id': (1, 8), 'branch': (9, 4)}",
+    _is_layout,
+)
+_SKIPPED = whole(0, 10_000, "a whole number of lines")
+
+
+@dataclass(frozen=True)
+class FixedWidth(RawTable):
+    """Text files whose values stand in fixed places of a line, as mainframes write them.
+
+    `path` is relative to the project's data folder and may hold `*`. `layout` names each column with its first place,
+    counted from 1, and its length; a line is as long as the layout, or it is refused. Every value is read as text and
+    typed by the source's columns like a CSV's. `skip_first` and `skip_last` lines of each file are headers and
+    trailers. `encoding` may be one of EBCDIC; with `line_breaks=False` records follow each other without any.
+    """
+
+    path: str
+    layout: Mapping[str, tuple[int, int]] = field(kw_only=True)
+    encoding: str = field(default="utf-8", kw_only=True)
+    skip_first: int = field(default=0, kw_only=True)
+    skip_last: int = field(default=0, kw_only=True)
+    line_breaks: bool = field(default=True, kw_only=True)
+    null: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_shape("FixedWidth", self, path=NAME)
+        subject = f"FixedWidth('{self.path}')"
+        encoding = one_of([*ENCODINGS, *EBCDIC])
+        check_shape(subject, self, layout=_LAYOUT, encoding=encoding, line_breaks=FLAG, null=_NULLS)
+        check_shape(subject, self, skip_first=_SKIPPED, skip_last=_SKIPPED)
+        object.__setattr__(self, "null", tuple(self.null))
+        object.__setattr__(self, "layout", {name: tuple(span) for name, span in self.layout.items()})
+        folded = Counter(name.lower() for name in self.layout)
+        alike = [name for name in self.layout if folded[name.lower()] > 1]
+        if alike:
+            raise InvalidDefinition(
+                f"{subject} has in its layout {' and '.join(map(repr, alike))}, which differ in case "
+                f"alone{in_place()}; allowed: names that differ otherwise too."
+            )
+        if self.encoding == "utf-8" and not self.line_breaks:
+            raise InvalidDefinition(
+                f"{subject} has line_breaks=False and encoding='utf-8'{in_place()}, where a sign may be several bytes; "
+                f"allowed without line breaks: {', '.join(e for e in (*ENCODINGS, *EBCDIC) if e != 'utf-8')}."
+            )
+
+    @property
+    def width(self) -> int:
+        """How long a line is: up to where the last column ends."""
+        return max(first + length - 1 for first, length in self.layout.values())
+
+
 @dataclass(frozen=True)
 class Postgres(RawTable):
     """A query against PostgreSQL (or any server that speaks its protocol), read through ADBC.
@@ -156,6 +227,7 @@ class Postgres(RawTable):
 #: Every class of raw table, and the module of `tenure/intake/readers/` that reads it.
 _MODULES: dict[type[RawTable], str] = {
     Csv: "csv",
+    FixedWidth: "fixed_width",
     JsonLines: "json_lines",
     Parquet: "parquet",
     Postgres: "postgres",
