@@ -103,6 +103,32 @@ class Parquet(RawTable):
         check_shape("Parquet", self, path=NAME)
 
 
+#: As many rows as a sheet of Excel has.
+_HEADER_ROW = whole(1, 1_048_576)
+
+
+@dataclass(frozen=True)
+class Excel(RawTable):
+    """Workbooks of Excel or OpenDocument: .xlsx, .xlsb, .xls and .ods.
+
+    `path` is relative to the project's data folder and may hold `*`. `sheet` names the sheet; it may be left out where
+    a workbook has one. Row `header_row`, counted from 1, names the columns, and rows above it are passed over. Cells
+    are numbers, moments, booleans or text as the workbook has them, of a formula the value that was stored; a column
+    of several kinds becomes text. `null` lists texts that are null, errors such as '#N/A' among them: any other error
+    is refused.
+    """
+
+    path: str
+    sheet: str = field(default="", kw_only=True)
+    header_row: int = field(default=1, kw_only=True)
+    null: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_shape("Excel", self, path=NAME)
+        check_shape(f"Excel('{self.path}')", self, sheet=TEXT, header_row=_HEADER_ROW, null=_NULLS)
+        object.__setattr__(self, "null", tuple(self.null))
+
+
 @dataclass(frozen=True)
 class JsonLines(RawTable):
     """Text files in UTF-8 with one JSON object a line.
@@ -224,11 +250,73 @@ class Postgres(RawTable):
         return ("query", self.query)
 
 
+#: A table's name, with those of its schema and database where it has them.
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$#]*([.][A-Za-z_][A-Za-z0-9_$#]*){0,3}")
+
+_IS_SELECT = re.compile(r"\s*(\(\s*)*(SELECT|WITH)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Odbc(RawTable):
+    """A query, or a whole table, of any database with an ODBC driver: SQL Server, Oracle, Db2 and others.
+
+    `dsn_env` names the environment variable that holds the connection string: secrets never stand in files. Columns are
+    named as the database tells them; many write those names in capitals.
+    """
+
+    query: str = ""
+    path, null = "", ()
+    table: str = field(default="", kw_only=True)
+    dsn_env: str = field(default="TENURE_ODBC", kw_only=True)
+
+    def __post_init__(self) -> None:
+        # None is shown: whoever writes the connection string itself in place of its variable's name holds a secret.
+        for name, value in (("query", self.query), ("table", self.table), ("dsn_env", self.dsn_env)):
+            if not TEXT.test(value):
+                kind = type(value).__name__
+                raise InvalidDefinition(f"Odbc has a {name} of type {kind}{in_place()}; allowed: {TEXT.words}.")
+        if bool(self.query.strip()) == bool(self.table):
+            got = "a query and a table=" if self.table else "neither a query nor a table="
+            raise InvalidDefinition(f"Odbc(…) has {got}{in_place()}; allowed: one of them.")
+        if self.query and not _IS_SELECT.match(self.query):
+            raise InvalidDefinition(
+                f"Odbc(…) has a query that is no SELECT{in_place()}; allowed: one that begins with SELECT or WITH."
+            )
+        if self.table and not _TABLE.fullmatch(self.table):
+            raise InvalidDefinition(
+                f"Odbc(…) has a table= that is no plain name{in_place()}; allowed: letters, digits and _ $ #, with "
+                "points between the names of database, schema and table.",
+                hint="Write a query for a name in quotes: Odbc('SELECT * FROM \"my table\"').",
+            )
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.dsn_env):
+            raise InvalidDefinition(
+                f"Odbc(…) has a dsn_env= that is no name of an environment variable{in_place()}.",
+                hint="Export the connection string, for example as TENURE_ODBC, and give dsn_env= that name.",
+            )
+
+    @property
+    def select(self) -> str:
+        """The query that is asked."""
+        return self.query.strip().rstrip(";") or f"SELECT * FROM {self.table}"
+
+    @property
+    def place(self) -> str:
+        """Where its rows come from, in words."""
+        return f"{'table' if self.table else 'query'} on ${self.dsn_env}"
+
+    @property
+    def meaning(self) -> object:
+        """The part of it that decides which rows it has: the query; the address of the database does not count."""
+        return ("query", self.select)
+
+
 #: Every class of raw table, and the module of `tenure/intake/readers/` that reads it.
 _MODULES: dict[type[RawTable], str] = {
     Csv: "csv",
+    Excel: "excel",
     FixedWidth: "fixed_width",
     JsonLines: "json_lines",
+    Odbc: "odbc",
     Parquet: "parquet",
     Postgres: "postgres",
 }

@@ -195,15 +195,16 @@ def csv_header(files: Sequence[Location], raw: Csv) -> list[str]:
     for file in files[1:]:
         other = _header(file, files, raw)
         if other != first:
+            difference = difference_of_headers(other, first)
             raise MissingColumn(
-                f"{file_in_words(file, files, raw)}, line 1: {difference_of_headers(other, first)} in the first of these files.",
+                f"{file_in_words(file, files, raw)}, line 1: {difference} in the first of these files.",
                 hint="Give files of another layout a source of their own; if the line is a row, add the header.",
             )
     return first
 
 
 def difference_of_headers(other: Sequence[str], first: Sequence[str]) -> str:
-    """Return how a header differs from the first file's, without its words: it may be a row of a file that has no header."""
+    """Return how a header differs from the first file's, without its words: it may be a row of a file without one."""
     if sorted(other) == sorted(first):
         return f"the same {len(other)} columns stand in another order than"
     both = [n for n, (mine, its) in enumerate(zip(other, first, strict=False)) if mine != its]

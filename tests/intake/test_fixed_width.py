@@ -10,8 +10,8 @@ from tiny_bank import SOURCES, write_tiny_bank
 from tenure import FixedWidth
 from tenure.errors import BadValue, EmptyTable, InvalidDefinition, MissingColumn, UnreadableFile
 from tenure.intake.readers import fixed_width, readers_of
-from tenure.intake.staging import staging
 from tenure.session.work import Work
+from tenure.stages.run import run
 
 LAYOUT = {"customer_id": (1, 4), "region": (5, 6), "opened_on": (11, 10), "closed_on": (21, 10)}
 FIRST = "   1Brünn 2023-07-01          "
@@ -60,7 +60,7 @@ def refused(bank, *contents, error=UnreadableFile):
 
 def staged(bank, engine=None):
     with work_on(bank, engine) as work:
-        staging(work)
+        list(run(work, ("staging",)))
         return work.read("customers").sort_by("customer_id").to_pylist()
 
 
