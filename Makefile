@@ -55,12 +55,13 @@ venv: .venv/.ready
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Java 17 for Spark and a browser for the report's page. Installed only where apt and root are at hand;
+# Java 17 for Spark, a browser for the report's page and an ODBC driver with its manager. Installed only where apt and root are at hand;
 # elsewhere the tests that need them skip and say so.
 system:
 	@missing=""; \
 	command -v java > /dev/null || missing="$$missing openjdk-17-jre-headless"; \
 	command -v chromium > /dev/null || missing="$$missing chromium"; \
+	odbcinst -q -d 2> /dev/null | grep -q PostgreSQL || missing="$$missing odbc-postgresql unixodbc"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		echo "installing:$$missing"; \

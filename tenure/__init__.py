@@ -15,7 +15,7 @@ from tenure.define.events import *  # noqa: F403  (a new event is exported by it
 from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project
 from tenure.define.snapshot import SnapshotPlan
-from tenure.define.source import Column, Csv, JsonLines, Parquet, Postgres, Source
+from tenure.define.source import Column, Csv, Excel, FixedWidth, JsonLines, Odbc, Parquet, Postgres, Source
 from tenure.define.window import days, months
 from tenure.errors import TenureError
 from tenure.version import __version__ as __version__
@@ -31,10 +31,13 @@ __all__ = [
     "Column",
     "Csv",
     "Entity",
+    "Excel",
     "FeatureService",
     "FeatureStore",
     "FeatureView",
+    "FixedWidth",
     "JsonLines",
+    "Odbc",
     "Parquet",
     "Postgres",
     "Project",

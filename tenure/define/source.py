@@ -24,6 +24,7 @@ from tenure.define.shape import (
     instance_of,
     list_of,
     named,
+    one_of,
     share,
     shown,
     whole,
@@ -36,6 +37,8 @@ Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "p
 
 TYPES: tuple[str, ...] = ("string", "integer", "decimal", "float", "boolean", "date", "timestamp")
 ENCODINGS: tuple[str, ...] = ("utf-8", "latin-1")
+#: EBCDIC: of the United States, Germany, the International page, and the first with a euro sign.
+EBCDIC: tuple[str, ...] = ("cp037", "cp273", "cp500", "cp1140")
 ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
 
 
@@ -102,6 +105,32 @@ class Parquet(RawTable):
         check_shape("Parquet", self, path=NAME)
 
 
+#: As many rows as a sheet of Excel has.
+_HEADER_ROW = whole(1, 1_048_576)
+
+
+@dataclass(frozen=True)
+class Excel(RawTable):
+    """Workbooks of Excel or OpenDocument: .xlsx, .xlsb, .xls and .ods.
+
+    `path` is relative to the project's data folder and may hold `*`. `sheet` names the sheet; it may be left out where
+    a workbook has one. Row `header_row`, counted from 1, names the columns, and rows above it are passed over. Cells
+    are numbers, moments, booleans or text as the workbook has them, of a formula the value that was stored; a column
+    of several kinds becomes text. `null` lists texts that are null, errors such as '#N/A' among them: any other error
+    is refused.
+    """
+
+    path: str
+    sheet: str = field(default="", kw_only=True)
+    header_row: int = field(default=1, kw_only=True)
+    null: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_shape("Excel", self, path=NAME)
+        check_shape(f"Excel('{self.path}')", self, sheet=TEXT, header_row=_HEADER_ROW, null=_NULLS)
+        object.__setattr__(self, "null", tuple(self.null))
+
+
 @dataclass(frozen=True)
 class JsonLines(RawTable):
     """Text files in UTF-8 with one JSON object a line.
@@ -118,6 +147,74 @@ class JsonLines(RawTable):
         check_shape("JsonLines", self, path=NAME)
         check_shape(f"JsonLines('{self.path}')", self, null=_NULLS)
         object.__setattr__(self, "null", tuple(self.null))
+
+
+#: The longest line that a layout may describe.
+_WIDEST = 1_000_000
+
+
+def _is_layout(value: object) -> bool:
+    place = whole(1, _WIDEST)
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(map(NAME.test, value))
+        and all(
+            isinstance(span, list | tuple) and len(span) == 2 and all(map(place.test, span)) for span in value.values()
+        )
+    )
+
+
+_LAYOUT = Allowed(
+    "names with the first place, counted from 1, and the length, such as {'customer_id': (1, 8), 'branch': (9, 4)}",
+    _is_layout,
+)
+_SKIPPED = whole(0, 10_000, "a whole number of lines")
+
+
+@dataclass(frozen=True)
+class FixedWidth(RawTable):
+    """Text files whose values stand in fixed places of a line, as mainframes write them.
+
+    `path` is relative to the project's data folder and may hold `*`. `layout` names each column with its first place,
+    counted from 1, and its length; a line is as long as the layout, or it is refused. Every value is read as text and
+    typed by the source's columns like a CSV's. `skip_first` and `skip_last` lines of each file are headers and
+    trailers. `encoding` may be one of EBCDIC; with `line_breaks=False` records follow each other without any.
+    """
+
+    path: str
+    layout: Mapping[str, tuple[int, int]] = field(kw_only=True)
+    encoding: str = field(default="utf-8", kw_only=True)
+    skip_first: int = field(default=0, kw_only=True)
+    skip_last: int = field(default=0, kw_only=True)
+    line_breaks: bool = field(default=True, kw_only=True)
+    null: Sequence[str] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_shape("FixedWidth", self, path=NAME)
+        subject = f"FixedWidth('{self.path}')"
+        encoding = one_of([*ENCODINGS, *EBCDIC])
+        check_shape(subject, self, layout=_LAYOUT, encoding=encoding, line_breaks=FLAG, null=_NULLS)
+        check_shape(subject, self, skip_first=_SKIPPED, skip_last=_SKIPPED)
+        object.__setattr__(self, "null", tuple(self.null))
+        object.__setattr__(self, "layout", {name: tuple(span) for name, span in self.layout.items()})
+        folded = Counter(name.lower() for name in self.layout)
+        alike = [name for name in self.layout if folded[name.lower()] > 1]
+        if alike:
+            raise InvalidDefinition(
+                f"{subject} has in its layout {' and '.join(map(repr, alike))}, which differ in case "
+                f"alone{in_place()}; allowed: names that differ otherwise too."
+            )
+        if self.encoding == "utf-8" and not self.line_breaks:
+            raise InvalidDefinition(
+                f"{subject} has line_breaks=False and encoding='utf-8'{in_place()}, where a sign may be several bytes; "
+                f"allowed without line breaks: {', '.join(e for e in (*ENCODINGS, *EBCDIC) if e != 'utf-8')}."
+            )
+
+    @property
+    def width(self) -> int:
+        """How long a line is: up to where the last column ends."""
+        return max(first + length - 1 for first, length in self.layout.values())
 
 
 @dataclass(frozen=True)
@@ -155,10 +252,73 @@ class Postgres(RawTable):
         return ("query", self.query)
 
 
+#: A table's name, with those of its schema and database where it has them.
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$#]*([.][A-Za-z_][A-Za-z0-9_$#]*){0,3}")
+
+_IS_SELECT = re.compile(r"\s*(\(\s*)*(SELECT|WITH)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Odbc(RawTable):
+    """A query, or a whole table, of any database with an ODBC driver: SQL Server, Oracle, Db2 and others.
+
+    `dsn_env` names the environment variable that holds the connection string: secrets never stand in files. Columns are
+    named as the database tells them; many write those names in capitals.
+    """
+
+    query: str = ""
+    path, null = "", ()
+    table: str = field(default="", kw_only=True)
+    dsn_env: str = field(default="TENURE_ODBC", kw_only=True)
+
+    def __post_init__(self) -> None:
+        # None is shown: whoever writes the connection string itself in place of its variable's name holds a secret.
+        for name, value in (("query", self.query), ("table", self.table), ("dsn_env", self.dsn_env)):
+            if not TEXT.test(value):
+                kind = type(value).__name__
+                raise InvalidDefinition(f"Odbc has a {name} of type {kind}{in_place()}; allowed: {TEXT.words}.")
+        if bool(self.query.strip()) == bool(self.table):
+            got = "a query and a table=" if self.table else "neither a query nor a table="
+            raise InvalidDefinition(f"Odbc(…) has {got}{in_place()}; allowed: one of them.")
+        if self.query and not _IS_SELECT.match(self.query):
+            raise InvalidDefinition(
+                f"Odbc(…) has a query that is no SELECT{in_place()}; allowed: one that begins with SELECT or WITH."
+            )
+        if self.table and not _TABLE.fullmatch(self.table):
+            raise InvalidDefinition(
+                f"Odbc(…) has a table= that is no plain name{in_place()}; allowed: letters, digits and _ $ #, with "
+                "points between the names of database, schema and table.",
+                hint="Write a query for a name in quotes: Odbc('SELECT * FROM \"my table\"').",
+            )
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.dsn_env):
+            raise InvalidDefinition(
+                f"Odbc(…) has a dsn_env= that is no name of an environment variable{in_place()}.",
+                hint="Export the connection string, for example as TENURE_ODBC, and give dsn_env= that name.",
+            )
+
+    @property
+    def select(self) -> str:
+        """The query that is asked."""
+        return self.query.strip().rstrip(";") or f"SELECT * FROM {self.table}"
+
+    @property
+    def place(self) -> str:
+        """Where its rows come from, in words."""
+        return f"{'table' if self.table else 'query'} on ${self.dsn_env}"
+
+    @property
+    def meaning(self) -> object:
+        """The part of it that decides which rows it has: the query; the address of the database does not count."""
+        return ("query", self.select)
+
+
 #: Every class of raw table, and the module of `tenure/intake/readers/` that reads it.
 _MODULES: dict[type[RawTable], str] = {
     Csv: "csv",
+    Excel: "excel",
+    FixedWidth: "fixed_width",
     JsonLines: "json_lines",
+    Odbc: "odbc",
     Parquet: "parquet",
     Postgres: "postgres",
 }

@@ -1,8 +1,9 @@
-"""Connection strings of PostgreSQL, read strictly: what could be read in two ways is refused, and never repeated.
+"""Connection strings of PostgreSQL and ODBC, read strictly: what could be read in two ways is refused, never repeated.
 
 ```
 postgresql://user:password@host:5432,other:5433/database?sslmode=require     one @ at most, the rest as %40
 host=… port=… user=… password='…' dbname=…                                   each name once
+Driver={…};Server=…;Port=…;Database=…;UID=…;PWD={…}                           of ODBC: each name once, } as }}
 ```
 A password with an unescaped sign would be cut by the driver, which then quotes its rest as the name of a host.
 """
@@ -21,6 +22,24 @@ ALLOWED = (
     "%40), or host=… port=… user=… password='…' dbname=…"
 )
 
+#: The same of ODBC.
+ALLOWED_BY_ODBC = (
+    "Driver={…};Server=…;Database=…;UID=…;PWD={…} or DSN=…;UID=…;PWD={…}, with each value that holds ; { } in braces, "
+    "where } is }}"
+)
+
+#: What drivers call the parts that a message may show or that are no secret.
+_NAMES_OF_ODBC = {
+    **dict.fromkeys(("server", "servername", "hostname", "host", "address", "addr", "system"), "host"),
+    **dict.fromkeys(("database", "db", "dbalias", "dbname"), "dbname"),
+    **dict.fromkeys(("uid", "user", "username", "user id"), "user"),
+    **dict.fromkeys(("driver", "dsn"), "driver"),
+    "port": "port",
+}
+_ODBC_PART = re.compile(
+    r"\s*(?P<name>[A-Za-z][A-Za-z0-9_ ]*?)\s*=\s*(?:\{(?P<braced>(?:[^}]|\}\})*)\}\s*|(?P<plain>[^;{}]*))(?:;|$)"
+)
+
 _HOST = r"(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.%]+\]"
 _URL = re.compile(
     r"postgres(?:ql)?://(?:(?P<user>[^\s:@/?#]*)(?::(?P<password>[^\s@/?]*))?@)?"
@@ -35,7 +54,7 @@ _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _PLACE = re.compile(r"[A-Za-z0-9._:-]+|/[A-Za-z0-9._/-]+")
 
 #: Parts that name a server and its database; any other part may be secret.
-_OPEN = frozenset({"host", "hostaddr", "port", "dbname", "user"})
+_OPEN = frozenset({"host", "hostaddr", "port", "dbname", "user", "driver"})
 
 #: A text that shares so many characters in a row with a secret may hold a part of it.
 _SHARED = 4
@@ -73,6 +92,22 @@ def parse(text: str) -> ConnectionString | None:
     if parts is None or any("\0" in value for _, value in parts):
         return None
     return ConnectionString(tuple(parts))
+
+
+def parse_odbc(text: str) -> ConnectionString | None:
+    """Return what a connection string of ODBC says, or None if it is none or could be read in two ways."""
+    parts: dict[str, str] = {}
+    position = 0
+    while text[position:].strip():
+        found = _ODBC_PART.match(text, position)
+        if not found or found["name"].lower() in parts or "\0" in found[0]:
+            return None
+        braced, plain = found["braced"], (found["plain"] or "").strip()
+        parts[found["name"].lower()] = plain if braced is None else braced.replace("}}", "}")
+        position = found.end()
+    if not {"driver", "dsn", "filedsn"} & parts.keys():
+        return None
+    return ConnectionString(tuple((_NAMES_OF_ODBC.get(name, name), value) for name, value in parts.items()))
 
 
 def _of_url(text: str) -> list[tuple[str, str]] | None:

@@ -44,13 +44,14 @@ GZIP, ZIP, EMPTY_ZIP, ZSTD = PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 
 @dataclass(frozen=True)
 class Place:
-    """A line of a raw file, counted from 1; `name` is what messages call the file."""
+    """A line of a raw file, or a row or record of it, counted from 1; `name` is what messages call the file."""
 
     name: str
     line: int
+    unit: str = "line"
 
     def __str__(self) -> str:
-        return f"{self.name}, line {self.line}"
+        return f"{self.name}, {self.unit} {self.line}"
 
 
 def file_in_words(file: Location, files: Sequence[Location], raw: RawTable) -> str:
@@ -200,15 +201,16 @@ def csv_header(files: Sequence[Location], raw: Csv) -> list[str]:
     for file in files[1:]:
         other = _header(file, files, raw)
         if other != first:
+            difference = difference_of_headers(other, first)
             raise MissingColumn(
-                f"{file_in_words(file, files, raw)}, line 1: {_difference(other, first)} in the first of these files.",
+                f"{file_in_words(file, files, raw)}, line 1: {difference} in the first of these files.",
                 hint="Give files of another layout a source of their own; if the line is a row, add the header.",
             )
     return first
 
 
-def _difference(other: Sequence[str], first: Sequence[str]) -> str:
-    """How a header differs from the first file's, without its words: it may be a row of a file that has no header."""
+def difference_of_headers(other: Sequence[str], first: Sequence[str]) -> str:
+    """Return how a header differs from the first file's, without its words: it may be a row of a file without one."""
     if sorted(other) == sorted(first):
         return f"the same {len(other)} columns stand in another order than"
     both = [n for n, (mine, its) in enumerate(zip(other, first, strict=False)) if mine != its]

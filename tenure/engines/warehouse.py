@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from tenure.errors import EmptyTable, MissingDependency, WarehouseError, install
 from tenure.faults.redact import redacted
 
 #: What a failed connection's text is about, in our words: the text itself quotes the connection string.
-_CAUSES = (
+CAUSES = (
     ("Connection refused", "connection refused; nothing listens there"),
     ("could not translate host name|Name or service not known", "the host's name is not known"),
     ("timeout expired|timed out", "no answer in time"),
@@ -59,13 +60,27 @@ def land(raw: Postgres, folder: Path, *, asked_by: str) -> Path:
     Raises WarehouseError if the environment variable is not set, the server can't be reached or refuses the
     query, or a column's type has no like in every engine; EmptyTable if the result has no columns.
     """
+    return write_rows(_reader(raw, asked_by), folder, asked_by=asked_by)
+
+
+#: A query's columns and its rows, batch by batch, for as long as the connection is open.
+Rows: TypeAlias = AbstractContextManager[tuple[pa.Schema, Iterator[pa.RecordBatch]]]
+
+
+def write_rows(rows: Rows, folder: Path, *, asked_by: str) -> Path:
+    """Write a query's rows into one Parquet file in `folder` and return it; nothing half-written stays.
+
+    Raises WarehouseError for a type that not every engine reads and for a column that is there twice, EmptyTable if
+    there are no columns.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     file, unfinished = folder / "rows.parquet", folder / "rows.partial"
     try:
-        with _reader(raw, asked_by) as (schema, batches):
+        with rows as (schema, batches):
             landed = pa.schema([_plain(field, asked_by) for field in schema])
             if not landed:
                 raise EmptyTable(f"{asked_by}: the query returns no columns.", hint="Write a SELECT.")
+            _require_once(landed.names, asked_by)
             with pq.ParquetWriter(unfinished, landed) as writer:
                 for batch in batches:
                     writer.write_table(pa.Table.from_batches([batch.cast(_storage(batch.schema))]).cast(landed))
@@ -85,14 +100,14 @@ def _reader(raw: Postgres, asked_by: str) -> Iterator[tuple[pa.Schema, Iterator[
         raise MissingDependency(
             f"{asked_by} reads PostgreSQL, which needs ADBC.", hint=install_hint("warehouse")
         ) from error
-    connection = _driven(
+    connection = driven(
         lambda: adbc.connect(os.environ[raw.dsn]), lambda error: _unreachable(raw, said, asked_by, error)
     )
     with connection, connection.cursor() as cursor:
         refused = partial(_refused, raw, said, asked_by)
-        _driven(lambda: cursor.execute(raw.query), refused)
-        reader = _driven(cursor.fetch_record_batch, refused)
-        yield reader.schema, _batches(reader, refused)
+        driven(lambda: cursor.execute(raw.query), refused)
+        reader = driven(cursor.fetch_record_batch, refused)
+        yield reader.schema, batches_of(reader, refused)
 
 
 def _connection_string(raw: Postgres, asked_by: str) -> ConnectionString:
@@ -113,7 +128,7 @@ def _connection_string(raw: Postgres, asked_by: str) -> ConnectionString:
     return said
 
 
-def _driven(call: Callable[[], Any], refused: Callable[[Exception], WarehouseError]) -> Any:
+def driven(call: Callable[[], Any], refused: Callable[[Exception], WarehouseError]) -> Any:
     """Return what the driver returns; its error is neither chained nor kept, since it may hold secrets or rows."""
     refusal = None
     try:
@@ -123,9 +138,10 @@ def _driven(call: Callable[[], Any], refused: Callable[[Exception], WarehouseErr
     raise refusal
 
 
-def _batches(reader: Any, refused: Callable[[Exception], WarehouseError]) -> Iterator[pa.RecordBatch]:
+def batches_of(reader: Any, refused: Callable[[Exception], WarehouseError]) -> Iterator[pa.RecordBatch]:
+    """Yield the driver's batches."""
     while True:
-        batch = _driven(lambda: next(reader, None), refused)
+        batch = driven(lambda: next(reader, None), refused)
         if batch is None:
             return
         yield batch
@@ -134,7 +150,7 @@ def _batches(reader: Any, refused: Callable[[Exception], WarehouseError]) -> Ite
 def _unreachable(raw: Postgres, said: ConnectionString, asked_by: str, error: Exception) -> WarehouseError:
     """The driver's text of a failed connection is read for its cause and never shown: it quotes the string."""
     text = str(error)
-    cause = next((cause for sign, cause in _CAUSES if re.search(sign, text)), "the driver refuses it")
+    cause = next((cause for sign, cause in CAUSES if re.search(sign, text)), "the driver refuses it")
     at = f" at {said.place}" if said.place else ""
     return WarehouseError(
         f"{asked_by}: PostgreSQL{at} ({raw.dsn}) can't be connected to: {cause}{_sqlstate(error)}.",
@@ -162,6 +178,17 @@ def _sqlstate(error: Exception) -> str:
 def _storage(schema: pa.Schema) -> pa.Schema:
     """Opaque NUMERIC columns as the text that stores them."""
     return pa.schema([pa.field(f.name, getattr(f.type, "storage_type", f.type)) for f in schema])
+
+
+def _require_once(names: Sequence[str], asked_by: str) -> None:
+    """Raise WarehouseError for a column that is there twice; engines do not tell names apart by case."""
+    counted = Counter(name.lower() for name in names)
+    twice = next((name for name in names if counted[name.lower()] > 1), None)
+    if twice is not None:
+        raise WarehouseError(
+            f"{asked_by}: the query returns column '{twice}' twice.",
+            hint="Give each its own name in the query: SELECT a.id AS id, b.id AS other_id.",
+        )
 
 
 def _plain(field: pa.Field, asked_by: str) -> pa.Field:

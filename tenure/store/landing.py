@@ -2,7 +2,7 @@
 
 landing/<source>-<raw table>/
 ├── rows.parquet            of a server's query
-└── <digest>/rows-….parquet of JSON lines: rows of the files with just this digest
+└── <digest>/rows….parquet  of JSON lines, fixed width and workbooks: rows of the files with just this digest
 """
 
 from __future__ import annotations

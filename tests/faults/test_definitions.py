@@ -19,10 +19,13 @@ from tenure import (
     Column,
     Csv,
     Entity,
+    Excel,
     FeatureService,
     FeatureView,
+    FixedWidth,
     Inactivity,
     JsonLines,
+    Odbc,
     Parquet,
     Postgres,
     Ratio,
@@ -170,6 +173,9 @@ def test_a_field_of_a_wrong_type_is_refused_with_field_value_and_place(make, fie
         lambda: Csv("a.csv", null=5),
         lambda: JsonLines(None),
         lambda: JsonLines("a.jsonl", null="?"),
+        lambda: Excel("a.xlsx", sheet=None),
+        lambda: FixedWidth("a.txt", layout=None),
+        lambda: Odbc(5),
         lambda: Parquet(5),
         lambda: Postgres(None),
         lambda: Postgres("SELECT 1", dsn=None),
@@ -343,8 +349,10 @@ def test_every_registry_knows_every_kind_of_event_and_feature():
     assert labels._SQL_OF.kinds == oracle._HAPPENS.kinds == set(event_kinds())
     assert support._CAPABILITIES_OF.kinds == set(FEATURES)
     assert columns._COMPARED.kinds == {Ratio, Trend}
-    assert READERS.kinds == {Csv, JsonLines, Parquet, Postgres}
-    for declared in (Csv("a.csv"), JsonLines("a.jsonl"), Parquet("a.parquet"), Postgres("SELECT 1 AS a")):
+    assert READERS.kinds == {Csv, Excel, FixedWidth, JsonLines, Odbc, Parquet, Postgres}
+    queries = (Odbc("SELECT 1 AS a"), Postgres("SELECT 1 AS a"))
+    files = (Csv("a.csv"), Excel("a.xlsx"), FixedWidth("a", layout={"a": (1, 1)}), JsonLines("a.jsonl"))
+    for declared in (*files, Parquet("a.parquet"), *queries):
         reader = reader_class(declared)
         assert issubclass(reader, Reader)
         assert reader.__name__ == f"{type(declared).__name__}Reader"

@@ -19,20 +19,12 @@ from typing import Any, NoReturn, Self, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import JsonLines, Parquet
+from tenure.define.source import JsonLines
 from tenure.engines.files import Place, file_in_words
-from tenure.errors import EmptyTable, MissingColumn, UnreadableFile
+from tenure.errors import MissingColumn, UnreadableFile
 from tenure.faults.redact import shape
-from tenure.intake.readers import Reader
-from tenure.session.work import fingerprint
-from tenure.storage.location import Location, for_arrow, open_to_read
-from tenure.store.landing import Landing
-
-#: What is landed, as engines read it.
-_LANDED = Parquet("landed")
-
-#: The number of the shape in which rows are landed. Raise it by one when the same lines are landed as other rows.
-_LANDING = 1
+from tenure.intake.readers.landed import LandedReader
+from tenure.storage.location import Location, open_to_read
 
 #: A batch ends after so many rows or bytes of lines: memory is bounded by it, not by the files.
 _ROWS, _BYTES = 20_000, 16 * 2**20
@@ -65,23 +57,20 @@ class _NotRead(ValueError):
         self.hint = hint
 
 
-class JsonLinesReader(Reader[JsonLines]):
-    """Text files with a JSON object a line; a key that a line lacks is null there."""
+class JsonLinesReader(LandedReader[JsonLines]):
+    """Text files with a JSON object a line; a key that a line lacks is null there, and may stand in any."""
 
-    def land(self, relation: str) -> dict[str, str]:
-        """Land the rows, unless rows of these very files lie there, and make them a relation of texts."""
-        if not self._landed(self.landing):
-            self._land()
-        return self._relation(relation, self._landed(self.landing))
-
-    def plan(self, relation: str) -> dict[str, str]:
-        """Make a relation of what staging landed of these very files; else read them: a key may stand in any line."""
-        kept = self._landed(self.work.lake.landing(self.landing.name))
-        return self._relation(relation, kept) if kept else self.land(relation)
+    def write(self, folder: Path) -> bool:
+        """Write the rows as texts."""
+        rows = _Rows(self.texts, self.raw)
+        with _Writer(folder) as writer:
+            for where, cells in rows:
+                writer.add(where, cells, rows.size)
+        return bool(writer.names)
 
     def place_of(self, value: str, column: str) -> Place | None:
         """Return the first line that holds `value` under the key, or under any where no line has the key."""
-        is_key = any(column in pq.read_schema(for_arrow(file)).names for file in self._landed(self.landing))
+        is_key = self.has_column(column)
         if not value and not is_key:
             return None
         for where, cells in _Rows(self.texts, self.raw):
@@ -89,30 +78,6 @@ class JsonLinesReader(Reader[JsonLines]):
             if any((text or "").strip() == value for text in texts):
                 return Place(*where)
         return None
-
-    def _landed(self, landing: Landing) -> list[Location]:
-        """The files in which rows of these very files were landed; [] if they were not."""
-        return landing.files(self._name)
-
-    @property
-    def _name(self) -> str:
-        return fingerprint([_LANDING, self.digest()])[:32]
-
-    def _relation(self, relation: str, landed: Sequence[Location]) -> dict[str, str]:
-        return self.work.engine.read_parquet(relation, _LANDED, landed)
-
-    def _land(self) -> None:
-        """Write the rows, whole or not at all, in place of those that were landed before."""
-        name = self._name
-        with self.landing.replace(name) as folder:
-            rows = _Rows(self.texts, self.raw)
-            with _Writer(folder) as writer:
-                for where, cells in rows:
-                    writer.add(where, cells, rows.size)
-            if not writer.names:
-                raise EmptyTable(f"{self.asked_by} has no rows ({self.words}).", hint="Check the files.")
-            if self._name != name:
-                raise UnreadableFile(f"{self.words} changed while it was read.", hint="Run again once it is written.")
 
 
 @dataclass
