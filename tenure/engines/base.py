@@ -52,6 +52,9 @@ class Engine(Protocol):
     def scan(self, relation: str, files: Sequence[Location], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation, its partition columns included."""
 
+    def check_texts(self) -> None:
+        """Raise UnreadableFile for a raw file that was read and has bytes that are no text; slow."""
+
     def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT once and keep its rows as a relation until the engine is closed or it is cached again."""
 

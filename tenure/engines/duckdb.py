@@ -174,6 +174,10 @@ class DuckDBEngine:
         with self._translated():
             return [statement.type.name for statement in self._connection.extract_statements(text)]
 
+    def check_texts(self) -> None:
+        """Raise UnreadableFile for a raw file with bytes that are no text."""
+        self._files.check_texts()
+
     def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT into a temporary table."""
         if relation not in self._cached:

@@ -347,6 +347,13 @@ class ReadFiles:
         for raw, files in self._csv.values():
             check_structure(files, raw)
 
+    def check_texts(self) -> None:
+        """Raise UnreadableFile with the first raw file whose texts are no UTF-8; slow as well."""
+        self.check_csv()
+        damaged = named_damage(self._parquet.values(), (), ValueError("no UTF-8"))
+        if damaged:
+            raise damaged
+
     def damage(self, error: Exception) -> TenureError | None:
         """Return the error that names the first damaged Parquet file, None if all can be read; slow as well."""
         return named_damage(self._parquet.values(), self._tables.values(), error)
@@ -376,10 +383,21 @@ def _damage(file: Location) -> str:
             for position in range(opened.metadata.num_columns):
                 path = opened.metadata.schema.column(position).path
                 try:
-                    opened.read_row_group(group, columns=[path])
+                    rows = opened.read_row_group(group, columns=[path])
                 except (OSError, pa.ArrowException):
                     return f"column '{path}' of row group {group} (counted from 0) can't be read"
+                if not _is_text_throughout(rows):
+                    return f"column '{path}' of row group {group} (counted from 0) has bytes that are no UTF-8"
     return ""
+
+
+def _is_text_throughout(rows: pa.Table) -> bool:
+    """Whether the texts of a table are UTF-8; Arrow reads them as they are."""
+    try:
+        rows.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _encoding(raw: Csv) -> str:

@@ -120,6 +120,10 @@ class SparkEngine:
             frame = reader.parquet(*(self._path(file) for file in files))
         frame.select(*schema.names).createOrReplaceTempView(relation)
 
+    def check_texts(self) -> None:
+        """Raise UnreadableFile for a raw file with bytes that are no text."""
+        self._files.check_texts()
+
     def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT into memory and disk."""
         frame = self._checked(lambda: self._session.sql(select).persist())

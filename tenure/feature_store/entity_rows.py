@@ -27,6 +27,7 @@ from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, Un
 from tenure.faults.redact import shape
 from tenure.host.paths import local_path
 from tenure.host.text_files import encoding_of
+from tenure.intake.plain_parquet import cut_to_microseconds
 from tenure.sql.dialects import TEXT_ENDS
 
 #: The columns that are taken as the time where none is named.
@@ -410,7 +411,7 @@ def _instants(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
             hint="Drop such rows, or give them a time.",
         )
     if pa.types.is_timestamp(type_) and type_.unit == "ns":
-        values = _rounded_up(values)
+        values = cut_to_microseconds(values).cast(pa.timestamp("us"))
 
     def cast(part: pa.ChunkedArray) -> pa.ChunkedArray:
         return part.cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
@@ -424,11 +425,3 @@ def _instants(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
             hint="Correct the values, or drop the rows.",
             original=error,
         ) from error
-
-
-def _rounded_up(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Nanoseconds as the next microsecond: what is known before the one is known before the other."""
-    number = values.cast(pa.int64())
-    whole = pc.divide(number, 1000)
-    up = pc.if_else(pc.less(pc.multiply(whole, 1000), number), 1, 0)
-    return pc.add(whole, up).cast(pa.timestamp("us"))

@@ -88,7 +88,7 @@ def _plain(column: pa.Array) -> pa.Array:
     if plain == type_:
         return column
     if pa.types.is_timestamp(type_):
-        return _cut(column).cast(plain)
+        return cut_to_microseconds(column).cast(plain)
     if pa.types.is_duration(type_):
         return pc.binary_join_element_wise(column.cast(pa.int64()).cast(pa.string()), type_.unit, "")
     if isinstance(type_, pa.BaseExtensionType):
@@ -102,8 +102,12 @@ def _has_fraction(type_: pa.DataType) -> bool:
     return bool(pa.types.is_time(type_) and type_.unit != "s")
 
 
-def _cut(column: pa.Array) -> pa.Array:
-    """Nanoseconds as microseconds, towards the past also before 1970."""
+def cut_to_microseconds(column: pa.Array) -> pa.Array:
+    """Return instants in nanoseconds as whole microseconds (int64), towards the past also before 1970.
+
+    Known times and the instants of a spine are both cut: a row that was known 1 ns before, at or after the instant at
+    which features are asked is then not before it, and what was not known is never shown.
+    """
     nanoseconds = column.cast(pa.int64())
     thousands = pc.divide(nanoseconds, 1000)
     is_late = pc.greater(pc.multiply(thousands, 1000), nanoseconds)

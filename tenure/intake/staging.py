@@ -27,6 +27,7 @@ from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts,
 from tenure.intake.matching import require_matched, unmatched_words
 from tenure.intake.readers import Readers, readers_of
 from tenure.session.work import Outcome, Work, fingerprint
+from tenure.sql.dialects import READS_BROKEN_TEXT
 from tenure.sql.expressions import after, before, call, case, either, named
 from tenure.sql.query import Query
 from tenure.tables import staging as staging_table
@@ -89,6 +90,11 @@ def _stage(
     raw_rows = staging_table.raw_rows(source, engine.dialect)
     raw_types = planned_types(work, source, raw_rows)
     engine.cache(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
+    if (
+        READS_BROKEN_TEXT[engine.dialect]
+        and engine.run(staging_table.broken_texts(source).text).to_pylist()[0]["broken"]
+    ):
+        engine.check_texts()
     by_reason = Query(
         columns=["quarantine_reason AS reason", "COUNT(*) AS n", "SUM(rounded) AS rounded"],
         source=staging_table.TYPED,
@@ -150,6 +156,14 @@ def _stage(
         ],
     )
     return facts
+
+
+def _require_text(work: Work, source: Source) -> None:
+    """Raise UnreadableFile if a raw file has bytes that are no text, where the engine reads them as if they were."""
+    if READS_BROKEN_TEXT[work.dialect]:
+        (found,) = work.engine.run(staging_table.broken_texts(source).text).to_pylist()
+        if found["broken"]:
+            work.engine.check_texts()
 
 
 def _require_years(work: Work, source: Source, readers: Readers) -> None:

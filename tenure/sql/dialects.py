@@ -137,6 +137,9 @@ TYPE_NAMES: dict[Dialect, dict[str, str]] = {
 #: The type in which whole numbers of up to 38 digits are calculated with.
 WHOLE: dict[Dialect, str] = {"duckdb": "HUGEINT", "spark": "DECIMAL(38, 0)"}
 
+#: Whether bytes that are no text are read as texts, with U+FFFD in their place.
+READS_BROKEN_TEXT: dict[Dialect, bool] = {"duckdb": False, "spark": True}
+
 #: Whether a row can be joined with the newest one before it by ASOF JOIN; else that row is carried by a window.
 JOINS_AS_OF: dict[Dialect, bool] = {"duckdb": True, "spark": False}
 

@@ -21,6 +21,7 @@ from tenure.sql.expressions import (
     cast,
     coalesce,
     concatenated,
+    count_where,
     days_later,
     either,
     grouped,
@@ -30,6 +31,7 @@ from tenure.sql.expressions import (
     last_instant_of,
     like,
     listed,
+    named,
     negated,
     null_if,
     over_partitions,
@@ -104,6 +106,13 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
         source="raw_rows",
     )
     return rows.as_table(TYPED, reads=list(source.raws))
+
+
+def broken_texts(source: Source) -> Query:
+    """Return one row: how many of the typed rows, `broken`, have U+FFFD, which stands for bytes that are no text."""
+    texts = [column.name for column in source.columns if column.type == "string"]
+    broken = either(*(like(name, "%\ufffd%") for name in texts)) if texts else "FALSE"
+    return Query(columns=[named(count_where(broken), "broken")], source=TYPED)
 
 
 def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:

@@ -3,7 +3,8 @@
 Rebuilt from reports of other tools, such as duckdb/duckdb#10431, OpenRefine#5246, pandas#32084, apache/spark#10262.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from tiny_bank import write_tiny_bank
 
 from tenure import FeatureStore
 from tenure.engines.base import Engine
-from tenure.errors import BadValue, MissingColumn
+from tenure.errors import BadValue, MissingColumn, UnreadableFile
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
@@ -226,6 +227,52 @@ def test_a_value_that_would_be_cut_or_guessed_is_refused(bank, engine, column, d
         edit(bank / "sources.py", '        Column("paid_on"', f'        {declared},\n        Column("paid_on"')
     in_parquet(bank, payments(**{column: values}))
     with pytest.raises(BadValue, match=told):
+        staged(bank, engine)
+
+
+@pytest.mark.parametrize(("early", "seen"), [(-1000, 1), (-1, 1), (0, 0), (1, 0), (999, 0)])
+def test_a_row_known_some_nanoseconds_before_an_instant_or_after_it(bank, early, seen):
+    """In Parquet and in the spine alike; the spine's instant is a whole microsecond here."""
+    edit(bank / "sources.py", 'Column("paid_on", type="date"', 'Column("paid_on", type="timestamp"')
+    instant = int(datetime(2024, 3, 31, 12, tzinfo=UTC).timestamp()) * 10**9
+    times = pa.array([instant + early, instant - 10**15], pa.int64()).cast(pa.timestamp("ns"))
+    in_parquet(bank, payments(paid_on=times))
+    spine = pa.table({"customer_id": [1], "event_timestamp": pa.array([instant], pa.timestamp("ns"))})
+    with staged(bank, last="features") as work, FeatureStore(work) as store:
+        (row,) = store.get_historical_features(spine, ["payment_count_30d"]).to_arrow().to_pylist()
+    assert row["payment_count_30d"] == 1 + seen
+
+
+@pytest.mark.parametrize(
+    ("values", "right"),
+    [
+        (pa.array([bytes(range(16)), bytes(16)], pa.uuid()), "00010203-0405-0607-0809-0a0b0c0d0e0f"),
+        (pa.array([time(18, 5), time(0, 0)], pa.time64("us")), "18:05:00"),
+        (pa.array([Decimal("9" * 39 + ".5"), Decimal("1.0")], pa.decimal256(45, 1)), "9" * 39 + ".5"),
+        (pa.array([90, 0], pa.duration("s")), "90s"),
+        (pa.array([7.0, 8.0], pa.float16()), "7"),
+    ],
+    ids=["uuid", "time", "decimal", "duration", "float16"],
+)
+def test_types_that_only_some_engines_read_are_landed(bank, engine, values, right):
+    edit(bank / "sources.py", '        Column("paid_on"', '        Column("note"),\n        Column("paid_on"')
+    in_parquet(bank, payments(note=values))
+    rows = sorted(rows_of(staged(bank, engine), "payments"), key=lambda row: row["payment_id"])
+    assert rows[0]["note"] == right
+
+
+def test_texts_of_parquet_that_are_no_utf_8_are_refused(bank, engine):
+    edit(bank / "sources.py", '        Column("paid_on"', '        Column("note"),\n        Column("paid_on"')
+    latin = pa.Array.from_buffers(pa.string(), 2, pa.array([b"caf\xe9", b"b"], pa.binary()).buffers())
+    in_parquet(bank, payments(note=latin))
+    with pytest.raises(UnreadableFile, match=r"column 'note' of row group 0 .*has bytes that are no UTF-8"):
+        staged(bank, engine)
+
+
+def test_texts_of_csv_that_are_no_utf_8_are_refused_with_their_line(bank, engine):
+    file = bank / "data" / "customers.csv"
+    file.write_bytes(file.read_bytes() + b"990,caf\xe9,2024-01-01,\n")
+    with pytest.raises(UnreadableFile, match=r"customers.csv"):
         staged(bank, engine)
 
 
