@@ -86,7 +86,9 @@ def tables_in(folder: Path) -> Found:
     taken: set[str] = set()
     for (pattern, look), paths in groups.items():
         path = _path_for(pattern, paths, files)
-        found.tables.append(_table(path, look, paths, taken))
+        name = _name_for([*folder.resolve().parts[-1:], *path.split("/")], taken)
+        taken.add(name)
+        found.tables.append(_table(name, path, look, paths))
     if not found.tables:
         raise MissingFile(
             f"--from is '{folder}', which has no table among its {len(files)} files.",
@@ -141,9 +143,7 @@ def _join_encodings(groups: dict[tuple[str, _Look], list[str]]) -> None:
             groups[pattern, look] = sorted(groups[pattern, look] + groups.pop(plain))
 
 
-def _table(path: str, look: _Look, paths: Sequence[str], taken: set[str]) -> FoundTable:
-    name = _name_for(path, taken)
-    taken.add(name)
+def _table(name: str, path: str, look: _Look, paths: Sequence[str]) -> FoundTable:
     why = [f"{len(paths):,} files of one table"] if len(paths) > 1 else []
     raw: RawTable
     if look.kind == "parquet":
@@ -161,11 +161,11 @@ def _table(path: str, look: _Look, paths: Sequence[str], taken: set[str]) -> Fou
 _IN_WORDS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 
 
-def _name_for(path: str, taken: Iterable[str]) -> str:
-    """A table's name, from that of its files, or of their folder where that says nothing."""
-    *folders, name = path.split("/")
+def _name_for(parts: Sequence[str], taken: Iterable[str]) -> str:
+    """A table's name, from that of its files, or of their folders where that says nothing."""
+    *folders, name = parts
     words = [name.partition(".")[0], *reversed(folders)]
-    plain = [re.sub(r"[^a-z]+$|^[^a-z]+", "", _snake(re.sub(r"\[0-9\]|\*", "_", word))) for word in words]
+    plain = [re.sub(r"[^a-z]+$|^[^a-z]+", "", snake(re.sub(r"\[0-9\]|\*", "_", word))) for word in words]
     telling = [word for word in plain if word and word not in _PLAIN_FOLDERS and word != "part"]
     found = next(iter(telling), "rows_of_a_table")
     if found in RESERVED_WORDS:
@@ -174,7 +174,8 @@ def _name_for(path: str, taken: Iterable[str]) -> str:
     return next(one for one in names if one not in set(taken))
 
 
-def _snake(text: str) -> str:
+def snake(text: str) -> str:
+    """Return a name in lower snake case."""
     split = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", text)
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
 
