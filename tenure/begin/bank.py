@@ -358,7 +358,7 @@ def _since_first_event(facts: _Facts, source: PlannedSource, table: RawTableSeen
     key = sql_name(facts.keys[table.name].columns[0])
     source.select = (
         f"SELECT c.*, f.first_seen\nFROM {table.name} AS c\n"
-        f"JOIN (\n    {first_rows}\n) AS f ON {_equal(f'f.customer_key', f'c.{key}', True)}"
+        f"JOIN (\n    {first_rows}\n) AS f ON {_equal('f.customer_key', f'c.{key}', as_text=True)}"
     )
     source.reads |= {name: facts.tables[name].found.raw for name in reads}
     source.columns.append(
@@ -416,6 +416,9 @@ def _ends_of_accounts(facts: _Facts, source: PlannedSource, table: RawTableSeen,
     if not name or not facts.times[name].ends:
         return
     ended = facts.tables[name].columns[facts.times[name].ends]
+    if facts.keys[name].versions and source.known_time and direct and not source.select:
+        if _ends_of_versions(facts, source, table, name):
+            return
     if facts.keys[name].versions or source.known_time or not direct or not sorts_as_written(ended):
         bank.questions.append(f"does a customer leave with the last {name}.{ended.raw}? Then give customers ends=.")
         return
@@ -428,7 +431,7 @@ def _ends_of_accounts(facts: _Facts, source: PlannedSource, table: RawTableSeen,
     selected = source.select or f"SELECT c.*\nFROM {table.name} AS c"
     source.select = (
         selected.replace("\nFROM", ", e.left_on\nFROM", 1)
-        + f"\nLEFT JOIN (\n    {accounts}\n) AS e ON {_equal('e.customer_key', f'c.{key}', True)}"
+        + f"\nLEFT JOIN (\n    {accounts}\n) AS e ON {_equal('e.customer_key', f'c.{key}', as_text=True)}"
     )
     source.reads |= {name: facts.tables[name].found.raw}
     why = f"the last {ended.raw} of a customer whose accounts have all ended"
@@ -436,7 +439,64 @@ def _ends_of_accounts(facts: _Facts, source: PlannedSource, table: RawTableSeen,
     source.ends = "left_on"
 
 
-def _equal(one: str, other: str, as_text: bool) -> str:
+def _ends_of_versions(facts: _Facts, source: PlannedSource, table: RawTableSeen, name: str) -> bool:
+    """The same where both tables have a row for each version: the end is news, a version of the customer by itself.
+
+    It is known when the last closing was; later versions keep it, earlier ones don't. False where its times do not
+    sort as they are written.
+    """
+    accounts, times = facts.tables[name], facts.times[name]
+    known, ended = accounts.columns[times.known], accounts.columns[times.ends]
+    updated = next(column for column in source.columns if column.name == source.known_time)
+    if known.format.formats or ended.format.formats or (updated.seen and updated.seen.format.formats):
+        return False
+    words = {
+        "customer": sql_name(facts.keys[table.name].columns[0]),
+        "held_by": sql_name(facts.joins.customer_columns[name]),
+        "account": sql_name(facts.keys[name].columns[0]),
+        "ended": sql_name(ended.raw),
+        "known": sql_name(known.raw),
+        "updated": sql_name(updated.raw),
+        "people": table.name,
+        "held": name,
+    }
+    source.select = _LAST_CLOSING.format(**words).strip()
+    source.reads |= {name: accounts.found.raw}
+    why = f"the last {ended.raw} of a customer whose accounts have all ended; news, known when the last closing was"
+    source.columns.append(PlannedColumn("left_on", ended.type, "time", "left_on", why=[why]))
+    source.columns.append(PlannedColumn("known_at", updated.type, "metadata", "known_at"))
+    source.known_time, source.ends = "known_at", "left_on"
+    return True
+
+
+#: Customers whose accounts have all ended, as a new version of the row that was the newest then.
+_LAST_CLOSING = """
+WITH closings AS (
+    SELECT {held_by} AS customer_key, MAX({ended}) AS left_on,
+        MAX(CASE WHEN {ended} IS NOT NULL THEN {known} END) AS known_at
+    FROM {held}
+    GROUP BY {held_by}
+    HAVING COUNT(DISTINCT {account}) = COUNT(DISTINCT CASE WHEN {ended} IS NOT NULL THEN {account} END)
+),
+newest_then AS (
+    SELECT p.{customer} AS customer_key, MAX(p.{updated}) AS updated
+    FROM {people} AS p
+    JOIN closings AS c ON c.customer_key = p.{customer}
+    WHERE p.{updated} < c.known_at
+    GROUP BY p.{customer}
+)
+SELECT p.*, p.{updated} AS known_at, CASE WHEN p.{updated} >= c.known_at THEN c.left_on END AS left_on
+FROM {people} AS p
+LEFT JOIN closings AS c ON c.customer_key = p.{customer}
+UNION ALL
+SELECT p.*, c.known_at, c.left_on
+FROM {people} AS p
+JOIN newest_then AS n ON n.customer_key = p.{customer} AND n.updated = p.{updated}
+JOIN closings AS c ON c.customer_key = p.{customer}
+"""
+
+
+def _equal(one: str, other: str, *, as_text: bool) -> str:
     return f"CAST({one} AS STRING) = CAST({other} AS STRING)" if as_text else f"{one} = {other}"
 
 
@@ -466,8 +526,8 @@ def _join_customer(facts: _Facts, source: PlannedSource, table: RawTableSeen, ba
         missing = table.rows - table.columns[direct].filled
         if missing:
             source.select = f"SELECT t.*\nFROM {table.name} AS t\nWHERE t.{sql_name(direct)} IS NOT NULL"
-            source.why.append(f"{missing:,} of {table.rows:,} rows have no {direct} and are left out")
-            bank.questions.append(f"{table.name}: whose are the {missing:,} rows without {direct}? They are left out.")
+            source.why.append(f"{missing:,} of {table.rows:,} rows without {direct} are left out")
+            bank.questions.append(f"{table.name}: whose are the rows without {direct}? {missing:,} are left out.")
         return
     pointer = facts.joins.from_table(table.name)
     route = facts.joins.route(pointer.parent) if pointer else None
@@ -482,7 +542,7 @@ def _join_by(facts: _Facts, source: PlannedSource, table: RawTableSeen, column: 
     as_text = len({type(facts.tables[name].found.raw) for name in (table.name, *route.reads)}) > 1
     source.select = (
         f"SELECT t.*, o.{sql_name(route.customer)}\nFROM {table.name} AS t\n"
-        f"LEFT JOIN (\n    {route.select}\n) AS o ON {_equal(f'o.{sql_name(route.key)}', f't.{sql_name(column)}', as_text)}"
+        f"LEFT JOIN (\n    {route.select}\n) AS o ON {_equal(f'o.{sql_name(route.key)}', f't.{sql_name(column)}', as_text=as_text)}"
     )
     source.reads |= {name: facts.tables[name].found.raw for name in route.reads}
     seen = facts.tables[route.reads[-1]].columns[route.customer]

@@ -55,7 +55,7 @@ def churn_text(bank: Bank) -> str:
     imports = ["ChurnDefinition", *(["Activity"] if source else [])]
     if customers.ends:
         imports.append("Closure")
-        name, event, why = "left", "Closure()", f"customers end: {'; '.join(customers.column(customers.ends).why)}"
+        name, event, why = "closed", "Closure()", f"customers end: {'; '.join(customers.column(customers.ends).why)}"
         doc = f"The customer's end, {customers.ends}, within {horizon} days"
     else:
         imports.append("Inactivity")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -41,6 +42,9 @@ _MONEY_NAME = re.compile(
 #: How much of a column's values may have more than two places before it is no decimal of two.
 _FINE = 0.001
 
+#: Of so many values, a share of so many may be damaged and yet not change what the column is.
+_MANY, _DAMAGED = 100, 0.02
+
 #: Fewer different values than this tell little of a column whose name tells nothing.
 _FEW = 30
 
@@ -71,11 +75,29 @@ def format_of(name: str, values: Iterable[str]) -> Format:
         return Format(question="it is always empty: what is it?", why="always empty")
     nulls = _spelled_nulls(texts, _NULLS)
     rest = [text for text in texts if text not in nulls]
-    found = _boolean(name, rest) or _time(name, rest) or _number(name, rest)
+    found = _written(name, rest)
+    if found is None and len(rest) >= _MANY:
+        most = _most_alike(rest)
+        found = _written(name, most) if most else None
+        odd = len(rest) - len(most)
+        if found:
+            found = replace(found, question=found.question or f"{odd:,} of {len(rest):,} values seen are no {found.type}: why?")
     if found is None:
         nulls = _spelled_nulls(texts, _NULLS_OF_TEXT)
         return Format(null=nulls, why="text")
     return replace(found, null=(*nulls, *found.null))
+
+
+def _written(name: str, texts: Sequence[str]) -> Format | None:
+    return _boolean(name, texts) or _time(name, texts) or _number(name, texts)
+
+
+def _most_alike(texts: Sequence[str]) -> list[str]:
+    """The texts without those of a rare shape, none where these are too many to be damage."""
+    shapes = [re.sub(r"\d+", "9", re.sub("[A-Za-z]+", "a", text)) for text in texts]
+    counts = Counter(shapes)
+    kept = [text for text, shape in zip(texts, shapes, strict=True) if counts[shape] > _DAMAGED * len(texts)]
+    return kept if len(texts) > len(kept) >= (1 - _DAMAGED) * len(texts) else []
 
 
 def _spelled_nulls(texts: Iterable[str], allowed: frozenset[str]) -> tuple[str, ...]:

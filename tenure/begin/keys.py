@@ -19,8 +19,8 @@ _WITHIN = 0.95
 _TRIED = 6
 
 _ID = re.compile(r"(.*_)?(id|key|no|nr|num|number|code|ref|guid|uuid|cislo|kod)")
-_ENDS_IN_ID = re.compile(r"(?<!pa)(?<!val)(?<!vo)(?<!rap)(?<!gr)id$")
-_SUFFIX = re.compile(r"_?(id|key|no|nr|num|number|code|ref|guid|uuid|cislo|kod)$")
+_ENDS_IN_ID = re.compile(r"(?<!pa)(?<!val)(?<!vo)(?<!rap)(?<!gr)id$|nr$|nummer$|number$")
+_SUFFIX = re.compile(r"_?(id|key|no|nr|num|nummer|number|code|ref|guid|uuid|cislo|kod)$")
 
 #: When the bank wrote a row, by the name of a column.
 KNOWN = re.compile(

@@ -18,7 +18,7 @@ from tenure.begin.tables import RawTableSeen, look_at
 from tenure.begin.writing import sources_text
 from tenure.define.source import Postgres, Source
 from tenure.engines.warehouse import land
-from tenure.errors import InputError, MissingFile
+from tenure.errors import InputError, MissingFile, TenureError
 from tenure.host.paths import local_path
 from tenure.intake.readers import readers_of
 from tenure.intake.staging import planned_types
@@ -56,7 +56,11 @@ def begin_project(folder: Path, origin: str, *, minimal: bool = False) -> Begun:
             bank = look(work, data, database, Path(scratch))
             files = _files(bank, where, settings, minimal=minimal)
             write_files(trial, files)
-        _set_limits(trial, bank)
+        try:
+            _set_limits(trial, bank)
+        except TenureError as error:
+            # What was guessed does not hold together; it is written all the same, to be edited.
+            bank.questions.append(f"the guess does not stand as it is: {error.message}")
         files = _files(bank, where, settings, minimal=minimal)
     return Begun(tuple(write_files(folder, files)), tuple(dict.fromkeys(bank.questions)))
 
@@ -140,7 +144,7 @@ def _set_limits_of(work: Work, source: Source, planned: PlannedSource, bank: Ban
         planned.quarantine = rounded_up(bad / rows)
     if reasons:
         listed = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.most_common(3))
-        bank.questions.append(f"{planned.name}: {reasons.total():,} of {rows:,} rows are to be set aside ({listed}). Why?")
+        bank.questions.append(f"{planned.name}: why are values damaged? Of {rows:,} rows {reasons.total():,} would be set aside ({listed}).")
     if planned.has_customer:
         _set_unmatched(work, planned, bank)
 
@@ -162,4 +166,4 @@ def _set_unmatched(work: Work, planned: PlannedSource, bank: Bank) -> None:
     if row["strangers"]:
         share = rounded_up(row["strangers"] / row["n"])
         planned.unmatched = share if share > _UNMATCHED else 0.0
-        bank.questions.append(f"{planned.name}: whose are the {row['strangers']:,} of {row['n']:,} rows without a customer?")
+        bank.questions.append(f"{planned.name}: whose are the rows whose customer is none? {row['strangers']:,} of {row['n']:,}.")

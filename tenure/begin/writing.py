@@ -11,6 +11,9 @@ from tenure.define.source import Csv, JsonLines, Parquet, Postgres, RawTable
 
 _WIDTH = 120
 
+#: A line of SQL longer than this is broken.
+_LONG_SQL = 80
+
 
 def sources_text(bank: Bank, origin: str) -> str:
     """Return sources.py."""
@@ -20,7 +23,7 @@ def sources_text(bank: Bank, origin: str) -> str:
     used = {type(raw).__name__ for source in bank.sources.values() for raw in source.reads.values()}
     imports = ", ".join(sorted({"Column", "Entity", "Source", *used}))
     return (
-        f'"""The bank\'s raw tables, as they were found in {origin}: each line is a guess, with its evidence.\n\n'
+        f'"""The bank\'s raw tables; each line is a guess, with its evidence.\n\nFound in {origin}.\n'
         'Edit what is wrong, answer the questions at the end, then run: tenure check\n"""\n\n'
         f"from tenure import {imports}\n\n{raws}{chr(10) if raws else ''}"
         f'customer = Entity("customer", key="{bank.customer_key}", source="customers")\n\n'
@@ -75,7 +78,7 @@ def _source(source: PlannedSource, shared: dict[str, RawTable]) -> str:
         lines += [f"        {text(name)}: {read}," for name, read in reads.items()]
         lines.append("    },")
     if source.select:
-        indented = textwrap.indent(source.select.replace("\\", "\\\\"), " " * 8)
+        indented = textwrap.indent(_broken(source.select).replace("\\", "\\\\"), " " * 8)
         lines += ['    select="""', indented, '    """,']
     lines += ["    columns=["]
     for column in source.columns:
@@ -90,6 +93,16 @@ def _source(source: PlannedSource, shared: dict[str, RawTable]) -> str:
     lines += [f"    unmatched={source.unmatched:g},  # see the questions at the end"] if source.unmatched else []
     lines += [")"]
     return "\n".join(lines) + "\n"
+
+
+def _broken(select: str) -> str:
+    """A SELECT with each long line broken before its clauses."""
+    lines = []
+    for line in select.splitlines():
+        indent = re.match(" *", line)[0]  # type: ignore[index]  (it always matches)
+        clauses = r" (?=(?:FROM|JOIN|LEFT JOIN|WHERE|GROUP BY) )(?<!LEFT )"
+        lines += re.sub(clauses, f"\n{indent}", line).splitlines() if len(line) > _LONG_SQL else [line]
+    return "\n".join(lines)
 
 
 def _column(column: PlannedColumn, source: PlannedSource) -> Iterator[str]:
