@@ -17,7 +17,9 @@ from tenure.define.source import RESERVED_TABLES, RawTable
 _PACK_NAMES = {
     "customers": CUSTOMER,
     "accounts": re.compile(r"account|acct|konto|konten|compte|cuenta|depot"),
-    "transactions": re.compile(r"trans|booking|payment|ledger|buchung|umsatz|movement|posting|invoice|sales|purchase|order_line"),
+    "transactions": re.compile(
+        r"trans|booking|payment|ledger|buchung|umsatz|movement|posting|invoice|sales|purchase|order_line"
+    ),
     "interactions": re.compile(r"interaction|contact|call|complaint|ticket|crm|event"),
 }
 
@@ -110,8 +112,13 @@ class _Facts:
 def bank_of(tables: Sequence[RawTableSeen]) -> Bank:
     """Return what the tables mean together."""
     facts = _facts(tables)
-    bank = Bank(facts.customer_key, questions=list(facts.questions))
-    bank.tables, bank.keys, bank.times, bank.pointers = facts.tables, facts.keys, facts.times, list(facts.joins.pointers)
+    bank = Bank(facts.customer_key, questions=facts.questions)
+    bank.tables, bank.keys, bank.times, bank.pointers = (
+        facts.tables,
+        facts.keys,
+        facts.times,
+        list(facts.joins.pointers),
+    )
     customers = _customers(facts, bank)
     bank.sources[customers.name] = customers
     for name in facts.tables:
@@ -182,7 +189,9 @@ def _any_table(tables: Mapping[str, RawTableSeen], keys: Mapping[str, Key]) -> t
     return keyed, table.columns[(*own_key(keys[keyed]), *table.columns)[0]].name
 
 
-def _source_names(tables: Mapping[str, RawTableSeen], customer_table: str, times: Mapping[str, Times]) -> dict[str, str]:
+def _source_names(
+    tables: Mapping[str, RawTableSeen], customer_table: str, times: Mapping[str, Times]
+) -> dict[str, str]:
     """What each table's source is called: as the pack calls it, where the table's name says so; else as the table."""
     names: dict[str, str] = {customer_table: "customers"} if customer_table else {}
     for wanted in ("accounts", "transactions", "interactions"):
@@ -334,7 +343,9 @@ def _customers_of_events(facts: _Facts, bank: Bank) -> PlannedSource:
     key = PlannedColumn(facts.customer_key, column.type, "key", raw, column, why=["its name says customer"])
     first = PlannedColumn("first_seen", event.type, "time", "first_seen", why=[f"the least {event.raw} in {name}"])
     customers = table.different([raw], f"{sql_name(raw)} IS NOT NULL")
-    bank.questions.append(f"no table is of customers: are they the {customers:,} in {name}.{raw}, each since the first row?")
+    bank.questions.append(
+        f"no table is of customers: are they the {customers:,} in {name}.{raw}, each since the first row?"
+    )
     return PlannedSource(
         "customers",
         {name: table.found.raw},
@@ -365,7 +376,9 @@ def _since_first_event(facts: _Facts, source: PlannedSource, table: RawTableSeen
         PlannedColumn("first_seen", event.type, "time", "first_seen", why=[f"the least {event.raw} in {of}"])
     )
     source.event_time = "first_seen"
-    bank.questions.append(f"{table.name} does not say since when one is a customer: since the first {event.raw} in {of}?")
+    bank.questions.append(
+        f"{table.name} does not say since when one is a customer: since the first {event.raw} in {of}?"
+    )
 
 
 def _first_rows(facts: _Facts, table: RawTableSeen) -> tuple[str, RawColumn, str, tuple[str, ...]] | None:
@@ -380,7 +393,9 @@ def _first_rows(facts: _Facts, table: RawTableSeen) -> tuple[str, RawColumn, str
         moment = f"MIN({sortable(event, 't')}) AS first_seen"
         direct = facts.joins.customer_columns.get(name)
         if direct:
-            select = f"SELECT t.{sql_name(direct)} AS customer_key, {moment} FROM {name} AS t GROUP BY t.{sql_name(direct)}"
+            select = (
+                f"SELECT t.{sql_name(direct)} AS customer_key, {moment} FROM {name} AS t GROUP BY t.{sql_name(direct)}"
+            )
             return select, event, name, (name,)
         link = _any_link(facts, name)
         if link:
@@ -405,7 +420,9 @@ def _set_latest_day(facts: _Facts, source: PlannedSource, table: RawTableSeen, b
     selected = source.select or f"SELECT t.* FROM {table.name} AS t"
     head, _, rest = selected.partition("\nFROM") if "\nFROM" in selected else selected.partition(" FROM")
     source.select = f"{head}, '{day}' AS known_on\nFROM{rest}"
-    source.columns.append(PlannedColumn("known_on", "date", "time", "known_on", why=["no date was found: set this day"]))
+    source.columns.append(
+        PlannedColumn("known_on", "date", "time", "known_on", why=["no date was found: set this day"])
+    )
     source.event_time, source.has_own_time = "known_on", False
 
 
@@ -559,5 +576,3 @@ def _join_by(facts: _Facts, source: PlannedSource, table: RawTableSeen, column: 
 def _rename(source: PlannedSource, column: PlannedColumn, name: str) -> None:
     old, column.name, column.role = column.name, name, "key"
     source.key = tuple(name if one == old else one for one in source.key)
-
-

@@ -72,7 +72,9 @@ class _Look:
 def tables_in(folder: Path) -> Found:
     """Return the raw tables that lie in a folder; raise MissingFile if there is no folder, or no table in it."""
     if not folder.is_dir():
-        raise MissingFile(f"--from is '{folder}', and there is no such folder.", hint="Give the folder of the raw files.")
+        raise MissingFile(
+            f"--from is '{folder}', and there is no such folder.", hint="Give the folder of the raw files."
+        )
     files = _files_below(folder)
     found = Found()
     groups: dict[tuple[str, _Look], list[str]] = {}
@@ -219,7 +221,9 @@ def _unpacked_parts(file: Path, begins: bytes) -> Iterator[bytes]:
             yield text.read(_PART)
     elif begins.startswith(ZIP):
         with zipfile.ZipFile(file) as archive:
-            members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
+            members = [
+                one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")
+            ]
             if len(members) == 1:
                 with archive.open(members[0]) as member:
                     yield member.read(_PART)

@@ -39,11 +39,14 @@ _MONEY_NAME = re.compile(
     re.IGNORECASE,
 )
 
+#: What names a thing: letters among its digits are no damage.
+_IDENTIFIER = re.compile(r"(id|no|nr|nummer|number|code|key|ref)$")
+
 #: How much of a column's values may have more than two places before it is no decimal of two.
 _FINE = 0.001
 
 #: Of so many values, a share of so many may be damaged and yet not change what the column is.
-_MANY, _DAMAGED = 100, 0.02
+_MANY, _DAMAGED = 100, 0.01
 
 #: Fewer different values than this tell little of a column whose name tells nothing.
 _FEW = 30
@@ -76,12 +79,11 @@ def format_of(name: str, values: Iterable[str]) -> Format:
     nulls = _spelled_nulls(texts, _NULLS)
     rest = [text for text in texts if text not in nulls]
     found = _written(name, rest)
-    if found is None and len(rest) >= _MANY:
+    if found is None and len(rest) >= _MANY and not _IDENTIFIER.search(name):
         most = _most_alike(rest)
         found = _written(name, most) if most else None
-        odd = len(rest) - len(most)
         if found:
-            found = replace(found, question=found.question or f"{odd:,} of {len(rest):,} values seen are no {found.type}: why?")
+            found = replace(found, question=found.question or _damaged(found.type, len(most), rest))
     if found is None:
         nulls = _spelled_nulls(texts, _NULLS_OF_TEXT)
         return Format(null=nulls, why="text")
@@ -119,16 +121,29 @@ def _time(name: str, texts: Sequence[str]) -> Format | None:
     rest = [text for text in texts if text not in nulls]
     if not rest:
         return None
-    if all(_ISO_DAY.fullmatch(text) and _is_day(text) for text in rest):
-        return Format(type="date", null=nulls, why="days such as 2024-02-29")
-    if all(_ISO_INSTANT.fullmatch(text) and _is_day(text[:10]) for text in rest):
-        return Format(type="timestamp", null=nulls, why="instants such as 2024-02-29 10:00:00")
-    formats = _formats_of(name, rest)
+    days = sum(_ISO_DAY.fullmatch(text) is not None and _is_day(text) for text in rest)
+    if days >= _enough(rest):
+        return Format(type="date", null=nulls, why="days such as 2024-02-29", question=_damaged("date", days, rest))
+    instants = sum(_ISO_INSTANT.fullmatch(text) is not None and _is_day(text[:10]) for text in rest)
+    if instants >= _enough(rest):
+        question = _damaged("timestamp", instants, rest)
+        return Format(type="timestamp", null=nulls, why="instants such as 2024-02-29 10:00:00", question=question)
+    formats, fit = _formats_of(name, rest)
     if not formats:
         return None
     kind = "timestamp" if any("%H" in one for one in formats) else "date"
-    only = f"every value is of {' or '.join(formats)}"
-    return Format(type=kind, formats=formats, null=nulls, why=only, question=_day_or_month(formats, rest))
+    share = "every value is" if fit == len(rest) else f"{fit:,} of {len(rest):,} values seen are"
+    question = _day_or_month(formats, rest) or _damaged(kind, fit, rest)
+    return Format(type=kind, formats=formats, null=nulls, why=f"{share} of {' or '.join(formats)}", question=question)
+
+
+def _enough(texts: Sequence[str]) -> float:
+    """How many of some texts have to be of a type: all of a few, and of many all but a little damage."""
+    return len(texts) * (1 - _DAMAGED) if len(texts) >= _MANY else len(texts)
+
+
+def _damaged(kind: str, fit: int, texts: Sequence[str]) -> str:
+    return f"{len(texts) - fit:,} of {len(texts):,} values seen are no {kind}: why?" if fit < len(texts) else ""
 
 
 def _is_day(text: str) -> bool:
@@ -139,20 +154,21 @@ def _is_day(text: str) -> bool:
     return True
 
 
-def _formats_of(name: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """The format that fits all, or two that do together; none where no two do."""
-    left, found = sorted(set(texts)), []
+def _formats_of(name: str, texts: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """The format that fits all, or two that do together, and how many texts they fit; none where no two do."""
+    left, found = Counter(texts), []
     while left and len(found) < 2:
-        counted = [(sum(_fits(text, one) for text in left), one) for one in _candidates(left[0])]
+        counted = [(sum(left[text] for text in left if _fits(text, one)), one) for one in _candidates(min(left))]
         most = max((count for count, _ in counted), default=0)
         if not most:
-            return ()
+            break
         best = next(one for count, one in counted if count == most)
         found.append(best)
-        left = [text for text in left if not _fits(text, best)]
-    if left or (_is_solid(found) and not _means_days(name, texts)):
-        return ()
-    return tuple(found)
+        left = Counter({text: count for text, count in left.items() if not _fits(text, best)})
+    fit = len(texts) - left.total()
+    if not found or fit < _enough(texts) or (_is_solid(found) and not _means_days(name, texts)):
+        return (), 0
+    return tuple(found), fit
 
 
 def _candidates(text: str) -> Iterator[str]:
@@ -197,7 +213,7 @@ def _day_or_month(formats: Sequence[str], texts: Sequence[str]) -> str:
         return ""
     day, month = ("%d", "%m") if first.startswith("%d") else ("%m", "%d")
     other = first.replace(day, "%x").replace(month, day).replace("%x", month)
-    both = all(_fits(text, other) for text in texts if _fits(text, first))
+    both = all(_fits(text, other) for text in set(texts) if _fits(text, first))
     return f"is its format '{first}' or '{other}'? Every value seen is of both" if both else ""
 
 
@@ -231,7 +247,9 @@ def _of_number(decimal: str, thousands: str) -> re.Pattern[str]:
 
 
 def _typed_number(name: str, texts: Sequence[str], decimal: str, thousands: str, currency: str) -> Format | None:
-    plain = [text.replace(thousands, "").replace(decimal, ".") if thousands else text.replace(decimal, ".") for text in texts]
+    plain = [
+        text.replace(thousands, "").replace(decimal, ".") if thousands else text.replace(decimal, ".") for text in texts
+    ]
     if any(re.fullmatch(r"0\d+", text) for text in plain):
         return None  # 007 is no number but a name: as a number it would be 7's
     marks = any(text.endswith("-") or text.startswith("(") for text in texts)
@@ -248,7 +266,11 @@ def _typed_number(name: str, texts: Sequence[str], decimal: str, thousands: str,
         return replace(written, type="integer", why="every value is whole") if _fits_64_bits(plain) else None
     if fine > _FINE * len(plain):
         return replace(written, type="float", why=f"up to {max(places)} places")
-    why = "numbers of at most two places" if not fine else f"{fine:,} of {len(plain):,} values seen have more than two places"
+    why = (
+        "numbers of at most two places"
+        if not fine
+        else f"{fine:,} of {len(plain):,} values seen have more than two places"
+    )
     return replace(written, type="decimal", why=why)
 
 

@@ -1,7 +1,7 @@
 """Joins: how a table's rows reach their customer: by their own column, by the table that they point at, or by a link.
 
-    customers ◄── disp (a link: who may use which account) ──► accounts ◄── transactions
-                  WHERE type = 'OWNER': one customer an account
+customers ◄── disp (a link: who may use which account) ──► accounts ◄── transactions
+              WHERE type = 'OWNER': one customer an account
 """
 
 from __future__ import annotations
@@ -56,7 +56,11 @@ class Joins:
 
     def _links(self) -> set[str]:
         """The tables that point at two others and have the customer: who may use what."""
-        return {name for name in self.customer_columns if any(p.table == name and p.parent != self.customer for p in self.pointers)}
+        return {
+            name
+            for name in self.customer_columns
+            if any(p.table == name and p.parent != self.customer for p in self.pointers)
+        }
 
     def _depth(self, table: str) -> int:
         route = self.route(table)
@@ -131,7 +135,12 @@ class Joins:
 def _one_of_each(link: RawTableSeen, key: str, keys: int) -> tuple[str, str]:
     """The condition on one of a link's columns that leaves one row of each key, and what was counted."""
     for column in link.columns.values():
-        if column.raw == key or column.type not in ("string", "boolean") or column.different > _FEW_VALUES or column.personal:
+        if (
+            column.raw == key
+            or column.type not in ("string", "boolean")
+            or column.different > _FEW_VALUES
+            or column.personal
+        ):
             continue
         for value in sorted(set(filter(None, link.sample[column.raw])), key=lambda v: (_OWNER.search(v) is None, v)):
             condition = f"{sql_name(column.raw)} = {_literal(column, value)}"

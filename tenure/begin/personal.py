@@ -13,7 +13,9 @@ _ALIKE = 0.8
 _LEAST = 5
 
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}")
-_PHONE = re.compile(r"(\+|00)[1-9][\d ()./-]{6,18}\d|\(?0\d{1,4}\)?[ /.-]\d[\d ./-]{3,12}\d|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}")
+_PHONE = re.compile(
+    r"(\+|00)[1-9][\d ()./-]{6,18}\d|\(?0\d{1,4}\)?[ /.-]\d[\d ./-]{3,12}\d|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4}"
+)
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _CARD = re.compile(r"\d{13,19}")
 _ADDRESS = re.compile(r"(\d{1,3}\.){3}\d{1,3}")
@@ -122,5 +124,3 @@ _BUILT: Mapping[str, Callable[[str], bool]] = MappingProxyType(
         "network addresses": _is_address,
     }
 )
-
-

@@ -134,7 +134,9 @@ def _set_limits_of(work: Work, source: Source, planned: PlannedSource, bank: Ban
     types = planned_types(work, source, staging_tables.raw_rows(source, "duckdb"))
     work.engine.cache(typed, staging_tables.typed_rows(work.project, source, "duckdb", types).text)
     reasons: Counter[str] = Counter()
-    for row in work.engine.run(f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {typed} GROUP BY 1").to_pylist():
+    for row in work.engine.run(
+        f"SELECT quarantine_reason AS reason, COUNT(*) AS n FROM {typed} GROUP BY 1"
+    ).to_pylist():
         reasons[_without_value(row["reason"])] += row["n"]
     rows = reasons.total()
     del reasons[""]
@@ -144,7 +146,9 @@ def _set_limits_of(work: Work, source: Source, planned: PlannedSource, bank: Ban
         planned.quarantine = rounded_up(bad / rows)
     if reasons:
         listed = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.most_common(3))
-        bank.questions.append(f"{planned.name}: why are values damaged? Of {rows:,} rows {reasons.total():,} would be set aside ({listed}).")
+        bank.questions.append(
+            f"{planned.name}: why are values damaged? Of {rows:,} rows {reasons.total():,} would be set aside ({listed})."
+        )
     if planned.has_customer:
         _set_unmatched(work, planned, bank)
 
@@ -166,4 +170,6 @@ def _set_unmatched(work: Work, planned: PlannedSource, bank: Bank) -> None:
     if row["strangers"]:
         share = rounded_up(row["strangers"] / row["n"])
         planned.unmatched = share if share > _UNMATCHED else 0.0
-        bank.questions.append(f"{planned.name}: whose are the rows whose customer is none? {row['strangers']:,} of {row['n']:,}.")
+        bank.questions.append(
+            f"{planned.name}: whose are the rows whose customer is none? {row['strangers']:,} of {row['n']:,}."
+        )

@@ -20,7 +20,7 @@ from tenure.define.naming import RESERVED_COLUMNS, RESERVED_WORDS
 from tenure.define.source import Column, Postgres, RawTable, Source
 from tenure.intake.readers import readers_of
 from tenure.session.work import Work
-from tenure.sql.dialects import quoted
+from tenure.sql.dialects import literal, quoted
 
 #: So many rows of a table's head, and about so many of all of it, tell the formats.
 _HEAD, _DRAWN = 2_000, 6_000
@@ -112,8 +112,10 @@ def look_at(work: Work, found: FoundTable, folder: Path) -> RawTableSeen:
     kinds = _land(work, found, folder)
     names = list(kinds)
     texts = {name: _as_text(name, kinds[name]) for name in names}
-    counts = [f"COUNT({texts[name]}) AS filled_{n}, approx_count_distinct({texts[name]}) AS different_{n}"
-              for n, name in enumerate(names)]
+    counts = [
+        f"COUNT({texts[name]}) AS filled_{n}, approx_count_distinct({texts[name]}) AS different_{n}"
+        for n, name in enumerate(names)
+    ]
     (facts,) = work.engine.run(f"SELECT COUNT(*) AS n, {', '.join(counts)} FROM {found.name}").to_pylist()
     sample = _sample(work, found.name, texts, int(facts["n"]))
     columns = {}
@@ -126,7 +128,8 @@ def look_at(work: Work, found: FoundTable, folder: Path) -> RawTableSeen:
         why = "" if written.type in ("timestamp", "boolean") else personal(snake(raw), values)
         if written.type == "date" and why and "birth" not in why:
             why = ""
-        columns[raw] = RawColumn(raw, name, int(facts[f"filled_{n}"]), int(facts[f"different_{n}"]), written, why)
+        filled = int(facts[f"filled_{n}"]) - _spelled_nulls(work, found.name, texts[raw], written.null)
+        columns[raw] = RawColumn(raw, name, filled, int(facts[f"different_{n}"]), written, why)
     return RawTableSeen(found, work, int(facts["n"]), columns, sample)
 
 
@@ -143,6 +146,15 @@ def _land(work: Work, found: FoundTable, folder: Path) -> dict[str, str]:
 
 def _as_text(name: str, kind: str) -> str:
     return f"NULLIF(TRIM({sql_name(name)}), '')" if kind == "text" else f"CAST({sql_name(name)} AS VARCHAR)"
+
+
+def _spelled_nulls(work: Work, relation: str, text: str, nulls: Sequence[str]) -> int:
+    """How many values of a column are one of its spellings of null."""
+    if not nulls:
+        return 0
+    listed = ", ".join(literal(null, "duckdb") for null in nulls)
+    (row,) = work.engine.run(f"SELECT COUNT(*) AS n FROM {relation} WHERE {text} IN ({listed})").to_pylist()
+    return int(row["n"])
 
 
 def _sample(work: Work, relation: str, texts: Mapping[str, str], rows: int) -> dict[str, list[str | None]]:

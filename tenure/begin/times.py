@@ -11,7 +11,9 @@ from tenure.begin.formats import Format
 from tenure.begin.keys import KNOWN, Key
 from tenure.begin.tables import RawColumn, RawTableSeen, sql_name
 
-ENDS = re.compile(r"clos(ed|ing|ure)|(^|_)end(ed|s)?(_|$)|terminat|cancel|churn|left_|exit|deactivat|ausgetreten|schliess")
+ENDS = re.compile(
+    r"clos(ed|ing|ure)|(^|_)end(ed|s)?(_|$)|terminat|cancel|churn|left_|exit|deactivat|ausgetreten|schliess|geschloss|gekuendigt|aufgeloest|ukonc|zavren"
+)
 PLANNED = re.compile(r"(^|_)due|matur|expir|valid_|value_date|valuta|scheduled|next_|deadline|faellig|renewal")
 _BIRTH = re.compile("birth|dob|geburt|naissance|nacimiento|narozeni")
 
@@ -152,7 +154,11 @@ def _rearranged(name: str, format_: str, column: RawColumn) -> str:
     first_part = f"SPLIT_PART({name}, ' ', 1)" if time else name
     for number, part in enumerate(parts, start=1):
         width = 4 if part == "%Y" else 2
-        cut = f"SPLIT_PART({first_part}, '{separator}', {number})" if separator else f"SUBSTR({name}, {position}, {width})"
+        cut = (
+            f"SPLIT_PART({first_part}, '{separator}', {number})"
+            if separator
+            else f"SUBSTR({name}, {position}, {width})"
+        )
         pieces[part] = f"LPAD({cut}, 2, '0')" if separator and part != "%Y" else cut
         position += width
     year = pieces.get("%Y") or f"CASE WHEN {pieces['%y']} >= '69' THEN '19' ELSE '20' END || {pieces['%y']}"

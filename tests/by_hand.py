@@ -1,7 +1,7 @@
 """What the columns of two real data sets are, written by hand from the files and their descriptions.
 
-Each table's key, and of each raw column its type, its format ('' where there is none) and its role. A role is `key` (the
-row's own key, or another table's), `time`, `pii` or `other`. Numbers of at most two places are decimals.
+Each table's key, and of each raw column its type, its format ('' where there is none) and its role. A role is `key`
+(the row's own, or another table's), `time`, `pii` or `other`. Numbers of at most two places are decimals.
 """
 
 from __future__ import annotations
