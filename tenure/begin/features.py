@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tenure.begin.bank import Bank, PlannedColumn, PlannedSource
+from tenure.begin.bank import Bank
+from tenure.begin.planned import PlannedColumn, PlannedSource
 from tenure.begin.times import moment
 
 _AMOUNT = re.compile(r"amount|amt|betrag|montant|importe|castka|kwota|value|price|total|sum")
@@ -184,10 +185,11 @@ def _money(bank: Bank, source: PlannedSource, windows: Sequence[int]) -> str:
     for name, where in (conditions or {"moved": ""}).items():
         doc = {"debit": "Money out", "credit": "Money in"}.get(name, "Money moved")
         only = f'where="{where}", ' if where else ""
-        features += [
-            f'Aggregate(\n            "{name}_amount", of="{amount.name}", how=("sum", "mean", "max"), windows=WINDOWS,\n'
-            f'            {only}{unit}doc="{doc}",\n        )',
-        ]
+        hows = 'how=("sum", "mean", "max"), windows=WINDOWS'
+        features.append(
+            f'Aggregate(\n            "{name}_amount", of="{amount.name}", {hows},\n'
+            f'            {only}{unit}doc="{doc}",\n        )'
+        )
         if len(windows) > 2:
             features.append(f'Trend("{name}_amount_sum", short=WINDOWS[0], long=WINDOWS[2], doc="{doc}")')
     if conditions:
@@ -203,10 +205,9 @@ def _balance(source: PlannedSource, windows: Sequence[int]) -> str:
     if balance is None:
         return ""
     unit = f'unit="{balance.unit}", ' if balance.unit else ""
-    features = [
-        f'Aggregate(\n            "balance", of="{balance.name}", how=("last", "mean", "min", "max"), windows=WINDOWS,\n'
-        f'            {unit}doc="Balance after a booking",\n        )'
-    ]
+    hows = 'how=("last", "mean", "min", "max"), windows=WINDOWS'
+    made = f'"balance", of="{balance.name}", {hows},\n            {unit}doc="Balance after a booking"'
+    features = [f"Aggregate(\n            {made},\n        )"]
     if len(windows) > 2:
         features.append('Trend("balance_mean", short=WINDOWS[0], long=WINDOWS[2], doc="Balance after a booking")')
     return _file("What stays: the balances that bookings leave behind.", "balances", source.name, features, windows)

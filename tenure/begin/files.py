@@ -1,6 +1,6 @@
 """Files: which raw tables lie in a folder, how each is packed, encoded and delimited, and which files are of one table.
 
-payments-2024-01.csv.gz, payments-2024-02.csv.gz ──► payments: Csv("payments-*.csv.gz", delimiter=";", encoding="latin-1")
+p-2024-01.csv.gz, p-2024-02.csv.gz ──► p: Csv("p-*.csv.gz", delimiter=";", encoding="latin-1")
 """
 
 from __future__ import annotations

@@ -156,7 +156,8 @@ def _is_day(text: str) -> bool:
 
 def _formats_of(name: str, texts: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """The format that fits all, or two that do together, and how many texts they fit; none where no two do."""
-    left, found = Counter(texts), []
+    left = Counter(texts)
+    found: list[str] = []
     while left and len(found) < 2:
         counted = [(sum(left[text] for text in left if _fits(text, one)), one) for one in _candidates(min(left))]
         most = max((count for count, _ in counted), default=0)
@@ -284,7 +285,7 @@ def _is_money(name: str, texts: Iterable[str]) -> bool:
 
 def _thousands_or_places(texts: Sequence[str], decimal: str, thousands: str) -> str:
     """The question whether a mark stands between thousands or before places, '' where some value answers it."""
-    mark = decimal if not thousands else thousands
+    mark = thousands or decimal
     marked = [text for text in texts if mark in text]
     if not marked or not all(re.fullmatch(rf"[+-]?\d{{1,3}}{re.escape(mark)}\d{{3}}", text) for text in marked):
         return ""

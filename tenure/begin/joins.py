@@ -25,7 +25,7 @@ _OWNER = re.compile("own|main|primary|holder|inhaber|titular|first", re.IGNORECA
 
 @dataclass(frozen=True)
 class Route:
-    """How rows reach a customer: SQL of a relation with the columns `key` and the customer's; the raw tables it reads."""
+    """How rows reach a customer: SQL of a relation that has `key` and the customer's key; the raw tables it reads."""
 
     select: str
     key: str
@@ -110,7 +110,7 @@ class Joins:
             customer = self.customer_columns[pointer.table]
             if self.keys[pointer.table].columns == (pointer.column,):
                 continue  # that table is of the same rows
-            if not self._is_link(link, pointer):
+            if not self._is_link(link):
                 continue
             select = f"SELECT {sql_name(pointer.column)}, {sql_name(customer)} FROM {link.name}"
             keys = link.different([pointer.column])
@@ -120,13 +120,13 @@ class Joins:
             chosen, why = _one_of_each(link, pointer.column, keys)
             if chosen:
                 return Route(f"{select} WHERE {chosen}", pointer.column, customer, (link.name,), why)
-            name = sql_name(customer)
-            least = f"SELECT {sql_name(pointer.column)}, MIN({name}) AS {name} FROM {link.name} GROUP BY {sql_name(pointer.column)}"
+            name, by = sql_name(customer), sql_name(pointer.column)
+            least = f"SELECT {by}, MIN({name}) AS {name} FROM {link.name} GROUP BY {by}"
             question = f"{link.name} has several customers for some of {table}: whose are they? The least is taken."
             return Route(least, pointer.column, customer, (link.name,), "", question)
         return None
 
-    def _is_link(self, link: RawTableSeen, pointer: Pointer) -> bool:
+    def _is_link(self, link: RawTableSeen) -> bool:
         """Whether a table ties customers to things, and is no table of events: it has no amount."""
         measures = [c for c in link.columns.values() if c.format.type in ("decimal", "float")]
         return not measures and any(p.table == link.name and p.parent == self.customer for p in self.pointers)

@@ -120,7 +120,8 @@ def _of_versions(table: RawTableSeen, rows: int, where: str) -> Key | None:
 def _of_several(table: RawTableSeen, rows: int, where: str) -> Key:
     """The fewest columns that tell all rows apart, else nearly all."""
     tried = sorted(_parts(table, where), key=_rank)[:_TRIED]
-    nearly, most = (), 0
+    nearly: tuple[str, ...] = ()
+    most = 0
     for size in (2, 3):
         for columns in combinations(tried, size):
             raws = tuple(column.raw for column in columns)

@@ -34,8 +34,8 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         r"vorname|nachname|nom|prenom|nombre|apellidos?|cognome|imie|nazwisko|jmeno|prijmeni",
         "e-mail": r"e_?mail(_address)?|mail|courriel|correo",
         "phone": r"(tele|cell)?phone(_number|_no)?|mobile(_number|_no|_phone)?|telefon(o|e)?|handy|tel|fax|gsm",
-        "address": r"(street|home|postal|mailing)?_?address(_line)?_?\d?|street|strasse|str|adresse|direccion|rue|ulice|"
-        r"house_(no|number)|latitude|longitude",
+        "address": r"(street|home|postal|mailing)?_?address(_line)?_?\d?|street|strasse|str|adresse|direccion|rue|"
+        r"ulice|house_(no|number)|latitude|longitude",
         "birth": r".*birth.*|dob|geburts.*|naissance|nacimiento|narozeni",
         "national id": r"ssn|sin|nino|pesel|cpf|rut|curp|nif|nie|dni|bsn|rodne_?cislo|fiscal_code|codice_fiscale|"
         r"(national|personal|tax|social_security|identity|passport)_?(id|no|nr|number|code)?|tin|passport.*|"

@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.begin.bank import Bank, PlannedSource, bank_of, rounded_up
+from tenure.begin.bank import Bank, bank_of
 from tenure.begin.database import Database, database_of, tables_of
 from tenure.begin.features import activity_of, churn_text, feature_files
 from tenure.begin.files import Found, tables_in
+from tenure.begin.planned import PlannedSource, rounded_up
 from tenure.begin.tables import RawTableSeen, look_at
 from tenure.begin.writing import sources_text
 from tenure.define.source import Postgres, Source
@@ -146,9 +147,8 @@ def _set_limits_of(work: Work, source: Source, planned: PlannedSource, bank: Ban
         planned.quarantine = rounded_up(bad / rows)
     if reasons:
         listed = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.most_common(3))
-        bank.questions.append(
-            f"{planned.name}: why are values damaged? Of {rows:,} rows {reasons.total():,} would be set aside ({listed})."
-        )
+        aside = f"Of {rows:,} rows {reasons.total():,} would be set aside ({listed})."
+        bank.questions.append(f"{planned.name}: why are values damaged? {aside}")
     if planned.has_customer:
         _set_unmatched(work, planned, bank)
 

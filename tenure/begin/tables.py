@@ -108,7 +108,10 @@ def sql_name(column: str) -> str:
 
 
 def look_at(work: Work, found: FoundTable, folder: Path) -> RawTableSeen:
-    """Return a raw table as it is; raise what its reader raises. `folder` is for rows that no engine reads as they are."""
+    """Return a raw table as it is; raise what its reader raises.
+
+    `folder` is for rows that no engine reads as they are.
+    """
     kinds = _land(work, found, folder)
     names = list(kinds)
     texts = {name: _as_text(name, kinds[name]) for name in names}

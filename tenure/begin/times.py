@@ -148,7 +148,7 @@ def _rearranged(name: str, format_: str, column: RawColumn) -> str:
     """A text of a strptime format as YYYY-MM-DD, and its time of day behind it."""
     day, _, time = format_.partition("T" if "T%" in format_ else " ")
     separator = next((sign for sign in "/.-" if sign in day), "")
-    parts = [part for part in day.split(separator)] if separator else [day[n : n + 2] for n in range(0, len(day), 2)]
+    parts = day.split(separator) if separator else [day[n : n + 2] for n in range(0, len(day), 2)]
     pieces: dict[str, str] = {}
     position = 1
     first_part = f"SPLIT_PART({name}, ' ', 1)" if time else name

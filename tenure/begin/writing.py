@@ -6,7 +6,8 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from tenure.begin.bank import Bank, PlannedColumn, PlannedSource
+from tenure.begin.bank import Bank
+from tenure.begin.planned import PlannedColumn, PlannedSource
 from tenure.define.source import Csv, JsonLines, Parquet, Postgres, RawTable
 
 _WIDTH = 120
@@ -82,7 +83,7 @@ def _source(source: PlannedSource, shared: dict[str, RawTable]) -> str:
         lines += ['    select="""', indented, '    """,']
     lines += ["    columns=["]
     for column in source.columns:
-        lines += _column(column, source)
+        lines += _column(column)
     lines += ["    ],"]
     keys = text(source.key[0]) if len(source.key) == 1 else f"({', '.join(map(text, source.key))})"
     lines += _with_comment(f"    key={keys},", source.key_why)
@@ -99,13 +100,13 @@ def _broken(select: str) -> str:
     """A SELECT with each long line broken before its clauses."""
     lines = []
     for line in select.splitlines():
-        indent = re.match(" *", line)[0]  # type: ignore[index]  (it always matches)
+        indent = _indent(line)
         clauses = r" (?=(?:FROM|JOIN|LEFT JOIN|WHERE|GROUP BY) )(?<!LEFT )"
         lines += re.sub(clauses, f"\n{indent}", line).splitlines() if len(line) > _LONG_SQL else [line]
     return "\n".join(lines)
 
 
-def _column(column: PlannedColumn, source: PlannedSource) -> Iterator[str]:
+def _column(column: PlannedColumn) -> Iterator[str]:
     parts = [text(column.name)]
     parts += [f"type={text(column.type)}"] if column.type != "string" else []
     parts += [f"role={text(column.role)}"] if column.role != "attribute" else []
@@ -131,9 +132,13 @@ def _with_comment(line: str, comment: str) -> list[str]:
         return [line]
     if len(line) + len(comment) + 4 <= _WIDTH:
         return [f"{line}  # {comment}"]
-    indent = re.match(" *", line)[0]  # type: ignore[index]  (it always matches)
+    indent = _indent(line)
     above = textwrap.wrap(comment, _WIDTH - len(indent) - 2)
     return [*(f"{indent}# {one}" for one in above), line]
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" "))]
 
 
 def _questions(questions: Sequence[str]) -> str:
