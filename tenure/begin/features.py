@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from tenure.begin.bank import Bank
 from tenure.begin.planned import PlannedColumn, PlannedSource
 from tenure.begin.times import moment
+from tenure.begin.writing import on_one_line, text
 
 _AMOUNT = re.compile(r"amount|amt|betrag|montant|importe|castka|kwota|value|price|total|sum")
 _BALANCE = re.compile(r"balance|saldo|kontostand|solde")
@@ -19,6 +20,9 @@ _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&/+-]{0,30}")
 
 #: A dimension of at most so many values has features by value.
 _FEW_VALUES = 12
+
+#: So often, on average, a value has to stand that is named in a feature: what stands once may be a person's.
+_REPEATED = 5
 
 #: Snapshots, horizon and window of data of so many days and more.
 _LONG, _YEARS = 360, 800
@@ -38,7 +42,7 @@ def days_of_data(bank: Bank) -> int:
         return 0
     times = bank.times[source.table]
     column = bank.tables[source.table].columns[times.event]
-    seen = [moment(text, column.format) for text in bank.tables[source.table].sample[times.event] if text]
+    seen = [moment(one, column.format) for one in bank.tables[source.table].sample[times.event] if one]
     known = [one for one in seen if one]
     return (max(known) - min(known)).days if known else 0
 
@@ -56,7 +60,11 @@ def churn_text(bank: Bank) -> str:
     imports = ["ChurnDefinition", *(["Activity"] if source else [])]
     if customers.ends:
         imports.append("Closure")
-        name, event, why = "closed", "Closure()", f"customers end: {'; '.join(customers.column(customers.ends).why)}"
+        name, event, why = (
+            "closed",
+            "Closure()",
+            f"customers end: {on_one_line('; '.join(customers.column(customers.ends).why))}",
+        )
         doc = f"The customer's end, {customers.ends}, within {horizon} days"
     else:
         imports.append("Inactivity")
@@ -120,8 +128,10 @@ def _few_values(bank: Bank, source: PlannedSource, column: PlannedColumn) -> lis
     """A dimension's values as its features can be named by; none where there are too many or they are no words."""
     if column.role != "dimension" or column.type != "string" or not column.raw or source.table not in bank.tables:
         return []
+    if column.seen is None or _REPEATED * column.seen.different > column.seen.filled:
+        return []
     sample = bank.tables[source.table].sample.get(column.raw, [])
-    values = sorted({value for value in sample if value} - set(column.seen.format.null if column.seen else ()))
+    values = sorted({value for value in sample if value} - set(column.seen.format.null))
     named = [value for value in values if _VALUE.fullmatch(value) and value.lower() != "other"]
     slugs = {re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_") for value in named}
     return named if 1 < len(named) <= _FEW_VALUES and len(slugs) == len(named) else []
@@ -137,7 +147,7 @@ def _habit(bank: Bank, source: PlannedSource, windows: Sequence[int], *, minimal
     for column in source.columns if not minimal else ():
         values = _few_values(bank, source, column)
         if values and not _is_direction(values):
-            listed = ", ".join(map(_text, values))
+            listed = ", ".join(map(text, values))
             features.append(
                 f'Aggregate(\n            "use_by_{column.name}", how="count", by="{column.name}",\n'
                 f"            values=({listed}),\n            windows=WINDOWS, "
@@ -152,10 +162,6 @@ def _is_direction(values: Sequence[str]) -> bool:
 
 def _measure(source: PlannedSource, pattern: re.Pattern[str]) -> PlannedColumn | None:
     return next((c for c in source.columns if c.role == "measure" and pattern.search(c.name)), None)
-
-
-def _text(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _conditions(bank: Bank, source: PlannedSource, amount: PlannedColumn) -> dict[str, str]:
@@ -222,7 +228,7 @@ def _account(bank: Bank, source: PlannedSource, windows: Sequence[int]) -> str:
     for column in source.columns:
         values = _few_values(bank, source, column)
         if values:
-            listed = ", ".join(map(_text, values))
+            listed = ", ".join(map(text, values))
             features.append(
                 f'Aggregate(\n            "accounts_by_{column.name}", how="count", by="{column.name}",\n'
                 f'            values=({listed}),\n            doc="Open accounts",\n        )'

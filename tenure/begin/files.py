@@ -244,7 +244,7 @@ def _delimited(parts: Sequence[bytes]) -> _Look:
     delimiter = _delimiter_of(lines[:200])
     if not delimiter:
         return _Look("")
-    header = next(csv.reader(io.StringIO("".join(lines)), delimiter=delimiter), [])
+    header = next(csv.reader(io.StringIO("".join(lines), newline=""), delimiter=delimiter), [])
     columns = tuple(name.strip() for name in header)
     if len(lines) < 2:
         return _Look("", refused="it has a header and no row")
@@ -269,7 +269,7 @@ def _delimiter_of(lines: Sequence[str]) -> str:
     """The sign that cuts every line into as many fields, two or more; '' where none does."""
     best, most = "", 0.0
     for sign in _DELIMITERS:
-        widths = Counter(len(row) for row in csv.reader(io.StringIO("".join(lines)), delimiter=sign) if row)
+        widths = _widths(lines, sign)
         if not widths:
             continue
         width, count = widths.most_common(1)[0]
@@ -279,8 +279,17 @@ def _delimiter_of(lines: Sequence[str]) -> str:
     return best
 
 
+def _widths(lines: Sequence[str], delimiter: str) -> Counter[int]:
+    """How many rows have how many fields, where that sign delimits them."""
+    rows = csv.reader(io.StringIO("".join(lines), newline=""), delimiter=delimiter)
+    try:
+        return Counter(len(row) for row in rows if row)
+    except csv.Error:
+        return Counter()
+
+
 def _is_header(columns: Sequence[str]) -> bool:
-    """Whether a first line names columns: no field is empty, stands twice, or is a number or a date."""
+    """Whether a first line names columns: no field is empty, stands twice, or is a number, a date or an address."""
     if not all(columns) or len(set(columns)) < len(columns):
         return False
-    return not any(re.fullmatch(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ TZ-]*", name) for name in columns)
+    return not any("@" in name or re.fullmatch(r"[+-]?[\d.,:/ T-]*\d[\d.,:/ TZ-]*", name) for name in columns)

