@@ -75,6 +75,10 @@ def facts_of(tables: Sequence[RawTableSeen]) -> Facts:
     times = {table.name: times_of(table, keys[table.name]) for table in tables}
     for table in tables:
         questions += [keys[table.name].question] if keys[table.name].question else []
+        if table.left_out:
+            questions.append(
+                f"{table.name}: {table.left_out} columns are left out; what do breaks in their names mean?"
+            )
     names = _source_names(by_name, customer_table, times)
     currency = _currency(tables)
     if not currency:

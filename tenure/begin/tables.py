@@ -64,6 +64,8 @@ class RawTableSeen:
     rows: int
     columns: dict[str, RawColumn]
     sample: dict[str, list[str | None]] = field(default_factory=dict)
+    #: How many columns are left out, whose names hold line breaks or other signs that no SQL keeps.
+    left_out: int = 0
 
     @property
     def name(self) -> str:
@@ -113,7 +115,7 @@ def look_at(work: Work, found: FoundTable, folder: Path) -> RawTableSeen:
     `folder` is for rows that no engine reads as they are.
     """
     kinds = _land(work, found, folder)
-    names = list(kinds)
+    names = [name for name in kinds if name.isprintable()]
     texts = {name: _as_text(name, kinds[name]) for name in names}
     counts = [
         f"COUNT({texts[name]}) AS filled_{n}, approx_count_distinct({texts[name]}) AS different_{n}"
@@ -133,7 +135,7 @@ def look_at(work: Work, found: FoundTable, folder: Path) -> RawTableSeen:
             why = ""
         filled = int(facts[f"filled_{n}"]) - _spelled_nulls(work, found.name, texts[raw], written.null)
         columns[raw] = RawColumn(raw, name, filled, int(facts[f"different_{n}"]), written, why)
-    return RawTableSeen(found, work, int(facts["n"]), columns, sample)
+    return RawTableSeen(found, work, int(facts["n"]), columns, sample, len(kinds) - len(names))
 
 
 def _land(work: Work, found: FoundTable, folder: Path) -> dict[str, str]:
