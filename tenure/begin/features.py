@@ -87,6 +87,21 @@ churn = ChurnDefinition(
 '''
 
 
+def churn_question(bank: Bank) -> str:
+    """Return what the data can't say of attrition; '' where customers end."""
+    if bank.sources["customers"].ends:
+        return ""
+    source = activity_of(bank)
+    if source is None:
+        return (
+            "which event is attrition? No table tells when customers leave, or what they do: churn.py stands for none."
+        )
+    return (
+        f"which rows of {source.name} come without the customer, such as interest and fees? "
+        "Leave them out of churn.py by where=, or nobody falls silent."
+    )
+
+
 def feature_files(bank: Bank, *, minimal: bool = False) -> dict[str, str]:
     """Return the feature files that apply, by their names."""
     source = activity_of(bank)
@@ -250,15 +265,15 @@ def _customer(bank: Bank) -> str:
     features = []
     if birth:
         features.append(f'Attribute("age", of="{birth.name}", how="years_since", unit="years", doc="Age")')
-    if customers.has_own_time:
+    dimensions = [column for column in customers.columns if column.role == "dimension"]
+    if customers.has_own_time or not dimensions:
         event = customers.event_time
         features.append(
             f'Attribute("days_with_bank", of="{event}", how="days_since", unit="days", doc="Time as a customer")'
         )
-    for column in customers.columns:
-        if column.role == "dimension":
-            words = column.name.replace("_", " ")
-            features.append(f'Attribute("{column.name}", of="{column.name}", doc="{words.capitalize()}")')
+    for column in dimensions:
+        words = column.name.replace("_", " ")
+        features.append(f'Attribute("{column.name}", of="{column.name}", doc="{words.capitalize()}")')
     return _file("Who the customer is.", "customer_view", customers.name, features).replace(
         '    "customer_view",', '    "customer",'
     )

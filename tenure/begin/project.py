@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tenure.begin.bank import Bank, bank_of
 from tenure.begin.database import Database, database_of, tables_of
-from tenure.begin.features import activity_of, churn_text, feature_files
+from tenure.begin.features import activity_of, churn_question, churn_text, feature_files
 from tenure.begin.files import Found, tables_in
 from tenure.begin.planned import PlannedSource, rounded_up
 from tenure.begin.tables import RawTableSeen, look_at
@@ -55,6 +55,7 @@ def begin_project(folder: Path, origin: str, *, minimal: bool = False) -> Begun:
         write_files(trial, {"tenure.toml": settings})
         with Work.look(trial) as work:
             bank = look(work, data, database, Path(scratch))
+            bank.questions += filter(None, [churn_question(bank)])
             files = _files(bank, where, settings, minimal=minimal)
             write_files(trial, files)
         try:

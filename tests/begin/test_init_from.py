@@ -241,6 +241,17 @@ def test_json_lines_and_what_can_not_be_told_is_asked(tmp_path):
     assert staged(tmp_path / "bank") == {"customers": 50, "transactions": 200}
 
 
+def test_a_table_without_any_time_is_written_and_asked_about(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    rows = "".join(f"C{n},{n % 3},{n}.5\n" for n in range(60))
+    (raw / "survey.csv").write_text("respondent,grade,income\n" + rows)
+    begun = begin_project(tmp_path / "bank", str(raw))
+    assert "no column says customer: is a row of survey a customer, by respondent?" in questions(begun)
+    assert "which event is attrition?" in questions(begun)
+    assert staged(tmp_path / "bank") == {"customers": 60}
+
+
 def test_damaged_values_are_set_aside_and_asked_about(tmp_path):
     raw = tmp_path / "raw"
     raw.mkdir()
