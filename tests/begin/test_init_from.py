@@ -108,7 +108,7 @@ def compared(sources: dict[str, Source], by_hand) -> tuple[int, list[str]]:
         ("online_retail_ii", ONLINE_RETAIL, {"customers": 4_372, "transactions": 401_548}),
     ],
 )
-def test_real_files_are_what_a_person_says_they_are(real_data, tmp_path, bank, by_hand, rows):
+def test_real_files_are_what_was_written_by_hand(real_data, tmp_path, bank, by_hand, rows):
     begun = begin_project(tmp_path / "bank", str(real_data / bank))
     project = project_of(tmp_path / "bank")
     cells, wrong = compared(project.sources, by_hand)
