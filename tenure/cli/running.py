@@ -14,16 +14,41 @@ from tenure.cli.printing import open_project, print_record, print_stage
 from tenure.cli.records import StageRecord
 from tenure.cli.terminal import say
 from tenure.define.stage import STAGES
+from tenure.faults.boundary import boundary
 
 
 @verb("build")
-def init(folder: Annotated[Path, typer.Argument(help="The new project's folder.")]) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="The new project's folder.")],
+    origin: Annotated[
+        str, typer.Option("--from", help="Folder of raw files, or env:NAME of a PostgreSQL database, to look at.")
+    ] = "",
+    minimal: Annotated[bool, typer.Option("--minimal", help="A project of about 60 lines in all.")] = False,
+) -> None:
     """Write a bank project to edit: tenure.toml, sources.py, churn.py and features/."""
     from tenure.session.start import write_project
 
-    for file in write_project(folder):
+    if origin:
+        _init_from(folder, origin, minimal)
+        return
+    for file in write_project(folder, name=folder.resolve().name, minimal=minimal):
         say(f"wrote {file}")
     say(f"Put the raw files into {folder / 'data'}, edit sources.py, then run: tenure check --project {folder}")
+
+
+def _init_from(folder: Path, origin: str, minimal: bool) -> None:
+    """Write a project for the tables that are there, and ask what they can't answer."""
+    from tenure.begin.project import begin_project
+
+    with boundary(f"looking at the tables of --from for '{folder}'"):
+        begun = begin_project(folder, origin, minimal=minimal)
+    for file in begun.files:
+        say(f"wrote {file}")
+    if begun.questions:
+        say("What the tables could not say; the same list ends sources.py:")
+    for number, question in enumerate(begun.questions, start=1):
+        say(f"{number:3}. {question}")
+    say(f"Read sources.py, edit what is wrong, then run: tenure check --project {folder}")
 
 
 @verb("build")
