@@ -14,10 +14,10 @@ from pathlib import Path
 
 from tenure.begin.database import MOST_ROWS
 from tenure.begin.files import FoundTable, snake
-from tenure.begin.formats import Format, format_of
 from tenure.begin.personal import personal
 from tenure.define.naming import RESERVED_COLUMNS, RESERVED_WORDS
 from tenure.define.source import Column, Postgres, RawTable, Source
+from tenure.intake.formats import Format, format_of
 from tenure.intake.readers import readers_of
 from tenure.session.work import Work
 from tenure.sql.dialects import literal, quoted

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tenure.begin.formats import Format
 from tenure.begin.keys import KNOWN, Key
 from tenure.begin.tables import RawColumn, RawTableSeen, sql_name
+from tenure.intake.formats import Format
 
 ENDS = re.compile(
     r"clos(ed|ing|ure)|(^|_)end(ed|s)?(_|$)|terminat|cancel|churn|left_|exit|deactivat|ausgetreten|schliess|geschloss|gekuendigt|aufgeloest|ukonc|zavren"

@@ -13,6 +13,7 @@ from tenure.intake.calendar import calendar
 from tenure.intake.completeness import findings_in_words
 from tenure.intake.facts import intake_facts
 from tenure.intake.matching import unmatched_words
+from tenure.intake.staging import check_sample
 from tenure.session.work import Work
 from tenure.sql import DIALECTS, Dialect
 from tenure.tiles.support import require_supported
@@ -42,9 +43,8 @@ def check(work: Work) -> list[Confirmation]:
     with tempfile.TemporaryDirectory() as folder:
         for source in project.sources.values():
             staging_selects(work, source, Path(folder))
-            found.append(
-                Confirmation(f"source {source.name}", f"{len(source.columns)} columns, key {', '.join(source.keys)}")
-            )
+            shape = f"{len(source.columns)} columns, key {', '.join(source.keys)}"
+            found.append(Confirmation(f"source {source.name}", f"{shape}; {check_sample(work, source)}"))
     found += _matched_keys(work)
     found += [Confirmation("completeness", words) for words in findings_in_words(work)]
     found.append(Confirmation("end of the data", _end_of_data(work)))

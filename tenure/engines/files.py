@@ -255,7 +255,12 @@ def check_structure(files: Sequence[Location], raw: Csv) -> None:
                         f"{place}: {len(row)} fields where the header has {width}.",
                         hint="Fix or remove the line.",
                     )
-        except (csv.Error, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise UnreadableFile(
+                f"{name}, after line {begun}: bytes that are no UTF-8. Nothing of it was loaded.",
+                hint="Old systems often write latin-1: Csv(…, encoding='latin-1'). Else fetch the file again, whole.",
+            ) from error
+        except csv.Error as error:
             reason = "a quoted field is not closed" if "unexpected end" in str(error) else str(error)
             raise UnreadableFile(
                 f"{name}, after line {begun}: {reason}; the file may be cut off. Nothing of it was loaded.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -23,9 +25,11 @@ from tenure.errors import (
 from tenure.faults.redact import redacted, shown, shown_row
 from tenure.intake import captures, completeness
 from tenure.intake.arrivals import note_arrivals
+from tenure.intake.cures import cure
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
 from tenure.intake.matching import require_matched, unmatched_words
 from tenure.intake.readers import Readers, readers_of
+from tenure.intake.row_sample import sample
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql.dialects import READS_BROKEN_TEXT
 from tenure.sql.expressions import after, before, call, case, either, named
@@ -193,6 +197,29 @@ def _count_outside_years(name: str) -> str:
     return named(call("COUNT", case(when=outside, then=1)), name)
 
 
+def check_sample(work: Work, source: Source) -> str:
+    """Type some thousands of a source's rows as staging would; return how many, in words.
+
+    Raises BadValue, with the cure, if more of them are bad than the source allows.
+    """
+    with TemporaryDirectory() as folder:
+        readers = readers_of(work, source, folder=Path(folder))
+        sample(work, source, readers, Path(folder))
+        raw_types = planned_types(work, source, staging_table.raw_rows(source, work.dialect))
+        typed = staging_table.typed_rows(work.project, source, work.dialect, raw_types)
+        work.engine.cache(staging_table.TYPED, typed.text)
+        by_reason = Query(
+            columns=["quarantine_reason AS reason", "COUNT(*) AS n"],
+            source=staging_table.TYPED,
+            group_by=["quarantine_reason"],
+        )
+        counted = {row["reason"]: int(row["n"]) for row in work.engine.run(by_reason.text).to_pylist()}
+        rows, good = sum(counted.values()), counted.pop(None, 0)
+        if rows - good > source.quarantine * rows:
+            raise _refusal(source, readers, Counter({str(reason): n for reason, n in counted.items()}), [], rows)
+    return f"{rows:,} rows read"
+
+
 def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
     """Return the columns of a source's untyped rows: 'text' or another type; a select that fails names its source."""
     try:
@@ -255,23 +282,10 @@ def _refusal(
 ) -> InputError:
     bad, personal = reasons.total(), personal_columns(source)
     allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
-    hint = f"Fix the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …)."
     if reasons:
         first = min(reasons)
         column, _, problem = first.partition(": ")
-        declared = source.column(column)
-        if staging_table.PLAIN_INTEGER in problem and declared.type == "string":
-            hint = (
-                "A float is some whole number for sure only up to 2^53: have the key written as text, or as whole "
-                "numbers of 64 bits, where the file is made."
-            )
-        elif staging_table.WHOLE_NUMBER in problem:
-            hint = f"Declare it as what it is: Column('{column}', type='float'), or 'decimal'."
-        elif staging_table.PLAIN_INTEGER in problem:
-            hint = (
-                "With leading zeros, a sign, or as a float beyond 2^53 it may be another customer's: declare the key "
-                f"as what it is, Column('{column}', type='string', role='key'), in every source that has it."
-            )
+        hint = cure(source, reasons, column, problem)
         problem, colon, value = problem.partition(": ")
         place = _place(readers, value, source.column(column).raw_name)
         problem += colon + (shown(value, personal=column in personal) if colon else "")
@@ -286,7 +300,7 @@ def _refusal(
     return DuplicateKey(
         f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {key_words}{place}; "
         f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
-        hint=hint,
+        hint=f"Fix the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …).",
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tenure.begin.formats import format_of
 from tenure.begin.personal import is_card, is_iban, personal
+from tenure.intake.formats import format_of
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,11 @@ class Reader(ABC, Generic[Declared]):
         """The files as text: those that are packed, unpacked for as long as the run."""
         return self._unpacked(head=False)
 
+    @property
+    def heads(self) -> list[Location]:
+        """The files as text, of those that are packed no more than their beginning."""
+        return self._unpacked(head=True)
+
     def _unpacked(self, *, head: bool) -> list[Location]:
         if not any(map(is_packed, self.files)):
             return self.files

@@ -16,7 +16,7 @@ class CsvReader(Reader[Csv]):
 
     def plan(self, relation: str) -> dict[str, str]:
         """Make a relation of the same columns; of packed files no more is unpacked than their headers."""
-        return self.work.engine.read_csv(relation, self.raw, self._unpacked(head=True))
+        return self.work.engine.read_csv(relation, self.raw, self.heads)
 
     def place_of(self, value: str, column: str) -> Place | None:
         """Return the line on which the first row begins that holds `value`."""
