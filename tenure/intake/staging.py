@@ -202,21 +202,25 @@ def check_sample(work: Work, source: Source) -> str:
 
     Raises BadValue, with the cure, if more of them are bad than the source allows.
     """
-    with TemporaryDirectory() as folder:
-        readers = readers_of(work, source, folder=Path(folder))
-        sample(work, source, readers, Path(folder))
-        raw_types = planned_types(work, source, staging_table.raw_rows(source, work.dialect))
-        typed = staging_table.typed_rows(work.project, source, work.dialect, raw_types)
-        work.engine.cache(staging_table.TYPED, typed.text)
-        by_reason = Query(
-            columns=["quarantine_reason AS reason", "COUNT(*) AS n"],
-            source=staging_table.TYPED,
-            group_by=["quarantine_reason"],
-        )
-        counted = {row["reason"]: int(row["n"]) for row in work.engine.run(by_reason.text).to_pylist()}
-        rows, good = sum(counted.values()), counted.pop(None, 0)
-        if rows - good > source.quarantine * rows:
-            raise _refusal(source, readers, Counter({str(reason): n for reason, n in counted.items()}), [], rows)
+    with TemporaryDirectory() as folder, work.scratch() as scratch:
+        return _typed_sample(scratch, source, Path(folder))
+
+
+def _typed_sample(work: Work, source: Source, folder: Path) -> str:
+    readers = readers_of(work, source, folder=folder)
+    sample(work, source, readers, folder)
+    raw_types = planned_types(work, source, staging_table.raw_rows(source, work.dialect))
+    typed = staging_table.typed_rows(work.project, source, work.dialect, raw_types)
+    work.engine.cache(staging_table.TYPED, typed.text)
+    by_reason = Query(
+        columns=["quarantine_reason AS reason", "COUNT(*) AS n"],
+        source=staging_table.TYPED,
+        group_by=["quarantine_reason"],
+    )
+    counted = {row["reason"]: int(row["n"]) for row in work.engine.run(by_reason.text).to_pylist()}
+    rows, good = sum(counted.values()), counted.pop(None, 0)
+    if rows - good > source.quarantine * rows:
+        raise _refusal(source, readers, Counter({str(reason): n for reason, n in counted.items()}), [], rows)
     return f"{rows:,} rows read"
 
 

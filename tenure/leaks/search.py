@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
@@ -134,7 +133,7 @@ def select_findings(work: Work, dates: Sequence[date]) -> Iterator[Finding]:
 
     A raw table can't be cut where no source declares its known time: a finding that is no alarm says so.
     """
-    with _scratch(work) as scratch:
+    with work.scratch() as scratch:
         headers: dict[str, Headers] = {}
         claims: list[RawTime] = []
         for source in work.project.sources.values():
@@ -210,14 +209,6 @@ def _not_current(work: Work) -> str:
         if work.require(source.name).fingerprint != raw_digest(work, source, readers):
             return f"the files of source '{source.name}' changed since it was staged."
     return ""
-
-
-@contextmanager
-def _scratch(work: Work) -> Iterator[Work]:
-    """Work whose relations raw tables may take the names of."""
-    with Work(work.folder, work.config, work.project, work.data) as scratch:
-        scratch.use_engine(work.engine.new_session())
-        yield scratch
 
 
 def _rivals(work: Work, source: Source, headers: Headers, claims: Sequence[RawTime]) -> Iterator[Finding]:

@@ -139,6 +139,13 @@ class Work:
     def __enter__(self) -> Self:
         return self
 
+    @contextmanager
+    def scratch(self) -> Iterator[Work]:
+        """Give the same work with an engine of its own relations, so that raw tables may take any names."""
+        with Work(self.folder, self.config, self.project, self.data) as scratch:
+            scratch.use_engine(self.engine.new_session())
+            yield scratch
+
     def boundary(self, doing: str, *, internal: bool = False) -> AbstractContextManager[None]:
         """Turn what libraries and the machine raise inside into Tenure's errors; the lake's logs keep the originals."""
         places = {"the lake": self.lake.folder, "the raw data": self.data, "the output": self.output}

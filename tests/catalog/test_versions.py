@@ -9,6 +9,7 @@ from datetime import date
 
 import pytest
 import tiny_bank
+from stages.runs import let_history_change
 from typer.testing import CliRunner
 
 from tenure.catalog.versions import newest_versions, next_stage, restore, shown, versions
@@ -111,6 +112,7 @@ def test_restore_with_the_old_definitions_leaves_the_stage_current(bank):
 
 
 def test_a_restored_source_comes_with_what_intake_knew_of_it(bank):
+    let_history_change(bank)
     tiny_bank.write_raw_files(bank / "data", last_day=date(2024, 5, 31))
     assert build(bank)["snapshots"] == "built"
     with Work.open(bank) as work:
@@ -150,6 +152,7 @@ def test_the_command_restores_and_says_what_to_run(bank):
     output = told("restore", "features", "--version", 0, "-p", bank)
     assert "version 0 of 'features'" in output
     assert f"tenure run --from training_set --project {bank}" in output
+    let_history_change(bank)
     tiny_bank.write_raw_files(bank / "data", last_day=date(2024, 5, 31))
     build(bank)
     assert f"tenure run --from snapshots --project {bank}" in told("restore", "payments", "--version", 0, "-p", bank)

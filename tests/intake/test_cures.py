@@ -92,7 +92,7 @@ def test_what_is_allowed_to_be_set_aside_is_no_error(bank):
 def test_bytes_that_are_no_utf_8_are_named_with_the_encoding_to_try(bank):
     file = bank / "data" / "customers.csv"
     file.write_bytes(file.read_bytes() + b"990,caf\xe9,2024-01-01,\n")
-    with pytest.raises(UnreadableFile, match="no UTF-8|is not utf-8") as refused:
+    with pytest.raises(UnreadableFile, match=r"no UTF-8|is not utf-8") as refused:
         checked(bank)
     assert "encoding='latin-1'" in refused.value.hint
 
