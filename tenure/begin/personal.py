@@ -36,7 +36,7 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "phone": r"(tele|cell)?phone(_number|_no)?|mobile(_number|_no|_phone)?|telefon(o|e)?|handy|tel|fax|gsm",
         "address": r"(street|home|postal|mailing)?_?address(_line)?_?\d?|street|strasse|str|adresse|direccion|rue|"
         r"ulice|house_(no|number)|latitude|longitude",
-        "birth": r".*birth.*|dob|geburts.*|naissance|nacimiento|narozeni",
+        "birth": r".*birth.*|born(_on)?|dob|geburts.*|naissance|nacimiento|narozeni",
         "national id": r"ssn|sin|nino|pesel|cpf|rut|curp|nif|nie|dni|bsn|rodne_?cislo|fiscal_code|codice_fiscale|"
         r"(national|personal|tax|social_security|identity|passport)_?(id|no|nr|number|code)?|tin|passport.*|"
         r"id_(card|document)(_number|_no)?|driv(er|ing)s?_licen[cs]e.*",
@@ -47,12 +47,20 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "network address": r"ip(_address)?|device_id|mac_address",
     }
 )
+#: Names of columns that may number a bank's own rows: personal only if no table has them for a key.
+_OWN_NUMBER = re.compile(r"(account|acct|konto|cuenta|compte)_(number|no|nr)|kontonummer")
+
 _PATTERNS = tuple((what, re.compile(pattern)) for what, pattern in _NAMES.items())
 
 
 def personal(name: str, values: Sequence[str]) -> str:
     """Return why a column is personal, in words without any value of it; '' where nothing says so."""
     return by_values(values) or by_name(name)
+
+
+def may_number_rows(name: str, values: Sequence[str]) -> bool:
+    """Return whether a column that its name alone calls personal may be the number by which a bank knows its rows."""
+    return _OWN_NUMBER.fullmatch(name) is not None and not by_values(values)
 
 
 def by_name(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tenure.begin.database import MOST_ROWS
 from tenure.begin.files import FoundTable, snake
-from tenure.begin.personal import personal
+from tenure.begin.personal import may_number_rows, personal
 from tenure.define.naming import RESERVED_COLUMNS, RESERVED_WORDS
 from tenure.define.source import Column, Postgres, RawTable, Source
 from tenure.intake.formats import Format, format_of
@@ -133,6 +133,11 @@ def look_at(work: Work, found: FoundTable, folder: Path) -> RawTableSeen:
         why = "" if written.type in ("timestamp", "boolean") else personal(snake(raw), values)
         if written.type == "date" and why and "birth" not in why:
             why = ""
+        if why and may_number_rows(snake(raw), values):
+            # Else no table of accounts would have a key; the number that a customer knows is built as an IBAN.
+            why = ""
+            asked = "is it the number that customers know? If no table has it for a key, it is personal: role='pii'"
+            written = replace(written, type="string", formats=(), question=written.question or asked)
         filled = int(facts[f"filled_{n}"]) - _spelled_nulls(work, found.name, texts[raw], written.null)
         columns[raw] = RawColumn(raw, name, filled, int(facts[f"different_{n}"]), written, why)
     return RawTableSeen(found, work, int(facts["n"]), columns, sample, len(kinds) - len(names))

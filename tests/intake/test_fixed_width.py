@@ -76,6 +76,7 @@ def test_values_are_read_by_their_places(engine, tmp_path):
         f"{FIRST}\n\n{SECOND}\n\n\r\n",
         gzip.compress(f"{FIRST}\n{SECOND}\n".encode()),
     ],
+    ids=["carriage returns", "byte order mark", "empty lines", "gzip"],
 )
 def test_ends_of_lines_and_packers_change_nothing(tmp_path, content):
     assert landed(fixed_bank(tmp_path), content) == ROWS
