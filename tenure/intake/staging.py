@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from itertools import chain
@@ -219,7 +220,9 @@ def _typed_sample(work: Work, source: Source, folder: Path) -> str:
     )
     counted = {row["reason"]: int(row["n"]) for row in work.engine.run(by_reason.text).to_pylist()}
     rows, good = sum(counted.values()), counted.pop(None, 0)
-    if rows - good > source.quarantine * rows:
+    expected = source.quarantine * rows
+    # Of a share that is allowed some may by chance be in the sample; of none, none.
+    if rows - good > (expected + 3 * math.sqrt(expected) + 3 if source.quarantine else 0):
         raise _refusal(source, readers, Counter({str(reason): n for reason, n in counted.items()}), [], rows)
     return f"{rows:,} rows read"
 

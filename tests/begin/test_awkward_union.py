@@ -1,0 +1,70 @@
+"""A stranger's export, from the raw files to the list: `tenure init --from`, one edit, `tenure run`."""
+
+import subprocess
+import sys
+
+import pyarrow.compute as pc
+import pytest
+from awkward_union import MISSING, write_unions
+
+from tenure.catalog.personal import personal_origins
+from tenure.errors import CheckFailed
+from tenure.session.work import Work
+from tenure.stages.run import run, stages_between
+
+#: The search is short: what is compared are two forms of one bank.
+QUICK = {"train": {"models": ["logistic"], "trials": 1}, "verify": {"customers": 0}}
+
+
+@pytest.fixture(scope="module")
+def unions(tmp_path_factory):
+    return write_unions(tmp_path_factory.mktemp("unions"))
+
+
+def begun(export):
+    project = export.parent / f"{export.name}-project"
+    command = [sys.executable, "-m", "tenure.cli", "init", str(project), "--from", str(export)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return project
+
+
+def built(project):
+    with Work.open(project, overrides=QUICK) as work:
+        list(run(work, stages_between("staging", "evaluate")))
+        return work
+
+
+def leave_out_the_reason(project):
+    """The one edit: no feature reads what closing wrote."""
+    file = project / "features" / "customer.py"
+    lines = file.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "close_reason" not in line]
+    assert len(lines) - len(kept) == 1
+    file.write_text("".join(kept))
+
+
+def auroc(work):
+    rows = work.read("evaluations")
+    test = rows.filter(pc.and_(pc.equal(rows["split"], "test"), pc.equal(rows["population"], "all")))
+    return max(row["auroc"] for row in test.to_pylist() if row["snapshot_date"] is None and row["auroc"] is not None)
+
+
+@pytest.mark.slow
+def test_from_a_strangers_export_to_a_model_with_one_edit(unions):
+    awkward, clean = unions
+    project = begun(awkward)
+    with pytest.raises(CheckFailed, match="'close_reason'"):
+        built(project)
+    leave_out_the_reason(project)
+    work = built(project)
+    intake = {row["source"]: row for row in work.read("intake").to_pylist()}
+    assert intake["customers"]["rows_staged"] == 600
+    assert intake["transactions"]["rows_quarantined"] < 30
+    months = {str(row["month"])[:7] for row in work.read("completeness").to_pylist() if row["code"] == "TEN-I005"}
+    assert MISSING in months
+    told = personal_origins(work.project, work.dialect, work.churn)
+    assert {name: made for name, made in told.items() if made} == {"customers.born": ("age",)}  # whole years alone
+    other = begun(clean)
+    leave_out_the_reason(other)
+    assert auroc(work) == pytest.approx(auroc(built(other)), abs=0.01)
