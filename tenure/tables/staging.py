@@ -172,10 +172,10 @@ def claims(source: Source) -> Select:
     names = [*_names(source), "event_time", "known_time"]
     distinct = Query(
         distinct=True,
-        columns=each_of("r", names),
+        columns=each_of("c", names),
         source="clean_rows",
-        alias="r",
-        joins=[Join(REPEATED, alias="k", kind="SEMI", on=same(source.keys, "r", "k"))],
+        alias="c",
+        joins=[Join(REPEATED, alias="k", kind="SEMI", on=same(source.keys, "c", "k"))],
     )
     once = [*source.keys, *(["known_time"] if source.known_time else [])]
     # Engines put nulls at different ends unless told.
@@ -200,11 +200,11 @@ def staging(project: Project, source: Source) -> Select:
     """
     columns = [*_names(source), "event_time", "known_time"]
     single = Query(
-        columns=each_of("r", columns),
+        columns=each_of("c", columns),
         lines=[Column(cast("NULL", "TIMESTAMP"), "known_until")],
         source="clean_rows",
-        alias="r",
-        joins=[Join(REPEATED, alias="k", kind="ANTI", on=same(source.keys, "r", "k"))],
+        alias="c",
+        joins=[Join(REPEATED, alias="k", kind="ANTI", on=same(source.keys, "c", "k"))],
     )
     known_until = over_partitions(call("LEAD", "known_time"), source.keys, ["known_time"])
     versions = Query(
@@ -212,6 +212,11 @@ def staging(project: Project, source: Source) -> Select:
         lines=[Column(known_until, "known_until")],
         source=CLAIMS,
         where="claim = 1",
+    )
+    ordered = Query(
+        columns=[*_names(source), "known_until"],
+        source="versions",
+        order_by=_order(project, source),
     )
     staged = Query(
         ctes=[
@@ -221,10 +226,14 @@ def staging(project: Project, source: Source) -> Select:
                 "rows whose key is theirs alone, and each other key's with the time the next one became known",
                 union_all([single, versions]),
             ),
+            Cte(
+                "ordered",
+                "both in order; their times are told from their columns again, so that less is sorted",
+                ordered,
+            ),
         ],
-        columns=[*columns, "known_until"],
-        source="versions",
-        order_by=_order(project, source),
+        lines=[listed(_names(source)), *_times(source), "known_until"],
+        source="ordered",
     )
     return staged.as_table(source.name, reads=[TYPED, REPEATED, CLAIMS])
 
@@ -260,15 +269,16 @@ def _raw_rows(source: Source, dialect: Dialect) -> Cte:
 
 def _clean_rows(source: Source) -> Cte:
     clean = Query(
-        lines=[
-            listed(_names(source)),
-            Column(cast(source.event_time, "TIMESTAMP"), "event_time"),
-            Column(_known_time(source), "known_time"),
-        ],
+        lines=[listed(_names(source)), *_times(source)],
         source=TYPED,
         where=_CLEAN,
     )
     return Cte("clean_rows", "rows with nothing wrong", clean)
+
+
+def _times(source: Source) -> list[Column]:
+    """When a row happened and when it was known, of its columns."""
+    return [Column(cast(source.event_time, "TIMESTAMP"), "event_time"), Column(_known_time(source), "known_time")]
 
 
 def _known_time(source: Source) -> str:
