@@ -147,4 +147,4 @@ def staging_selects(work: Work, source: Source, folder: Path) -> list[Select]:
     raw_types = planned_types(work, source, staging_table.raw_rows(source, engine.dialect))
     typed = staging_table.typed_rows(work.project, source, engine.dialect, raw_types)
     engine.schema(typed.text)
-    return [typed, staging_table.staging(work.project, source)]
+    return [typed, *staging_table.steps(source), staging_table.staging(work.project, source)]

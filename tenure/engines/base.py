@@ -58,6 +58,12 @@ class Engine(Protocol):
     def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT once and keep its rows as a relation until the engine is closed or it is cached again."""
 
+    def view(self, relation: str, select: str) -> None:
+        """Make a SELECT a relation whose rows are computed whenever they are read."""
+
+    def release(self, relation: str) -> None:
+        """Let go of the rows of a relation that was cached, if it was."""
+
     def schema(self, select: str) -> pa.Schema:
         """Return the columns and types of a SELECT without running it; instants are timestamps in UTC."""
 

@@ -135,9 +135,7 @@ class DuckDBEngine:
 
     def scan(self, relation: str, files: Sequence[Location], schema: pa.Schema, partition_by: Sequence[str]) -> None:
         """Make a table's Parquet files a relation; its instants become naive UTC."""
-        if relation in self._cached:
-            self._execute(f"DROP TABLE {relation}")
-            self._cached.remove(relation)
+        self.release(relation)
         self._files.note_table(relation, files)
         if files:
             source = self._reader("read_parquet", files, _hive_options(schema, partition_by))
@@ -184,6 +182,17 @@ class DuckDBEngine:
             self._execute(f"DROP VIEW IF EXISTS {relation}")
         self._execute(f"CREATE OR REPLACE TEMP TABLE {relation} AS\n{select}")
         self._cached.add(relation)
+
+    def view(self, relation: str, select: str) -> None:
+        """Make a SELECT a temporary view."""
+        self.release(relation)
+        self._execute(f"CREATE OR REPLACE TEMP VIEW {relation} AS\n{select}")
+
+    def release(self, relation: str) -> None:
+        """Drop a temporary table, if it is one that was cached."""
+        if relation in self._cached:
+            self._execute(f"DROP TABLE {relation}")
+            self._cached.remove(relation)
 
     def schema(self, select: str) -> pa.Schema:
         """Return the columns and types of a SELECT."""

@@ -128,10 +128,19 @@ class SparkEngine:
         """Compute a SELECT into memory and disk."""
         frame = self._checked(lambda: self._session.sql(select).persist())
         self._checked(frame.count)
-        if relation in self._held:
-            self._held.pop(relation).unpersist()
+        self.release(relation)
         self._held[relation] = frame
         frame.createOrReplaceTempView(relation)
+
+    def view(self, relation: str, select: str) -> None:
+        """Make a SELECT a temporary view."""
+        self.release(relation)
+        self._checked(lambda: self._session.sql(select)).createOrReplaceTempView(relation)
+
+    def release(self, relation: str) -> None:
+        """Let go of the rows of a relation that was cached, if it was."""
+        if relation in self._held:
+            self._held.pop(relation).unpersist()
 
     def schema(self, select: str) -> pa.Schema:
         """Return the columns and types of a SELECT."""

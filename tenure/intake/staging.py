@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from tenure.checks.in_memory import schema_of
+from tenure.define.contract_base import CheckResult
 from tenure.define.personal import personal_columns
-from tenure.define.source import Source
+from tenure.define.source import Parquet, Source
 from tenure.errors import (
     BadValue,
     DuplicateKey,
@@ -33,8 +35,9 @@ from tenure.intake.readers import Readers, readers_of
 from tenure.intake.row_sample import sample
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql.dialects import READS_BROKEN_TEXT
-from tenure.sql.expressions import after, before, call, case, either, named
+from tenure.sql.expressions import after, before, count_where, either, named
 from tenure.sql.query import Query
+from tenure.store.table import TableVersion
 from tenure.tables import staging as staging_table
 
 
@@ -92,72 +95,34 @@ def _stage(
     engine = work.engine
     for name, reader in readers.items():
         reader.land(name)
-    raw_rows = staging_table.raw_rows(source, engine.dialect)
-    raw_types = planned_types(work, source, raw_rows)
-    engine.cache(staging_table.TYPED, staging_table.typed_rows(work.project, source, engine.dialect, raw_types).text)
-    if (
-        READS_BROKEN_TEXT[engine.dialect]
-        and engine.run(staging_table.broken_texts(source).text).to_pylist()[0]["broken"]
-    ):
-        engine.check_texts()
-    by_reason = Query(
-        columns=["quarantine_reason AS reason", "COUNT(*) AS n", "SUM(rounded) AS rounded"],
-        source=staging_table.TYPED,
-        group_by=["quarantine_reason"],
-    )
-    counted = engine.run(by_reason.text).to_pylist()
-    rows_read = sum(row["n"] for row in counted)
-    if not rows_read:
-        raise EmptyTable(
-            f"source '{source.name}' has no rows ({_named(readers)}).",
-            hint="Check the files or the query.",
-        )
-    _require_years(work, source, readers)
-    reasons = Counter({str(r["reason"]): int(r["n"]) for r in counted if r["reason"] is not None})
+    raw_types = planned_types(work, source, staging_table.raw_rows(source, engine.dialect))
+    typed = staging_table.typed_rows(work.project, source, engine.dialect, raw_types)
+    (engine.view if _may_be_read_again(source, readers, raw_types) else engine.cache)(typed.table, typed.text)
+    _require_text(work, source)
+    read = _read(work, source, readers)
+    for step in staging_table.steps(source):
+        engine.cache(step.table, step.text)
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
     losers = sum(int(row["claims"]) - 1 for row in rivals)
-    if reasons.total() + losers > source.quarantine * rows_read:
-        raise _refusal(source, readers, reasons, rivals, rows_read)
-    before, extracts = work.lake.find(f"staging/{source.name}"), []
-    if made is None:
-        select = staging_table.staging(work.project, source)
-        version, checks = work.write(
-            select,
-            f"staging/{source.name}",
-            digest,
-            proof=lambda: extracts.append(completeness.compare(work, source, before)),
-        )
-        staged = version.rows
-    else:
-        when = captures.extract_time(work, source, made)
-        counts = []
-
-        def compare() -> None:
-            extract, counted = captures.compare(work, source, when)
-            extracts.append(extract)
-            counts.append(counted)
-
-        version, checks = work.write(
-            captures.versions(work, source, when), f"staging/{source.name}", digest, proof=compare
-        )
-        captures.note(work, source, when, made.digest, counts[0])
-        staged = int(counts[0]["rows"])
+    if read.reasons.total() + losers > source.quarantine * read.rows:
+        raise _refusal(source, readers, read.reasons, rivals, read.rows)
+    version, checks, extract, staged = _committed(work, source, digest, made)
     outcome.add(version, built=True, checks=checks)
-    if reasons or losers or work.lake.find(f"quarantine/{source.name}"):
+    if read.reasons or losers or work.lake.find(f"quarantine/{source.name}"):
         set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, raw_types)
         work.write(set_aside, f"quarantine/{source.name}", digest)
+    for relation in (staging_table.TYPED, staging_table.REPEATED, staging_table.CLAIMS):
+        engine.release(relation)
     days = event_days(work, source)
-    facts = _facts(work, source, digest, rows_read, staged, reasons=reasons, losers=losers, days=days)
-    rounded = sum(row["rounded"] for row in counted if row["reason"] is None)
-    (extract,) = extracts
+    facts = _facts(work, source, digest, read.rows, staged, reasons=read.reasons, losers=losers, days=days)
     completeness.note(
         work,
         source,
         extract,
         [
             *completeness.of_span(span_of(days), source),
-            *completeness.of_duplicates(facts["duplicates_dropped"], rows_read),
-            *completeness.of_rounding(int(rounded)),
+            *completeness.of_duplicates(facts["duplicates_dropped"], read.rows),
+            *completeness.of_rounding(read.rounded),
         ],
     )
     return facts
@@ -171,31 +136,94 @@ def _require_text(work: Work, source: Source) -> None:
             work.engine.check_texts()
 
 
-def _require_years(work: Work, source: Source, readers: Readers) -> None:
-    """Raise BadValue if a time lies outside the years 1 to 9999: Python's dates end there, and so do most engines'."""
-    times = [column.name for column in source.columns if column.type in ("date", "timestamp")]
-    if not times:
-        return
-    outside = Query(
-        columns=[_count_outside_years(name) for name in times],
-        source=staging_table.TYPED,
-        where="quarantine_reason IS NULL",
-    )
-    (found,) = work.engine.run(outside.text).to_pylist()
-    for name, rows in found.items():
-        if not rows:
-            continue
-        raise BadValue(
-            f"source '{source.name}', column '{name}': {rows:,} {'time lies' if rows == 1 else 'times lie'} outside "
-            f"the years 1 to 9999 ({_named(readers)}).",
-            hint="Correct the values; for an open end use null or 9999-12-31.",
+def _committed(
+    work: Work, source: Source, digest: str, made: captures.Made | None
+) -> tuple[TableVersion, list[CheckResult], completeness.Extract, int]:
+    """Write the staged rows, compared with those before; return the version, its checks, what was found, and how many
+    rows of the extract are staged.
+    """
+    table = f"staging/{source.name}"
+    found: list[completeness.Extract] = []
+    if made is None:
+        before = work.lake.find(table)
+        version, checks = work.write(
+            staging_table.staging(work.project, source),
+            table,
+            digest,
+            proof=lambda: found.append(completeness.compare(work, source, before)),
         )
+        return version, checks, found[0], version.rows
+    when = captures.extract_time(work, source, made)
+    counts: list[dict[str, Any]] = []
+
+    def compare() -> None:
+        extract, counted = captures.compare(work, source, when)
+        found.append(extract)
+        counts.append(counted)
+
+    version, checks = work.write(captures.versions(work, source, when), table, digest, proof=compare)
+    captures.note(work, source, when, made.digest, counts[0])
+    return version, checks, found[0], int(counts[0]["rows"])
+
+
+def _may_be_read_again(source: Source, readers: Readers, raw_types: Mapping[str, str]) -> bool:
+    """Whether typed rows are had faster from the raw table, each time anew, than from memory: columns of Parquet that
+    lie on this machine, of which none is parsed.
+    """
+    are_near = all(isinstance(file, Path) for reader in readers.values() for file in reader.files)
+    are_parsed = any(raw_types[c.raw_name] == "text" and c.type != "string" for c in source.columns)
+    are_parquet = all(isinstance(raw, Parquet) for raw in source.raws.values())
+    return are_parquet and are_near and not are_parsed and not source.select
+
+
+class _Read(NamedTuple):
+    """What was read of a source: how many rows, how many of them are bad, by reason, and values that are rounded."""
+
+    rows: int
+    reasons: Counter[str]
+    rounded: int
+
+
+def _read(work: Work, source: Source, readers: Readers) -> _Read:
+    """Count the typed rows; raise EmptyTable if there are none.
+
+    Raises BadValue if a time lies outside the years 1 to 9999: Python's dates end there, and so do most engines'.
+    """
+    times = [column.name for column in source.columns if column.type in ("date", "timestamp")]
+    outside = [f"outside_{number}" for number in range(len(times))]
+    by_reason = Query(
+        columns=["quarantine_reason AS reason", "COUNT(*) AS n", "SUM(rounded) AS rounded"],
+        lines=[named(_count_outside_years(time), name) for time, name in zip(times, outside, strict=True)],
+        source=staging_table.TYPED,
+        group_by=["quarantine_reason"],
+    )
+    counted = work.engine.run(by_reason.text).to_pylist()
+    rows = sum(row["n"] for row in counted)
+    if not rows:
+        raise EmptyTable(
+            f"source '{source.name}' has no rows ({_named(readers)}).",
+            hint="Check the files or the query.",
+        )
+    clean: dict[str, Any] = next((row for row in counted if row["reason"] is None), {})
+    for time, name in zip(times, outside, strict=True):
+        if clean.get(name):
+            raise _outside_years(source, time, clean[name], readers)
+    reasons = Counter({str(row["reason"]): int(row["n"]) for row in counted if row["reason"] is not None})
+    return _Read(rows, reasons, int(clean.get("rounded") or 0))
+
+
+def _outside_years(source: Source, name: str, rows: int, readers: Readers) -> BadValue:
+    return BadValue(
+        f"source '{source.name}', column '{name}': {rows:,} {'time lies' if rows == 1 else 'times lie'} outside "
+        f"the years 1 to 9999 ({_named(readers)}).",
+        hint="Correct the values; for an open end use null or 9999-12-31.",
+    )
 
 
 def _count_outside_years(name: str) -> str:
     first, last = "TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
     outside = either(before(name, first), after(name, last))
-    return named(call("COUNT", case(when=outside, then=1)), name)
+    return count_where(outside)
 
 
 def check_sample(work: Work, source: Source) -> str:

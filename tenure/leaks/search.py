@@ -272,6 +272,8 @@ def _stage_cut(work: Work, source: Source, headers: Headers, chosen: Mapping[str
         engine.cache(name, rows)
     raw_types = planned_types(work, source, staging.raw_rows(source, engine.dialect))
     engine.cache(staging.TYPED, staging.typed_rows(work.project, source, engine.dialect, raw_types).text)
+    for step in staging.steps(source):
+        engine.cache(step.table, step.text)
     engine.cache("staged_cut", staging.staging(work.project, source).text)
 
 

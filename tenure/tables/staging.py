@@ -23,6 +23,7 @@ from tenure.sql.expressions import (
     concatenated,
     count_where,
     days_later,
+    each_of,
     either,
     grouped,
     is_in,
@@ -38,11 +39,11 @@ from tenure.sql.expressions import (
     text_literal,
     try_cast,
 )
-from tenure.sql.query import Column, Cte, Query, Select, union_all, with_ctes
+from tenure.sql.query import Column, Cte, Join, Query, Select, union_all, with_ctes
 from tenure.sql.selects import raw_relations
 from tenure.tables.conversions import Raw, converted, kind_of, null_of
 from tenure.tables.finish import finite_or_null, without_sign_of_zero
-from tenure.tables.visible import first_counted
+from tenure.tables.visible import first_counted, same
 from tenure.tables.zones import instant_of_local
 
 _NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
@@ -64,6 +65,11 @@ _END_OF_TIME = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
 #: The relation that holds a source's typed rows while it is staged.
 TYPED = "typed_rows"
+
+#: The relations of the keys that occur more than once, and of their rows: all others are staged as they come.
+REPEATED, CLAIMS = "repeated_keys", "claims"
+
+_CLEAN = is_null("quarantine_reason")
 
 #: The reason of a row whose key another row claims too.
 RIVAL = "key: claimed by another row"
@@ -131,11 +137,56 @@ def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types
             *(Column(as_text(name, dialect), name) for name in _names(source)),
             Column(literal(RIVAL, dialect), "quarantine_reason"),
         ],
-        source="claims",
+        source=CLAIMS,
         where="claim > 1",
     )
-    text = with_ctes([_raw_rows(source, dialect), *_claims(source)], union_all([bad, rivals]))
-    return Select(f"{source.name}_set_aside", text, (*source.raws, TYPED))
+    text = with_ctes([_raw_rows(source, dialect)], union_all([bad, rivals]))
+    return Select(f"{source.name}_set_aside", text, (*source.raws, CLAIMS))
+
+
+def steps(source: Source) -> list[Select]:
+    """Return what is computed and kept before `staging` and `rival_rows`, in order, each under its table's name."""
+    return [repeated_keys(source), claims(source)]
+
+
+def repeated_keys(source: Source) -> Select:
+    """Return the keys that more than one of the clean rows has: as versions, as duplicates or as rivals."""
+    repeated = Query(
+        columns=[*source.keys],
+        source=TYPED,
+        where=_CLEAN,
+        group_by=[*source.keys],
+        having="COUNT(*) > 1",
+    )
+    return repeated.as_table(REPEATED, reads=[TYPED])
+
+
+def claims(source: Source) -> Select:
+    """Return the clean rows of repeated keys, exact duplicates once, with `claim`: each one's number within its key.
+
+    Where the source has a known time, rows are numbered within the key and that.
+    """
+    names = [*_names(source), "event_time", "known_time"]
+    distinct = Query(
+        distinct=True,
+        columns=each_of("c", names),
+        source="clean_rows",
+        alias="c",
+        joins=[Join(REPEATED, alias="k", kind="SEMI", on=same(source.keys, "c", "k"))],
+    )
+    once = [*source.keys, *(["known_time"] if source.known_time else [])]
+    # Engines put nulls at different ends unless told.
+    order = [f"{name} ASC NULLS LAST" for name in _names(source)]
+    numbered = Query(
+        ctes=[
+            _clean_rows(source),
+            Cte("claiming_rows", "those of repeated keys, exact duplicates once", distinct),
+        ],
+        columns=names,
+        lines=[Column(over_partitions(call("ROW_NUMBER"), once, order), "claim")],
+        source="claiming_rows",
+    )
+    return numbered.as_table(CLAIMS, reads=[TYPED, REPEATED])
 
 
 def staging(project: Project, source: Source) -> Select:
@@ -145,42 +196,66 @@ def staging(project: Project, source: Source) -> Select:
     day where it is a date) and known_until: a version is visible at t if known_time < t <= known_until.
     """
     columns = [*_names(source), "event_time", "known_time"]
+    single = Query(
+        columns=each_of("c", columns),
+        lines=[Column(cast("NULL", "TIMESTAMP"), "known_until")],
+        source="clean_rows",
+        alias="c",
+        joins=[Join(REPEATED, alias="k", kind="ANTI", on=same(source.keys, "c", "k"))],
+    )
     known_until = over_partitions(call("LEAD", "known_time"), source.keys, ["known_time"])
     versions = Query(
         columns=columns,
         lines=[Column(known_until, "known_until")],
-        source="claims",
+        source=CLAIMS,
         where="claim = 1",
     )
-    # By month, so that an engine that reads statistics of files can pass over old rows; then by customer.
-    order = [call("DATE_TRUNC", "'month'", first_counted("versions"))]
-    order += [k for k in project.entity.keys if k in _names(source)]
-    order += ["event_time", *(k for k in source.keys if k not in order), "known_time"]
+    ordered = Query(
+        columns=[*_names(source), "known_until"],
+        source="versions",
+        order_by=_order(project, source),
+    )
     staged = Query(
         ctes=[
-            *_claims(source),
-            Cte("versions", "each key's versions with the time the next one became known", versions),
+            _clean_rows(source),
+            Cte(
+                "versions",
+                "rows whose key is theirs alone, and each other key's with the time the next one became known",
+                union_all([single, versions]),
+            ),
+            Cte(
+                "ordered",
+                "both in order; their times are told from their columns again, so that less is sorted",
+                ordered,
+            ),
         ],
-        columns=[*columns, "known_until"],
-        source="versions",
-        order_by=order,
+        lines=[listed(_names(source)), *_times(source), "known_until"],
+        source="ordered",
     )
-    return staged.as_table(source.name, reads=[TYPED])
+    return staged.as_table(source.name, reads=[TYPED, REPEATED, CLAIMS])
+
+
+def _order(project: Project, source: Source) -> list[str]:
+    """By month, so that an engine that reads statistics of files can pass over old rows; then by customer."""
+    # A day takes less room in what is sorted than an instant, and the source's own times, in whose order those are
+    # that Tenure adds, none that they don't take already.
+    month = cast(call("DATE_TRUNC", "'month'", first_counted("versions")), "DATE")
+    keys = [k for k in project.entity.keys if k in _names(source)]
+    order = [month, *keys, source.event_time, *source.keys, source.known_time]
+    return [name for name in dict.fromkeys(order) if name]
 
 
 def rival_rows(source: Source) -> Select:
     """Return the keys that two different rows claim, with how many do."""
     once = [*source.keys, *([source.known_time] if source.known_time else [])]
-    clean = Query(distinct=True, columns=_names(source), source=TYPED, where="quarantine_reason IS NULL")
     rivals = Query(
-        ctes=[Cte("clean_rows", "rows with nothing wrong, exact duplicates once", clean.on_one_line)],
         columns=[*once, "COUNT(*) AS claims"],
-        source="clean_rows",
+        source=CLAIMS,
         group_by=once,
         having="COUNT(*) > 1",
         order_by=once,
     )
-    return rivals.as_table(f"{source.name}_rivals", reads=[TYPED])
+    return rivals.as_table(f"{source.name}_rivals", reads=[CLAIMS])
 
 
 def _names(source: Source) -> list[str]:
@@ -191,31 +266,18 @@ def _raw_rows(source: Source, dialect: Dialect) -> Cte:
     return Cte("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect))
 
 
-def _claims(source: Source) -> list[Cte]:
-    """The CTEs that end in `claims`: clean rows, numbered within the key (and version) that they claim."""
-    names = _names(source)
+def _clean_rows(source: Source) -> Cte:
     clean = Query(
-        distinct=True,
-        lines=[
-            listed(names),
-            Column(cast(source.event_time, "TIMESTAMP"), "event_time"),
-            Column(_known_time(source), "known_time"),
-        ],
+        lines=[listed(_names(source)), *_times(source)],
         source=TYPED,
-        where="quarantine_reason IS NULL",
+        where=_CLEAN,
     )
-    once = [*source.keys, *(["known_time"] if source.known_time else [])]
-    # Engines put nulls at different ends unless told.
-    order = [f"{name} ASC NULLS LAST" for name in names]
-    claims = Query(
-        columns=[*names, "event_time", "known_time"],
-        lines=[Column(over_partitions(call("ROW_NUMBER"), once, order), "claim")],
-        source="clean_rows",
-    )
-    return [
-        Cte("clean_rows", "rows with nothing wrong, exact duplicates once", clean),
-        Cte("claims", "rows numbered within the key that they claim", claims),
-    ]
+    return Cte("clean_rows", "rows with nothing wrong", clean)
+
+
+def _times(source: Source) -> list[Column]:
+    """When a row happened and when it was known, of its columns."""
+    return [Column(cast(source.event_time, "TIMESTAMP"), "event_time"), Column(_known_time(source), "known_time")]
 
 
 def _known_time(source: Source) -> str:
