@@ -315,6 +315,7 @@ def labelled_months(folder):
 
 def test_horizons_of_which_rows_never_came_have_no_labels_and_are_told(bank):
     months, lost, message = labelled_months(bank)
+    edit(bank / "tenure.toml", "[snapshots]\n", "[data]\nhistory_may_change = true\n\n[snapshots]\n")
     cut(bank, "2024-03-05", "2024-03-30")
     outage = "no row of payments came from 2024-03-05 to 2024-03-29"
     assert message == ""
@@ -324,7 +325,7 @@ def test_horizons_of_which_rows_never_came_have_no_labels_and_are_told(bank):
     assert why == lost | dict.fromkeys(hit, outage)
     assert said.startswith(f"{len(hit)} snapshot")
     assert outage in said
-    edit(bank / "tenure.toml", "[snapshots]\n", "[data]\ngaps_are_real = true\n\n[snapshots]\n")
+    edit(bank / "tenure.toml", "[data]\n", "[data]\ngaps_are_real = true\n")
     assert labelled_months(bank)[:2] == (months, lost)
 
 

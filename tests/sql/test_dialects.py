@@ -103,6 +103,16 @@ OPERATION_ANSWERS = {
         (("CAST(NULL AS {string})",), None),
     ],
     "before_point": [(("'12.00'",), "12"), (("'12'",), "12"), (("'-0.5'",), "-0"), (("''",), "")],
+    "composed": [
+        (("'Jose\u0301'",), "Jos\u00e9"),
+        (("'plain'",), "plain"),
+        (("CAST(NULL AS {string})",), None),
+    ],
+    "clock": [
+        (("TIMESTAMP '2024-07-01 10:00:00'", "Europe/Berlin"), datetime(2024, 7, 1, 12)),
+        (("TIMESTAMP '2024-01-01 10:00:00'", "America/New_York"), datetime(2024, 1, 1, 5)),
+    ],
+    "is_local": [],  # with the zones of tables/test_bank_formats.py
     "sha256": [(("'abc'",), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")],
     "instant": [
         (("'2024-02-29 23:30:00'",), datetime(2024, 2, 29, 23, 30)),
