@@ -19,7 +19,7 @@ from tenure.cli.application import (
     app,
     verb,
 )
-from tenure.cli.printing import open_project, print_entries, print_one
+from tenure.cli.printing import open_project, print_entries, print_one, print_record
 from tenure.cli.records import FeatureRecord
 from tenure.cli.running import run_stages
 from tenure.cli.terminal import say
@@ -33,6 +33,8 @@ def add_stages() -> None:
             _add_features(stage)
         elif stage.name == "staging":
             verb(stage.purpose, stage.name, f"{stage.words}.")(_staging)
+        elif stage.name == "labels":
+            verb(stage.purpose, stage.name, f"{stage.words}.")(_labels)
         else:
             verb(stage.purpose, stage.name, f"{stage.words}.")(_command_of(stage))
 
@@ -72,6 +74,27 @@ def _staging(
         f"The extract of {undo} of {taken_back:%Y-%m-%d} is taken back: staging/{undo} has {version.rows:,} versions "
         "again. Bring the right one, then run 'tenure staging'."
     )
+
+
+def _labels(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+    churn: Annotated[
+        str, typer.Option("--churn", help="Make the labels of this churn definition, in labels_of/NAME, instead.")
+    ] = "",
+) -> None:
+    if not churn:
+        run_stages(project, data, engine, as_json, ("labels",))
+        return
+    from tenure.stages.labels import labels_of
+    from tenure.stages.run import run
+
+    with open_project(project, data, engine) as work:
+        work.project.churn_named(churn)
+        for record in run(work, ("labels",), {"labels": labels_of(churn)}):
+            print_record(record, as_json)
 
 
 def _add_features(stage: Stage) -> None:

@@ -26,7 +26,7 @@ from tenure.define.event_base import (
 )
 from tenure.define.events import MOST_DAYS, Closure, event_allowed, require_prompt_rows
 from tenure.define.naming import check_name, definition_place
-from tenure.define.shape import NAME, TEXT, Allowed, check_shape, named, whole
+from tenure.define.shape import FLAG, NAME, TEXT, Allowed, check_shape, named, whole
 from tenure.define.source import Source
 from tenure.errors import InvalidDefinition
 
@@ -74,7 +74,8 @@ class ChurnDefinition:
 
     Eligible at t: a customer (open at t) for at least `min_tenure` days and, if given, `active` before t. The answer is
     read `wait` days after label_end, when the horizon's rows have arrived: if left out, after the longest arrival_delay
-    of the sources that it reads.
+    of the sources that it reads. Of several in one project the one with `main=True` is what models learn; the labels
+    of the others are made by `tenure labels --churn NAME`.
     """
 
     name: str
@@ -84,6 +85,8 @@ class ChurnDefinition:
     min_tenure: int = field(default=0, kw_only=True)
     active: Activity | None = field(default=None, kw_only=True)
     wait: int | None = field(default=None, kw_only=True)
+    #: Which of several definitions is the one that models learn; not part of what it means.
+    main: bool = field(default=False, kw_only=True, compare=False, repr=False)
     doc: str = field(default="", kw_only=True)
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
@@ -92,7 +95,7 @@ class ChurnDefinition:
         object.__setattr__(self, "where_defined", place)
         check_name("churn definition", self.name, where=place)
         called = named("churn definition", self.name)
-        check_shape(called, self, event=event_allowed(), active=_ACTIVE, doc=TEXT)
+        check_shape(called, self, event=event_allowed(), active=_ACTIVE, main=FLAG, doc=TEXT)
         spans = _is_days(self.horizon, least=1) and _is_days(self.gap) and (self.wait is None or _is_days(self.wait))
         if not (spans and _is_days(self.min_tenure, most=MOST_TENURE)):
             raise InvalidDefinition(

@@ -35,22 +35,38 @@ class Definitions:
     services: dict[str, FeatureService]
 
     def of(self, entity: str = "", churn: str = "") -> Project:
-        """Return the validated project of one entity and one churn definition; unnamed, each must be the only one.
+        """Return the validated project of one entity and one churn definition: those named, else the only ones, of
+        several churn definitions the main one.
 
         They are chosen only here: every room reads `project.entity` of the project that it is given. Raises
-        InvalidDefinition if the one named does not exist, or none is named and there is not exactly one; UnknownSource
-        or UnknownColumn if the definitions don't fit each other.
+        InvalidDefinition if the one named does not exist, or none is named and it can't be told which is meant;
+        UnknownSource or UnknownColumn if the definitions don't fit each other.
         """
+        main = self._main(churn)
         project = Project(
             name=self.name,
             entity=_chosen(self.entities, entity, Entity, "sources.py"),
             sources=self.sources,
             views=self.views,
-            churn=_chosen(self.churns, churn, ChurnDefinition, "churn.py"),
+            churn=main,
             services=self.services,
+            other_churns={name: one for name, one in self.churns.items() if one is not main},
         )
         validate(project)
         return project
+
+    def _main(self, name: str) -> ChurnDefinition:
+        """The one churn definition, or of several the one that says so."""
+        mains = {name: one for name, one in self.churns.items() if one.main}
+        if name or len(self.churns) < 2:
+            return _chosen(self.churns, name, ChurnDefinition, "churn.py")
+        if len(mains) != 1:
+            raise InvalidDefinition(
+                f"churn.py defines {len(self.churns)} ChurnDefinitions ({choices(self.churns)}), and {len(mains)} of "
+                "them with main=True.",
+                hint="Give main=True to the one that models learn; labels of the others: tenure labels --churn NAME.",
+            )
+        return next(iter(mains.values()))
 
 
 def load_project(folder: Path, name: str) -> Project:

@@ -65,6 +65,8 @@ class Project:
     views: dict[str, FeatureView]
     churn: ChurnDefinition
     services: dict[str, FeatureService] = field(default_factory=dict)
+    #: The churn definitions beside the main one; no model knows of them.
+    other_churns: dict[str, ChurnDefinition] = field(default_factory=dict, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -153,6 +155,15 @@ class Project:
         captured = (source.name for source in self.sources.values() if source.is_captured and source.ends)
         return self.churn.bounds or tuple(captured)
 
+    def churn_named(self, name: str) -> ChurnDefinition:
+        """Return the churn definition so named, the main one or another; InvalidDefinition if there is none."""
+        named = {self.churn.name: self.churn, **self.other_churns}
+        if name not in named:
+            raise InvalidDefinition(
+                f"churn.py defines no ChurnDefinition named '{name}'; it defines: {choices(named)}."
+            )
+        return named[name]
+
     def source(self, name: str, *, asked_by: str) -> Source:
         """Return the source so named; raise UnknownSource, naming who asked, if there is none."""
         if name not in self.sources:
@@ -173,7 +184,8 @@ def validate(project: Project) -> None:
             f"entity '{project.entity.name}' has key {project.entity.keys}, its source '{customers.name}' has key "
             f"{customers.keys} ({project.entity.where_defined}); they must be the same."
         )
-    _validate_churn(project, project.churn)
+    for churn in (project.churn, *project.other_churns.values()):
+        _validate_churn(project, churn)
     for view in project.views.values():
         _validate_view(project, view)
     _validate_column_names(project)

@@ -91,7 +91,7 @@ _STAGES = (
         "labels",
         "Label who churned in the horizon after each snapshot",
         purpose="build",
-        makes=("labels", "unlabelled"),
+        makes=("labels", "unlabelled", "labels_of"),
         reads=("staging", "intake", "snapshots"),
         in_sql=True,
     ),

@@ -29,6 +29,10 @@ def contracts(project: Project) -> dict[str, Contract]:
     cells = personal_cells(project)
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
     found.update(FIXED)
+    labels = found["labels"]
+    for churn in (project.churn, *project.other_churns.values()):
+        place = f"labels_of/{churn.name}"
+        found[place] = replace(labels, table=place, doc=f"The labels of the churn definition '{churn.name}' alone.")
     for source in project.sources.values():
         for contract in (_staging(source), _quarantine(source), _tiles(project, source)):
             found[contract.table] = contract
@@ -50,7 +54,7 @@ def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
         Contract(
             table="labels",
             keys=row,
-            required=(*row, "label_start", "label_end", "churned"),
+            required=(*row, "label_start", "label_end", "churned", "definition"),
             invariants=(
                 Invariant("label_is_0_or_1", "churned IN (0, 1)", "a label is 0 or 1; unknown is no row"),
                 Invariant("label_starts_at_or_after_snapshot", "label_start >= snapshot_date", "no label before t"),

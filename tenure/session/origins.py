@@ -82,7 +82,7 @@ class Origins:
         return staged | {
             "snapshots": [*keys, "opened_on", "tenure_days"],
             "features": [*keys, *features],
-            "labels": [*keys, "label_start", "label_end", "churned"],
+            "labels": [*keys, "label_start", "label_end", "churned", "definition"],
             "splits": [*keys, "split", "seen_in_train"],
             "split_proof": list(proof.named_selects) if isinstance(proof, sqlglot.exp.Query) else [],
             "training_set": [*keys, "label_end", "split", "seen_in_train", "churned", *features],
@@ -229,6 +229,8 @@ class Origins:
             return self._of_snapshots(column)
         if table == "labels" and column in ("label_start", "label_end", "churned"):
             return self._of_labels(column)
+        if table == "labels" and column == "definition":
+            return "the name of the churn definition", [], []
         if table == "splits" and column == "split":
             parts = [("labels", name) for name in ("snapshot_date", "label_end", *self.project.entity.keys)]
             return "by date, and by a hash of the key; [splits] in tenure.toml", parts, []

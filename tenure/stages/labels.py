@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 from tenure.catalog.leavers import unlike_neighbours
@@ -23,6 +25,24 @@ def labels(work: Work) -> Outcome:
     outcome.rows = rows
     outcome.message = "; ".join([*_without_label(work), *unlike_neighbours(work)])
     return outcome
+
+
+def labels_of(name: str) -> Callable[[Work], Outcome]:
+    """Return the function of the stage that makes the labels of a churn definition that is not the main one."""
+
+    def made(work: Work) -> Outcome:
+        main, outcome = work.project, Outcome()
+        churn = main.churn_named(name)
+        work.project = replace(main, churn=churn)
+        days = calendar(work)
+        select = labels_select(work, days, work.dialect)
+        work.build(replace(select, table=f"labels_of/{name}"), outcome)
+        if not outcome.rows:
+            raise _nobody_to_ask(churn, days)
+        outcome.message = f"of the churn definition {name}; models learn {main.churn.name}"
+        return outcome
+
+    return made
 
 
 def _without_label(work: Work) -> list[str]:

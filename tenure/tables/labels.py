@@ -49,6 +49,7 @@ from tenure.sql.expressions import (
     null_if,
     of,
     over_partitions,
+    text_literal,
     times,
 )
 from tenure.sql.query import Column, Cte, Join, Query, Select
@@ -99,7 +100,8 @@ def generate_churn_label(
     data_end: date,
     outages: Sequence[Outage] = (),
 ) -> Select:
-    """Return one row per eligible (customer, snapshot_date): label_start, label_end (DATE) and churned (0 or 1).
+    """Return one row per eligible (customer, snapshot_date): label_start, label_end (DATE), churned (0 or 1) and
+    `definition`, the churn definition's name.
 
     None for snapshots whose horizon meets one of the `outages`. Raises CensoredHorizon if no snapshot is left.
     """
@@ -127,7 +129,10 @@ def generate_churn_label(
             named(cast("label_start", "DATE"), "label_start"),
             named(cast("label_end", "DATE"), "label_end"),
         ],
-        lines=[Column(cast(case(when="churns", then=1, otherwise=0), "INTEGER"), "churned")],
+        lines=[
+            Column(cast(case(when="churns", then=1, otherwise=0), "INTEGER"), "churned"),
+            Column(text_literal(churn.name), "definition"),
+        ],
         source="answered",
         where="churns IS NOT NULL",
         order_by=["snapshot_date", *keys],
