@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenure.cli.application import typed_verb
+from tenure.cli.progress import progress_for
 from tenure.cli.records import ComparisonRecord, FeatureRecord, PlanRecord, Record, RowRecord, StageRecord
 from tenure.cli.terminal import say
 from tenure.faults.boundary import boundary
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_project(project: Path, data: Path | None, engine: str) -> Iterator[Any]:
-    """Give the project at work, ready for a verb; whatever fails inside becomes an error of Tenure's."""
+def open_project(project: Path, data: Path | None, engine: str, *, as_json: bool = True) -> Iterator[Any]:
+    """Give the project at work, ready for a verb; whatever fails inside becomes an error of Tenure's.
+
+    Unless `as_json`, the progress of long stages is shown.
+    """
     from tenure.session.work import Work
 
     with boundary(f"opening the project '{project}'"):
         work = Work.open(project, data=data, engine=engine)
+    work.progress = progress_for(as_json=as_json)
     with work.boundary(typed_verb(), internal=True), work:
         yield work
 

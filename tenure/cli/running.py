@@ -108,7 +108,7 @@ def run_stages(
     """Run stages, by default all, and print what each did; say where the report is if it was written."""
     from tenure.stages.run import run as stages_run
 
-    with open_project(project, data, engine) as work:
+    with open_project(project, data, engine, as_json=as_json) as work:
         work.extracted = extracted.date() if extracted else None
         for record in stages_run(work, stages or tuple(STAGES)):
             print_record(record, as_json)

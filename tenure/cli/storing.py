@@ -75,7 +75,7 @@ def backfill(
     from tenure.stages.run import backfill as backfilled
 
     start, end = _days(first, last)
-    with open_project(project, data, engine) as work:
+    with open_project(project, data, engine, as_json=as_json) as work:
         for record in backfilled(work, start, end):
             print_record(record, as_json)
 

@@ -145,7 +145,8 @@ def _run_steps(
             finished[step] = work.lake.steps(table).finish(whole, step, written())
         under_way.clear()
 
-    for step, writer in steps.items():
+    for number, (step, writer) in enumerate(steps.items()):
+        work.progress.of(f"{table}, {step}", number, len(steps))
         if step not in finished:
             writing = writer.write_tiles(work.lake.begin_write(table))
             finish()
@@ -167,7 +168,9 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
         read = version.files_of([*_ingredients(partitions)])
         engine.scan(tiled(name), read, version.schema, version.partition_by)
     writer = plan.route.window_writer(steps)
-    for customers in _customer_ranges(work, steps):
+    ranges = _customer_ranges(work, steps)
+    for number, customers in enumerate(ranges):
+        work.progress.of(f"customers, {customers}", number, len(ranges))
         if customers not in finished:
             files, written.schema = writer.write_windows(customers, written.schema)
             finished[customers] = work.lake.steps("features").finish(whole, customers, files)

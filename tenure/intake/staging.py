@@ -46,7 +46,8 @@ def staging(work: Work) -> Outcome:
     outcome = Outcome()
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
-    for source in work.project.sources.values():
+    for number, source in enumerate(work.project.sources.values()):
+        work.progress.of(source.name, number, len(work.project.sources), outcome.rows)
         readers = readers_of(work, source)
         digest = raw_digest(work, source, readers)
         current = work.lake.find(f"staging/{source.name}")

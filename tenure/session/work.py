@@ -29,6 +29,7 @@ from tenure.errors import CheckFailed, InputError
 from tenure.faults.boundary import boundary
 from tenure.host.paths import local_path
 from tenure.session.folders import folders_of, require_outside, require_unread
+from tenure.session.progress import Progress, Silent
 from tenure.sql import Dialect, Select
 from tenure.storage.location import Location
 from tenure.store.digests import FileDigests
@@ -77,6 +78,8 @@ class Work:
         self.lake = Lake(self.folders.lake, owner, config.lake.mode, self.folders.scratch)
         self.lake.require_owner()
         self.run_id = new_run_id()
+        #: Who is told how far a stage has come.
+        self.progress: Progress = Silent()
         #: The day of the extract that this run stages, where the command says so.
         self.extracted: date | None = None
         self._engine: Engine | None = None

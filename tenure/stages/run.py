@@ -68,6 +68,7 @@ def _run_stage(work: Work, stage: str, function: StageFunction) -> StageRun:
     record = StageRun(run_id=work.run_id, stage=stage)
     begun = time.perf_counter()
     record.begin(work.lake)
+    work.progress.begin(stage)
     try:
         with work.boundary(f"stage '{stage}'"):
             _require_whole(work, stage)
@@ -79,6 +80,8 @@ def _run_stage(work: Work, stage: str, function: StageFunction) -> StageRun:
         with suppress(Exception):  # The stage's own error is raised; its row is kept for the next run that can write.
             record.record(work.lake)
         raise
+    finally:
+        work.progress.end()
     record.status = "built" if outcome.built else "current"
     record.rows, record.versions, record.fingerprint = outcome.rows, outcome.versions, outcome.fingerprint
     record.checks, record.message = outcome.checks, outcome.message
