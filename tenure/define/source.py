@@ -626,8 +626,8 @@ RESERVED_TABLES = frozenset(
     {
         *TABLES,
         *STAGES,
-        *"snapshots_stored landing dates raw_rows typed_rows clean_rows repeated_keys claims claiming_rows versions "
-        "ordered customers_then measured "
+        *"snapshots_stored landing dates raw_rows came typed typed_rows clean_rows repeated_keys claims claiming_rows "
+        "versions ordered customers_then measured "
         "staged_before now_by_month before_by_month there active_before outcome eligible without_answer "
         "ended_otherwise answered labelled drawn trained in_both checked intervals grid_days "
         "customer_numbers numbered spine_windows row_ends numbered_versions seen".split(),

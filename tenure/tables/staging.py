@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tenure.define.dialect import Dialect
 from tenure.define.project import Project
@@ -98,18 +99,34 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
     """
     _check_columns(source, raw_types)
     _check_kinds(source, raw_types)
+    cells = _cells(source, dialect, raw_types)
+    # In steps, each of which reads what the one before made: else an engine would parse a text for every look at it.
+    came = [replace(cell, came=f"came_{n}", typed=f"typed_{n}") for n, cell in enumerate(cells)]
+    values = Query(
+        lines=[Column(cell.came, one.came) for cell, one in zip(cells, came, strict=True)],
+        source="raw_rows",
+    )
+    typed = Query(
+        columns=[one.came for one in came],
+        lines=[Column(_typed(source, one, one.came, dialect), one.typed) for one in came],
+        source="came",
+    )
     rows = Query(
-        ctes=[_raw_rows(source, dialect)],
+        ctes=[
+            _raw_rows(source, dialect),
+            Cte("came", "values as they came, trimmed, null where a spelling of null stands", values),
+            Cte("typed", "the same beside what they are as their columns' types", typed),
+        ],
         lines=[
-            *(Column(typed_value(source, c, dialect, raw_types), c.name, c.doc) for c in source.columns),
+            *(Column(one.typed, one.column.name, one.column.doc) for one in came),
             Column(
-                _reason(project, source, dialect, raw_types),
+                _reason(project, source, came, dialect),
                 "quarantine_reason",
                 "Why the row is set aside; null where it is not",
             ),
-            Column(_rounded(source, dialect, raw_types), "rounded", "How many decimals had more places than are kept"),
+            Column(_rounded(came, dialect), "rounded", "How many decimals had more places than are kept"),
         ],
-        source="raw_rows",
+        source="typed",
     )
     return rows.as_table(TYPED, reads=list(source.raws))
 
@@ -123,7 +140,7 @@ def broken_texts(source: Source) -> Query:
 
 def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
     """Return the rows with something wrong, as text, and the reason: bad values, and keys that another row claims."""
-    reason = _reason(project, source, dialect, raw_types)
+    reason = _reason(project, source, _cells(source, dialect, raw_types), dialect)
     bad = Query(
         lines=[
             *(Column(as_text(quoted(c.raw_name, dialect), dialect), c.name) for c in source.columns),
@@ -338,16 +355,45 @@ def _text(source: Source, column: SourceColumn, dialect: Dialect) -> str:
     return trimmed
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """A column of a source: its raw type, and the SQL of a value as it came and as the column's type."""
+
+    column: SourceColumn
+    raw_type: str
+    came: str
+    typed: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a value is read by patterns."""
+        return _is_read_as_text(self.column, self.raw_type)
+
+
+def _cells(source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> list[_Cell]:
+    """The columns of a source, in SQL over its raw rows."""
+    found = []
+    for column in source.columns:
+        cell = _Cell(column, raw_types[column.raw_name], _came(source, column, dialect, raw_types), "")
+        found.append(replace(cell, typed=_typed(source, cell, cell.came, dialect)))
+    return found
+
+
 def typed_value(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
     """Return a raw column as its type, null where it is not of it."""
-    type_name, raw_type = TYPE_NAMES[dialect][column.type], raw_types[column.raw_name]
-    if _is_read_as_text(column, raw_type):
-        return _parsed(column, _text(source, column, dialect), type_name, dialect, source)
-    value = _typed_already(column, raw_type, dialect)
-    if source.timezone and column.type == kind_of(raw_type) == "timestamp":
-        local = instant_of_local(cast(value, "TIMESTAMP"), source.timezone, dialect)
-        value = case(when=op("is_local", dialect, value), then=local, otherwise=cast(value, "TIMESTAMP"))
-    return _number(converted(Raw(value, raw_type, type_name, dialect), column.type), column.type, dialect)
+    cell = _Cell(column, raw_types[column.raw_name], _came(source, column, dialect, raw_types), "")
+    return _typed(source, cell, cell.came, dialect)
+
+
+def _typed(source: Source, cell: _Cell, came: str, dialect: Dialect) -> str:
+    """A value that came as its column's type, null where it is not of it."""
+    column, type_name = cell.column, TYPE_NAMES[dialect][cell.column.type]
+    if cell.is_text:
+        return _parsed(column, came, type_name, dialect, source)
+    if source.timezone and column.type == kind_of(cell.raw_type) == "timestamp":
+        local = instant_of_local(cast(came, "TIMESTAMP"), source.timezone, dialect)
+        came = case(when=op("is_local", dialect, came), then=local, otherwise=cast(came, "TIMESTAMP"))
+    return _number(converted(Raw(came, cell.raw_type, type_name, dialect), column.type), column.type, dialect)
 
 
 def _is_read_as_text(column: SourceColumn, raw_type: str) -> bool:
@@ -363,7 +409,7 @@ def _typed_already(column: SourceColumn, raw_type: str, dialect: Dialect) -> str
     return case(when=negated(any_of(*nulls)), then=raw) if nulls else raw
 
 
-def _present(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+def _came(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
     """A raw value as it came, null where it is a spelling of null."""
     raw_type = raw_types[column.raw_name]
     if _is_read_as_text(column, raw_type):
@@ -413,22 +459,20 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
     return case(when=full_match(text, pattern, dialect), then=typed)
 
 
-def _rounded(source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+def _rounded(cells: Sequence[_Cell], dialect: Dialect) -> str:
     """How many of a row's decimals have digits other than 0 behind the places that are kept."""
     conditions = []
-    for column in source.columns:
-        if column.type != "decimal":
+    for cell in cells:
+        if cell.column.type != "decimal":
             continue
-        raw_type = raw_types[column.raw_name]
-        if kind_of(raw_type) == "text":
-            mark = column.decimal or "."
+        if cell.is_text:
+            mark = cell.column.decimal or "."
             digits = f".*[{mark}][0-9]{{2}}[0-9]*[1-9].*"
-            conditions.append(op("full_match", dialect, _text(source, column, dialect), digits))
-        elif kind_of(raw_type) in ("float", "decimal"):
-            raw = _typed_already(column, raw_type, dialect)
-            kept = cast(typed_value(source, column, dialect, raw_types), "DOUBLE")
+            conditions.append(op("full_match", dialect, cell.came, digits))
+        elif kind_of(cell.raw_type) in ("float", "decimal"):
             # A float of two places is not quite that number.
-            conditions.append(after(call("ABS", f"{cast(raw, 'DOUBLE')} - {kept}"), "0.00001"))
+            off = call("ABS", f"{cast(cell.came, 'DOUBLE')} - {cast(cell.typed, 'DOUBLE')}")
+            conditions.append(after(off, "0.00001"))
     return " + ".join(case(when=condition, then=1, otherwise=0) for condition in conditions) or "0"
 
 
@@ -464,22 +508,21 @@ def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: 
     return case(when=full_match(text, pattern, dialect), then=typed)
 
 
-def _reason(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
+def _reason(project: Project, source: Source, cells: Sequence[_Cell], dialect: Dialect) -> str:
     times = {source.event_time, source.known_time} - {""}
     needed = {*source.keys, *project.entity.keys, *times}
     reasons: list[tuple[str, str]] = []
-    for column in source.columns:
-        raw_type = raw_types[column.raw_name]
-        raw = _present(source, column, dialect, raw_types)
+    for cell in cells:
+        column = cell.column
         if column.required or column.name in needed:
-            reasons.append((is_null(raw), text_literal(f"{column.name}: missing")))
-        if column.type != "string" or not _is_read_as_text(column, raw_type):
-            typed = typed_value(source, column, dialect, raw_types)
+            reasons.append((is_null(cell.came), text_literal(f"{column.name}: missing")))
+        if column.type != "string" or not cell.is_text:
             kind = WHOLE_NUMBER if column.type == "string" else column.type
-            if _is_whole_key(source, column, raw_type):
+            if _is_whole_key(source, column, cell.raw_type):
                 kind = PLAIN_INTEGER
             wrong = text_literal(f"{column.name}: not {_article(kind)} {kind}: ")
-            reasons.append((all_of(is_not_null(raw), is_null(typed)), concatenated([wrong, as_text(raw, dialect)])))
+            told = concatenated([wrong, as_text(cell.came, dialect)])
+            reasons.append((all_of(is_not_null(cell.came), is_null(cell.typed)), told))
     return cases(reasons, between="\n        ") if reasons else as_text("NULL", dialect)
 
 
