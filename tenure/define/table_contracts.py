@@ -306,7 +306,7 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                     **dict.fromkeys(("usual_first_day", "usual_last_day"), _DAY),
                     "longest_gap": _WHOLE,
                     **dict.fromkeys(("rows_unmatched", "keys_unmatched", "rows_too_early"), _WHOLE),
-                    **dict.fromkeys(("matched_with", "outages"), _TEXT),
+                    **dict.fromkeys(("matched_with", "outages", "files"), _TEXT),
                 },
                 required=("source", "fingerprint", "rows_read", "rows_staged"),
                 doc="What was read of each source, and when its events lie.",

@@ -8,6 +8,7 @@ float16 ──► float       duration[s] ──► text, '90s'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,15 +40,18 @@ def require_flat(schema: pa.Schema, file: Location, files: Sequence[Location], r
             )
 
 
-def write_plain(file: Location, made: Path, folders: Mapping[str, str]) -> None:
-    """Write a file's rows as plain Parquet; `folders` are columns more, of texts that its folders' names tell."""
+def write_plain(file: Location, made: Path, folders: Mapping[str, str], *, head: bool = False) -> None:
+    """Write a file's rows, with `head` the first ones alone, as plain Parquet.
+
+    `folders` are columns more, of texts that the names of its folders tell.
+    """
     with pq.ParquetFile(for_arrow(file)) as rows:
         schema = pa.schema(
             [pa.field(f.name, _plain_type(f.type)) for f in rows.schema_arrow]
             + [pa.field(name, pa.string()) for name in folders]
         )
         with pq.ParquetWriter(made, schema) as writer:
-            for batch in rows.iter_batches(_BATCH):
+            for batch in islice(rows.iter_batches(_BATCH), 1 if head else None):
                 columns = [_plain(column) for column in batch.columns]
                 columns += [pa.repeat(value, batch.num_rows) for value in folders.values()]
                 writer.write_batch(pa.record_batch(columns, schema=schema))

@@ -29,6 +29,7 @@ from tenure.faults.redact import redacted, shown, shown_row
 from tenure.intake import captures, completeness
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
+from tenure.intake.extract_files import names_noted, of_files
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
 from tenure.intake.matching import require_matched, unmatched_words
 from tenure.intake.readers import Readers, readers_of
@@ -115,6 +116,7 @@ def _stage(
     for relation in (staging_table.TYPED, staging_table.REPEATED, staging_table.CLAIMS):
         engine.release(relation)
     days = event_days(work, source)
+    noted = str(intake_facts(work).get(source.name, {}).get("files") or "")
     facts = _facts(work, source, digest, read.rows, staged, reasons=read.reasons, losers=losers, days=days)
     completeness.note(
         work,
@@ -124,9 +126,10 @@ def _stage(
             *completeness.of_span(span_of(days), source),
             *completeness.of_duplicates(facts["duplicates_dropped"], read.rows),
             *completeness.of_rounding(read.rounded),
+            *of_files(work, readers, "" if source.is_captured else noted),
         ],
     )
-    return facts
+    return facts | {"files": names_noted(work, readers)}
 
 
 def _require_text(work: Work, source: Source) -> None:

@@ -14,6 +14,7 @@ from stages.runs import edit
 from tiny_bank import write_tiny_bank
 
 from tenure import FeatureStore
+from tenure.catalog.check import check
 from tenure.engines.base import Engine
 from tenure.errors import BadValue, MissingColumn, UnreadableFile
 from tenure.session.work import Work
@@ -297,3 +298,13 @@ def test_a_long_text_is_staged_whole(bank, length):
         "\n".join([f"{lines[0]},note", *(f"{line},a" for line in lines[1:-1]), f"{lines[-1]},{note}"]) + "\n"
     )
     assert max(len(row["note"]) for row in rows_of(staged(bank), "payments")) == length
+
+
+def test_check_copies_no_more_than_the_first_rows_of_such_files(bank):
+    times = pa.array([10**18, 10**18 + 1], pa.int64()).cast(pa.timestamp("ns"))
+    edit(bank / "sources.py", 'Column("paid_on", type="date"', 'Column("paid_on", type="timestamp"')
+    in_parquet(bank, payments(paid_on=times))
+    with Work.open(bank) as work:
+        told = {one.subject: one.message for one in check(work)}
+        assert told["source payments"].endswith("2 rows read")
+        assert not (bank / "lake" / "landing").exists()

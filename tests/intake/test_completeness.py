@@ -178,3 +178,49 @@ def test_clean_demo_banks_raise_nothing_above_a_note(tmp_path, seed):
         list(run(work, ("staging",)))
         found = [row for row in work.read("completeness").to_pylist() if row["severity"] in ("warning", "error")]
     assert found == []
+
+
+def by_month(folder, *names):
+    """Have the payments lie in a file a month, without those named."""
+    header, *rows = (folder / "data" / "payments.csv").read_text().splitlines()
+    months = {}
+    for row in rows:
+        months.setdefault(row.split(",")[2][:7], []).append(row)
+    for month, lines in months.items():
+        if month not in names:
+            (folder / "data" / f"payments-{month}.csv").write_text("\n".join([header, *lines, ""]))
+    (folder / "data" / "payments.csv").rename(folder / "all.csv")
+    sources = folder / "sources.py"
+    sources.write_text(sources.read_text().replace('Csv("payments.csv")', 'Csv("payments-*.csv")'))
+
+
+def test_a_file_that_is_gone_is_told(bank):
+    by_month(bank)
+    assert "TEN-I011" not in built(bank)
+    (bank / "data" / "payments-2024-03.csv").unlink()
+    assert "payments: 1 file of the last staging is not there (TEN-I011)" in built(bank)
+
+
+def test_a_last_line_without_an_end_is_a_note(bank):
+    file = bank / "data" / "payments.csv"
+    file.write_text(file.read_text().rstrip("\n"))
+    built(bank)
+    assert ("payments", "TEN-I012", "note", "None") in findings(bank)
+
+
+@pytest.mark.parametrize(
+    "name", ["Payments-2024-09.CSV", "payments-2024-09.csv.1", "payments-2024-09.txt.gz", "payments(2).csv"]
+)
+def test_files_that_a_path_misses_are_named(bank, name):
+    by_month(bank)
+    (bank / "data" / name).write_text("x\n")
+    assert f"beside its files lies '{name}', which its path misses (TEN-I013)" in built(bank)
+
+
+@pytest.mark.parametrize(
+    "name", ["payments.md", "payments_old_notes.txt", "paymentscan.csv", "other.csv", ".payments-2024.csv"]
+)
+def test_files_of_other_names_are_not(bank, name):
+    by_month(bank)
+    (bank / "data" / name).write_text("x\n")
+    assert "TEN-I013" not in built(bank)

@@ -22,15 +22,26 @@ class ParquetReader(LandedReader[Parquet]):
         return self._where_they_lie(relation) if self._is_plain() else super().land(relation)
 
     def plan(self, relation: str) -> dict[str, str]:
-        """Make a relation of the same columns."""
-        return self._where_they_lie(relation) if self._is_plain() else super().plan(relation)
+        """Make a relation of the same columns; of files that would have to be landed, of the first rows alone."""
+        if self._is_plain():
+            return self._where_they_lie(relation)
+        scratch = self.landing.folder
+        if self.landed(self.work.lake.landing(self.landing.name)) or not isinstance(scratch, Path):
+            return super().plan(relation)
+        scratch.mkdir(parents=True, exist_ok=True)
+        head = scratch / "head.parquet"
+        write_plain(self.files[0], head, self._folders(0), head=True)
+        return self._relation(relation, [head])
 
     def write(self, folder: Path) -> bool:
         """Write the files as plain Parquet, with the columns that their folders' names tell."""
-        in_folders = has_hive_folders(self.raw, self.files)
         for number, file in enumerate(self.files):
-            write_plain(file, folder / f"rows-{number:05}.parquet", folder_values(file) if in_folders else {})
+            write_plain(file, folder / f"rows-{number:05}.parquet", self._folders(number))
         return True
+
+    def _folders(self, number: int) -> dict[str, str]:
+        """The columns that the names of a file's folders tell."""
+        return folder_values(self.files[number]) if has_hive_folders(self.raw, self.files) else {}
 
     def _where_they_lie(self, relation: str) -> dict[str, str]:
         return self.work.engine.read_parquet(relation, self.raw, self.files)
