@@ -132,6 +132,13 @@ def _told(finding: Finding | None) -> dict[str, str | None]:
     return {"code": finding.code, "severity": finding.severity, "finding": finding.message}
 
 
+def judged(work: Work) -> frozenset[str]:
+    """Return the sources whose completeness is noted; a source without is staged anew."""
+    if work.lake.find("completeness") is None:
+        return frozenset()
+    return frozenset(work.lake.read("completeness", columns=["source"])["source"].unique().to_pylist())
+
+
 def findings_in_words(work: Work) -> list[str]:
     """Return what was found of each staged source and is more than a note, the duplicates always, as clauses."""
     if work.lake.find("completeness") is None:

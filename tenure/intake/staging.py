@@ -47,13 +47,15 @@ def staging(work: Work) -> Outcome:
     outcome = Outcome()
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
+    judged = completeness.judged(work)
     for number, source in enumerate(work.project.sources.values()):
         work.progress.of(source.name, number, len(work.project.sources), outcome.rows)
         readers = readers_of(work, source)
         digest = raw_digest(work, source, readers)
         current = work.lake.find(f"staging/{source.name}")
         noted = facts.get(source.name, {}).get("fingerprint")
-        if current and current.fingerprint == noted == digest and not captures.is_new(work, source):
+        is_known = source.name in judged and not captures.is_new(work, source)
+        if current and current.fingerprint == noted == digest and is_known:
             outcome.add(current, built=False)
             continue
         stage = _capture if source.is_captured else _stage
@@ -149,7 +151,7 @@ def _committed(
     table = f"staging/{source.name}"
     found: list[completeness.Extract] = []
     if made is None:
-        before = work.lake.find(table)
+        before = _other_than(work, table, digest)
         version, checks = work.write(
             staging_table.staging(work.project, source),
             table,
@@ -168,6 +170,14 @@ def _committed(
     version, checks = work.write(captures.versions(work, source, when), table, digest, proof=compare)
     captures.note(work, source, when, made.digest, counts[0])
     return version, checks, found[0], int(counts[0]["rows"])
+
+
+def _other_than(work: Work, table: str, digest: str) -> TableVersion | None:
+    """The newest version of a table that is not of this digest: a run that was stopped may have committed that."""
+    found = work.lake.find(table)
+    while found is not None and found.fingerprint == digest and found.version:
+        found = work.lake.find(table, found.version - 1, verified=False)
+    return None if found is None or found.fingerprint == digest else found
 
 
 def _may_be_read_again(source: Source, readers: Readers, raw_types: Mapping[str, str]) -> bool:
