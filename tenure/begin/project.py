@@ -142,6 +142,8 @@ def _set_limits_of(work: Work, source: Source, planned: PlannedSource, bank: Ban
         reasons[_without_value(row["reason"])] += row["n"]
     rows = reasons.total()
     del reasons[""]
+    for step in staging_tables.steps(source):
+        work.engine.cache(step.table, step.text)
     rivals = work.engine.run(staging_tables.rival_rows(source).text).to_pylist()
     bad = reasons.total() + sum(int(row["claims"]) - 1 for row in rivals)
     if bad and rows:
