@@ -155,6 +155,17 @@ class Project:
         captured = (source.name for source in self.sources.values() if source.is_captured and source.ends)
         return self.churn.bounds or tuple(captured)
 
+    @property
+    def churns(self) -> tuple[ChurnDefinition, ...]:
+        """The main churn definition, and those beside it."""
+        return (self.churn, *self.other_churns.values())
+
+    @property
+    def raw_paths(self) -> frozenset[str]:
+        """The paths of all files that sources read."""
+        raws = (raw for source in self.sources.values() for raw in source.raws.values())
+        return frozenset(path for raw in raws if (path := getattr(raw, "path", "")))
+
     def churn_named(self, name: str) -> ChurnDefinition:
         """Return the churn definition so named, the main one or another; InvalidDefinition if there is none."""
         named = {self.churn.name: self.churn, **self.other_churns}
@@ -184,7 +195,7 @@ def validate(project: Project) -> None:
             f"entity '{project.entity.name}' has key {project.entity.keys}, its source '{customers.name}' has key "
             f"{customers.keys} ({project.entity.where_defined}); they must be the same."
         )
-    for churn in (project.churn, *project.other_churns.values()):
+    for churn in project.churns:
         _validate_churn(project, churn)
     for view in project.views.values():
         _validate_view(project, view)

@@ -30,7 +30,7 @@ def contracts(project: Project) -> dict[str, Contract]:
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
     found.update(FIXED)
     labels = found["labels"]
-    for churn in (project.churn, *project.other_churns.values()):
+    for churn in project.churns:
         place = f"labels_of/{churn.name}"
         found[place] = replace(labels, table=place, doc=f"The labels of the churn definition '{churn.name}' alone.")
     for source in project.sources.values():

@@ -7,7 +7,8 @@ whole, else by its number among the files that match, in the order of their name
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -40,6 +41,10 @@ _AWS = S3Settings()
 
 #: The first bytes of files that gzip, zip (of an empty archive too) and zstd compressed.
 GZIP, ZIP, EMPTY_ZIP, ZSTD = PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd")
+
+
+#: Names of files that no bank wrote as data.
+_NO_DATA = re.compile(r"[.~_].*|.*(~|[.]tmp|[.]part(ial)?|[.]md|[.]txt|[.]json)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,22 @@ def _is_nearly(name: str, wanted: str) -> bool:
     """Whether a name differs from the wanted one by two signs at most, so that it says hardly more."""
     blocks = SequenceMatcher(None, name.lower(), wanted.lower(), autojunk=False).get_matching_blocks()
     return max(len(name), len(wanted)) - sum(block.size for block in blocks) <= 2
+
+
+def names_beside(folder: Location, begins: str, read: Collection[Location]) -> list[str]:
+    """Return the names in a folder that begin like others and are numbered or packed otherwise, of files nobody reads.
+
+    Of 'payments-' these are 'Payments-04.CSV' and 'payments-03.csv.gz', and not 'payments.md' nor 'paymentscan.csv'.
+    """
+    stem = begins.rstrip("-_. 0123456789").lower()
+    found = []
+    for file in entries(folder) if len(stem) > 2 else ():
+        rest = file.name.lower().removeprefix(stem)
+        is_alike = file.name.lower().startswith(stem) and re.match(r"[a-z]", rest) is None
+        is_file = isinstance(file, S3Location) or file.is_file()
+        if is_alike and is_file and file not in read and not _NO_DATA.fullmatch(file.name):
+            found.append(file.name)
+    return found
 
 
 def is_packed(file: Location) -> bool:

@@ -29,10 +29,10 @@ from tenure.faults.redact import redacted, shown, shown_row
 from tenure.intake import captures, completeness
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
-from tenure.intake.extract_files import names_noted, of_files
+from tenure.intake.extract_files import noted_names, of_files
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
 from tenure.intake.matching import require_matched, unmatched_words
-from tenure.intake.readers import Readers, readers_of
+from tenure.intake.readers import Readers, readers_of, seen_files
 from tenure.intake.row_sample import sample
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql.dialects import READS_BROKEN_TEXT
@@ -118,6 +118,8 @@ def _stage(
     for relation in (staging_table.TYPED, staging_table.REPEATED, staging_table.CLAIMS):
         engine.release(relation)
     days = event_days(work, source)
+    seen = seen_files(work, readers)
+    names = noted_names(seen.names)
     noted = str(intake_facts(work).get(source.name, {}).get("files") or "")
     facts = _facts(work, source, digest, read.rows, staged, reasons=read.reasons, losers=losers, days=days)
     completeness.note(
@@ -128,10 +130,10 @@ def _stage(
             *completeness.of_span(span_of(days), source),
             *completeness.of_duplicates(facts["duplicates_dropped"], read.rows),
             *completeness.of_rounding(read.rounded),
-            *of_files(work, readers, "" if source.is_captured else noted),
+            *of_files(names, "" if source.is_captured else noted, seen.without_end, seen.missed),
         ],
     )
-    return facts | {"files": names_noted(work, readers)}
+    return facts | {"files": names}
 
 
 def _require_text(work: Work, source: Source) -> None:

@@ -41,7 +41,7 @@ def test_a_project_is_checked_for_the_entity_that_was_chosen(several, told):
     ("entity", "churn", "message"),
     [
         ("", "later", "sources.py must define exactly one Entity; found 2."),
-        ("customer", "", "churn.py must define exactly one ChurnDefinition; found 2."),
+        ("customer", "", "churn.py defines 2 ChurnDefinitions"),
         ("household", "later", "sources.py defines no Entity named 'household'; it defines: branch, customer."),
     ],
 )

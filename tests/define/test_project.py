@@ -104,7 +104,7 @@ def test_a_mistake_inside_a_definition_is_told_with_its_place(bank, told):
         (
             CHURN,
             'other = ChurnDefinition("other", event=Closure(), horizon=60)',
-            ["churn.py must define exactly one ChurnDefinition", "found 2"],
+            ["churn.py defines 2 ChurnDefinitions", "0 of them with main=True"],
         ),
         (
             SOURCES,

@@ -9,18 +9,21 @@ The declaration, in `tenure/define/source.py`, tells of itself and touches nothi
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
 
 from tenure.define.source import READERS, RawTable, Source
-from tenure.engines.files import Place, files_in_words, is_packed
+from tenure.engines.files import Place, file_in_words, files_in_words, is_packed, names_beside
+from tenure.errors import MissingFile
 from tenure.intake.unpacking import unpacked
 from tenure.session.work import Work
-from tenure.storage.location import Location, below, is_below
+from tenure.storage.location import Location, below, is_below, open_to_read, size_of
 from tenure.store.landing import Landing
 
 Declared = TypeVar("Declared", bound=RawTable)
@@ -35,6 +38,9 @@ class Reader(ABC, Generic[Declared]):
 
     #: Whether its rows come from a server, so that nothing tells whether they changed but to ask again.
     asks_a_server: ClassVar[bool] = False
+
+    #: Whether its files are texts whose rows end in a line break.
+    is_of_lines: ClassVar[bool] = False
 
     def __init__(self, work: Work, raw: Declared, *, asked_by: str, landing: Landing, again: bool) -> None:
         """Know what to read; nothing is read yet."""
@@ -66,6 +72,24 @@ class Reader(ABC, Generic[Declared]):
         """What messages call the whole of it: 'payments.csv'."""
         return files_in_words(self.files, self.raw)
 
+    @property
+    def begins(self) -> str:
+        """How the names of its files begin, up to what numbers them; '' where it reads no files of one folder."""
+        folder, name = Path(self.raw.path).parent, Path(self.raw.path).name
+        if not name or re.search(r"[*?\[]", str(folder)):
+            return ""
+        return re.split(r"[*?\[]", name)[0] if re.search(r"[*?\[]", name) else Path(name).stem
+
+    def without_end(self) -> list[str]:
+        """Return which of its files of text have a last line without an end, as messages call them."""
+        found = []
+        for text, file in zip(self.texts, self.files, strict=True) if self.is_of_lines else ():
+            with open_to_read(text) as content:
+                content.seek(max(0, size_of(text) - 1))
+                if content.read(1) not in (b"", b"\n", b"\r"):
+                    found.append(file_in_words(file, self.files, self.raw))
+        return found
+
     def digest(self) -> list[tuple[str, str]]:
         """Return the name and SHA-256 of each file: other contents, or other names, are staged anew."""
         return [(_name_in(self.work.data, file), self.work.raw_digests.of(file)) for file in self.files]
@@ -84,6 +108,36 @@ class Reader(ABC, Generic[Declared]):
 
 
 Readers: TypeAlias = Mapping[str, Reader[RawTable]]
+
+
+@dataclass(frozen=True)
+class SeenFiles:
+    """The names of a source's files, of those whose last line has no end, and of those beside them that nobody reads."""
+
+    names: tuple[str, ...]
+    without_end: tuple[str, ...]
+    missed: tuple[str, ...]
+
+
+def seen_files(work: Work, readers: Readers) -> SeenFiles:
+    """Return what there is to say of the files of all readers."""
+    found = [(reader.begins, file) for reader in readers.values() if reader.raw.path for file in reader.files]
+    read = {file for path in work.project.raw_paths for file in _files_of(work, path)}
+    folders = {(begins, file.parent) for begins, file in found}
+    missed = {name for begins, folder in folders for name in names_beside(folder, begins, read)}
+    return SeenFiles(
+        tuple(_name_in(work.data, file) for _, file in found),
+        tuple(name for reader in readers.values() for name in reader.without_end()),
+        tuple(sorted(missed)),
+    )
+
+
+def _files_of(work: Work, path: str) -> list[Location]:
+    """The files of a path; none where there is none, which its own source is refused for."""
+    try:
+        return work.raw_files(path, asked_by="a source")
+    except MissingFile:
+        return []
 
 
 def readers_of(work: Work, source: Source, *, folder: Path | None = None, again: bool = False) -> Readers:

@@ -10,6 +10,8 @@ from tenure.intake.readers import Reader
 class CsvReader(Reader[Csv]):
     """Delimited text files of one header."""
 
+    is_of_lines = True
+
     def land(self, relation: str) -> dict[str, str]:
         """Make the files a relation, every value as its text."""
         return self.work.engine.read_csv(relation, self.raw, self.texts)

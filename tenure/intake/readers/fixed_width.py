@@ -40,6 +40,8 @@ _LINE_FEED, _NEW_LINE = b"\x25", b"\x15"
 class FixedWidthReader(LandedReader[FixedWidth]):
     """Text files whose lines are all as long as the layout."""
 
+    is_of_lines = True
+
     @property
     def read_by(self) -> Sequence[object]:
         """All but how null is spelled, which is read of the landed text."""

@@ -60,6 +60,8 @@ class _NotRead(ValueError):
 class JsonLinesReader(LandedReader[JsonLines]):
     """Text files with a JSON object a line; a key that a line lacks is null there, and may stand in any."""
 
+    is_of_lines = True
+
     def write(self, folder: Path) -> bool:
         """Write the rows as texts."""
         rows = _Rows(self.texts, self.raw)
