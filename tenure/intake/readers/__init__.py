@@ -112,7 +112,7 @@ Readers: TypeAlias = Mapping[str, Reader[RawTable]]
 
 @dataclass(frozen=True)
 class SeenFiles:
-    """The names of a source's files, of those without a last end of line, and of those beside them that nobody reads."""
+    """The names of a source's files, of those whose last line has no end, and of files beside them that nobody reads."""
 
     names: tuple[str, ...]
     without_end: tuple[str, ...]
