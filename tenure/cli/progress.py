@@ -115,5 +115,5 @@ class Bar:
             return
         what, done, total, rows = self._state
         spent = max(time.monotonic() - self._begun, 0.001)
-        told = f"{rows:,} rows  {rows / spent:,.0f} rows/s" if rows else ""
-        self._shown.update(self._task, completed=done, total=total or None, what=what, rows=told)
+        words = f"{rows:,} rows  {rows / spent:,.0f} rows/s" if rows else ""
+        self._shown.update(self._task, completed=done, total=total or None, what=what, rows=words)

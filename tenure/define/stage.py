@@ -33,6 +33,8 @@ class Stage:
     makes: tuple[str, ...] = field(kw_only=True)
     #: The tables of other stages that it may read.
     reads: tuple[str, ...] = field(default=(), kw_only=True)
+    #: The table of a later stage that it looks at where there is one, so as not to rewrite what it rests on.
+    guards: tuple[str, ...] = field(default=(), kw_only=True)
     #: Those of its own tables that record what was done; they are never restored.
     records: tuple[str, ...] = field(default=(), kw_only=True)
     #: Whether its tables are each the rows of a SELECT, so that engines can be compared on them.
@@ -68,6 +70,7 @@ _STAGES = (
         purpose="build",
         makes=("staging", "quarantine", "intake", "completeness", "captures", "arrivals"),
         records=("intake", "completeness", "captures", "arrivals"),
+        guards=("snapshots",),
         in_sql=True,
         module="tenure.intake.staging",
     ),

@@ -1,4 +1,4 @@
-"""Progress: how far a stage has come, told to whoever shows it; nobody does unless a command says so."""
+"""Progress: how far a stage has come, for whoever shows it; nobody does unless a command says so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Whoever is told how far a run has come."""
+    """Whoever shows how far a run has come."""
 
     def begin(self, stage: str) -> None:
         """Take note that a stage begins."""
@@ -19,7 +19,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Nobody is told."""
+    """Nobody shows it."""
 
     def begin(self, stage: str) -> None:
         """Say nothing."""

@@ -78,7 +78,7 @@ class Work:
         self.lake = Lake(self.folders.lake, owner, config.lake.mode, self.folders.scratch)
         self.lake.require_owner()
         self.run_id = new_run_id()
-        #: Who is told how far a stage has come.
+        #: Who shows how far a stage has come.
         self.progress: Progress = Silent()
         #: The day of the extract that this run stages, where the command says so.
         self.extracted: date | None = None

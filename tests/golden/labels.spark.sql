@@ -71,7 +71,8 @@ answered AS (
       ON balances_2.branch = e.branch AND balances_2.number = e.number AND balances_2.snapshot_date = e.snapshot_date
 )
 SELECT branch, number, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'any_event' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, branch, number
@@ -168,7 +169,8 @@ answered AS (
       ON balances_1.branch = e.branch AND balances_1.number = e.number AND balances_1.snapshot_date = e.snapshot_date
 )
 SELECT branch, number, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'decline' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, branch, number
@@ -261,7 +263,8 @@ answered AS (
       ON kept_1.branch = e.branch AND kept_1.number = e.number AND kept_1.snapshot_date = e.snapshot_date
 )
 SELECT branch, number, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'dropped' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, branch, number
@@ -353,7 +356,8 @@ answered AS (
       ON active_1.branch = e.branch AND active_1.number = e.number AND active_1.snapshot_date = e.snapshot_date
 )
 SELECT branch, number, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'silence' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, branch, number
@@ -439,7 +443,8 @@ answered AS (
       ON balances_1.customer_id = e.customer_id AND balances_1.snapshot_date = e.snapshot_date
 )
 SELECT customer_id, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'balance_fell' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, customer_id
@@ -510,7 +515,8 @@ answered AS (
     FROM eligible AS e
 )
 SELECT customer_id, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'closed' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, customer_id
@@ -596,7 +602,8 @@ answered AS (
       ON balances_1.customer_id = e.customer_id AND balances_1.snapshot_date = e.snapshot_date
 )
 SELECT customer_id, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'closed_or_poorer' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, customer_id
@@ -693,7 +700,8 @@ answered AS (
       ON balances_2.customer_id = e.customer_id AND balances_2.snapshot_date = e.snapshot_date
 )
 SELECT customer_id, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'quiet_and_poorer' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, customer_id
@@ -784,7 +792,8 @@ answered AS (
       ON active_1.customer_id = e.customer_id AND active_1.snapshot_date = e.snapshot_date
 )
 SELECT customer_id, snapshot_date, CAST(label_start AS DATE) AS label_start, CAST(label_end AS DATE) AS label_end,
-    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned
+    CAST(CASE WHEN churns THEN 1 ELSE 0 END AS INTEGER) AS churned,
+    'quiet_or_closed' AS definition
 FROM answered
 WHERE churns IS NOT NULL
 ORDER BY snapshot_date, customer_id

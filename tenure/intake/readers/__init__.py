@@ -112,7 +112,7 @@ Readers: TypeAlias = Mapping[str, Reader[RawTable]]
 
 @dataclass(frozen=True)
 class SeenFiles:
-    """The names of a source's files, of those whose last line has no end, and of files beside them that nobody reads."""
+    """The names of a source's files, of those whose last line has no end, and of those beside them, read by nobody."""
 
     names: tuple[str, ...]
     without_end: tuple[str, ...]
