@@ -25,7 +25,7 @@ Kind: TypeAlias = Literal[
     "text", "boolean", "whole number", "float", "decimal", "date", "timestamp", "time of day", "several", "bytes"
 ]
 
-#: How the types of a kind begin, as Arrow writes them. Decimals without places are whole numbers.
+#: How the types of a kind begin, as Arrow writes them, or Spark. Decimals without places are whole numbers.
 _BEGINNINGS: Mapping[str, Kind] = MappingProxyType(
     {
         "text": "text",
@@ -33,12 +33,16 @@ _BEGINNINGS: Mapping[str, Kind] = MappingProxyType(
         "bool": "boolean",
         "int": "whole number",
         "uint": "whole number",
+        "tinyint": "whole number",
+        "smallint": "whole number",
+        "bigint": "whole number",
         "halffloat": "float",
         "float": "float",
         "double": "float",
         "decimal": "decimal",
         "date": "date",
         "timestamp": "timestamp",
+        "timestamp_ntz": "timestamp",
         "time": "time of day",
         "list": "several",
         "large_list": "several",
@@ -51,6 +55,7 @@ _BEGINNINGS: Mapping[str, Kind] = MappingProxyType(
         "fixed_size_binary": "bytes",
         # A column of nulls alone is of any type.
         "null": "text",
+        "void": "text",
     }
 )
 
@@ -89,10 +94,10 @@ class Conversion:
 
 
 def kind_of(raw_type: str) -> Kind:
-    """Return the kind of a raw column's type, 'text' or as Arrow writes it; what is not known is bytes."""
+    """Return the kind of a raw column's type, 'text' or as an engine writes it; what is not known is bytes."""
     name = raw_type.partition("<")[0].partition("[")[0].partition("(")[0].rstrip("0123456789")
     kind = _BEGINNINGS.get(name, "bytes")
-    return "whole number" if kind == "decimal" and raw_type.endswith(", 0)") else kind
+    return "whole number" if kind == "decimal" and raw_type.replace(" ", "").endswith(",0)") else kind
 
 
 def _nothing(raw: Raw) -> str:

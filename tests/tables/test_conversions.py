@@ -185,6 +185,15 @@ def test_every_kind_of_the_table_stands_in_a_cell_or_is_refused(rows):
     assert all(one.refuses_all for kind in ("several", "bytes") for one in CONVERSIONS[kind].values())
 
 
+@pytest.mark.parametrize(
+    ("raw_type", "kind"),
+    [("bigint", "whole number"), ("decimal(20,0)", "whole number"), ("decimal(18,2)", "decimal"), ("double", "float"),
+     ("timestamp_ntz", "timestamp"), ("array<string>", "several"), ("void", "text"), ("interval day", "bytes")],
+)  # fmt: skip
+def test_the_types_of_spark_are_of_the_same_kinds(raw_type, kind):
+    assert kind_of(raw_type) == kind
+
+
 def test_only_files_with_such_types_are_landed(rows):
     assert is_plain(pq.read_schema(rows))
     special = {name for name, (values, _) in CELLS.items() if not is_plain(pa.schema([(name, values.type)]))}
