@@ -110,16 +110,19 @@ def versions(work: Work, source: Source, when: datetime) -> Select:
     """Return the SELECT of a source's versions after an extract, whose typed rows are there."""
     engine = work.engine
     engine.cache(capture.NOW, staging.staging(work.project, source).text)
-    if not _scan_kept(work, source, when):
+    if not _earlier(work, source, when):
         return capture.first_versions(source, when, engine.dialect)
+    _scan_kept(work, source)
     return capture.next_versions(source, when)
 
 
 def compare(work: Work, source: Source, when: datetime) -> tuple[Extract, dict[str, Any]]:
-    """Count what an extract changes; raise VanishedRows if it ends too many rows, unless history may change."""
+    """Count what an extract changes, whose `versions` are made; raise VanishedRows if it ends too many rows, unless
+    history may change.
+    """
     months = work.engine.run(rows_by_month(source.name, compared=False).text).to_pylist()
     (now,) = work.engine.run(f"SELECT COUNT(*) AS rows FROM {capture.NOW}").to_pylist()
-    if not _scan_kept(work, source, when):
+    if not _earlier(work, source, when):
         unchanged = {"rows_before": 0, "rows_added": now["rows"], "rows_changed": 0, "rows_ended": 0}
         return Extract(months, ()), now | unchanged
     (found,) = work.engine.run(capture.changes(source, when).text).to_pylist()
@@ -164,12 +167,10 @@ def undo_extract(work: Work, name: str) -> tuple[datetime, TableVersion]:
             hint="Bring the right extract with the same time, and run 'tenure staging': it takes the other's place.",
         )
     last = noted[-1]["extracted"]
-    current = work.require(f"staging/{name}")
-    _scan_kept(work, source, last)
-    version, _ = work.write(
-        capture.without_last(source, last), f"staging/{name}", fingerprint(["undone", current.fingerprint])
-    )
-    _write(work, source, noted[:-1])
+    with work.lake.locked():
+        digest = fingerprint(["undone", _scan_kept(work, source).fingerprint])
+        version, _ = work.write(capture.without_last(source, last), f"staging/{name}", digest)
+        _write(work, source, noted[:-1])
     return last, version
 
 
@@ -196,16 +197,18 @@ def _naive(rows: pa.Table) -> list[dict[str, Any]]:
     return list(rows.set_column(place, "extracted", rows["extracted"].cast(pa.timestamp("us"))).to_pylist())
 
 
-def _scan_kept(work: Work, source: Source, when: datetime) -> bool:
-    """Make the versions so far a relation, with the columns that the source has now; False before the first extract."""
-    earlier = [row for row in captured_extracts(work, source) if row["extracted"] < when]
+def _earlier(work: Work, source: Source, when: datetime) -> list[dict[str, Any]]:
+    """The extracts that were captured before a time; none where one of that time is the first."""
+    return [row for row in captured_extracts(work, source) if row["extracted"] < when]
+
+
+def _scan_kept(work: Work, source: Source) -> TableVersion:
+    """Make the versions so far a relation, with the columns that the source has now; MissingTable if they are gone."""
     stored = work.lake.find(f"staging/{source.name}")
-    if not earlier:
-        return False
     if stored is None:
         raise MissingTable(
-            f"the history of source '{source.name}' is gone: {len(earlier)} extracts of it were captured, and "
-            f"'staging/{source.name}' is not in the lake.",
+            f"the history of source '{source.name}' is gone: {len(captured_extracts(work, source))} extracts of it "
+            f"were captured, and 'staging/{source.name}' is not in the lake.",
             hint="Restore the lake from a backup. To begin its history anew, remove the lake's folder 'captures'.",
         )
     engine = work.engine
@@ -217,7 +220,7 @@ def _scan_kept(work: Work, source: Source, when: datetime) -> bool:
         columns.append(named(cast(value, TYPE_NAMES[work.dialect][column.type]), column.name))
     rows = Query(columns=[*columns, "event_time", "known_time", "known_until"], source="versions_stored")
     engine.cache(capture.KEPT, rows.text)
-    return True
+    return stored
 
 
 def _by_day(source: Source, readers: Readers) -> dict[date, dict[str, list[Location]]]:
@@ -266,12 +269,6 @@ def _digest(readers: Sequence[Reader[Any]], definition: str) -> str:
 
 def _told_by_column(work: Work, source: Source) -> datetime:
     name = source.extracted
-    if not name:
-        raise ExtractTime(
-            f"source '{source.name}' has history='capture', and nothing tells when its extract was made "
-            f"({source.where_defined}).",
-            hint=_HOW,
-        )
     told = cast(name, "TIMESTAMP")
     asked = Query(
         columns=[named(call("MIN", told), "first"), named(call("MAX", told), "last")],

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from tenure.define.personal import personal_columns
 from tenure.define.source import Column, Source
-from tenure.intake.formats import Format, format_of
+from tenure.intake.formats import NULLS, Format, format_of
 from tenure.tables.staging import PLAIN_INTEGER, WHOLE_NUMBER
 
 #: A spelling that is so great a share of what fails is null, and no damage.
@@ -80,7 +80,7 @@ def _nulls(failed: Counter[str], *, personal: bool) -> tuple[list[str], Counter[
     texts = Counter({text: rows for text, rows in failed.items() if text not in found})
     # Days that are none, such as 00/00/0000, are known by format_of only among days.
     for text in [*texts]:
-        if set(text) <= set("0/.-: T") or text.lower() in ("n/a", "na", "null", "none", "-", "?", "nan", "unknown"):
+        if set(text) <= set("0/.-: T") or text.lower() in NULLS:
             found.add(text)
             del texts[text]
     most = texts.most_common(1)
@@ -118,7 +118,7 @@ def _format_arguments(column: Column, found: Format) -> dict[str, object]:
     if column.type in ("date", "timestamp") and found.formats:
         plain = ("%Y-%m-%d",) if column.type == "date" and not column.formats else ()
         formats = [*(column.formats or plain), *found.formats]
-        return {"type": found.type if found.type != column.type else column.type, "format": formats}
+        return {"type": found.type, "format": formats}
     if column.type in ("integer", "decimal", "float") and found.type in ("integer", "decimal", "float"):
         marks = {"decimal": found.decimal, "thousands": found.thousands, "currency": found.currency}
         given: dict[str, object] = {name: mark for name, mark in marks.items() if mark}

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import product
 
 #: Spellings of null in a column of another type than text, in small letters.
-_NULLS = frozenset("? - -- . n/a na #n/a null (null) none nan nil \\n unknown missing".split())
+NULLS = frozenset("? - -- . n/a na #n/a null (null) none nan nil \\n unknown missing".split())
 
 #: Those that are no word of any language: null in a text too.
 _NULLS_OF_TEXT = frozenset("null (null) #n/a \\n".split())
@@ -76,7 +76,7 @@ def format_of(name: str, values: Iterable[str]) -> Format:
     texts = [text for text in map(str.strip, values) if text]
     if not texts:
         return Format(question="it is always empty: what is it?", why="always empty")
-    nulls = _spelled_nulls(texts, _NULLS)
+    nulls = _spelled_nulls(texts, NULLS)
     rest = [text for text in texts if text not in nulls]
     found = _written(name, rest)
     if found is None and len(rest) >= _MANY and not _IDENTIFIER.search(name):

@@ -34,9 +34,12 @@ def labels_of(name: str) -> Callable[[Work], Outcome]:
         main, outcome = work.project, Outcome()
         churn = main.churn_named(name)
         work.project = replace(main, churn=churn)
-        days = calendar(work)
-        select = labels_select(work, days, work.dialect)
-        work.build(replace(select, table=f"labels_of/{name}"), outcome)
+        try:
+            days = calendar(work)
+            select = labels_select(work, days, work.dialect)
+            work.build(replace(select, table=f"labels_of/{name}"), outcome)
+        finally:
+            work.project = main
         if not outcome.rows:
             raise _nobody_to_ask(churn, days)
         outcome.message = f"of the churn definition {name}; models learn {main.churn.name}"
