@@ -179,7 +179,7 @@ def walk_staging(folder: Path) -> Tracer:
     """Stage a bank of one CSV source."""
     from tiny_bank import FEATURES, SOURCES, write_tiny_bank
 
-    from tenure.define.source import Csv
+    from tenure.define.raw_tables import Csv
     from tenure.intake.staging import staging
     from tenure.session.work import Work
 

@@ -14,8 +14,9 @@ from tenure.define.definitions import load_project
 from tenure.define.events import *  # noqa: F403  (a new event is exported by its own module's __all__)
 from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project
+from tenure.define.raw_tables import Csv, Excel, FixedWidth, JsonLines, Odbc, Parquet, Postgres
 from tenure.define.snapshot import SnapshotPlan
-from tenure.define.source import Column, Csv, Excel, FixedWidth, JsonLines, Odbc, Parquet, Postgres, Source
+from tenure.define.source import Column, Source
 from tenure.define.window import days, months
 from tenure.errors import TenureError
 from tenure.version import __version__ as __version__

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tenure.begin.files import Found, FoundTable
-from tenure.define.source import Postgres
+from tenure.define.raw_tables import Postgres
 from tenure.errors import EmptyTable, InvalidConfig, WarehouseError
 
 #: So many rows of each table are read to tell what its columns are.

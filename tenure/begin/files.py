@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tenure.define.naming import RESERVED_WORDS
-from tenure.define.source import Csv, JsonLines, Parquet, RawTable
+from tenure.define.raw_tables import Csv, JsonLines, Parquet, RawTable
 from tenure.engines.files import GZIP, ZIP, ZSTD
 from tenure.errors import MissingFile
 from tenure.faults.redact import file_shape

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from tenure.begin.tables import RawColumn, RawTableSeen
-from tenure.define.source import RawTable
+from tenure.define.raw_tables import RawTable
 
 
 @dataclass

@@ -17,7 +17,8 @@ from tenure.begin.files import Found, tables_in
 from tenure.begin.planned import PlannedSource, rounded_up
 from tenure.begin.tables import RawTableSeen, look_at
 from tenure.begin.writing import sources_text
-from tenure.define.source import Postgres, Source
+from tenure.define.raw_tables import Postgres
+from tenure.define.source import Source
 from tenure.engines.warehouse import land
 from tenure.errors import InputError, MissingFile, TenureError
 from tenure.host.paths import local_path

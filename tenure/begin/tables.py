@@ -16,7 +16,8 @@ from tenure.begin.database import MOST_ROWS
 from tenure.begin.files import FoundTable, snake
 from tenure.begin.personal import may_number_rows, personal
 from tenure.define.naming import RESERVED_COLUMNS, RESERVED_WORDS
-from tenure.define.source import Column, Postgres, RawTable, Source
+from tenure.define.raw_tables import Postgres, RawTable
+from tenure.define.source import Column, Source
 from tenure.intake.formats import Format, format_of
 from tenure.intake.readers import readers_of
 from tenure.session.work import Work

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tenure.begin.bank import Bank
 from tenure.begin.planned import PlannedColumn, PlannedSource
-from tenure.define.source import Csv, JsonLines, Parquet, Postgres, RawTable
+from tenure.define.raw_tables import Csv, JsonLines, Parquet, Postgres, RawTable
 
 _WIDTH = 120
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
-from tenure.define.source import Csv, Parquet
+from tenure.define.raw_tables import Csv, Parquet
 from tenure.sql import Dialect
 from tenure.storage.location import Location
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from tenure.define.source import Csv, Parquet
+from tenure.define.raw_tables import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import ReadFiles, csv_header, has_hive_folders, unlike_parquet
 from tenure.errors import DiskFull, EngineError, FileAccessError, TenureError, UnreadableFile

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import Csv, Parquet, RawTable
+from tenure.define.raw_tables import Csv, Parquet, RawTable
 from tenure.errors import MissingColumn, MissingFile, StoreError, TenureError, UnreadableFile, choices
 from tenure.faults.redact import file_shape, shape
 from tenure.host.paths import literal_part, local_path

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tenure.define.source import Odbc
+from tenure.define.raw_tables import Odbc
 from tenure.engines.connection_string import ALLOWED_BY_ODBC, ConnectionString, parse_odbc
 from tenure.engines.warehouse import CAUSES, batches_of, driven, write_rows
 from tenure.errors import MissingDependency, WarehouseError, install_hint

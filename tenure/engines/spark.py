@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenure.define.source import Csv, Parquet
+from tenure.define.raw_tables import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.files import ReadFiles, csv_header, unlike_parquet
 from tenure.errors import EngineError, MissingDependency, install_hint

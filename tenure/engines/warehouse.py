@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import Postgres
+from tenure.define.raw_tables import Postgres
 from tenure.engines.connection_string import ALLOWED, ConnectionString, parse
 from tenure.errors import EmptyTable, MissingDependency, WarehouseError, install_hint
 from tenure.faults.redact import redacted

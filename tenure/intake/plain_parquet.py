@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tenure.define.source import Parquet
+from tenure.define.raw_tables import Parquet
 from tenure.engines.files import file_in_words
 from tenure.errors import UnreadableFile
 from tenure.storage.location import Location, for_arrow

@@ -15,7 +15,8 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tenure.define.source import Csv, Source
+from tenure.define.raw_tables import Csv
+from tenure.define.source import Source
 from tenure.engines.files import check_structure, csv_header
 from tenure.intake.readers import Readers
 from tenure.session.work import Work

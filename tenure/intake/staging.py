@@ -16,7 +16,8 @@ import pyarrow as pa
 from tenure.checks.in_memory import schema_of
 from tenure.define.contract_base import CheckResult
 from tenure.define.personal import personal_columns
-from tenure.define.source import Parquet, Source
+from tenure.define.raw_tables import Parquet
+from tenure.define.source import Source
 from tenure.errors import (
     BadValue,
     DuplicateKey,

@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from tenure.define.source import RawTable
+from tenure.define.raw_tables import RawTable
 from tenure.engines.files import EMPTY_ZIP, GZIP, ZIP, ZSTD, file_in_words
 from tenure.errors import UnreadableFile
 from tenure.session.work import Work

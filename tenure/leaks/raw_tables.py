@@ -20,7 +20,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 
 from tenure.define.personal import personal_columns
-from tenure.define.source import RawTable, Source
+from tenure.define.raw_tables import RawTable
+from tenure.define.source import Source
 from tenure.faults.redact import shown
 from tenure.leaks.staged_rows import Finding, shown_key, source_finding
 from tenure.sql import Dialect, midnight_literal, quoted

@@ -17,7 +17,8 @@ import sqlglot
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
-from tenure.define.source import RawTable, Source
+from tenure.define.raw_tables import RawTable
+from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect
 from tenure.sql.conditions import names_read

@@ -11,7 +11,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 
 from tenure.define.dialect import Dialect
-from tenure.define.source import READERS_IN_WORDS
+from tenure.define.raw_tables import READERS_IN_WORDS
 from tenure.errors import InvalidDefinition
 
 

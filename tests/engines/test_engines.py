@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tenure.define.source import Csv, Parquet
+from tenure.define.raw_tables import Csv, Parquet
 from tenure.engines import open_engine
 from tenure.engines.base import ArrayEngine, EngineSettings
 from tenure.engines.duckdb import DuckDBEngine

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tenure.define.churn import ChurnDefinition
 from tenure.define.events import Inactivity
 from tenure.define.project import Entity, Project
-from tenure.define.source import Column, Csv, Source
+from tenure.define.raw_tables import Csv
+from tenure.define.source import Column, Source
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.engines.files import check_structure, csv_header, locate, matching_files

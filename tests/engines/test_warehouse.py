@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_bank import write_tiny_bank
 
-from tenure.define.source import Postgres
+from tenure.define.raw_tables import Postgres
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.engines.warehouse import land

@@ -43,8 +43,8 @@ from tenure.define.definitions import load_project
 from tenure.define.event_base import event_kinds
 from tenure.define.events import AnyOf
 from tenure.define.feature import FEATURES
+from tenure.define.raw_tables import READERS
 from tenure.define.shape import ByKind
-from tenure.define.source import READERS
 from tenure.define.window import Window
 from tenure.errors import InvalidDefinition
 from tenure.intake.calendar import calendar

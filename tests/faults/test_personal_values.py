@@ -14,7 +14,8 @@ from tenure.checks.in_sql import require_passed, run_checks
 from tenure.define.contract_base import Contract
 from tenure.define.definitions import load_project
 from tenure.define.personal import personal_cells, personal_columns, personal_keys
-from tenure.define.source import Column, Csv, Source
+from tenure.define.raw_tables import Csv
+from tenure.define.source import Column, Source
 from tenure.define.table_contracts import contracts
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine

@@ -9,7 +9,7 @@ import pytest
 from tiny_bank import write_tiny_bank
 
 from tenure.cli import application
-from tenure.define.source import Csv, Parquet
+from tenure.define.raw_tables import Csv, Parquet
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.engines.files import matching_files

@@ -8,7 +8,7 @@ import pytest
 from canaries import command, leaks_in_files, leaks_in_text
 from tiny_bank import write_tiny_bank
 
-from tenure.define.source import Postgres
+from tenure.define.raw_tables import Postgres
 from tenure.engines.connection_string import parse
 from tenure.engines.warehouse import land
 from tenure.errors import InvalidDefinition, WarehouseError

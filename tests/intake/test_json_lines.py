@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_bank import SOURCES, write_tiny_bank
 
-from tenure.define.source import JsonLines
+from tenure.define.raw_tables import JsonLines
 from tenure.errors import BadValue, EmptyTable, MissingColumn, UnreadableFile
 from tenure.intake.readers import json_lines, readers_of
 from tenure.intake.staging import staging

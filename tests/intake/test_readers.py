@@ -16,7 +16,7 @@ import pytest
 from odbc_driver import connection_string
 from workbooks import xlsx
 
-from tenure.define.source import READERS
+from tenure.define.raw_tables import READERS
 from tenure.errors import BadValue, DuplicateKey
 from tenure.intake.readers import readers_of
 from tenure.intake.staging import restaged, staging

@@ -4,7 +4,7 @@
 sources.py: Csv(…) ──► READERS ──► readers/csv.py ──► found ──► digest ──► land ──► a relation of the engine
              words of a place, nulls      files, or a query's rows │            └── place_of: file and line of a value
 ```
-The declaration, in `tenure/define/source.py`, tells of itself and touches nothing; the module named there reads.
+The declaration, in `tenure/define/raw_tables.py`, tells of itself and touches nothing; the module named there reads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
 
-from tenure.define.source import READERS, RawTable, Source
+from tenure.define.raw_tables import READERS, RawTable
+from tenure.define.source import Source
 from tenure.engines.files import Place, file_in_words, files_in_words, is_packed, names_beside
 from tenure.errors import MissingFile
 from tenure.intake.unpacking import unpacked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenure.define.source import Csv
+from tenure.define.raw_tables import Csv
 from tenure.engines.files import Place, locate
 from tenure.intake.readers import Reader
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import Excel
+from tenure.define.raw_tables import Excel
 from tenure.engines.files import Place, difference_of_headers, file_in_words
 from tenure.errors import BadValue, MissingColumn, MissingDependency, UnreadableFile, choices, install_hint
 from tenure.intake.readers.excel_errors import NOT_READ, Errors, error_cells

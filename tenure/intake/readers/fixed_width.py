@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import EBCDIC, FixedWidth
+from tenure.define.raw_tables import EBCDIC, FixedWidth
 from tenure.engines.files import Place, file_in_words
 from tenure.errors import UnreadableFile
 from tenure.intake.readers.landed import LandedReader

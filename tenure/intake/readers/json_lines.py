@@ -19,7 +19,7 @@ from typing import Any, NoReturn, Self, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import JsonLines
+from tenure.define.raw_tables import JsonLines
 from tenure.engines.files import Place, file_in_words
 from tenure.errors import MissingColumn, UnreadableFile
 from tenure.faults.redact import shape

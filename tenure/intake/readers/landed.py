@@ -15,7 +15,7 @@ from typing import ClassVar, TypeVar
 
 import pyarrow.parquet as pq
 
-from tenure.define.source import Parquet, RawTable
+from tenure.define.raw_tables import Parquet, RawTable
 from tenure.errors import EmptyTable, UnreadableFile
 from tenure.intake.readers import Reader
 from tenure.session.work import fingerprint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import ClassVar
 
-from tenure.define.source import Odbc, Parquet
+from tenure.define.raw_tables import Odbc, Parquet
 from tenure.engines.odbc import land
 from tenure.intake.readers import Reader
 from tenure.storage.location import Location

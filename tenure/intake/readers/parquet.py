@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tenure.define.source import Parquet
+from tenure.define.raw_tables import Parquet
 from tenure.engines.files import folder_values, has_hive_folders, require_alike
 from tenure.intake.plain_parquet import is_plain, require_flat, write_plain
 from tenure.intake.readers.landed import LandedReader

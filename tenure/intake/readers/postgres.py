@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
-from tenure.define.source import Parquet, Postgres
+from tenure.define.raw_tables import Parquet, Postgres
 from tenure.engines.warehouse import land
 from tenure.intake.readers import Reader
 from tenure.storage.location import Location
