@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from tenure.define.personal import personal_columns
 from tenure.define.source import Column, Source
 from tenure.intake.formats import NULLS, Format, format_of
-from tenure.tables.staging import PLAIN_INTEGER, WHOLE_NUMBER
+from tenure.tables.typed_values import PLAIN_INTEGER, WHOLE_NUMBER
 
 #: A spelling that is so great a share of what fails is null, and no damage.
 _DOMINATES = 0.5

@@ -47,7 +47,7 @@ from tenure.sql.expressions import (
     of,
 )
 from tenure.sql.query import Column, Join, Query
-from tenure.tables.staging import typed_value
+from tenure.tables.typed_values import typed_value
 from tenure.tables.visible import same
 
 #: The least share of a raw column's values that must be times for its rows to be cut by it.

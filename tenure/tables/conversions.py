@@ -175,7 +175,7 @@ def _of(**given: Conversion) -> Mapping[str, Conversion]:
     return MappingProxyType({type_: given.get(type_, _REFUSED) for type_ in TYPES})
 
 
-#: Kind → declared type → how. Text is not here: it is read by patterns and formats, in `tables/staging.py`.
+#: Kind → declared type → how. Text is not here: it is read by patterns, in `tables/typed_values.py`.
 CONVERSIONS: Mapping[Kind, Mapping[str, Conversion]] = MappingProxyType(
     {
         "boolean": _of(string=Conversion("true or false", _text), boolean=_SAME),

@@ -2,65 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 from tenure.define.dialect import Dialect
 from tenure.define.project import Project
-from tenure.define.source import Column as SourceColumn
 from tenure.define.source import Source
 from tenure.errors import BadValue, InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
-from tenure.sql.dialects import TYPE_NAMES, as_text, full_match, literal, op, parsed_time, quoted
+from tenure.sql.dialects import as_text, literal, quoted
 from tenure.sql.expressions import (
-    after,
-    all_of,
-    any_of,
     call,
-    case,
-    cases,
     cast,
-    coalesce,
-    concatenated,
     count_where,
     days_later,
     each_of,
     either,
-    grouped,
-    is_in,
     is_not_null,
     is_null,
     last_instant_of,
     like,
     listed,
     named,
-    negated,
-    null_if,
     over_partitions,
-    text_literal,
-    try_cast,
 )
 from tenure.sql.query import Column, Cte, Join, Query, Select, union_all, with_ctes
 from tenure.sql.selects import raw_relations
-from tenure.tables.conversions import Raw, converted, kind_of, null_of
-from tenure.tables.finish import finite_or_null, without_sign_of_zero
+from tenure.tables.conversions import kind_of
+from tenure.tables.typed_values import article, cells_of, reason_of, rounded, typed_of
 from tenure.tables.visible import first_counted, same
-from tenure.tables.zones import instant_of_local
-
-_NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
-_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
-
-#: A key as a number is written one way alone: 007 and 7 may be two customers.
-_PLAIN_WHOLE = "-?(0|[1-9][0-9]*)([.]0*)?"
-
-#: What such a key is called.
-PLAIN_INTEGER = "plain integer"
-
-#: What a text is called that a column of floats or decimals is declared as.
-WHOLE_NUMBER = "whole number"
-
-_TRUE, _FALSE = ("'true'", "'t'", "'yes'", "'y'", "'1'"), ("'false'", "'f'", "'no'", "'n'", "'0'")
 
 _END_OF_TIME = "TIMESTAMP '9999-12-31 23:59:59.999999'"
 
@@ -99,7 +69,7 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
     """
     _check_columns(source, raw_types)
     _check_kinds(source, raw_types)
-    cells = _cells(source, dialect, raw_types)
+    cells = cells_of(source, dialect, raw_types)
     # In steps, each of which reads what the one before made: else an engine would parse a text for every look at it.
     came = [replace(cell, came=f"came_{n}", typed=f"typed_{n}") for n, cell in enumerate(cells)]
     values = Query(
@@ -108,7 +78,7 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
     )
     typed = Query(
         columns=[one.came for one in came],
-        lines=[Column(_typed(source, one, one.came, dialect), one.typed) for one in came],
+        lines=[Column(typed_of(source, one, one.came, dialect), one.typed) for one in came],
         source="came",
     )
     rows = Query(
@@ -120,11 +90,11 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
         lines=[
             *(Column(one.typed, one.column.name, one.column.doc) for one in came),
             Column(
-                _reason(project, source, came, dialect),
+                reason_of(project, source, came, dialect),
                 "quarantine_reason",
                 "Why the row is set aside; null where it is not",
             ),
-            Column(_rounded(came, dialect), "rounded", "How many decimals had more places than are kept"),
+            Column(rounded(came, dialect), "rounded", "How many decimals had more places than are kept"),
         ],
         source="typed",
     )
@@ -140,7 +110,7 @@ def broken_texts(source: Source) -> Query:
 
 def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
     """Return the rows with something wrong, as text, and the reason: bad values, and keys that another row claims."""
-    reason = _reason(project, source, _cells(source, dialect, raw_types), dialect)
+    reason = reason_of(project, source, cells_of(source, dialect, raw_types), dialect)
     bad = Query(
         lines=[
             *(Column(as_text(quoted(c.raw_name, dialect), dialect), c.name) for c in source.columns),
@@ -328,7 +298,7 @@ def _check_kinds(source: Source, raw_types: Mapping[str, str]) -> None:
         raw_type = raw_types[column.raw_name]
         if kind_of(raw_type) in ("several", "bytes"):
             raise BadValue(
-                f"source '{source.name}' reads column '{column.raw_name}' as {_article(column.type)} {column.type}, "
+                f"source '{source.name}' reads column '{column.raw_name}' as {article(column.type)} {column.type}, "
                 f"but its data have it as {raw_type} ({source.where_defined}).",
                 hint="Leave the column out, or make one value of it in select=.",
             )
@@ -342,189 +312,3 @@ def _columns_in_words(source: Source, raw_types: Mapping[str, str]) -> str:
     if source.select or {column.raw_name for column in source.columns} & set(raw_types):
         return f"they have: {choices(raw_types, 30)}"
     return f"they have none that it declares, but: {choices(map(shape, raw_types), 30)}; is the header missing"
-
-
-def _text(source: Source, column: SourceColumn, dialect: Dialect) -> str:
-    """The raw text, trimmed, with the spellings of null turned to null."""
-    nulls = dict.fromkeys(["", *(spelling for raw in source.raws.values() for spelling in raw.null), *column.null])
-    trimmed = op("trimmed", dialect, quoted(column.raw_name, dialect))
-    if column.type == "string" and _is_key(source, column):
-        trimmed = op("composed", dialect, trimmed)
-    for spelling in nulls:
-        trimmed = null_if(trimmed, literal(spelling, dialect))
-    return trimmed
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """A column of a source: its raw type, and the SQL of a value as it came and as the column's type."""
-
-    column: SourceColumn
-    raw_type: str
-    came: str
-    typed: str
-
-    @property
-    def is_text(self) -> bool:
-        """Whether a value is read by patterns."""
-        return _is_read_as_text(self.column, self.raw_type)
-
-
-def _cells(source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> list[_Cell]:
-    """The columns of a source, in SQL over its raw rows."""
-    found = []
-    for column in source.columns:
-        cell = _Cell(column, raw_types[column.raw_name], _came(source, column, dialect, raw_types), "")
-        found.append(replace(cell, typed=_typed(source, cell, cell.came, dialect)))
-    return found
-
-
-def typed_value(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
-    """Return a raw column as its type, null where it is not of it."""
-    cell = _Cell(column, raw_types[column.raw_name], _came(source, column, dialect, raw_types), "")
-    return _typed(source, cell, cell.came, dialect)
-
-
-def _typed(source: Source, cell: _Cell, came: str, dialect: Dialect) -> str:
-    """A value that came as its column's type, null where it is not of it."""
-    column, type_name = cell.column, TYPE_NAMES[dialect][cell.column.type]
-    if cell.is_text:
-        return _parsed(column, came, type_name, dialect, source)
-    if source.timezone and column.type == kind_of(cell.raw_type) == "timestamp":
-        local = instant_of_local(cast(came, "TIMESTAMP"), source.timezone, dialect)
-        came = case(when=op("is_local", dialect, came), then=local, otherwise=cast(came, "TIMESTAMP"))
-    return _number(converted(Raw(came, cell.raw_type, type_name, dialect), column.type), column.type, dialect)
-
-
-def _is_read_as_text(column: SourceColumn, raw_type: str) -> bool:
-    """Whether a value is read by patterns: a text is, and so are the digits of a day that a format describes."""
-    kind = kind_of(raw_type)
-    return kind == "text" or (kind == "whole number" and bool(column.formats))
-
-
-def _typed_already(column: SourceColumn, raw_type: str, dialect: Dialect) -> str:
-    """A raw value that is no text, with the column's own spellings of null turned to null."""
-    raw = quoted(column.raw_name, dialect)
-    nulls = [spelled for text in column.null if (spelled := null_of(raw, raw_type, text, dialect))]
-    return case(when=negated(any_of(*nulls)), then=raw) if nulls else raw
-
-
-def _came(source: Source, column: SourceColumn, dialect: Dialect, raw_types: Mapping[str, str]) -> str:
-    """A raw value as it came, null where it is a spelling of null."""
-    raw_type = raw_types[column.raw_name]
-    if _is_read_as_text(column, raw_type):
-        return _text(source, column, dialect)
-    return _typed_already(column, raw_type, dialect)
-
-
-def _is_whole_key(source: Source, column: SourceColumn, raw_type: str) -> bool:
-    """Whether a column is a key of whole numbers: an integer, or a text that the data have as a float."""
-    is_number = column.type == "integer" or (column.type == "string" and kind_of(raw_type) == "float")
-    return is_number and _is_key(source, column)
-
-
-def _is_key(source: Source, column: SourceColumn) -> bool:
-    return column.role == "key" or column.name in source.keys
-
-
-def _number(cast: str, type_: str, dialect: Dialect) -> str:
-    """A cast to a number: of floats only those that are numbers, and 0 without a sign."""
-    return finite_or_null(without_sign_of_zero(cast), dialect) if type_ == "float" else cast
-
-
-def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, source: Source) -> str:
-    if column.type == "string":
-        return text
-    if column.type == "boolean":
-        lower = call("LOWER", text)
-        return cases([(is_in(lower, _TRUE), "TRUE"), (is_in(lower, _FALSE), "FALSE")])
-    if column.formats:
-        asked_by = f"column '{column.name}' of source '{source.name}'"
-        parsed = [parsed_time(text, one, type_name, dialect, asked_by=asked_by) for one in column.formats]
-        time = parsed[0] if len(parsed) == 1 else coalesce(*parsed)
-        is_local = source.timezone and column.type == "timestamp"
-        return instant_of_local(grouped(time), source.timezone, dialect) if is_local else time
-    if column.has_number_format:
-        return _formatted_number(column, text, type_name, dialect)
-    whole = _PLAIN_WHOLE if _is_key(source, column) else "[+-]?[0-9]+([.]0*)?"
-    pattern = {"integer": whole, "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
-    value = op("before_point", dialect, text) if column.type == "integer" else text
-    if column.type == "timestamp":
-        typed = op("instant", dialect, value)
-        if source.timezone:
-            has_zone = full_match(value, ".*(Z|[+-][0-9]{2}:[0-9]{2})", dialect)
-            typed = case(when=has_zone, then=typed, otherwise=instant_of_local(typed, source.timezone, dialect))
-    else:
-        typed = _number(try_cast(value, type_name), column.type, dialect)
-    return case(when=full_match(text, pattern, dialect), then=typed)
-
-
-def _rounded(cells: Sequence[_Cell], dialect: Dialect) -> str:
-    """How many of a row's decimals have digits other than 0 behind the places that are kept."""
-    conditions = []
-    for cell in cells:
-        if cell.column.type != "decimal":
-            continue
-        if cell.is_text:
-            mark = cell.column.decimal or "."
-            digits = f".*[{mark}][0-9]{{2}}[0-9]*[1-9].*"
-            conditions.append(op("full_match", dialect, cell.came, digits))
-        elif kind_of(cell.raw_type) in ("float", "decimal"):
-            # A float of two places is not quite that number.
-            off = call("ABS", f"{cast(cell.came, 'DOUBLE')} - {cast(cell.typed, 'DOUBLE')}")
-            conditions.append(after(off, "0.00001"))
-    return " + ".join(case(when=condition, then=1, otherwise=0) for condition in conditions) or "0"
-
-
-def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: Dialect) -> str:
-    """A number as a bank writes it: '1.234,50 €', '(1.234,50)', '1.234,50-'; null where the text is none.
-
-    A pattern decides what is one; then nothing but digits and the point are left, behind the sign.
-    """
-    point, thousands = f"[{column.decimal or '.'}]", column.thousands
-    groups = f"[0-9]{{1,3}}([{thousands}][0-9]{{3}})+|" if thousands else ""
-    fraction = f"({point}0*)?" if column.type == "integer" else f"({point}[0-9]*)?"
-    number = f"(({groups}[0-9]+){fraction}{'' if column.type == 'integer' else f'|{point}[0-9]+'})"
-    sign = "".join(f"[{letter}]" for letter in column.currency)
-    forms = []
-    for before_it, after_it in (("", ""), *(((f"{sign} ?", ""), ("", f" ?{sign}")) if sign else ())):
-        forms += [
-            f"[+-]?{before_it}{number}{after_it}",
-            f"{before_it}[+-]?{number}{after_it}",
-            f"{before_it}{number}-{after_it}",
-            f"[(]{before_it}{number}{after_it}[)]",
-        ]
-    pattern = "|".join(f"({form})" for form in forms)
-    plain = text
-    for mark in filter(None, (column.currency, "(", ")", "+", "-", " ", thousands)):
-        plain = call("REPLACE", plain, literal(mark, dialect), "''")
-    if column.decimal == ",":
-        plain = call("REPLACE", plain, "','", "'.'")
-    if column.type == "integer":
-        plain = op("before_point", dialect, plain)
-    is_negative = either(like(text, "%-%"), like(text, "%(%"))
-    signed = case(when=is_negative, then=concatenated(["'-'", plain]), otherwise=plain)
-    typed = _number(try_cast(signed, type_name), column.type, dialect)
-    return case(when=full_match(text, pattern, dialect), then=typed)
-
-
-def _reason(project: Project, source: Source, cells: Sequence[_Cell], dialect: Dialect) -> str:
-    times = {source.event_time, source.known_time} - {""}
-    needed = {*source.keys, *project.entity.keys, *times}
-    reasons: list[tuple[str, str]] = []
-    for cell in cells:
-        column = cell.column
-        if column.required or column.name in needed:
-            reasons.append((is_null(cell.came), text_literal(f"{column.name}: missing")))
-        if column.type != "string" or not cell.is_text:
-            kind = WHOLE_NUMBER if column.type == "string" else column.type
-            if _is_whole_key(source, column, cell.raw_type):
-                kind = PLAIN_INTEGER
-            wrong = text_literal(f"{column.name}: not {_article(kind)} {kind}: ")
-            told = concatenated([wrong, as_text(cell.came, dialect)])
-            reasons.append((all_of(is_not_null(cell.came), is_null(cell.typed)), told))
-    return cases(reasons, between="\n        ") if reasons else as_text("NULL", dialect)
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"

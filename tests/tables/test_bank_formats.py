@@ -8,7 +8,7 @@ import pytest
 from tenure import Column, Csv, Source
 from tenure.errors import InvalidDefinition
 from tenure.sql.dialects import literal
-from tenure.tables.staging import typed_value
+from tenure.tables.typed_values import typed_value
 
 EUROPEAN = {"decimal": ",", "thousands": ".", "currency": "€"}
 AMERICAN = {"decimal": ".", "thousands": ",", "currency": "$"}

@@ -12,7 +12,7 @@ from tenure import Column, Csv, Parquet, Source
 from tenure.define.source import TYPES
 from tenure.intake.plain_parquet import is_plain, write_plain
 from tenure.tables.conversions import CONVERSIONS, conversions_reference, kind_of
-from tenure.tables.staging import typed_value
+from tenure.tables.typed_values import typed_value
 
 PAGE = Path(__file__).parents[2] / "docs" / "conversions.md"
 
