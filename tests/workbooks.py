@@ -26,6 +26,8 @@ def xlsx(sheets):
     """A workbook by xlsxwriter; an error is a formula's value."""
     written = io.BytesIO()
     with xlsxwriter.Workbook(written, {"in_memory": True}) as book:
+        # Else the second in which it is written stands in it, and the same rows are other bytes a moment later.
+        book.set_properties({"created": datetime(2024, 1, 1)})
         day = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         for name, rows in sheets.items():
             sheet = book.add_worksheet(name)
