@@ -25,6 +25,7 @@ from tenure.errors import (
     EngineError,
     InputError,
     InvalidDefinition,
+    choices,
 )
 from tenure.faults.redact import redacted, shown, shown_row
 from tenure.intake import captures, completeness
@@ -39,6 +40,7 @@ from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql.dialects import READS_BROKEN_TEXT
 from tenure.sql.expressions import after, before, count_where, either, named
 from tenure.sql.query import Query
+from tenure.sql.selects import columns_read
 from tenure.store.table import TableVersion
 from tenure.tables import staging as staging_table
 
@@ -279,14 +281,30 @@ def planned_types(work: Work, source: Source, raw_rows: str) -> dict[str, str]:
     except EngineError as error:
         if not source.select or error.original is not None:
             raise
-        # An engine proposes other columns of the raw tables: of a file without a header these are its first row.
-        names = {*re.findall(r"\w+", source.select), *(column.raw_name for column in source.columns)}
-        raise InvalidDefinition(
-            f"the select of source '{source.name}' ({source.where_defined}) can't be run: "
-            f"{redacted(error.message, names)}",
-            hint="Fix the SELECT, then run 'tenure check'.",
-        ) from error
+        raise _select_fails(work, source, error) from error
     return {f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in planned}
+
+
+def _select_fails(work: Work, source: Source, error: EngineError) -> InvalidDefinition:
+    """The error of a SELECT that can't be run: it names a column that a raw table lacks; else what the engine says."""
+    failed = f"the select of source '{source.name}' ({source.where_defined}) can't be run"
+    headers = {name: {n.lower(): n for n in work.engine.schema(f"SELECT * FROM {name}").names} for name in source.raws}
+    read = [(table, column) for table, column in columns_read(source.select, work.dialect) if table in headers]
+    lacking = next(((table, column) for table, column in read if column.lower() not in headers[table]), None)
+    # An engine proposes other columns of the raw tables: of a file without a header these are its first row.
+    names = {*re.findall(r"\w+", source.select), *(column.raw_name for column in source.columns)}
+    if lacking is None:
+        return InvalidDefinition(
+            f"{failed}: {redacted(error.message, names)}", hint="Fix the SELECT, then run 'tenure check'."
+        )
+    table, column = lacking
+    known = sorted(name for name in headers[table].values() if name in names)
+    return InvalidDefinition(
+        f"{failed}: it reads '{column}' of raw table '{table}' ({source.raws[table].place}), which has no such column; "
+        f"of those that the source names it has: {choices(known) or 'none'}.",
+        hint=f"Spell '{column}' as the raw table does. If the bank has no such column, take it out of the SELECT, and "
+        "with it what reads it: columns=, features, the where= of churn.py. Then run 'tenure check'.",
+    )
 
 
 def _facts(

@@ -9,6 +9,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
+from sqlglot.optimizer.scope import traverse_scope
 
 from tenure.define.dialect import Dialect
 from tenure.define.raw_tables import READERS_IN_WORDS
@@ -34,6 +35,21 @@ def raw_relations(select: str, dialect: Dialect, *, asked_by: str) -> frozenset[
     tree = _query(select, dialect, asked_by)
     _refuse_outside(tree, asked_by, _RAW_TABLES)
     return _relations(tree) - {""}
+
+
+def columns_read(select: str, dialect: Dialect) -> tuple[tuple[str, str], ...]:
+    """Return the (table, column) pairs that a SELECT names of tables outside it, in reading order.
+
+    Without those of which it does not say whose of several tables they are.
+    """
+    found = []
+    for scope in traverse_scope(sqlglot.parse_one(select, read=dialect)):
+        for column in scope.columns:
+            alone = next(iter(scope.sources.values())) if len(scope.sources) == 1 else None
+            table = scope.sources.get(column.table) if column.table else alone
+            if isinstance(table, exp.Table):
+                found.append((table.name, column.name))
+    return tuple(dict.fromkeys(found))
 
 
 def _query(select: str, dialect: Dialect, asked_by: str) -> exp.Query:

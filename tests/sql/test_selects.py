@@ -4,12 +4,24 @@ import pytest
 
 from tenure.errors import InvalidDefinition
 from tenure.sql import DIALECTS
-from tenure.sql.selects import raw_relations, relations
+from tenure.sql.selects import columns_read, raw_relations, relations
 
 
 def test_relations_of_the_banks_own_select():
     select = "WITH own AS (SELECT * FROM accounts) SELECT * FROM own JOIN customers USING (id), (SELECT 1 FROM x) y"
     assert relations(select, "duckdb", asked_by="source 'a'") == {"accounts", "customers", "x"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_columns_that_a_select_reads_are_those_of_the_tables_outside_it(dialect):
+    """Of a CTE's columns those beneath it; a name that any of two tables may have is no one's."""
+    select = """
+        WITH ended AS (SELECT a.key, MAX(closed_on) AS last FROM accounts AS a GROUP BY a.key)
+        SELECT p.*, p.name, e.last, whose FROM people AS p JOIN ended AS e ON e.key = p.key
+    """
+    assert set(columns_read(select, dialect)) == {
+        ("accounts", "key"), ("accounts", "closed_on"), ("people", "name"), ("people", "key")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

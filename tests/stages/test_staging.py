@@ -39,7 +39,21 @@ def test_select_that_fails_names_its_source(bank):
         'read=Csv("payments.csv"),',
         'read=Csv("payments.csv"), select="SELECT nope FROM payments",',
     )
-    with pytest.raises(InvalidDefinition, match=r"the select of source 'payments'.*can't be run"):
+    with pytest.raises(InvalidDefinition, match=r"the select of source 'payments'.*can't be run") as caught:
+        ran(bank)
+    assert "it reads 'nope' of raw table 'payments' (payments.csv), which has no such column" in caught.value.message
+    assert "it has: amount, customer_id, paid_on, payment_id." in caught.value.message
+    assert "Binder" not in caught.value.message
+    assert "take it out of the SELECT" in caught.value.hint
+
+
+def test_select_that_fails_for_another_reason_says_what_the_engine_says(bank):
+    edit(
+        bank / "sources.py",
+        'read=Csv("payments.csv"),',
+        'read=Csv("payments.csv"), select="SELECT p.*, no_such_function(p.amount) AS x FROM payments AS p",',
+    )
+    with pytest.raises(InvalidDefinition, match=r"'payments'.*can't be run: .*no_such_function"):
         ran(bank)
 
 
