@@ -24,7 +24,7 @@ from tenure.define.event_base import (
     simple_events,
     sources_of,
 )
-from tenure.define.events import MOST_DAYS, Closure, event_allowed, require_prompt_rows
+from tenure.define.events import MOST_DAYS, Closure, event_allowed, require_prompt_rows, where_words
 from tenure.define.naming import check_name, definition_place
 from tenure.define.shape import FLAG, NAME, TEXT, Allowed, check_shape, named, whole
 from tenure.define.source import Source
@@ -118,6 +118,16 @@ class ChurnDefinition:
         """The conditions on a customer's end, one of which makes it leaving; empty where any end does."""
         conditions = tuple(event.where for event in self.events if isinstance(event, Closure))
         return conditions if all(conditions) else ()
+
+    @property
+    def leaves_out(self) -> str:
+        """Which customers get no label although asked, as a clause; '' for none.
+
+        Who ends in a way that no closure counts, whatever other events say; and those whom its event leaves out.
+        """
+        ended = " or ".join(where_words(where).strip() for where in self.ends_counted)
+        clauses = [f"customers whose end is not one {ended}" if ended else "", self.event.leaves_out]
+        return " and for ".join(filter(None, clauses))
 
     @property
     def events(self) -> tuple[SimpleEvent, ...]:

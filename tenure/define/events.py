@@ -80,8 +80,8 @@ class Closure(SimpleEvent):
 
     @property
     def leaves_out(self) -> str:
-        """Those who end otherwise."""
-        return f"customers whose end is not one{where_words(self.where)}" if self.where else ""
+        """Nobody: who ends in another way is left out by the definition as a whole, whatever its other events say."""
+        return ""
 
     def validate(self, asked: Asked) -> None:
         """The customers' source has an end time."""

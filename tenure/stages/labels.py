@@ -65,8 +65,8 @@ def _nobody_to_ask(churn: ChurnDefinition, days: Calendar) -> LabelError:
     hints = ["Lower min_tenure, widen active=, or shorten the horizon in churn.py; then run 'tenure labels'."]
     if churn.event.asks_only:
         hints.append(f"The event is asked only of customers {churn.event.asks_only}.")
-    if churn.event.leaves_out:
-        hints.append(f"There is no answer for {churn.event.leaves_out}.")
+    if churn.leaves_out:
+        hints.append(f"There is no answer for {churn.leaves_out}.")
     return LabelError(
         f"churn definition '{churn.name}' has nobody to ask: no customer is eligible at any of the snapshots from "
         f"{days.dates[0]} to {days.dates[-1]} whose horizon ends by {days.data_end} ({churn.where_defined}).",

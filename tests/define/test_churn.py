@@ -78,3 +78,17 @@ def test_a_product_closure_says_what_it_reads_and_whom_it_is_asked_of():
     assert event.asks_only == f"with an open row of {of_kind}"
     assert event.leaves_out == "customers who leave altogether before the horizon ends"
     assert [rows.before_snapshot for rows in event.rows] == [True, False]
+
+
+def test_a_definition_leaves_out_who_ends_in_a_way_that_no_closure_counts_whatever_else_happens():
+    chosen, moved = Closure(where="why = 'choice'"), Closure(where="why = 'moved'")
+    fell = BalanceDecline("logins", of="amount", below=0.5, baseline=30)
+    left_out = {
+        any_of(chosen, Inactivity("logins")): "customers whose end is not one (why = 'choice')",
+        any_of(chosen, moved): "customers whose end is not one (why = 'choice') or (why = 'moved')",
+        any_of(chosen, Closure()): "",
+        any_of(chosen, fell): "customers whose end is not one (why = 'choice') and for customers whose mean amount of "
+        "logins can't be compared, unless another event happens",
+    }
+    for event, words in left_out.items():
+        assert ChurnDefinition("gone", event=event, horizon=30).leaves_out == words

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.events import BalanceDecline, Closure, all_of, any_of
+from tenure.define.events import BalanceDecline, Closure, Inactivity, all_of, any_of
 from tenure.publish.report import report
 from tenure.publish.words import count_word, decimal, event_words, share
 
@@ -73,12 +73,14 @@ def test_a_fact_is_told_where_it_belongs(page, told):
 
 def test_who_has_no_label_is_told_by_reason(make_input):
     lost = "no row of logins came from 2024-01-03 to 2024-02-07"
-    ends = [("ended otherwise: deceased", 40), ("ended otherwise: merged", 3), (lost, 1840)]
+    ends = [("ended otherwise: deceased", 40), ("ended otherwise: merged", 1), (lost, 1840)]
     rows = [{"snapshot_date": date(2024, 1, 28), "reason": reason, "customers": count} for reason, count in ends]
     inputs = make_input()
     text = Page(report(make_input(unlabelled=pd.concat([inputs.unlabelled, pd.DataFrame(rows)])))).text
-    told = re.sub(r"\s+(?=[,.;:)])", "", text)
-    assert "have no label then: 40 (deceased), 3 (merged). A score is given that no such end comes." in told
+    told = " ".join(re.sub(r"\s+(?=[,.;:)])", "", text).split())
+    assert (
+        "whose horizon it lies in: 40 rows (deceased), 1 row (merged). A score is given that no such end comes." in told
+    )
     assert "No row of logins came from 2024-01-03 to 2024-02-07: one snapshot whose horizon it lies in has no" in told
     assert "Two snapshots without labels" in told
     assert "Other ends" not in Page(report(inputs)).text
@@ -153,6 +155,15 @@ def test_whom_the_event_has_no_answer_for_is_said(make_input):
     assert "or the customer left within the gap) there is no label" in " ".join(Page(report(inputs)).text.split())
     told = Page(report(replace(inputs, churn=replace(inputs.churn, event=fell)))).text
     assert "within the gap, or for customers whose mean amount of balances can't be compared) there is no" in " ".join(
+        told.split()
+    )
+
+
+def test_who_ends_otherwise_is_left_out_whatever_other_events_say(make_input):
+    inputs = make_input()
+    event = any_of(Closure(where="why = 'choice'"), Inactivity("logins"))
+    told = Page(report(replace(inputs, churn=replace(inputs.churn, event=event)))).text
+    assert "left within the gap, or for customers whose end is not one (why = 'choice')) there" in " ".join(
         told.split()
     )
 
