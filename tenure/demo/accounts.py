@@ -88,8 +88,13 @@ def accounts(rng: np.random.Generator, calendar: Calendar, who: People, wish: Ho
     )
 
 
-def account_rows(rng: np.random.Generator, calendar: Calendar, who: People, those: Accounts) -> pa.Table:
-    """Return accounts.csv's rows: a version when an account is opened and, if it is closed, another one then."""
+def account_rows(
+    rng: np.random.Generator, calendar: Calendar, who: People, those: Accounts, reasons: Array
+) -> pa.Table:
+    """Return accounts.csv's rows: a version when an account is opened and, if it is closed, another one then.
+
+    `reasons` says why each is closed; the second version has it.
+    """
     closed = those.closed < NEVER
     of = np.repeat(np.arange(those.size), 1 + closed)
     second = np.zeros(len(of), dtype=bool)
@@ -103,6 +108,7 @@ def account_rows(rng: np.random.Generator, calendar: Calendar, who: People, thos
             "product": np.array(PRODUCTS)[those.product[of]],
             "opened_on": pa.array(calendar.dates(those.opened[of])),
             "closed_on": pa.array(calendar.dates(np.where(second, those.closed[of], NEVER))),
+            "close_reason": pa.array(reasons[of], pa.string(), mask=~second),
             "overdraft_limit": those.overdraft_limit[of],
             "interest_rate": those.interest_rate[of],
             "updated_at": pa.array(calendar.instants(day * DAY_SECONDS + hour).astype("datetime64[s]")),

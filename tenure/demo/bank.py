@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from tenure.demo.accounts import account_rows, accounts, wishes
-from tenure.demo.calendar import NEVER, Calendar
+from tenure.demo.calendar import NEVER, Array, Calendar
 from tenure.demo.dirt import dirty_accounts, dirty_interactions, dirty_transactions
 from tenure.demo.facts import BankFacts
 from tenure.demo.files import CSV_TABLES, BankFiles
 from tenure.demo.interactions import interaction_rows
-from tenure.demo.ledger import corrections, entries, transaction_rows
-from tenure.demo.lives import Lives, lives
+from tenure.demo.ledger import corrections, entries, owing, transaction_rows
+from tenure.demo.lives import lives
 from tenure.demo.people import FIRST_CUSTOMER_ID, customer_rows, people
+from tenure.demo.reasons import account_reasons, close_reasons
 from tenure.errors import InvalidConfig
 
 SIZES = {"2k": 2_000, "20k": 20_000, "100k": 100_000, "1M": 1_000_000}
@@ -38,6 +39,7 @@ class Chunk:
     versions: Mapping[str, int]
     dirty: Mapping[str, int]
     closures: Mapping[str, int]
+    reasons: Mapping[str, int]
     dormant: int
 
 
@@ -72,7 +74,7 @@ def generate_bank(
     """
     _check_positive(customers=customers, months=months, chunk=chunk)
     calendar = Calendar(last_month, months)
-    rows, versions, dirty, closures = (Counter[str]() for _ in range(4))
+    rows, versions, dirty, closures, reasons = (Counter[str]() for _ in range(5))
     dormant = 0
     with BankFiles(directory / "data", calendar) as files:
         for number, done in enumerate(range(0, customers, chunk)):
@@ -82,6 +84,7 @@ def generate_bank(
             versions.update(part.versions)
             dirty.update(part.dirty)
             closures.update(part.closures)
+            reasons.update(part.reasons)
             dormant += part.dormant
         facts = BankFacts(
             customers=customers,
@@ -93,6 +96,7 @@ def generate_bank(
             versions=dict(versions),
             dirty=dict(dirty),
             closures=dict(sorted(closures.items())),
+            reasons=dict(sorted(reasons.items())),
             dormant=dormant,
         )
         files.publish(facts)
@@ -125,7 +129,9 @@ def _chunk(calendar: Calendar, seed: int, number: int, first_id: int, size: int)
             transaction_rows(calendar, those, replace(final, recorded=righted)),
         ]
     )
-    account_table, account_dirt = dirty_accounts(rng, account_rows(rng, calendar, who, those), size, number)
+    reasons = close_reasons(_own_stream(seed, number), who, fate, owing(those, final, fate))
+    held = account_rows(rng, calendar, who, those, account_reasons(those, fate, reasons))
+    account_table, account_dirt = dirty_accounts(rng, held, size, number)
     contacts = interaction_rows(rng, calendar, who, fate, number * _INTERACTION_IDS + 1)
     contact_table, contact_dirt = dirty_interactions(rng, contacts, size)
     booked_table, booked_dirt = dirty_transactions(rng, booked, size, number)
@@ -143,11 +149,18 @@ def _chunk(calendar: Calendar, seed: int, number: int, first_id: int, size: int)
             "transactions": len(wrong.ids),
         },
         dirty=account_dirt | contact_dirt | booked_dirt,
-        closures=_closures(fate),
+        closures=_counts(fate.cause),
+        reasons=_counts(reasons),
         dormant=int((fate.dormant < calendar.days).sum()),
     )
 
 
-def _closures(fate: Lives) -> dict[str, int]:
-    names, counts = np.unique(fate.cause[fate.closes < NEVER], return_counts=True)
+def _own_stream(seed: int, number: int) -> np.random.Generator:
+    """The random numbers of a chunk's reasons: drawn from the chunk's own, they would have changed all that follows."""
+    return np.random.default_rng(np.random.SeedSequence([seed, number, 1]))
+
+
+def _counts(words: Array) -> dict[str, int]:
+    """How often each word stands, '' left out."""
+    names, counts = np.unique(words[words != ""], return_counts=True)
     return dict(zip(names.tolist(), counts.tolist(), strict=True))

@@ -14,8 +14,9 @@ FACTS_FILE = "FACTS.json"
 class BankFacts:
     """Counts of everything planted; `rows` are lines or rows in the files, dirty ones included.
 
-    `versions` are rows beyond the first of the same key, `dirty` the rows with something wrong by kind,
-    `closures` the customers who left by cause and `dormant` those who stopped without closing. Days are ISO dates.
+    `versions` are rows beyond the first of the same key, `dirty` the rows with something wrong by kind, `closures` the
+    customers who left by cause, `reasons` the same by the reason that the bank wrote down, and `dormant` those who
+    stopped without closing. Days are ISO dates.
     """
 
     customers: int
@@ -27,6 +28,7 @@ class BankFacts:
     versions: Mapping[str, int]
     dirty: Mapping[str, int]
     closures: Mapping[str, int]
+    reasons: Mapping[str, int]
     dormant: int
 
     @property

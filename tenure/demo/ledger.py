@@ -170,9 +170,25 @@ def _settlements(those: Accounts, rows: Rows, opening: Array) -> Rows:
         (closed & (left < 0), "transfer_in", True),
     ):
         place = np.flatnonzero(which)
-        second = (those.closed[place] - 1) * DAY_SECONDS + 23 * 3600 + 1800
+        second = _evening_before_closing(those)[place]
         parts.append(Rows.of(place, second, np.abs(left[place]), category, BRANCH, credit=credit))
     return Rows.joined(parts)
+
+
+def owing(those: Accounts, booked: Entries, fate: Lives) -> Array:
+    """Return which customers still owed on an account when their last ones were settled."""
+    rows = booked.rows
+    evening = _evening_before_closing(those)[rows.account]
+    with_customer = (those.closed == fate.closes[those.owner])[rows.account]
+    paid_in = (rows.second == evening) & with_customer & rows.credit
+    owes = np.zeros(len(fate.closes), dtype=bool)
+    owes[those.owner[rows.account[paid_in]]] = True
+    return owes
+
+
+def _evening_before_closing(those: Accounts) -> Array:
+    """The second at which each account is settled."""
+    return np.asarray((those.closed - 1) * DAY_SECONDS + 23 * 3600 + 1800)
 
 
 def _running_sum(values: Array, account: Array) -> Array:

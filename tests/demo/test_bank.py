@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +24,7 @@ from tenure.demo.causes import CAUSES
 from tenure.demo.facts import FACTS_FILE
 from tenure.demo.lives import Lives, lives
 from tenure.demo.people import People, people
+from tenure.demo.reasons import REASONS, close_reasons
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig
@@ -217,6 +219,27 @@ def test_customers_leave_when_their_last_account_closes_as_often_as_the_facts_sa
     assert set(facts.closures) <= {cause.name for cause in CAUSES} | {"no_cause", "chance"}
 
 
+def test_each_closing_has_a_reason_and_those_of_customers_are_as_many_as_the_facts_say(bank):
+    data, facts = bank
+    known = {row["customer_id"] for row in lines(data, "customers")}
+    opened, closed = {}, {}
+    for row in lines(data, "accounts"):
+        assert bool(row["close_reason"]) == bool(row["closed_on"])
+        if row["customer_id"] in known:
+            (closed if row["closed_on"] else opened).setdefault(row["customer_id"], []).append(row)
+    of_last = {
+        customer: {row["close_reason"] for row in held if row["closed_on"] == max(r["closed_on"] for r in held)}
+        for customer, held in closed.items()
+        if len(held) == len(opened[customer])
+    }
+    assert facts.reasons == dict(Counter(reason for (reason,) in of_last.values()))
+    assert sum(facts.reasons.values()) == facts.closed
+    assert facts.reasons["customer_request"] > 0.8 * facts.closed
+    stayed = [row["close_reason"] for customer, held in closed.items() if customer not in of_last for row in held]
+    assert stayed
+    assert set(stayed) == {"customer_request"}
+
+
 # Time and money
 
 
@@ -322,6 +345,36 @@ def exposed(cause: str, calendar: Calendar, who: People, held: np.ndarray, fate:
     return calendar.starts[None, :-1] - who.joined[:, None] < 360
 
 
+def test_reasons_follow_from_how_customers_leave_and_the_old_die(history):
+    _, who, _, fate = history
+    owes = np.arange(who.size) % 2 == 0
+    reasons = close_reasons(np.random.default_rng(5), who, fate, owes)
+    assert ((reasons != "") == (fate.closes < NEVER)).all()
+    assert set(np.unique(reasons)) == {"", *REASONS}
+    by_chance = fate.cause == "chance"
+    assert by_chance[np.isin(reasons, ("deceased", "moved", "merged"))].all()
+    charged_off = reasons == "charged_off"
+    assert owes[charged_off].all()
+    assert set(fate.cause[charged_off]) == {"fee_shock", "salary_moved"}
+    assert set(who.texts["marital_status"][reasons == "merged"]) == {"married"}
+    old, young = by_chance & (who.age > 70), by_chance & (who.age < 40)
+    assert (reasons[old] == "deceased").mean() > 0.7
+    assert (reasons[young] == "deceased").mean() < 0.3
+    assert 0.85 < (reasons[reasons != ""] == "customer_request").mean() < 0.95
+
+
+def test_who_is_charged_off_paid_a_debt_in_on_the_last_evening(tmp_path):
+    facts = generate_bank(tmp_path, customers=400)
+    data = tmp_path / "data"
+    closings = {int(row["account_id"]): row for row in lines(data, "accounts") if row["close_reason"] == "charged_off"}
+    owed = {
+        account // 10
+        for account, row in {row["account_id"]: row for row in final_versions(data)}.items()
+        if account in closings and (row["direction"], row["balance_after"]) == ("credit", 0)
+    }
+    assert len(owed) == facts.reasons["charged_off"] > 0
+
+
 @pytest.mark.parametrize("cause", CAUSES, ids=[cause.name for cause in CAUSES])
 def test_a_cause_changes_the_monthly_chance_to_leave_by_about_its_hazard_ratio(cause, history):
     calendar, who, held, fate = history
@@ -345,10 +398,11 @@ def test_about_18_percent_leave_in_a_year(history):
     assert 0.15 < leavers / years < 0.21
 
 
-def test_the_page_names_every_cause_with_its_hazard_ratio():
+def test_the_page_names_every_cause_with_its_hazard_ratio_and_every_reason():
     page = PAGE.read_text()
     for cause in CAUSES:
         assert f"| `{cause.name}` | {cause.hazard_ratio:g} |" in page
+    assert [reason for reason in REASONS if f"\n| `{reason}` | " not in page] == []
 
 
 # The project over it
@@ -368,8 +422,10 @@ def test_intake_sets_aside_just_the_dirty_rows_and_finds_every_closing(bank, bui
         "account_closings": 0,
     }
     assert intake["interactions"]["duplicates_dropped"] == facts.dirty["interactions_duplicate_line"]
-    closed = [day for day in work.read("customers")["closed_on"].to_pylist() if day is not None]
-    assert len(closed) == facts.closed
+    customers = work.read("customers").to_pylist()
+    assert len([row for row in customers if row["closed_on"]]) == facts.closed
+    assert Counter(row["close_reason"] for row in customers if row["closed_on"]) == facts.reasons
+    assert {row["close_reason"] for row in customers if not row["closed_on"]} == {None}
 
 
 def test_template_keeps_a_closure_when_the_customer_is_updated_later(tmp_path):

@@ -9,6 +9,7 @@ customers = Source(
     read={"people": Csv("customers.csv"), "held": Csv("accounts.csv")},
     # The relationship ends with the customer's last account. That is news about the customer, known when the
     # last closing was: a new version of the row that was the newest then; later versions keep it, earlier don't.
+    # So is the reason, of several on the last day the last by alphabet: every version with it would tell who leaves.
     select="""
         WITH closings AS (
             SELECT customer_id, MAX(closed_on) AS closed_on,
@@ -17,6 +18,12 @@ customers = Source(
             GROUP BY customer_id
             HAVING COUNT(DISTINCT account_id) = COUNT(DISTINCT CASE WHEN closed_on IS NOT NULL THEN account_id END)
         ),
+        reasons AS (
+            SELECT c.customer_id, MAX(h.close_reason) AS close_reason
+            FROM closings AS c
+            JOIN held AS h ON h.customer_id = c.customer_id AND h.closed_on = c.closed_on
+            GROUP BY c.customer_id
+        ),
         newest_then AS (
             SELECT p.customer_id, MAX(p.updated_at) AS updated_at
             FROM people AS p
@@ -24,14 +31,18 @@ customers = Source(
             WHERE p.updated_at < c.known_at
             GROUP BY p.customer_id
         )
-        SELECT p.*, p.updated_at AS known_at, CASE WHEN p.updated_at >= c.known_at THEN c.closed_on END AS closed_on
+        SELECT p.*, p.updated_at AS known_at,
+            CASE WHEN p.updated_at >= c.known_at THEN c.closed_on END AS closed_on,
+            CASE WHEN p.updated_at >= c.known_at THEN r.close_reason END AS close_reason
         FROM people AS p
         LEFT JOIN closings AS c ON c.customer_id = p.customer_id
+        LEFT JOIN reasons AS r ON r.customer_id = p.customer_id
         UNION ALL
-        SELECT p.*, c.known_at, c.closed_on
+        SELECT p.*, c.known_at, c.closed_on, r.close_reason
         FROM people AS p
         JOIN newest_then AS n ON n.customer_id = p.customer_id AND n.updated_at = p.updated_at
         JOIN closings AS c ON c.customer_id = p.customer_id
+        LEFT JOIN reasons AS r ON r.customer_id = p.customer_id
     """,
     columns=[
         Column("customer_id", type="integer", role="key"),
@@ -49,6 +60,7 @@ customers = Source(
         Column("digital_enrolled", type="boolean"),
         Column("joined_on", type="date", role="time"),
         Column("closed_on", type="date", role="time", doc="The day on which the last account was closed"),
+        Column("close_reason", role="metadata", doc="Why it was closed; for churn.py, as closing writes it"),
         Column("known_at", type="timestamp", role="metadata"),
     ],
     key="customer_id",
