@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tenure.begin.facts import Facts, plain_source
 from tenure.begin.keys import Pointer
 from tenure.begin.planned import PlannedColumn, PlannedSource, equal_keys, set_latest_day
+from tenure.begin.reasons import Reason
 from tenure.begin.tables import RawColumn, RawTableSeen, sql_name
 from tenure.begin.times import sortable, sorts_as_written
 
@@ -133,20 +136,39 @@ def _ends_of_accounts(facts: Facts, source: PlannedSource, table: RawTableSeen) 
         return
     end = sortable(ended, "t")
     key = sql_name(facts.keys[table.name].columns[0])
+    all_ended = f"CASE WHEN COUNT(*) = COUNT({end}) THEN"
+    reason = facts.times[name].reason
+    ends, why, held = "e.left_on", "", name
+    if reason:
+        last = f"MAX({sortable(ended, 'a')}) OVER (PARTITION BY a.{sql_name(direct)}) AS last_end"
+        held = f"(SELECT a.*, {last} FROM {name} AS a)"
+        ends = "e.left_on, e.left_reason"
+        of_last = f"MAX(CASE WHEN {end} = t.last_end THEN t.{sql_name(reason.raw)} END)"
+        why = f", {all_ended} {of_last} END AS left_reason"
     accounts = (
-        f"SELECT t.{sql_name(direct)} AS customer_key, "
-        f"CASE WHEN COUNT(*) = COUNT({end}) THEN MAX({end}) END AS left_on "
-        f"FROM {name} AS t GROUP BY t.{sql_name(direct)}"
+        f"SELECT t.{sql_name(direct)} AS customer_key, {all_ended} MAX({end}) END AS left_on{why} "
+        f"FROM {held} AS t GROUP BY t.{sql_name(direct)}"
     )
     selected = source.select or f"SELECT c.*\nFROM {table.name} AS c"
     source.select = (
-        selected.replace("\nFROM", ", e.left_on\nFROM", 1)
+        selected.replace("\nFROM", f", {ends}\nFROM", 1)
         + f"\nLEFT JOIN (\n    {accounts}\n) AS e ON {equal_keys('e.customer_key', f'c.{key}', as_text=True)}"
     )
     source.reads |= {name: facts.tables[name].found.raw}
-    why = f"the last {ended.raw} of a customer whose accounts have all ended"
-    source.columns.append(PlannedColumn("left_on", ended.type, "time", "left_on", why=[why]))
+    told = f"the last {ended.raw} of a customer whose accounts have all ended"
+    source.columns.append(PlannedColumn("left_on", ended.type, "time", "left_on", why=[told]))
+    _add_reason(source, facts.tables[name], reason)
     source.ends = "left_on"
+
+
+def _add_reason(source: PlannedSource, accounts: RawTableSeen, reason: Reason | None) -> None:
+    """Add the column that says why customers end: that of the account that ended last."""
+    if reason:
+        why = [f"{reason.raw} of the account that ended last; {reason.why}"]
+        seen = accounts.columns[reason.raw]
+        source.columns.append(
+            PlannedColumn("left_reason", "string", "metadata", "left_reason", seen, reason=reason, why=why)
+        )
 
 
 def _ends_of_versions(facts: Facts, source: PlannedSource, table: RawTableSeen, name: str) -> bool:
@@ -170,14 +192,36 @@ def _ends_of_versions(facts: Facts, source: PlannedSource, table: RawTableSeen, 
         "people": table.name,
         "held": name,
     }
-    source.select = _LAST_CLOSING.format(**words).strip()
+    reason = times.reason
+    of_reason = _words_of_reason(words, reason) if reason else dict.fromkeys(("reasons", "then", "always", "join"), "")
+    source.select = _LAST_CLOSING.format(**words, **of_reason).strip()
     source.reads |= {name: accounts.found.raw}
     why = f"the last {ended.raw} of a customer whose accounts have all ended; news, known when the last closing was"
     source.columns.append(PlannedColumn("left_on", ended.type, "time", "left_on", why=[why]))
+    _add_reason(source, accounts, reason)
     source.columns.append(PlannedColumn("known_at", updated.type, "metadata", "known_at"))
     source.known_time, source.ends = "known_at", "left_on"
     return True
 
+
+def _words_of_reason(words: Mapping[str, str], reason: Reason) -> dict[str, str]:
+    """What the reason of the account that ended last adds to `_LAST_CLOSING`, on the versions that tell of the end."""
+    return {
+        "reasons": _REASONS.format(**words, reason=sql_name(reason.raw)).strip() + "\n",
+        "then": f",\n    CASE WHEN p.{words['updated']} >= c.known_at THEN r.left_reason END AS left_reason",
+        "always": ", r.left_reason",
+        "join": f"\nLEFT JOIN reasons AS r ON r.customer_key = p.{words['customer']}",
+    }
+
+
+_REASONS = """
+reasons AS (
+    SELECT c.customer_key, MAX(h.{reason}) AS left_reason
+    FROM closings AS c
+    JOIN {held} AS h ON h.{held_by} = c.customer_key AND h.{ended} = c.left_on
+    GROUP BY c.customer_key
+),
+"""
 
 #: Customers whose accounts have all ended, as a new version of the row that was the newest then.
 _LAST_CLOSING = """
@@ -188,19 +232,19 @@ WITH closings AS (
     GROUP BY {held_by}
     HAVING COUNT(DISTINCT {account}) = COUNT(DISTINCT CASE WHEN {ended} IS NOT NULL THEN {account} END)
 ),
-newest_then AS (
+{reasons}newest_then AS (
     SELECT p.{customer} AS customer_key, MAX(p.{updated}) AS updated
     FROM {people} AS p
     JOIN closings AS c ON c.customer_key = p.{customer}
     WHERE p.{updated} < c.known_at
     GROUP BY p.{customer}
 )
-SELECT p.*, p.{updated} AS known_at, CASE WHEN p.{updated} >= c.known_at THEN c.left_on END AS left_on
+SELECT p.*, p.{updated} AS known_at, CASE WHEN p.{updated} >= c.known_at THEN c.left_on END AS left_on{then}
 FROM {people} AS p
-LEFT JOIN closings AS c ON c.customer_key = p.{customer}
+LEFT JOIN closings AS c ON c.customer_key = p.{customer}{join}
 UNION ALL
-SELECT p.*, c.known_at, c.left_on
+SELECT p.*, c.known_at, c.left_on{always}
 FROM {people} AS p
 JOIN newest_then AS n ON n.customer_key = p.{customer} AND n.updated = p.{updated}
-JOIN closings AS c ON c.customer_key = p.{customer}
+JOIN closings AS c ON c.customer_key = p.{customer}{join}
 """

@@ -170,6 +170,9 @@ def columns_of(facts: Facts, table: RawTableSeen) -> list[PlannedColumn]:
         planned.role = "key" if column.raw in pointing else _role(column, key, times)
         planned.unit = _unit(column, facts.currency)
         planned.planned = column.raw in times.planned
+        if times.reason and times.reason.raw == column.raw:
+            # Closing writes it: no feature is made of it.
+            planned.role, planned.reason = "metadata", times.reason
         if column.raw in pointing:
             planned.why.append(pointing[column.raw].why)
         planned.why += [why for raw, why in times.why if raw == column.raw]

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from tenure.begin.bank import Bank
 from tenure.begin.planned import PlannedColumn, PlannedSource
+from tenure.begin.reasons import Reason
+from tenure.begin.tables import NAMEABLE, REPEATED
 from tenure.begin.times import moment
 from tenure.begin.writing import on_one_line, text
 
@@ -15,14 +17,8 @@ _BALANCE = re.compile(r"balance|saldo|kontostand|solde")
 _DEBIT = re.compile(r"debits?|dr?|db|out|vydaj|vyber|withdrawal|soll|s", re.IGNORECASE)
 _CREDIT = re.compile(r"credits?|cr?|in|prijem|deposit|haben|h", re.IGNORECASE)
 
-#: What a value may be of which a feature makes a column of its own.
-_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&/+-]{0,30}")
-
 #: A dimension of at most so many values has features by value.
 _FEW_VALUES = 12
-
-#: So often, on average, a value has to stand that is named in a feature: what stands once may be a person's.
-_REPEATED = 5
 
 #: Snapshots, horizon and window of data of so many days and more.
 _LONG, _YEARS = 360, 800
@@ -62,8 +58,8 @@ def churn_text(bank: Bank) -> str:
         imports.append("Closure")
         name, event, why = (
             "closed",
-            "Closure()",
-            f"customers end: {on_one_line('; '.join(customers.column(customers.ends).why))}",
+            _closure(customers),
+            f"customers end: {on_one_line('; '.join(customers.column(customers.ends).why))}{_none_of(customers)}",
         )
         doc = f"The customer's end, {customers.ends}, within {horizon} days"
     else:
@@ -87,10 +83,44 @@ churn = ChurnDefinition(
 '''
 
 
+def _closure(customers: PlannedSource) -> str:
+    """The event that customers end, by the reasons that may be leaving where others are told apart from them."""
+    column = customers.reason
+    if column is None or column.reason is None or not (column.reason.leaving and column.reason.other):
+        return "Closure()"
+    values = [f"'{value}'" for value in column.reason.leaving]
+    where = f"{column.name} = {values[0]}" if len(values) == 1 else f"{column.name} IN ({', '.join(values)})"
+    return f"Closure(where={text(f'{column.name} IS NULL OR {where}' if column.reason.is_partial else where)})"
+
+
+def _none_of(customers: PlannedSource) -> str:
+    """The reasons that churn.py does not count, as a comment of its own."""
+    counted = _closure(customers) != "Closure()"
+    other = customers.reason.reason.other if counted and customers.reason and customers.reason.reason else ()
+    return f"\n# no leaving, by their words: {', '.join(other)}; who ends so has no label" if other else ""
+
+
+def _question_of_reason(name: str, reason: Reason) -> str:
+    """What is to be asked of the column that says why customers end."""
+    leaving, other = ", ".join(reason.leaving), ", ".join(reason.other)
+    if leaving and other:
+        return (
+            f"{name} says why customers end: is each of {leaving} leaving, and none of {other}? "
+            "churn.py counts the former; who ends otherwise has no label."
+        )
+    seen = f" ({leaving or other})" if leaving or other else ""
+    return (
+        f"{name} says why customers end{seen}: which are no leaving, such as a death? churn.py counts all; name the "
+        "others in Closure(where=…)."
+    )
+
+
 def churn_question(bank: Bank) -> str:
-    """Return what the data can't say of attrition; '' where customers end."""
-    if bank.sources["customers"].ends:
-        return ""
+    """Return what the data can't say of attrition; '' where customers end, and nothing says why."""
+    customers = bank.sources["customers"]
+    if customers.ends:
+        column = customers.reason
+        return _question_of_reason(column.name, column.reason) if column and column.reason else ""
     source = activity_of(bank)
     if source is None:
         return (
@@ -143,11 +173,11 @@ def _few_values(bank: Bank, source: PlannedSource, column: PlannedColumn) -> lis
     """A dimension's values as its features can be named by; none where there are too many or they are no words."""
     if column.role != "dimension" or column.type != "string" or not column.raw or source.table not in bank.tables:
         return []
-    if column.seen is None or _REPEATED * column.seen.different > column.seen.filled:
+    if column.seen is None or REPEATED * column.seen.different > column.seen.filled:
         return []
     sample = bank.tables[source.table].sample.get(column.raw, [])
     values = sorted({value for value in sample if value} - set(column.seen.format.null))
-    named = [value for value in values if _VALUE.fullmatch(value) and value.lower() != "other"]
+    named = [value for value in values if NAMEABLE.fullmatch(value) and value.lower() != "other"]
     slugs = {re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_") for value in named}
     return named if 1 < len(named) <= _FEW_VALUES and len(slugs) == len(named) else []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from tenure.begin.reasons import Reason
 from tenure.begin.tables import RawColumn, RawTableSeen
 from tenure.define.raw_tables import RawTable
 
@@ -20,6 +21,8 @@ class PlannedColumn:
     seen: RawColumn | None = None
     unit: str = ""
     planned: bool = False
+    #: What it says of why the rows of its source end, if that is what it says.
+    reason: Reason | None = None
     why: list[str] = field(default_factory=list)
 
 
@@ -42,6 +45,11 @@ class PlannedSource:
     table: str = ""
     has_customer: bool = False
     has_own_time: bool = True
+
+    @property
+    def reason(self) -> PlannedColumn | None:
+        """The column that says why its rows end, if there is one."""
+        return next((column for column in self.columns if column.reason), None)
 
     def column(self, name: str) -> PlannedColumn:
         """Return the column of that name."""

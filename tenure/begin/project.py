@@ -120,7 +120,7 @@ def _minimal(bank: Bank) -> Bank:
 
 def _narrowed(source: PlannedSource, bank: Bank) -> PlannedSource:
     needed = {*source.key, source.event_time, source.known_time, source.ends, bank.customer_key}
-    return replace(source, columns=[column for column in source.columns if column.name in needed])
+    return replace(source, columns=[column for column in source.columns if column.name in needed or column.reason])
 
 
 def _set_limits(trial: Path, bank: Bank) -> None:

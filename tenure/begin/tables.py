@@ -26,6 +26,10 @@ from tenure.sql.dialects import literal, quoted
 #: So many rows of a table's head, and about so many of all of it, tell the formats.
 _HEAD, _DRAWN = 2_000, 6_000
 
+#: What a value may be that is named in a project, and how often it has to stand on average: what stands once may be a
+#: person's.
+NAMEABLE, REPEATED = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.&/+-]{0,30}"), 5
+
 #: Up to so many rows a table is counted from memory.
 _KEPT = 5_000_000
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tenure.begin.keys import KNOWN, Key
+from tenure.begin.reasons import Reason, reason_of
 from tenure.begin.tables import RawColumn, RawTableSeen, sql_name
 from tenure.intake.formats import Format
 
@@ -36,6 +37,8 @@ class Times:
     event: str = ""
     known: str = ""
     ends: str = ""
+    #: Why its rows ended.
+    reason: Reason | None = None
     planned: tuple[str, ...] = ()
     why: tuple[tuple[str, str], ...] = ()
     questions: tuple[str, ...] = ()
@@ -61,6 +64,9 @@ def times_of(table: RawTableSeen, key: Key) -> Times:
     ended = next((c for c in ends if _astray(table, event, c)[0] <= _ASTRAY), None)
     if ended:
         why.append((ended.raw, f"{_order(table, event, ended)}; {_filled(table, ended)}"))
+    reason = reason_of(table, ended) if ended else None
+    if reason:
+        why.append((reason.raw, reason.why))
     if len(events) > 1:
         others = " or ".join(c.name for c in events if c is not event)
         questions.append(f"{table.name}: is {event.name} when a row happened, or {others}?")
@@ -68,6 +74,7 @@ def times_of(table: RawTableSeen, key: Key) -> Times:
         event=event.raw,
         known=known_by.raw if known_by else "",
         ends=ended.raw if ended else "",
+        reason=reason,
         planned=planned,
         why=tuple(why),
         questions=tuple(questions),
