@@ -19,6 +19,7 @@ from conftest import make_engine
 
 from tenure.catalog.check import check
 from tenure.define.churn import ENDED
+from tenure.define.definitions import load_project
 from tenure.demo import generate_bank
 from tenure.errors import InvalidDefinition
 from tenure.leaks.search import end_findings
@@ -123,10 +124,13 @@ def bank(tmp_path_factory):
 
 
 def labelled(bank, engine, lake):
-    """The labels at T by customer, and why others have none."""
-    with Work.open(bank, engine=engine.dialect, overrides=ONE_SNAPSHOT | {"lake": {"path": str(lake)}}) as work:
+    """The labels at T by customer, and why others have none; DuckDB stages, which takes Spark most of a minute."""
+    overrides = ONE_SNAPSHOT | {"lake": {"path": str(lake)}}
+    with Work.open(bank, overrides=overrides) as work:
+        list(run(work, TO_LABELS[:1]))
+    with Work.open(bank, engine=engine.dialect, overrides=overrides) as work:
         work.use_engine(engine)
-        list(run(work, TO_LABELS))
+        list(run(work, TO_LABELS[1:]))
         found = {row["customer_id"]: row["churned"] for row in work.read("labels").to_pylist()}
         unlabelled = {row["reason"]: row["customers"] for row in work.read("unlabelled").to_pylist()}
     return {name: found[number] for name, number in NUMBER.items() if number in found}, unlabelled
@@ -138,6 +142,19 @@ def test_a_deceased_customer_has_no_row_under_the_templates_own_definition(bank,
     assert unlabelled == {
         f"ended otherwise: {reason}": 1 for reason in ("charged_off", "deceased", "merged", "moved", "none")
     }
+
+
+def test_the_reason_is_that_of_the_last_account_from_its_closing_on(bank, engine):
+    """The template's SELECT on the raw rows: two versions of each customer who closes, the second with the reason."""
+    source = load_project(bank, "Demo Bank").sources["customers"]
+    for name, raw in source.raws.items():
+        engine.read_csv(name, raw, [bank / "data" / raw.path])
+    rows = engine.run(source.select).to_pylist()
+    found = {(row["customer_id"], row["closed_on"], row["close_reason"]) for row in rows}
+    joined = {(str(number), None, None) for number in NUMBER.values()}
+    ended = {(str(NUMBER[name]), str(CLOSES), why or None) for name, why in CUSTOMERS.items() if why is not None}
+    assert found == joined | ended
+    assert len(rows) == len(found)
 
 
 def test_without_the_reason_each_of_them_would_have_left(bank, tmp_path, request):
