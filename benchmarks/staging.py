@@ -1,11 +1,13 @@
 """Staging: raw tables typed, checked and sorted into the lake, against DuckDB's sorted copy and a count of the keys.
 
-    python benchmarks/staging.py [--rows 10M] [--csv-rows 2M] [--rounds 3] [--memory 4GB]
+    python benchmarks/staging.py [--rows 10M] [--csv-rows 2M] [--month-rows 10M] [--rounds 3] [--memory 4GB]
 
 The bookings are generated, seeded and sorted by nothing: one of a hundred is corrected later by a second version of its
 key, and one of a thousand is an exact duplicate. Of Parquet DuckDB writes a copy in the order that staging writes, and
 counts the keys that occur more than once; of gzip CSV it writes the rows as Parquet. Each side is a process of its own
-with the same limit of memory, and sides take turns. JSON lines: the processor seconds of all threads behind start-up
+with the same limit of memory, and sides take turns. A new month is one file of 24 that comes when the others are
+staged, with corrections of older bookings in it; it is compared with the staging of the first 23.
+JSON lines: the processor seconds of all threads behind start-up
 (Python's imports, the project's definitions), start-up beside them, the peak of resident memory, and the median of the
 rounds' ratios.
 """
@@ -57,7 +59,14 @@ spent = FeatureView(
     "spent", source="bookings", features=[Aggregate("booking", how="count", windows=days(30), doc="Bookings")]
 )
 """
-READ = {"parquet": 'Parquet("bookings.parquet")', "csv": 'Csv("bookings.csv.gz")'}
+READ = {
+    "parquet": 'Parquet("bookings.parquet")',
+    "csv": 'Csv("bookings.csv.gz")',
+    "months": 'Parquet("bookings-*.parquet")',
+}
+
+#: The months whose bookings are a file each.
+MONTHS = [f"{year}-{month:02}" for year in (2022, 2023) for month in range(1, 13)]
 COLUMNS = "booking_id, customer_id, booked_at, known_at, amount, direction, category"
 TYPES = {
     "booking_id": "BIGINT",
@@ -76,6 +85,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=counted, default=10_000_000, help="of Parquet; 0 leaves it out")
     parser.add_argument("--csv-rows", type=counted, default=2_000_000, help="of gzip CSV; 0 leaves it out")
+    parser.add_argument(
+        "--month-rows", type=counted, default=10_000_000, help="of 24 files of Parquet; 0 leaves it out"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", default="4GB", help="[engine] memory, and DuckDB's limit on the other side")
     parser.add_argument("--dir", type=Path, default=Path("build/bench"), help="kept: the raw tables")
@@ -89,6 +101,48 @@ def main() -> None:
             folder = arguments.dir.resolve() / f"staging_{kind}_{rows}"
             write_bank(folder, kind, rows)
             print(json.dumps(compared(folder, kind, rows, arguments.rounds, arguments.memory)), flush=True)
+    if arguments.month_rows:
+        folder = arguments.dir.resolve() / f"staging_months_{arguments.month_rows}"
+        write_bank(folder, "months", arguments.month_rows)
+        print(json.dumps(new_month(folder, arguments.month_rows, arguments.rounds, arguments.memory)), flush=True)
+
+
+def write_months(database: duckdb.DuckDBPyConnection, data: Path, rows: int, customers: int) -> None:
+    """Write a file a month with the bookings that became known in it; in the last one's those of after it too."""
+    database.execute(f"CREATE TABLE bookings AS {bookings(rows, customers)}")
+    for month in MONTHS:
+        is_of_month = f"strftime(known_at, '%Y-%m') = '{month}'" + (
+            " OR known_at >= TIMESTAMP '2024-01-01'" if month == MONTHS[-1] else ""
+        )
+        database.execute(
+            f"COPY (FROM bookings WHERE {is_of_month}) TO '{data / f'bookings-{month}.parquet'}' (FORMAT parquet)"
+        )
+
+
+def new_month(folder: Path, rows: int, rounds: int, memory: str) -> dict[str, object]:
+    """Stage the first 23 months, then the last one beside them; return what is printed."""
+    last, aside = folder / "data" / f"bookings-{MONTHS[-1]}.parquet", folder / "last.parquet"
+    told: dict[str, list[dict[str, float]]] = {"first": [], "month": []}
+    for _ in range(rounds):
+        shutil.rmtree(folder / "lake", ignore_errors=True)
+        last.rename(aside)
+        try:
+            told["first"].append(measured(folder, "tenure", memory))
+        finally:
+            aside.rename(last)
+        told["month"].append(measured(folder, "tenure", memory))
+    shares = [of["cpu"] / first["cpu"] for first, of in zip(told["first"], told["month"], strict=True)]
+    line: dict[str, object] = {
+        "benchmark": "staging",
+        "kind": "new month",
+        "rows": rows,
+        "rounds": rounds,
+        "memory": memory,
+    }
+    for side, figures in told.items():
+        for figure in figures[0]:
+            line[f"{side}_{figure}"] = round(statistics.median(of[figure] for of in figures), 2)
+    return line | {"cpu_share": round(statistics.median(shares), 3)}
 
 
 def counted(text: str) -> int:
@@ -113,9 +167,12 @@ def write_bank(folder: Path, kind: str, rows: int) -> None:
             f"COPY (SELECT range AS customer_id, DATE '2020-01-01' AS opened_on FROM range({customers})) "
             f"TO '{data / 'customers.parquet'}'"
         )
+        if kind == "months":
+            write_months(database, data, rows, customers)
         file = data / ("bookings.parquet" if kind == "parquet" else "bookings.csv.gz")
         options = "FORMAT parquet" if kind == "parquet" else "FORMAT csv, COMPRESSION gzip"
-        database.execute(f"COPY ({bookings(rows, customers)}) TO '{file}' ({options})")
+        if kind != "months":
+            database.execute(f"COPY ({bookings(rows, customers)}) TO '{file}' ({options})")
     (folder / "tenure.toml").write_text('[project]\nname = "Staging"\n', encoding="utf-8")
 
 
@@ -148,6 +205,8 @@ def compared(folder: Path, kind: str, rows: int, rounds: int, memory: str) -> di
     told: dict[str, list[dict[str, float]]] = {ours: [], theirs: []}
     for _ in range(rounds):
         for side, rounds_told in told.items():
+            shutil.rmtree(folder / "lake", ignore_errors=True)
+            shutil.rmtree(folder / "copy", ignore_errors=True)
             rounds_told.append(measured(folder, side, memory))
     ratios = [mine["cpu"] / its["cpu"] for mine, its in zip(told[ours], told[theirs], strict=True)]
     line: dict[str, object] = {"benchmark": "staging", "kind": kind, "rows": rows, "rounds": rounds, "memory": memory}
@@ -160,8 +219,6 @@ def compared(folder: Path, kind: str, rows: int, rounds: int, memory: str) -> di
 
 def measured(folder: Path, side: str, memory: str) -> dict[str, float]:
     """Run one side as a process of its own; return its processor seconds, start-up beside them, and its peak."""
-    shutil.rmtree(folder / "lake", ignore_errors=True)
-    shutil.rmtree(folder / "copy", ignore_errors=True)
     command = [sys.executable, __file__, "--side", side, "--dir", str(folder), "--memory", memory]
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), text=True)

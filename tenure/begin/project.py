@@ -23,7 +23,7 @@ from tenure.engines.warehouse import land
 from tenure.errors import InputError, MissingFile, TenureError
 from tenure.host.paths import local_path
 from tenure.intake.readers import readers_of
-from tenure.intake.staging import planned_types
+from tenure.intake.typed_rows import planned_types
 from tenure.session.start import new_project_folder, settings_text, write_files
 from tenure.session.work import Work
 from tenure.tables import staging as staging_tables

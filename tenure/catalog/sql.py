@@ -15,7 +15,7 @@ from tenure.errors import InvalidConfig, choices
 from tenure.intake.calendar import Calendar, calendar
 from tenure.intake.data_end import require_end
 from tenure.intake.readers import readers_of
-from tenure.intake.staging import planned_types
+from tenure.intake.typed_rows import planned_types
 from tenure.session.work import Work
 from tenure.sql import Dialect, Select
 from tenure.sql.conditions import condition

@@ -42,10 +42,12 @@ def plan(
     start, end = _days(first, last)
     with open_project(project, data, engine) as work:
         changed = restaged(work)
-        for name in changed:
+        for name, read in changed.items():
             table = work.stored(name)
             staged = work.lake.find(table) is not None
-            state, why = ("stale", "raw files or definition changed") if staged else ("missing", "not staged yet")
+            state, why = (
+                ("stale", f"raw files or definition changed; {read}") if staged else ("missing", "not staged yet")
+            )
             print_plan(PlanRecord(table, "", state, why), as_json)
         found = plan_backfill(work, calendar(work).plan, first=start, last=end)
         for part in found.partitions:

@@ -333,7 +333,8 @@ RESERVED_TABLES = frozenset(
         *TABLES,
         *STAGES,
         *"snapshots_stored landing dates raw_rows came typed typed_rows clean_rows repeated_keys claims claiming_rows "
-        "versions ordered customers_then measured "
+        "versions ordered customers_then measured new_rows met_rows staged_rows rows_again "
+        "versions_now customers_before some_rows known_before joined_before came_or_went "
         "staged_before now_by_month before_by_month there active_before outcome eligible without_answer "
         "ended_otherwise answered labelled drawn trained in_both checked intervals grid_days "
         "customer_numbers numbered spine_windows row_ends numbered_versions seen".split(),

@@ -307,6 +307,8 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                     "longest_gap": _WHOLE,
                     **dict.fromkeys(("rows_unmatched", "keys_unmatched", "rows_too_early"), _WHOLE),
                     **dict.fromkeys(("matched_with", "outages", "files"), _TEXT),
+                    "decimals_rounded": _WHOLE,
+                    "contents": _TEXT,
                 },
                 required=("source", "fingerprint", "rows_read", "rows_staged"),
                 doc="What was read of each source, and when its events lie.",

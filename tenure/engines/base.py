@@ -78,10 +78,13 @@ class Engine(Protocol):
         schema: pa.Schema | None = None,
         *,
         token: str = "",
+        rows_per_file: int = 0,
     ) -> list[Path]:
         """Write a SELECT's rows as Parquet files into `folder`; return the files. A known `schema` saves time.
 
-        The files are named `part-<token>…`; without one, with a token that no journal knows.
+        The files are named `part-<token>…`; without one, with a token that no journal knows. Rows that are not
+        partitioned go into one file, or, given `rows_per_file`, into files of about as many, each a stretch of the
+        order.
         """
 
     def new_session(self) -> Engine:

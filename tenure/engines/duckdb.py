@@ -42,6 +42,9 @@ _LONGEST_LINE = 16 * 2**20
 #: Rows of a batch that streams: few enough to stay in the processor's cache.
 _BATCH = 122_880
 
+#: How many rows DuckDB writes into a row group of a Parquet file.
+_ROW_GROUP = 122_880
+
 
 class _Objects:
     """The file system of a database that reads objects of S3, shared by its connections; made when it is needed."""
@@ -254,6 +257,7 @@ class DuckDBEngine:
         schema: pa.Schema | None = None,
         *,
         token: str = "",
+        rows_per_file: int = 0,
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
         columns = listed([*map(_aware, schema or self.schema(select))])
@@ -261,6 +265,12 @@ class DuckDBEngine:
         options = "FORMAT parquet, COMPRESSION snappy"
         folder.mkdir(parents=True, exist_ok=True)
         token = token or uuid.uuid4().hex
+        if not partition_by and rows_per_file:
+            # Whole row groups go into a file, those of one stretch of the order; small ones would be read one by one.
+            groups = max(1, rows_per_file // _ROW_GROUP)
+            options += f", ROW_GROUPS_PER_FILE {groups}, FILENAME_PATTERN 'part-{token}-{{i}}', OVERWRITE_OR_IGNORE"
+            self._execute(f"COPY {rows} TO {_text(str(folder))} ({options})")
+            return sorted(folder.glob(f"part-{token}-*.parquet"), key=_number_of)
         if not partition_by:
             file = folder / f"part-{token}.parquet"
             self._execute(f"COPY {rows} TO {_text(str(file))} ({options})")
@@ -349,6 +359,11 @@ class DuckDBEngine:
         return self._files.damage(error) or EngineError(
             "DuckDB can't compute the rows.", hint="Check the data and the definitions that read them.", original=error
         )
+
+
+def _number_of(file: Path) -> int:
+    """The number that DuckDB gave a file of several."""
+    return int(file.stem.rpartition("-")[2])
 
 
 def _text(value: str) -> str:

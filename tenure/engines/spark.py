@@ -170,6 +170,7 @@ class SparkEngine:
         schema: pa.Schema | None = None,  # noqa: ARG002  (Spark plans once anyway)
         *,
         token: str = "",
+        rows_per_file: int = 0,
     ) -> list[Path]:
         """Write a SELECT's rows into `folder` as Parquet, hive-partitioned where asked."""
         token = token or uuid.uuid4().hex
@@ -181,6 +182,8 @@ class SparkEngine:
             frame.repartition(*partition_by).sortWithinPartitions(*partition_by) if partition_by else frame.coalesce(1)
         )
         writer = frame.write.partitionBy(*partition_by) if partition_by else frame.write
+        if rows_per_file:
+            writer = writer.option("maxRecordsPerFile", rows_per_file)
         self._checked(lambda: writer.parquet(str(incoming)))
         moved: list[Path] = []
         for number, file in enumerate(sorted(incoming.rglob("part-*.parquet"))):

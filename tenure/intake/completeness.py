@@ -8,6 +8,7 @@ what staging leaves out:        rows that are exact duplicates of others
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -61,6 +62,16 @@ class Extract:
     months: Sequence[Mapping[str, Any]]
     findings: tuple[Finding, ...]
 
+    @property
+    def rows(self) -> int:
+        """The rows of all months."""
+        return sum(int(month["rows"]) for month in self.months)
+
+    @property
+    def rows_before(self) -> int:
+        """The rows of all months when the source was last staged."""
+        return sum(int(month["rows_before"] or 0) for month in self.months)
+
 
 def compare(work: Work, source: Source, before: TableVersion | None) -> Extract:
     """Compare the rows about to be committed, relation `checked`, with the version before them.
@@ -84,6 +95,21 @@ def compare(work: Work, source: Source, before: TableVersion | None) -> Extract:
     if grave and not work.config.data.history_may_change:
         raise _refusal(source, grave)
     return Extract(months, tuple(findings))
+
+
+def compare_added(work: Work, source: Source) -> Extract:
+    """Compare the rows of a source with new ones, relation `checked`, in place of some, with those before them.
+
+    No month has fewer rows than before, so that none is refused.
+    """
+    noted = work.lake.read("completeness", where={"source": source.name}).to_pylist()
+    before = {row["month"]: int(row["rows"]) for row in noted if row["rows"] is not None}
+    now = Counter(before)
+    for relation, sign in ((completeness_table.NOW, 1), (completeness_table.REMOVED, -1)):
+        for row in work.engine.run(completeness_table.by_month(relation).text).to_pylist():
+            now[row["month"]] += sign * row["n"]
+    months = [{"month": month, "rows": now[month], "rows_before": before.get(month, 0)} for month in sorted(now)]
+    return Extract(months, (*_lost(months, history=False), *_beside(months)))
 
 
 def of_span(span: EventSpan, source: Source) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from tenure.define.source import Source
 from tenure.errors import CheckFailed, MissingTable
 from tenure.intake.calendar import calendar
 from tenure.intake.readers import readers_of
-from tenure.intake.staging import planned_types, raw_digest
+from tenure.intake.staging import raw_digest
+from tenure.intake.typed_rows import planned_types
 from tenure.leaks import ends
 from tenure.leaks.raw_tables import (
     PARSED_SHARE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -276,19 +276,27 @@ class Work:
         return fingerprint([dialect or self.dialect, select.text, *(i.fingerprint for i in inputs)])
 
     def write(
-        self, select: Select, table: str, digest: str, *, proof: Callable[[], object] | None = None
+        self,
+        select: Select,
+        table: str,
+        digest: str,
+        *,
+        proof: Callable[[], object] | None = None,
+        in_place_of: Collection[Location] | None = None,
+        rows_per_file: int = 0,
     ) -> tuple[TableVersion, list[CheckResult]]:
         """Write a SELECT's rows as a table of the lake, checked against its contract first.
 
-        A `proof` looks at the rows, relation `checked`, before they are committed; what it raises refuses them.
+        A `proof` looks at the rows, relation `checked`, before they are committed; what it raises refuses them. Given
+        `in_place_of`, the rows take the place of those files alone. Given `rows_per_file`, a file holds about as many.
         """
         with self.boundary(f"table '{table}'"):
             self.lake.sweep(table)
             schema = self.engine.schema(select.text)
             token = self.lake.begin_write(table)
-            by = self.contracts[table].partition_by
-            files = self.engine.write(select.text, self.lake.writing_folder(table), by, token=token)
-            return self.commit(table, files, schema, digest, proof=proof)
+            by, folder = self.contracts[table].partition_by, self.lake.writing_folder(table)
+            files = self.engine.write(select.text, folder, by, token=token, rows_per_file=rows_per_file)
+            return self.commit(table, files, schema, digest, proof=proof, in_place_of=in_place_of)
 
     def commit(
         self,
@@ -298,10 +306,13 @@ class Work:
         digest: str,
         *,
         replaced: Replaced | None = None,
+        in_place_of: Collection[Location] | None = None,
         partitions: Mapping[str, Ingredients] | None = None,
         proof: Callable[[], object] | None = None,
     ) -> tuple[TableVersion, list[CheckResult]]:
         """Make files the table's content; raise CheckFailed, with the files removed, if they break its contract.
+
+        Given `in_place_of`, they take the place of those files alone.
 
         Given `partitions`, the files are those of some partitions, whose rows the relation that the contract compares
         them with holds already; `replaced` are the stored ones that they replace, None if no other stays.
@@ -323,6 +334,7 @@ class Work:
             partition_by=contract.partition_by,
             fingerprint=digest,
             replaced=replaced,
+            in_place_of=in_place_of,
             partitions=partitions,
             indexed=contract.not_personal(schema.names),
         )

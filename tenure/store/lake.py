@@ -29,7 +29,7 @@ from uuid import uuid4
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+from deltalake.transaction import RemoveAction, create_table_with_add_actions
 
 from tenure.checks.in_memory import check_rows
 from tenure.checks.in_sql import require_passed
@@ -386,13 +386,15 @@ class Lake:
         fingerprint: str = "",
         mode: str = "overwrite",
         replaced: Replaced | None = None,
+        in_place_of: Collection[Location] | None = None,
         partitions: Mapping[str, Ingredients] | None = None,
         columns_grow: bool = False,
         indexed: Collection[str] = (),
     ) -> TableVersion:
         """Make `files` (of the table's folder or `writing_folder`) its content, or add them to it (mode 'append').
 
-        Given `replaced`, they take the place of those partitions alone. `partitions` are the ingredients of every
+        Given `replaced`, they take the place of those partitions alone; given `in_place_of`, of those files alone, of
+        which there may be none. `partitions` are the ingredients of every
         partition of the new version. With `columns_grow`, new columns are null in the rows that stay. The log tells the
         least and the greatest value of `indexed` columns, of no personal one. Raises StoreError if the table has other
         partition columns, or if rows that stay have other columns.
@@ -401,7 +403,7 @@ class Lake:
         if delta is None:
             self.catalogue.note(table)
             return self._create(table, files, schema, partition_by, _properties(fingerprint, partitions), mode="error")
-        others_stay = mode == "append" or replaced is not None
+        others_stay = mode == "append" or replaced is not None or in_place_of is not None
         stored = {field.name for field in delta.schema().fields}
         grown = _with_stored_columns(delta, schema) if columns_grow else None
         if replaced is not None and columns_grow and grown is None and not self._any_stays(table, delta, replaced):
@@ -411,7 +413,7 @@ class Lake:
         self._require_fitting(table, delta, schema, partition_by, others_stay=others_stay)
         only = [(name, "in", sorted(values)) for name, values in (replaced or {}).items() if values]
         # Nothing to replace is nothing to take away.
-        way = "append" if replaced is not None and not only else mode
+        way = "append" if in_place_of is not None or (replaced is not None and not only) else mode
         with self.committing(table):
             if grown is not None and way == "append":
                 # An append takes the columns that there are; new ones are a commit of their own.
@@ -419,7 +421,7 @@ class Lake:
                 if fresh:
                     delta.alter.add_columns(fresh)
             delta.create_write_transaction(
-                self._add_actions(table, files, partition_by),
+                [*self._add_actions(table, files, partition_by), *self._remove_actions(table, in_place_of or ())],
                 way,
                 delta_schema(schema),
                 partition_by=list(partition_by) or None,
@@ -456,14 +458,9 @@ class Lake:
         if delta is None:
             self.require(table)
             return
-        at = int(datetime.now(UTC).timestamp() * 1000)
-        removed: list[AddAction | RemoveAction] = [
-            RemoveAction(path=str(below(file, self.path(table))), data_change=True, deletion_timestamp=at)
-            for file in files
-        ]
         with self.committing(table):
             delta.create_write_transaction(
-                removed,
+                self._remove_actions(table, files),
                 "append",
                 delta.schema(),
                 partition_by=delta.metadata().partition_columns or None,
@@ -502,6 +499,10 @@ class Lake:
 
     def _add_actions(self, table: str, files: Sequence[Location], partition_by: Sequence[str]) -> list[Any]:
         return [add_action(self.path(table), file, partition_by, self._facts.pop(file, None)) for file in files]
+
+    def _remove_actions(self, table: str, files: Iterable[Location]) -> list[Any]:
+        at, folder = int(datetime.now(UTC).timestamp() * 1000), self.path(table)
+        return [RemoveAction(path=str(below(file, folder)), data_change=True, deletion_timestamp=at) for file in files]
 
     def begin_write(self, table: str) -> str:
         """Note in the table's journal that files are about to be written; return the token that names them.

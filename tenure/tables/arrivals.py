@@ -17,8 +17,10 @@ from tenure.sql.query import Column, Cte, Join, Query, Select
 from tenure.tables.visible import first_counted
 
 
-def arrivals(source: Source, dialect: Dialect) -> Select:
+def arrivals(source: Source, dialect: Dialect, relation: str = "") -> Select:
     """Return one row per day (DATE) on which anything changed: `rows` that arrived, and three digests as text.
+
+    Of all staged rows of a source, or of a `relation` with some of them.
 
     `arrived` and `replaced` are of the rows as they were known; `tiled` is of arrived rows with the day until which
     they count. Digests do not depend on the rows' order; engines compute different ones.
@@ -30,7 +32,7 @@ def arrivals(source: Source, dialect: Dialect) -> Select:
             named(cast("r.known_until", "DATE"), "until"),
         ],
         lines=[Column(_digest(each_of("r", [*names, "event_time", "known_time"]), dialect), "row_hash")],
-        source=source.name,
+        source=relation or source.name,
         alias="r",
     )
     arrived = Query(
@@ -66,7 +68,7 @@ def arrivals(source: Source, dialect: Dialect) -> Select:
         joins=[Join("replacements", alias="e", on="e.until = a.day_start", kind="FULL")],
         order_by=["1"],
     )
-    return by_day.as_table(f"{source.name}_arrivals", reads=[source.name])
+    return by_day.as_table(f"{source.name}_arrivals", reads=[relation or source.name])
 
 
 def _digest(cells: list[str], dialect: Dialect) -> str:

@@ -10,20 +10,24 @@ from __future__ import annotations
 from tenure.define.project import Project
 from tenure.sql.expressions import call, cast, coalesce, each_of, is_null, named, of
 from tenure.sql.query import Cte, Join, Query, Select
+from tenure.tables.new_rows import AGAIN
 from tenure.tables.visible import same
 
 #: The relations that are compared: rows about to be committed, rows staged before, and whose customers must be there:
 #: stored snapshots or, where there are none yet, the rows staged before.
 NOW, BEFORE, STORED = "checked", "staged_before", "snapshots_stored"
 
+#: Of rows that are added: those of the files that are written again, as they were.
+REMOVED = AGAIN
+
 
 def rows_by_month(source: str, *, compared: bool) -> Select:
     """Return a row per month, in order: month (DATE), rows and rows_before, null unless `compared`."""
-    counted = [Cte("now_by_month", "rows about to be staged", _by_month(NOW))]
+    counted = [Cte("now_by_month", "rows about to be staged", by_month(NOW))]
     columns = ["n.month", named("n.n", "rows"), named(cast("NULL", "BIGINT"), "rows_before")]
     joins = []
     if compared:
-        counted.append(Cte("before_by_month", "rows that were staged before", _by_month(BEFORE)))
+        counted.append(Cte("before_by_month", "rows that were staged before", by_month(BEFORE)))
         month = coalesce("n.month", "b.month")
         columns = [named(month, "month"), *(named(coalesce(of(r, "n"), 0), as_) for r, as_ in _COMPARED)]
         joins.append(Join("before_by_month", alias="b", on=same(("month",), "n", "b"), kind="FULL"))
@@ -51,6 +55,7 @@ def gone_customers(project: Project) -> Select:
     return made.as_table("gone_customers", reads=[])
 
 
-def _by_month(relation: str) -> Query:
+def by_month(relation: str) -> Query:
+    """Return a row per month of a relation: month (DATE), and its rows as n."""
     month = cast(call("DATE_TRUNC", "'month'", "event_time"), "DATE")
     return Query(columns=[named(month, "month"), "COUNT(*) AS n"], source=relation, group_by=[month])

@@ -182,6 +182,34 @@ def staging(project: Project, source: Source) -> Select:
     Adds event_time, known_time (plus the arrival delay where the source has no known time of its own; the end of the
     day where it is a date) and known_until: a version is visible at t if known_time < t <= known_until.
     """
+    ordered = Query(
+        columns=[*_names(source), "known_until"],
+        source="versions",
+        order_by=in_order(project, source),
+    )
+    staged = Query(
+        ctes=[
+            *_versions(source),
+            Cte(
+                "ordered",
+                "both in order; their times are told from their columns again, so that less is sorted",
+                ordered,
+            ),
+        ],
+        lines=[listed(_names(source)), *_times(source), "known_until"],
+        source="ordered",
+    )
+    return staged.as_table(source.name, reads=[TYPED, REPEATED, CLAIMS])
+
+
+def unordered(source: Source) -> Select:
+    """Return the rows of the staged table in any order, as they are cached."""
+    columns = [*_names(source), "event_time", "known_time", "known_until"]
+    rows = Query(ctes=_versions(source), columns=columns, source="versions")
+    return rows.as_table(source.name, reads=[TYPED, REPEATED, CLAIMS])
+
+
+def _versions(source: Source) -> list[Cte]:
     columns = [*_names(source), "event_time", "known_time"]
     single = Query(
         columns=each_of("c", columns),
@@ -197,33 +225,18 @@ def staging(project: Project, source: Source) -> Select:
         source=CLAIMS,
         where="claim = 1",
     )
-    ordered = Query(
-        columns=[*_names(source), "known_until"],
-        source="versions",
-        order_by=_order(project, source),
-    )
-    staged = Query(
-        ctes=[
-            _clean_rows(source),
-            Cte(
-                "versions",
-                "rows whose key is theirs alone, and each other key's with the time the next one became known",
-                union_all([single, versions]),
-            ),
-            Cte(
-                "ordered",
-                "both in order; their times are told from their columns again, so that less is sorted",
-                ordered,
-            ),
-        ],
-        lines=[listed(_names(source)), *_times(source), "known_until"],
-        source="ordered",
-    )
-    return staged.as_table(source.name, reads=[TYPED, REPEATED, CLAIMS])
+    return [
+        _clean_rows(source),
+        Cte(
+            "versions",
+            "rows whose key is theirs alone, and each other key's with the time the next one became known",
+            union_all([single, versions]),
+        ),
+    ]
 
 
-def _order(project: Project, source: Source) -> list[str]:
-    """By month, so that an engine that reads statistics of files can pass over old rows; then by customer."""
+def in_order(project: Project, source: Source) -> list[str]:
+    """Return the order of staged rows: by month, so that engines can pass over old files; then by customer."""
     # A day takes less room in what is sorted than an instant, and the source's own times, in whose order those are
     # that Tenure adds, none that they don't take already.
     month = cast(call("DATE_TRUNC", "'month'", first_counted("versions")), "DATE")

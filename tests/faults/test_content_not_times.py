@@ -106,7 +106,7 @@ def test_a_file_replaced_by_one_of_equal_size_and_time_is_staged_anew(tmp_path, 
     assert stage(folder) == ["current"]
     replaced(folder, way)
     with Work.open(folder) as work:
-        assert restaged(work) == ["payments"], "the plan sees it too"
+        assert list(restaged(work)) == ["payments"], "the plan sees it too"
     assert stage(folder) == ["built"]
     assert stage(folder) == ["current"]
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Generic, TypeAlias, TypeVar, cast
@@ -109,6 +110,33 @@ class Reader(ABC, Generic[Declared]):
 
 
 Readers: TypeAlias = Mapping[str, Reader[RawTable]]
+
+#: The digests of each raw table's files: of a file's name and of its contents.
+FileDigests: TypeAlias = Mapping[str, Sequence[Sequence[str]]]
+
+
+def land(readers: Readers) -> dict[str, dict[str, str]]:
+    """Make a source's raw tables relations, each under its name in `select`; return the columns of each."""
+    return {name: reader.land(name) for name, reader in readers.items()}
+
+
+def are_near(readers: Readers) -> bool:
+    """Return whether all that a source reads lies on this machine."""
+    return all(isinstance(file, Path) for reader in readers.values() for file in reader.files)
+
+
+def named_files(readers: Readers) -> str:
+    """Return the files that a source reads, or 'its query' where it reads none."""
+    return ", ".join(dict.fromkeys(reader.words for reader in readers.values()))
+
+
+def file_digests(readers: Readers) -> FileDigests:
+    """Return the files of each raw table that has any, in order; a name, which may hold a person's, as its digest."""
+    return {
+        name: [[sha256(file.encode()).hexdigest()[:12], digest] for file, digest in reader.digest()]
+        for name, reader in readers.items()
+        if not reader.asks_a_server
+    }
 
 
 @dataclass(frozen=True)
