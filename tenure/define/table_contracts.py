@@ -307,7 +307,7 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                     "longest_gap": _WHOLE,
                     **dict.fromkeys(("rows_unmatched", "keys_unmatched", "rows_too_early"), _WHOLE),
                     **dict.fromkeys(("matched_with", "outages", "files"), _TEXT),
-                    "decimals_rounded": _WHOLE,
+                    **dict.fromkeys(("decimals_rounded", "rows_joined", "rows_dropped", "rows_multiplied"), _WHOLE),
                     "contents": _TEXT,
                 },
                 required=("source", "fingerprint", "rows_read", "rows_staged"),

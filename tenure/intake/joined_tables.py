@@ -1,8 +1,9 @@
-"""Joined tables: what a source's SELECT joins to its rows, kept, so that the next staging knows which rows it changes.
+"""Joined tables: the rows that a source's SELECT drops or multiplies by its joins, and those that it joins otherwise.
 
 ```
 SELECT b.*, a.customer_id FROM booked AS b JOIN held AS a ON a.account_id = b.account_id
 
+bookings of an account that a lacks are left out: counted, and limited
 kept       a at the last staging        account 7 of customer 1
 now        a                            account 7 of customer 2 ──► bookings of account 7 are not as they were staged
 ```
@@ -10,15 +11,18 @@ now        a                            account 7 of customer 2 ──► bookin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from tenure.define.raw_tables import Parquet
 from tenure.define.source import Source
+from tenure.errors import UnmatchedKeys
+from tenure.intake.completeness import Finding
 from tenure.intake.readers import FileDigests
 from tenure.session.work import Work, fingerprint
-from tenure.sql.expressions import grouped, named
+from tenure.sql.expressions import count_where, either, grouped, is_null, named, of
 from tenure.sql.query import Cte, Join, Query, union_all
-from tenure.sql.row_wise import JoinedTable, RowWise
+from tenure.sql.row_wise import JoinedTable, RowWise, row_wise
 from tenure.store.landing import Landing
 
 #: What was kept, as engines read it, and the relation that it becomes.
@@ -62,6 +66,82 @@ def rows_joined_otherwise(
             (counted,) = work.engine.run(_otherwise(select, joined).text).to_pylist()
             found += int(counted["n"])
     return found
+
+
+class JoinLosses(NamedTuple):
+    """What joins did to the rows of the table in a SELECT's FROM: how many there are, how many of them are left out
+    since they have no match, and how many rows more than they are come of several matches.
+    """
+
+    rows: int = 0
+    dropped: int = 0
+    multiplied: int = 0
+
+    def __add__(self, other: tuple[Any, ...]) -> JoinLosses:
+        """Return the sum of both."""
+        return JoinLosses(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+def losses(work: Work, source: Source) -> JoinLosses:
+    """Count what the joins of a source's SELECT, whose raw tables are relations, leave out and multiply.
+
+    Nothing of a SELECT that joins nothing, is not row-wise, or whose condition speaks of what is joined.
+    """
+    select = row_wise(source.select, work.dialect) if source.select else None
+    if select is None or not select.joined or select.where is None:
+        return JoinLosses()
+    (found,) = work.engine.run(_losses(select).text).to_pylist()
+    return JoinLosses(found["n"], found["dropped"] or 0, found["joined"] - found["n"])
+
+
+def of_losses(found: JoinLosses) -> Iterator[Finding]:
+    """Yield what the joins of a source left out and multiplied."""
+    if found.dropped:
+        yield Finding("TEN-I014", "warning", f"{_dropped(found)} and are left out")
+    if found.multiplied:
+        words = f"its joins make {found.rows + found.multiplied:,} rows of {found.rows:,}"
+        yield Finding("TEN-I015", "warning", f"{words}: some match several, and count as often")
+
+
+def require_joined(source: Source, found: JoinLosses) -> None:
+    """Raise UnmatchedKeys if a source's joins leave out more rows than it allows."""
+    if found.dropped > source.unmatched * found.rows:
+        raise UnmatchedKeys(
+            f"source '{source.name}': {_dropped(found)} and would be left out; allowed are {source.unmatched:.1%} "
+            f"(unmatched={source.unmatched:g}; {source.where_defined}).",
+            hint="Compare how both sides of the join write the key: its type, leading zeros, blanks. To keep such rows "
+            "write LEFT JOIN. If they are to be left out, say so: a condition in WHERE, or "
+            f"Source('{source.name}', unmatched=0.2, …).",
+        )
+
+
+def _dropped(found: JoinLosses) -> str:
+    many = "row has" if found.dropped == 1 else "rows have"
+    return f"{found.dropped:,} of {found.rows:,} {many} no match in the inner joins of its select"
+
+
+def _losses(select: RowWise) -> Query:
+    """One row: the rows of the table in FROM as n, those without a match as dropped, and all with matches as joined."""
+    joins, unmatched = [], []
+    for number, joined in enumerate(select.joined):
+        there = Query(columns=["*", named("1", f"is_there_{number}")], source=grouped(joined.rows), alias="j")
+        joins.append(Join(grouped(there.text), alias=joined.name, kind="LEFT", on=joined.on))
+        if joined.drops:
+            unmatched.append(is_null(of(joined.name, f"is_there_{number}")))
+    dropped = count_where(either(*unmatched)) if unmatched else "0"
+    met = Query(
+        columns=[named("COUNT(*)", "joined"), named(dropped, "dropped")],
+        source=select.from_clause,
+        joins=joins,
+        where=select.where or (),
+    )
+    alone = Query(columns=[named("COUNT(*)", "n")], source=select.from_clause, where=select.where or ())
+    return Query(
+        columns=["n", "joined", "dropped"],
+        source=alone,
+        alias="alone",
+        joins=[Join(grouped(met.text), alias="met", on="1 = 1")],
+    )
 
 
 def _otherwise(select: RowWise, joined: JoinedTable) -> Query:

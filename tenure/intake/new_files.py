@@ -22,9 +22,10 @@ from tenure.errors import TenureError
 from tenure.intake import completeness, joined_tables
 from tenure.intake.arrivals import Changes, changes, note_changes
 from tenure.intake.facts import definition_of
+from tenure.intake.joined_tables import JoinLosses
 from tenure.intake.readers import FileDigests, Readers, are_near, land, named_files, reader_class, readers_of
 from tenure.intake.typed_rows import TypedRows, type_rows
-from tenure.session.work import Work
+from tenure.session.work import Work, fingerprint
 from tenure.sql.row_wise import RowWise, row_wise
 from tenure.storage.location import Location
 from tenure.store.table import TableVersion
@@ -56,6 +57,7 @@ class Added:
     checks: Sequence[CheckResult]
     extract: completeness.Extract
     read: TypedRows
+    losses: JoinLosses
 
     @property
     def staged(self) -> int:
@@ -64,14 +66,18 @@ class Added:
 
 
 def contents(work: Work, source: Source, files: FileDigests, shape: str) -> str:
-    """Return, as JSON, what staged rows are made of: the engine, their raw tables' columns, digests of the files, and
-    the tables that are joined, which are kept. The raw tables are relations.
+    """Return, as JSON, what staged rows are made of: engine and definition, their raw tables' columns, digests of the
+    files, and the tables that are joined, which are kept. The raw tables are relations.
 
     A file's name may hold a person's: it is kept as its digest.
     """
     select = _row_wise(work, source)
     joined = {} if select is None else joined_tables.keep(work, source, files, select)
-    return json.dumps({"engine": work.dialect, "shape": shape, "files": files, "joined": joined})
+    return json.dumps({"made_by": _made_by(work, source), "shape": shape, "files": files, "joined": joined})
+
+
+def _made_by(work: Work, source: Source) -> str:
+    return fingerprint([work.dialect, definition_of(work, source)])
 
 
 def in_words(work: Work, source: Source, files: FileDigests, facts: Mapping[str, Any]) -> str:
@@ -90,10 +96,10 @@ def why_whole(work: Work, source: Source, files: FileDigests, facts: Mapping[str
     known = json.loads(facts.get("contents") or "{}")
     if stored is None or not known:
         return "not staged yet"
-    if stored.fingerprint != facts["fingerprint"] or known["engine"] != work.dialect:
-        return "staged by another run or engine"
-    if facts["definition"] != definition_of(work, source):
-        return "its definition changed"
+    if stored.fingerprint != facts["fingerprint"]:
+        return "staged by a run that did not end"
+    if known["made_by"] != _made_by(work, source):
+        return "its definition or the engine changed"
     if source.is_captured or source.name == work.project.entity.source:
         return "each of its rows is compared with the extract before"
     if any(reader_class(raw).asks_a_server for raw in source.raws.values()):
@@ -119,7 +125,7 @@ def _row_wise(work: Work, source: Source) -> RowWise | None:
     if source.select:
         return row_wise(source.select, work.dialect)
     (name,) = source.raws
-    return RowWise(name, name, (), frozenset())
+    return RowWise(name, name)
 
 
 def stage_new_files(
@@ -147,6 +153,10 @@ def _stage(work: Work, source: Source, files: FileDigests, digest: str, facts: M
         read = type_rows(work, source, land(readers), words=named_files(readers), are_near=are_near(readers))
     except TenureError:
         return None
+    losses = joined_tables.losses(work, source)
+    known = JoinLosses(facts["rows_joined"], facts["rows_dropped"], facts["rows_multiplied"])
+    if (known + losses).dropped > source.unmatched * (known + losses).rows:
+        return None
     if read.reasons or read.shape != json.loads(facts["contents"])["shape"] or not _is_alone(work, source):
         return None
     before = work.require(source.name)
@@ -170,7 +180,7 @@ def _stage(work: Work, source: Source, files: FileDigests, digest: str, facts: M
         proof=compare,
     )
     note_changes(work, source, before.fingerprint, version, changed[0])
-    return Added(before, version, checks, extracts[0], read)
+    return Added(before, version, checks, extracts[0], read, losses)
 
 
 def _are_joined_otherwise(work: Work, source: Source, files: FileDigests, facts: Mapping[str, Any]) -> bool:

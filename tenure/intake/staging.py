@@ -22,11 +22,12 @@ from tenure.errors import (
     InputError,
 )
 from tenure.faults.redact import shown, shown_row
-from tenure.intake import captures, completeness, new_files
+from tenure.intake import captures, completeness, joined_tables, new_files
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
 from tenure.intake.extract_files import noted_names, of_files
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
+from tenure.intake.joined_tables import JoinLosses
 from tenure.intake.matching import Changed, require_matched, unmatched_words
 from tenure.intake.new_files import ROWS_PER_FILE, contents
 from tenure.intake.readers import Readers, are_near, file_digests, land, named_files, readers_of, seen_files
@@ -107,6 +108,8 @@ def _stage(
 ) -> dict[str, object]:
     engine = work.engine
     read = type_rows(work, source, land(readers), words=named_files(readers), are_near=are_near(readers))
+    found = joined_tables.losses(work, source)
+    joined_tables.require_joined(source, found)
     for step in staging_table.steps(source):
         engine.cache(step.table, step.text)
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
@@ -120,9 +123,11 @@ def _stage(
         work.write(set_aside, f"quarantine/{source.name}", digest)
     for relation in (staging_table.TYPED, staging_table.REPEATED, staging_table.CLAIMS):
         engine.release(relation)
-    facts = _facts(work, source, digest, read, staged, losers) | {
-        "contents": contents(work, source, file_digests(readers), read.shape)
-    }
+    facts = (
+        _facts(work, source, digest, read, staged, losers)
+        | _of_joins(found)
+        | {"contents": contents(work, source, file_digests(readers), read.shape)}
+    )
     return _with_findings(work, source, readers, facts, extract)
 
 
@@ -136,6 +141,7 @@ def _grown(
         "rows_staged": added.staged,
         "duplicates_dropped": read.rows - added.staged,
         "decimals_rounded": read.rounded,
+        **_of_joins(added.losses),
     }
     facts = {
         **known,
@@ -162,6 +168,7 @@ def _with_findings(
             *completeness.of_span(span_of(days), source),
             *completeness.of_duplicates(facts["duplicates_dropped"], facts["rows_read"]),
             *completeness.of_rounding(facts["decimals_rounded"]),
+            *joined_tables.of_losses(_losses_in(facts)),
             *of_files(names, "" if source.is_captured else noted, seen.without_end, seen.missed),
         ],
     )
@@ -255,6 +262,14 @@ def _facts(work: Work, source: Source, digest: str, read: TypedRows, staged: int
         "reasons": "; ".join(f"{kind} ({rows})" for kind, rows in sorted(kinds.items())),
         "decimals_rounded": read.rounded,
     }
+
+
+def _of_joins(found: JoinLosses) -> dict[str, int]:
+    return {"rows_joined": found.rows, "rows_dropped": found.dropped, "rows_multiplied": found.multiplied}
+
+
+def _losses_in(facts: Mapping[str, Any]) -> JoinLosses:
+    return JoinLosses(facts["rows_joined"], facts["rows_dropped"], facts["rows_multiplied"])
 
 
 def _times_of(days: pa.Table) -> dict[str, Any]:

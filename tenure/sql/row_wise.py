@@ -66,12 +66,16 @@ class JoinedTable:
 
 @dataclass(frozen=True)
 class RowWise:
-    """A row-wise SELECT: the raw table that may grow, as FROM names it, what is joined, and what else is read."""
+    """A row-wise SELECT: the raw table that may grow, as FROM names it, what is joined, and what else is read.
+
+    `where` is its condition on rows of that table alone, '' if it has none; None if it speaks of what is joined too.
+    """
 
     grows: str
     from_clause: str
-    joined: tuple[JoinedTable, ...]
-    others: frozenset[str]
+    joined: tuple[JoinedTable, ...] = ()
+    others: frozenset[str] = frozenset()
+    where: str | None = ""
 
 
 @cache
@@ -93,7 +97,18 @@ def row_wise(select: str, dialect: Dialect) -> RowWise | None:
         return None
     beside = {table.name for table in tree.find_all(exp.Table) if not table.find_ancestor(exp.Join)}
     sides = tuple(side for side in joined if side is not None)
-    return RowWise(grows.name, grows.sql(dialect), sides, frozenset(beside - own - {grows.name}))
+    others = frozenset(beside - own - {grows.name})
+    return RowWise(grows.name, grows.sql(dialect), sides, others, _where(tree, dialect))
+
+
+def _where(tree: exp.Select, dialect: Dialect) -> str | None:
+    """The condition on rows of the table that FROM names; None if it speaks of another, or does not say of which."""
+    where = tree.args.get("where")
+    if where is None:
+        return ""
+    spoken_of = {column.table for column in where.find_all(exp.Column)}
+    allowed = {tree.args["from_"].this.alias_or_name} | (set() if tree.args.get("joins") else {""})
+    return str(where.this.sql(dialect)) if spoken_of <= allowed and not where.find(exp.Select) else None
 
 
 def _looks_at_several(tree: exp.Select) -> bool:
