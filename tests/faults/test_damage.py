@@ -1,6 +1,6 @@
 """Damage of any file that the lake names is found by verify --integrity, and used by no verb.
 
-TENURE_DAMAGES=2000 TENURE_SEED=5 .venv/bin/pytest tests/faults/test_damage.py    does so 2,000 times, not 60
+TENURE_DAMAGES=2000 TENURE_SEED=5 .venv/bin/pytest tests/faults/test_damage.py    does so 2,000 times, not 40
 """
 
 import os
@@ -25,7 +25,7 @@ BANK_TABLES = {
     "staging/customers", "staging/payments", "tiles/payments", "training_set",
 }  # fmt: skip
 
-DAMAGES = int(os.environ.get("TENURE_DAMAGES", "60"))
+DAMAGES = int(os.environ.get("TENURE_DAMAGES", "40"))
 SEED = int(os.environ.get("TENURE_SEED", "7"))
 
 

@@ -48,6 +48,8 @@ def trained(tmp_path_factory):
     edit(folder / "tenure.toml", '["rule", "logistic", "lightgbm"]', '["rule", "lightgbm"]')
     edit(folder / "tenure.toml", "trials = 12", "trials = 500")
     edit(folder / "tenure.toml", "seconds = 3600", "seconds = 6000")
+    for view in ("balance", "habit", "interaction"):
+        (folder / "features" / f"{view}.py").unlink()
     done = tenure("run", "--project", folder, "--to", "training_set")
     assert done.returncode == 0, done.stderr
     return folder

@@ -27,7 +27,7 @@ from tenure.store.history import history
 from tenure.store.repair import Repaired
 from tenure.store.runs import ledger
 
-REPAIRS = int(os.environ.get("TENURE_REPAIRS", "8"))
+REPAIRS = int(os.environ.get("TENURE_REPAIRS", "4"))
 SEED = int(os.environ.get("TENURE_SEED", "7"))
 
 #: When a row was made, and how long that took, is not part of its content.
