@@ -27,7 +27,8 @@ from tenure.errors import ExtractTime, InvalidDefinition, MissingTable, Vanished
 from tenure.intake.completeness import Extract, Finding, Severity
 from tenure.intake.readers import Reader, Readers, readers_of
 from tenure.session.work import Work, fingerprint
-from tenure.sql import TYPE_NAMES, Select
+from tenure.sql import Select
+from tenure.sql.dialects import type_name
 from tenure.sql.expressions import call, cast, named
 from tenure.sql.query import Query
 from tenure.storage.location import Location
@@ -217,7 +218,7 @@ def _scan_kept(work: Work, source: Source) -> TableVersion:
     columns = []
     for column in source.columns:
         value = column.name if column.name in there else "NULL"
-        columns.append(named(cast(value, TYPE_NAMES[work.dialect][column.type]), column.name))
+        columns.append(named(cast(value, type_name(column.value_type, work.dialect)), column.name))
     rows = Query(columns=[*columns, "event_time", "known_time", "known_until"], source="versions_stored")
     engine.cache(capture.KEPT, rows.text)
     return stored
