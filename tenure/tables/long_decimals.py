@@ -12,7 +12,7 @@ from __future__ import annotations
 from tenure.define.dialect import Dialect
 from tenure.define.value_type import ValueType
 from tenure.sql.arithmetic import Number, Operand, numbers
-from tenure.sql.dialects import op
+from tenure.sql.dialects import WHOLE, op
 from tenure.sql.expressions import after, all_of, at_least, call, case, cast, null_if, text_literal
 from tenure.tables.finish import deviation_of_list, ends_of_share, in_steps, struct, whole
 
@@ -53,7 +53,7 @@ def deviation_of_decimals(ordered: str, type_: ValueType, dialect: Dialect) -> s
 
 
 def slope_of_decimals(dated: str, type_: ValueType, dialect: Dialect, *, least: int) -> str:
-    """Return the slope of a list of {x: day, v: value}, null of fewer than `least` rows or of one day.
+    """Return the slope of a list of [day, units of the last place], null of fewer than `least` rows or of one day.
 
     A row's weight n·x − Σx is a whole number, and so are its products with the pieces of the value.
     """
@@ -64,9 +64,12 @@ def slope_of_decimals(dated: str, type_: ValueType, dialect: Dialect, *, least: 
     def summed(expression: object) -> str:
         return op("whole_sum", dialect, each("it.l", expression))
 
+    def member(place: int) -> str:
+        return cast(op("member", dialect, "el", place), WHOLE[dialect])
+
     n, m, s, q, d = numbers("it", "n", "m", "s", "q", "d")
     x, high, low = numbers("el", "x", "h", "r")
-    days = op("sorted", dialect, each("it", x))
+    days = op("sorted", dialect, each("it", member(0)))
     pieces = struct({"x": x - m, "h": _high("el.y", dialect), "r": _low("el.y")}, dialect)
     weight = (n * x - s).grouped
     steps = [
@@ -74,7 +77,7 @@ def slope_of_decimals(dated: str, type_: ValueType, dialect: Dialect, *, least: 
             {
                 "n": op("length", dialect, "it"),
                 "m": op("member", dialect, days, 0),
-                "l": each("it", struct({"x": x, "y": whole("el.v", type_, dialect)}, dialect)),
+                "l": each("it", struct({"x": member(0), "y": member(1)}, dialect)),
             },
             dialect,
         ),

@@ -16,7 +16,7 @@ from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect, op
 from tenure.sql.arithmetic import Number, numbers
 from tenure.sql.expressions import after, all_of, at_least, before, call, case, cast, listed, text_literal
-from tenure.tables.finish import deviation_of_list, finite_or_null, in_steps, mean_of_list, struct, total_of_list
+from tenure.tables.finish import deviation_of_list, finite_or_null, in_steps, mean_of_list, struct, total_of_list, whole
 from tenure.tables.long_decimals import (
     deviation_of_decimals,
     mean_of_decimals,
@@ -52,9 +52,10 @@ def of_list(formula: Formula, values: str, type_: ValueType, dialect: Dialect) -
 
 
 def dated(day: str, value: str, type_: ValueType, dialect: Dialect) -> str:
-    """Return the element of a list of values with their days: of floats a pair of them, of long decimals a struct."""
+    """Return the pair of a day and a value; of a long decimal in units of its last place."""
     if type_.is_long:
-        return struct({"x": day, "v": value}, dialect)
+        # No struct of both, of which PySpark tells no type without a warning, and no HUGEINT, which Parquet lacks.
+        return op("pair", dialect, *(cast(one, "DECIMAL(38, 0)") for one in (day, whole(value, type_, dialect))))
     return op("pair", dialect, cast(day, "DOUBLE"), value)
 
 
