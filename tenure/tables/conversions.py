@@ -239,7 +239,7 @@ CONVERSIONS: Mapping[Kind, Mapping[str, Conversion]] = MappingProxyType(
         "float": _of(
             string=Conversion("its digits, if it is whole and within 2^53", _whole_in_text),
             integer=_ONLY_EXACT,
-            decimal=Conversion("the nearest, if it is within 2^53 of the last place", _nearest_decimal),
+            decimal=Conversion("the nearest, if it is within 2^53 units of the last place", _nearest_decimal),
             float=Conversion("the same; NaN and infinite refused", _cast),
             boolean=_EITHER,
         ),
@@ -321,6 +321,8 @@ def conversions_reference() -> str:
 
 
 _NOTES = (
+    "- A `decimal` has the digits and places that its column says (`precision=`, `scale=`), 18 and 2 if it says none.",
+    "  More places are rounded, half away from 0, and counted; a value with more digits before the point is refused.",
     "- A whole number under a `date` or `timestamp` with `format=` is read by its digits: 20240229 by `%Y%m%d`.",
     "- `null=` of a column is compared with a typed value too: `null=['9999']`, `['NaN']`, `['1900-01-01']`.",
     "- A column of nulls alone is of any type.",

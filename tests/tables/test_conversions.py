@@ -5,9 +5,12 @@ from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tenure import Column, Csv, Parquet, Source
 from tenure.define.source import TYPES
@@ -329,6 +332,31 @@ def test_decimals_of_any_digits_are_those_of_python_and_their_roundings_are_coun
             if got != right or (right is not None and counted != is_off(value, right, scale)):
                 wrong.append((precision, scale, value, got, right, counted))
     assert wrong == [], "\n".join(map(str, wrong))
+
+
+NUMBERS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "-", "+"]),
+    st.from_regex(r"[0-9]{1,40}([.][0-9]{0,45})?|[.][0-9]{1,45}", fullmatch=True),
+    st.one_of(st.just(""), st.from_regex(r"[eE][+-]?[0-9]{1,2}", fullmatch=True)),
+)
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with duckdb.connect() as opened:
+        yield opened
+
+
+@settings(deadline=None, max_examples=200)
+@given(text=NUMBERS, digits=st.sampled_from(DIGITS))
+def test_any_text_of_a_number_is_the_decimal_of_python_or_refused(connection, text, digits):
+    column = Column("x", type="decimal", precision=digits[0], scale=digits[1])
+    source = Source("payments", read=Csv("payments.csv"), key="n", event_time="t",
+                    columns=[Column("n", type="integer"), Column("t", type="date"), column])  # fmt: skip
+    typed = typed_value(source, column, "duckdb", {"x": "text"})
+    (found,) = connection.execute(f"SELECT {typed} FROM (SELECT '{text}' AS x) AS r").fetchone()
+    assert found == exact_decimal(text, *digits)
 
 
 def is_off(value, right, scale):
