@@ -321,7 +321,7 @@ def test_a_decimal_keeps_the_digits_that_it_is_stored_with(tmp_path):
         (line,) = [line for line in text.splitlines() if f'Column("{name}", type="decimal"' in line]
         assert digits in line
         assert bool(digits) == ("scale=" in line)
-    assert staged(tmp_path / "bank") == {"customers": 50, "sales": 200}
+    assert staged(tmp_path / "bank") == {"customers": 50, "transactions": 200}
 
 
 def test_a_first_line_that_is_a_person_is_no_header(tmp_path):
