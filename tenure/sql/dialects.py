@@ -53,14 +53,14 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     # A letter of several signs, such as é of e and its accent, as one: Unicode's NFC. Spark has a function of ours.
     "composed": {"duckdb": "nfc_normalize({0})", "spark": "tenure_nfc({0})"},
     "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
-    # The text of a number with an exponent, written without it: DuckDB's decimals round or refuse some of those.
+    # A number's text without its exponent: DuckDB's decimals round or refuse some that have one, Spark's a zero.
     "without_exponent": {
         "duckdb": (
             f"CASE WHEN {{0}} LIKE '-%' THEN '-' ELSE '' END || CASE WHEN {_LAST_PLACE} >= 0 "
-            f"THEN {_DIGITS} || repeat('0', {_LAST_PLACE}) "
+            f"THEN {_DIGITS} || repeat('0', CASE WHEN ltrim({_DIGITS}, '0') = '' THEN 0 ELSE {_LAST_PLACE} END) "
             f"ELSE left({_FILLED}, {_LAST_PLACE}) || '.' || right({_FILLED}, -{_LAST_PLACE}) END"
         ),
-        "spark": "{0}",
+        "spark": "CASE WHEN {0} RLIKE '^[+-]?[0.]+[eE]' THEN '0' ELSE {0} END",
     },
     # Text with an offset is another instant in UTC; without one it is UTC.
     # In 19 signs, the seconds among them, is no room for an offset; DuckDB reads them faster where it looks for none.

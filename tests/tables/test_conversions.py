@@ -293,7 +293,7 @@ RAW = {
 def exact_decimal(value, precision, scale):
     """A raw value as a decimal by Python's own: rounded half away from 0, None where it has too many digits."""
     with localcontext() as exact:
-        exact.prec = 400
+        exact.prec = 11_000
         number, unit = D(value), D((0, (1,), -scale))
         if isinstance(value, float):
             units = D(value * float(f"1e{scale}"))
@@ -360,7 +360,12 @@ def test_any_text_of_a_number_is_the_decimal_of_python_or_refused(connection, te
 
 
 def is_off(value, right, scale):
-    """Whether a value was rounded; a float but for the bits in which it differs from the decimal that it stands for."""
+    """Whether a value was rounded; a float but for the bits in which it differs from the decimal that it stands for.
+
+    So it is with a text that has an exponent, whose value is compared as a float.
+    """
+    if isinstance(value, str) and "e" in value.lower():
+        return abs(D(value) - right) > abs(D(value)) * D("1e-15")
     if isinstance(value, float):
         return abs(value - float(right)) > max(10.0 ** -(scale + 3), abs(value) * 1e-15)
     return D(value) != right
