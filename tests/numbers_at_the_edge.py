@@ -11,7 +11,15 @@ from fractions import Fraction
 
 import pyarrow as pa
 
+from tenure.define.value_type import ValueType
+
 TYPES = {"integer": pa.int64(), "decimal": pa.decimal128(18, 2), "float": pa.float64()}
+
+#: Decimals of other digits than 18 and 2: short ones, which sums hold, and long ones, whose values are listed.
+DECIMALS = {
+    f"decimal({precision}, {scale})": ValueType("decimal", precision, scale)
+    for precision, scale in [(18, 0), (18, 3), (18, 4), (9, 6), (18, 18), (19, 4), (38, 0), (38, 4), (38, 38)]
+}
 
 #: The largest float, as a fraction; half of its last place more rounds to infinity.
 LARGEST = Fraction(1.7976931348623157e308) + Fraction(2) ** 969
@@ -31,11 +39,18 @@ def integers(chance: random.Random) -> int:
     return chance.choice([chance.choice(edges), chance.randrange(-(2**63), 2**63), chance.randrange(-9, 9)])
 
 
-def decimals(chance: random.Random) -> Decimal:
-    """Return a decimal of 18 digits, 2 of them behind the point."""
-    edges = [10**18 - 1, 1 - 10**18, 10**18 - 2, 10**12, -(10**12), 10**12 - 1, 10**9, 0, 1]
-    cents = [chance.choice(edges), chance.randrange(1 - 10**18, 10**18), chance.randrange(-900, 900)]
-    return Decimal(chance.choice(cents)).scaleb(-2)
+def decimals(chance: random.Random, digits: int = 18, places: int = 2) -> Decimal:
+    """Return a decimal of so many digits, some of them behind the point."""
+    most = 10**digits - 1
+    edges = [most, -most, most - 1, 10**12, -(10**12), 10**12 - 1, 10**9, 10**20, 1 - 10**20, 10**37 + 1, 0, 1]
+    edges = [number for number in edges if abs(number) <= most]
+    units = [chance.choice(edges), chance.randrange(-most, most + 1), chance.randrange(-900, 900)]
+    return decimal_of(chance.choice(units), places)
+
+
+def decimal_of(units: int, places: int) -> Decimal:
+    """Return so many units of the last place, exactly."""
+    return Decimal((int(units < 0), tuple(map(int, str(abs(units)))), -places))
 
 
 def floats(chance: random.Random) -> float:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tenure.define.aggregates import INSTANT
+from tenure.define.value_type import PRECISION
 from tenure.tiles.partials import Partial
 
 Whole = NDArray[np.int64]
@@ -107,8 +108,14 @@ def arrow(numbers: Sequence[Whole], partial: Partial, filled: Flags | None = Non
         pairs[:, 1] = carried >> 64 - LOW_BITS
         return _array(pairs, pa.decimal128(38, 0), len(low), filled)
     is_time = partial.sum.term == INSTANT
-    kind = pa.decimal64(18, 2) if partial.is_money else pa.timestamp("us") if is_time else pa.int64()
+    kind = _decimal(partial) if partial.is_money else pa.timestamp("us") if is_time else pa.int64()
     return _array(numbers[0], kind, len(numbers[0]), filled)
+
+
+def _decimal(partial: Partial) -> pa.DataType:
+    """The decimals of a partial of money, as many digits as 64 bits hold where it is a sum."""
+    type_ = partial.values.type
+    return pa.decimal64(PRECISION if partial.is_added else type_.precision, type_.scale)
 
 
 def stored(numbers: Sequence[Whole], partial: Partial, filled: Flags | None = None) -> pa.Array:

@@ -18,6 +18,7 @@ from tenure.begin.personal import may_number_rows, personal
 from tenure.define.naming import RESERVED_COLUMNS, RESERVED_WORDS
 from tenure.define.raw_tables import Postgres, RawTable
 from tenure.define.source import Column, Source
+from tenure.define.value_type import MOST_DIGITS, PRECISION, SCALE
 from tenure.intake.formats import Format, format_of
 from tenure.intake.readers import readers_of
 from tenure.session.work import Work
@@ -200,10 +201,20 @@ def _format(raw: str, kind: str, values: Sequence[str]) -> Format:
         is_money = told.type == "decimal"
         return Format(type="decimal" if is_money else "integer", why=f"stored as {kind}")
     if kind.startswith("decimal"):
-        places = int(kind.rstrip(")").rpartition(",")[2])
-        return Format(type="decimal" if places <= 2 else "float", why=f"stored as {kind}")
+        return _stored_decimal(kind)
     whole = bool(values) and all(value.endswith(".0") for value in values)
     return Format(type="integer" if whole else "float", why=f"stored as {kind}")
+
+
+def _stored_decimal(kind: str) -> Format:
+    """A decimal of the digits that it is stored with, where engines have so many."""
+    precision, scale = (int(number) for number in kind.rstrip(")").partition("(")[2].split(","))
+    why = f"stored as {kind}"
+    if precision > MOST_DIGITS or not 0 <= scale <= precision:
+        return Format(type="float", why=why)
+    if precision <= PRECISION and scale <= SCALE:
+        return Format(type="decimal", why=why)
+    return Format(type="decimal", precision=precision, scale=scale, why=why)
 
 
 def _name_for(raw: str, table: str, taken: Iterable[str]) -> str:

@@ -130,6 +130,8 @@ def _column(column: PlannedColumn) -> Iterator[str]:
         for name in ("decimal", "thousands", "currency"):
             value = getattr(written, name)
             parts += [f"{name}={text(value)}"] if value else []
+    if written and column.type == written.type == "decimal" and written.precision is not None:
+        parts += [f"precision={written.precision}", f"scale={written.scale}"]
     if written and written.null and column.type == written.type:
         parts.append(f"null={_texts(written.null)}")
     parts += [f"unit={text(column.unit)}"] if column.unit else []

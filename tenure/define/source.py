@@ -27,6 +27,7 @@ from tenure.define.shape import (
     whole,
 )
 from tenure.define.stage import STAGES, TABLES
+from tenure.define.value_type import MOST_DIGITS, PRECISION, SCALE, ValueType
 from tenure.errors import InvalidDefinition, UnknownColumn, choices
 
 Type: TypeAlias = Literal["string", "integer", "decimal", "float", "boolean", "date", "timestamp"]
@@ -41,6 +42,12 @@ _FORMATS = either("a strptime format, or several", TEXT, list_of(NAME, least=1))
 _THOUSANDS = ("", ".", ",", " ", "'")
 
 
+#: How many digits a decimal has, and how many of them behind the point; None where the column does not say.
+_NOT_SAID = Allowed("None", lambda value: value is None)
+_PRECISION = either(f"a whole number, 1 to {MOST_DIGITS}", _NOT_SAID, whole(1, MOST_DIGITS))
+_SCALE = either("a whole number, 0 to precision", _NOT_SAID, whole(0, MOST_DIGITS))
+
+
 _KEY = either("a column's name, or a list of them", NAME, list_of(NAME, least=1))
 
 
@@ -53,7 +60,9 @@ class Column:
     read by `%y` alone and follows POSIX: 69-99 are 19xx, 00-68 are 20xx). `null` lists further spellings of null in
     its text. `decimal`, `thousands` and `currency` say how a bank writes its numbers: with decimal=',', thousands='.'
     and currency='€' the texts '1.234,50 €', '-1.234,50' and, as accountants write a negative, '(1.234,50)' and
-    '1.234,50-' are read; thousands must stand in groups of three. `required` makes a null a bad
+    '1.234,50-' are read; thousands must stand in groups of three. `precision` is how many digits a decimal has, up to
+    38, and `scale` how many of them stand behind the point; 18 and 2 if left out. A value with more places is rounded
+    and counted, one with more digits before the point is a bad row. `required` makes a null a bad
     row; keys and times are always required, except the end time of a row. `planned` says that a date or timestamp
     is a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
     in any other column such a value shows that the row was written later than it claims. `fixed`
@@ -69,6 +78,8 @@ class Column:
     decimal: str = field(default="", kw_only=True)
     thousands: str = field(default="", kw_only=True)
     currency: str = field(default="", kw_only=True)
+    precision: int | None = field(default=None, kw_only=True)
+    scale: int | None = field(default=None, kw_only=True)
     unit: str = field(default="", kw_only=True)
     doc: str = field(default="", kw_only=True)
     required: bool = field(default=False, kw_only=True)
@@ -81,6 +92,7 @@ class Column:
         texts = dict.fromkeys(("type", "role", "raw", "unit", "doc", "decimal", "thousands", "currency"), TEXT)
         flags = dict.fromkeys(("required", "planned", "fixed"), FLAG)
         check_shape(named("column", self.name), self, **texts, **flags, format=_FORMATS, null=SPELLINGS)
+        check_shape(named("column", self.name), self, precision=_PRECISION, scale=_SCALE)
         object.__setattr__(self, "null", tuple(self.null))
         if not isinstance(self.format, str):
             object.__setattr__(self, "format", tuple(self.format))
@@ -92,6 +104,7 @@ class Column:
         if self.format and self.type not in ("date", "timestamp"):
             raise InvalidDefinition(f"column '{self.name}' is a {self.type} and can't have a date format ({where}).")
         self._check_numbers(where)
+        self._check_digits(where)
         if self.planned and self.type not in ("date", "timestamp"):
             raise InvalidDefinition(
                 f"column '{self.name}' is a {self.type} and can't be planned ({where}); allowed: date, timestamp."
@@ -116,6 +129,36 @@ class Column:
                 f"column '{self.name}' has currency={self.currency!r} ({where}); allowed: one sign, such as '€', or a "
                 "code of letters, such as 'USD'."
             )
+
+    def _check_digits(self, where: str) -> None:
+        """Give a decimal the digits that it does not say; raise InvalidDefinition for some that fit none."""
+        said = {"precision": self.precision, "scale": self.scale}
+        if self.type != "decimal":
+            for name, digits in said.items():
+                if digits is not None:
+                    raise InvalidDefinition(
+                        f"column '{self.name}' is of type {self.type} and can't have {name}={digits} ({where}); "
+                        "allowed: of type decimal.",
+                        hint=f"Make it type='decimal', or leave {name}= out.",
+                    )
+            return
+        object.__setattr__(self, "precision", PRECISION if self.precision is None else self.precision)
+        object.__setattr__(self, "scale", SCALE if self.scale is None else self.scale)
+        if self.value_type.scale > self.value_type.precision:
+            given = ", ".join(f"{name}={digits}" for name, digits in said.items() if digits is not None)
+            raise InvalidDefinition(
+                f"column '{self.name}' has {given} ({where}): of its {self.precision} digits {self.scale} can't stand "
+                f"behind the point; allowed: a scale from 0 to {self.precision}.",
+                hint=f"precision= counts all digits ({PRECISION} if left out, {MOST_DIGITS} at most), scale= those "
+                f"behind the point ({SCALE} if left out).",
+            )
+
+    @property
+    def value_type(self) -> ValueType:
+        """The type of its values, with a decimal's digits."""
+        if self.precision is None or self.scale is None:
+            return ValueType(self.type)
+        return ValueType(self.type, self.precision, self.scale)
 
     @property
     def has_number_format(self) -> bool:

@@ -23,6 +23,7 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from tenure.define.project import Project
+from tenure.define.value_type import ValueType
 from tenure.errors import BadValue, InvalidSpine, MissingColumn, MissingFile, UnreadableFile, choices
 from tenure.faults.redact import shape
 from tenure.host.paths import local_path
@@ -33,11 +34,10 @@ from tenure.sql.dialects import TEXT_ENDS
 #: The columns that are taken as the time where none is named.
 TIME_COLUMNS = ("snapshot_date", "event_timestamp")
 
-#: A column type of a source → the Arrow type in which its keys are compared.
+#: A column type of a source → the Arrow type in which its keys are compared; a decimal's has its own digits.
 _KEY_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "integer": pa.int64(),
-    "decimal": pa.decimal128(18, 2),
     "float": pa.float64(),
     "boolean": pa.bool_(),
     "date": pa.date32(),
@@ -99,7 +99,7 @@ def spine_of(project: Project, rows: pa.Table, columns: Iterable[str], timestamp
     time = _time_column(rows.column_names, timestamp)
     columns_asked = {"row_no": _numbers(rows.num_rows)}
     for key in entity.keys:
-        columns_asked[key] = _key(rows[key], key, source.column(key).type)
+        columns_asked[key] = _key(rows[key], key, source.column(key).value_type)
     columns_asked["ts"] = _instants(rows[time], time)
     return Spine(rows, pa.table(columns_asked), time)
 
@@ -131,7 +131,11 @@ def table_of(frame: Any, project: Project) -> pa.Table:
 def key_types(project: Project) -> dict[str, pa.DataType]:
     """Return the Arrow type of each of the entity's keys."""
     source = project.sources[project.entity.source]
-    return {key: _KEY_TYPES[source.column(key).type] for key in project.entity.keys}
+    return {key: _key_type(source.column(key).value_type) for key in project.entity.keys}
+
+
+def _key_type(type_: ValueType) -> pa.DataType:
+    return pa.decimal128(type_.precision, type_.scale) if type_.is_decimal else _KEY_TYPES[type_.name]
 
 
 def whole_numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -330,9 +334,9 @@ def _time_column(names: list[str], timestamp: str) -> str:
     return found[0]
 
 
-def _key(values: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
+def _key(values: pa.ChunkedArray, name: str, of: ValueType) -> pa.ChunkedArray:
     """A key in its source's type; whole numbers that a frame has as floats, next to nulls, are whole numbers."""
-    type_, wanted = _plain(values.type), _KEY_TYPES[kind]
+    kind, type_, wanted = of.name, _plain(values.type), _key_type(of)
     if pa.types.is_floating(type_) and _fits(type_, kind):
         _require_exact(values, name)
     if not _fits(type_, kind):

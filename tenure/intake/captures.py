@@ -21,13 +21,14 @@ from typing import Any
 import pyarrow as pa
 
 from tenure.checks.in_memory import schema_of
-from tenure.define.source import Source
+from tenure.define.source import Column, Source
 from tenure.define.table_contracts import FIXED
 from tenure.errors import ExtractTime, InvalidDefinition, MissingTable, VanishedRows
 from tenure.intake.completeness import Extract, Finding, Severity
 from tenure.intake.readers import Reader, Readers, readers_of
 from tenure.session.work import Work, fingerprint
-from tenure.sql import TYPE_NAMES, Select
+from tenure.sql import Select
+from tenure.sql.dialects import type_name
 from tenure.sql.expressions import call, cast, named
 from tenure.sql.query import Query
 from tenure.storage.location import Location
@@ -202,6 +203,22 @@ def _earlier(work: Work, source: Source, when: datetime) -> list[dict[str, Any]]
     return [row for row in captured_extracts(work, source) if row["extracted"] < when]
 
 
+def _require_room(source: Source, column: Column, kept: pa.DataType) -> None:
+    """Raise InvalidDefinition for a decimal of fewer digits than the versions that are kept: they would be rounded."""
+    type_ = column.value_type
+    if not (type_.is_decimal and pa.types.is_decimal(kept)):
+        return
+    before_point = max(kept.precision - kept.scale, type_.precision - type_.scale)
+    behind_it = max(kept.scale, type_.scale)
+    if behind_it > type_.scale or before_point > type_.precision - type_.scale:
+        raise InvalidDefinition(
+            f"source '{source.name}' ({source.where_defined}) declares '{column.name}' as a decimal of "
+            f"{type_.precision} digits, {type_.scale} of them behind the point; the versions that it captured have "
+            f"{kept.precision}, {kept.scale} behind the point, and would be cut.",
+            hint=f"Declare precision={before_point + behind_it}, scale={behind_it}, or what it was.",
+        )
+
+
 def _scan_kept(work: Work, source: Source) -> TableVersion:
     """Make the versions so far a relation, with the columns that the source has now; MissingTable if they are gone."""
     stored = work.lake.find(f"staging/{source.name}")
@@ -216,8 +233,10 @@ def _scan_kept(work: Work, source: Source) -> TableVersion:
     there = set(stored.schema.names)
     columns = []
     for column in source.columns:
+        if column.name in there:
+            _require_room(source, column, stored.schema.field(column.name).type)
         value = column.name if column.name in there else "NULL"
-        columns.append(named(cast(value, TYPE_NAMES[work.dialect][column.type]), column.name))
+        columns.append(named(cast(value, type_name(column.value_type, work.dialect)), column.name))
     rows = Query(columns=[*columns, "event_time", "known_time", "known_until"], source="versions_stored")
     engine.cache(capture.KEPT, rows.text)
     return stored

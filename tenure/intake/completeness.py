@@ -133,7 +133,7 @@ def of_rounding(values: int) -> Iterator[Finding]:
     """Yield how many decimals had more places than are kept."""
     if values:
         many = "1 decimal has" if values == 1 else f"{values:,} decimals have"
-        words = f"{many} more than two places and are rounded to two; for all of them declare a float"
+        words = f"{many} more places than are kept and are rounded; to keep them give their column a larger scale="
         yield Finding("TEN-I009", "warning", words)
 
 

@@ -6,11 +6,13 @@ column 'paid_on': not a date: '00/00/0000' (9 rows)    ──►  Column('paid_o
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
 from tenure.define.personal import personal_columns
 from tenure.define.source import Column, Source
+from tenure.define.value_type import MOST_DIGITS
 from tenure.intake.formats import NULLS, Format, format_of
 from tenure.tables.typed_values import PLAIN_INTEGER, WHOLE_NUMBER
 
@@ -19,6 +21,9 @@ _DOMINATES = 0.5
 
 #: So many values tell how a column is written.
 _ENOUGH = 2_000
+
+#: A number with a sign before or behind it, or in parentheses.
+_NUMBER = re.compile(r"[(+-]?0*(?P<whole>[0-9]+)([.][0-9]*)?[)-]?")
 
 _SET_ASIDE = "Fix the data, or let such rows be set aside: Source('{}', quarantine=0.01, …)."
 
@@ -50,6 +55,8 @@ def spelling(column: Column, failed: Counter[str], *, personal: bool) -> str:
     """Return the definition with which a column's failed texts are read, '' if no one spelling explains them."""
     if not failed:
         return ""
+    if column.type == "decimal" and (before_point := _most_digits(column, failed)):
+        return _with_room(column, before_point)
     nulls, rest = _nulls(failed, personal=personal)
     found = format_of(column.name, _some(rest)) if rest else Format()
     arguments = {**_format_arguments(column, found), **({"null": [*column.null, *nulls]} if nulls else {})}
@@ -60,6 +67,30 @@ def spelling(column: Column, failed: Counter[str], *, personal: bool) -> str:
         return ""
     written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     return f"Column('{column.name}', {written})"
+
+
+def _most_digits(column: Column, failed: Counter[str]) -> int:
+    """The most digits before the point of failed values, all of which are numbers as they stand; 0 if one is none."""
+    most = 0
+    for text in failed:
+        plain = text
+        for mark in filter(None, (column.currency, column.thousands, " ")):
+            plain = plain.replace(mark, "")
+        number = _NUMBER.fullmatch(plain.replace(",", ".") if column.decimal == "," else plain)
+        if not number:
+            return 0
+        most = max(most, len(number["whole"]))
+    return most
+
+
+def _with_room(column: Column, before_point: int) -> str:
+    """A column with room for so many digits before the point, and those behind it that it has."""
+    scale = column.value_type.scale
+    # One more, since a value may be rounded up.
+    precision = before_point + scale + (before_point + scale < MOST_DIGITS)
+    if precision > MOST_DIGITS:
+        return f"Column('{column.name}', type='float')"
+    return f"Column('{column.name}', type='decimal', precision={precision}, scale={scale})"
 
 
 def _of_key(column: Column) -> str:

@@ -54,13 +54,18 @@ _FEW = 30
 
 @dataclass(frozen=True)
 class Format:
-    """A column's type and how its values are written; `question` is what its values can't tell."""
+    """A column's type and how its values are written; `question` is what its values can't tell.
+
+    `precision` and `scale` are the digits that a decimal is stored with, where they are not a column's own.
+    """
 
     type: str = "string"
     formats: tuple[str, ...] = ()
     decimal: str = ""
     thousands: str = ""
     currency: str = ""
+    precision: int | None = None
+    scale: int | None = None
     null: tuple[str, ...] = ()
     why: str = ""
     question: str = ""

@@ -82,7 +82,7 @@ class _Meanings:
         times = (source.event_time, source.known_time, source.ends)
         read = {*columns, *source.keys, *times, *self._project.entity.keys}
         typed = [
-            (c.name, c.type, c.raw_name, c.formats, c.required, c.null, c.decimal, c.thousands, c.currency)
+            (c.name, c.value_type.words, c.raw_name, c.formats, c.required, c.null, c.decimal, c.thousands, c.currency)
             for c in source.columns
             if c.name in read
         ]

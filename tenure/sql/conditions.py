@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 
 from tenure.define.dialect import Dialect
 from tenure.errors import InvalidDefinition, UnknownColumn, choices
+from tenure.sql.digits import refuse_more_digits
 
 
 def condition(
@@ -39,6 +40,7 @@ def _condition(where: str, columns: tuple[tuple[str, str], ...], dialect: Dialec
                 hint="Run 'tenure check'.",
             )
         column.set("table", exp.to_identifier(relation))
+    refuse_more_digits(tree, where, known, asked_by)
     return tree.sql(dialect=dialect)
 
 

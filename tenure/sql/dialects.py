@@ -10,6 +10,7 @@ import re
 from datetime import date
 
 from tenure.define.dialect import Dialect
+from tenure.define.value_type import ValueType
 from tenure.errors import InvalidDefinition
 
 #: The ends of a text that are no part of it, as a pattern: blanks of any script, and signs that nobody sees.
@@ -17,6 +18,12 @@ TEXT_ENDS = r"^[\s\p{Z}\p{Cc}\p{Cf}]+|[\s\p{Z}\p{Cc}\p{Cf}]+$"
 
 #: The same in a template, where a brace is written twice.
 _ENDS = TEXT_ENDS.replace("{", "{{").replace("}", "}}")
+
+#: DuckDB's pieces of a number with an exponent, {0}: 1.25e-4 has the digits 125, the last of them 6 behind the point.
+_MANTISSA = "split_part(lower({0}), 'e', 1)"
+_DIGITS = f"regexp_replace({_MANTISSA}, '[^0-9]', '', 'g')"
+_LAST_PLACE = f"(TRY_CAST(split_part(lower({{0}}), 'e', 2) AS INTEGER) - strlen(split_part({_MANTISSA}, '.', 2)))"
+_FILLED = f"lpad({_DIGITS}, CAST(GREATEST(strlen({_DIGITS}), 1 - {_LAST_PLACE}) AS INTEGER), '0')"
 
 #: One row an operation; {0}, {1} are its operands.
 OPERATIONS: dict[str, dict[Dialect, str]] = {
@@ -46,6 +53,15 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     # A letter of several signs, such as é of e and its accent, as one: Unicode's NFC. Spark has a function of ours.
     "composed": {"duckdb": "nfc_normalize({0})", "spark": "tenure_nfc({0})"},
     "before_point": {"duckdb": "split_part({0}, '.', 1)", "spark": "substring_index({0}, '.', 1)"},
+    # A number's text without its exponent: DuckDB's decimals round or refuse some that have one, Spark's a zero.
+    "without_exponent": {
+        "duckdb": (
+            f"CASE WHEN {{0}} LIKE '-%' THEN '-' ELSE '' END || CASE WHEN {_LAST_PLACE} >= 0 "
+            f"THEN {_DIGITS} || repeat('0', CASE WHEN ltrim({_DIGITS}, '0') = '' THEN 0 ELSE {_LAST_PLACE} END) "
+            f"ELSE left({_FILLED}, {_LAST_PLACE}) || '.' || right({_FILLED}, -{_LAST_PLACE}) END"
+        ),
+        "spark": "CASE WHEN {0} RLIKE '^[+-]?[0.]+[eE]' THEN '0' ELSE {0} END",
+    },
     # Text with an offset is another instant in UTC; without one it is UTC.
     # In 19 signs, the seconds among them, is no room for an offset; DuckDB reads them faster where it looks for none.
     "instant": {
@@ -77,6 +93,19 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
     "whole_division": {"duckdb": "({0} // {1})", "spark": "({0} div {1})"},
     # Of numbers of up to 38 digits, towards 0; Spark's `div` gives 64 bits.
     "quotient": {"duckdb": "({0} // {1})", "spark": "CAST({0} div {1} AS DECIMAL(38, 0))"},
+    # A decimal of up to 38 digits as a whole number of units of its last place, by its text: a product with a power of
+    # ten would have more than 38 digits. Spark writes small decimals as 1E-7, but not by a picture of them, {1}.
+    "last_places": {
+        "duckdb": "CAST(replace(CAST({0} AS VARCHAR), '.', '') AS HUGEINT)",
+        "spark": "CAST(replace(to_char({0}, '{1}'), '.', '') AS DECIMAL(38, 0))",
+    },
+    # The sum of a list of whole numbers, 0 of an empty one.
+    "whole_sum": {
+        "duckdb": "COALESCE(list_sum({0}), 0)",
+        "spark": "aggregate({0}, CAST(0 AS DECIMAL(38, 0)), (acc, el) -> CAST(acc + el AS DECIMAL(38, 0)))",
+    },
+    # The DOUBLE nearest to a decimal of many digits: DuckDB divides the digits as one, and so may be a bit off.
+    "nearest": {"duckdb": "CAST(CAST({0} AS VARCHAR) AS DOUBLE)", "spark": "CAST({0} AS DOUBLE)"},
     # Lists of values: what quantiles and distinct counts are made of.
     "list_of_rows": {"duckdb": "list({0}) FILTER (WHERE ({0}) IS NOT NULL)", "spark": "collect_list({0})"},
     "set_of_rows": {
@@ -124,7 +153,7 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
 #: A quote inside a text.
 _QUOTE: dict[Dialect, str] = {"duckdb": "''", "spark": "\\'"}
 
-#: Tenure's column type → the engine's.
+#: Tenure's column type → the engine's; a decimal's is that of a column that does not say its digits.
 TYPE_NAMES: dict[Dialect, dict[str, str]] = {
     "duckdb": {
         "string": "VARCHAR",
@@ -180,6 +209,11 @@ def op(name: str, dialect: Dialect, *operands: object) -> str:
 def full_match(text: str, pattern: str, dialect: Dialect) -> str:
     """Return whether a whole text is of a regular expression, which may hold quotes but no backslashes."""
     return op("full_match", dialect, text, pattern.replace("'", _QUOTE[dialect]))
+
+
+def type_name(type_: ValueType, dialect: Dialect) -> str:
+    """Return the engine's type of a column's values."""
+    return f"DECIMAL({type_.precision}, {type_.scale})" if type_.is_decimal else TYPE_NAMES[dialect][type_.name]
 
 
 def as_text(expression: str, dialect: Dialect) -> str:

@@ -19,7 +19,7 @@ from datetime import datetime
 from tenure.define.dialect import Dialect
 from tenure.define.source import Column as SourceColumn
 from tenure.define.source import Source
-from tenure.sql.dialects import TYPE_NAMES
+from tenure.sql.dialects import type_name
 from tenure.sql.expressions import (
     all_of,
     any_of,
@@ -107,7 +107,7 @@ def _before_capture(source: Source, column: SourceColumn, dialect: Dialect) -> s
     """A column of the version that stands for the time before the first extract."""
     if column.name in source.known_before_capture:
         return column.name
-    return Column(cast("NULL", TYPE_NAMES[dialect][column.type]), column.name)
+    return Column(cast("NULL", type_name(column.value_type, dialect)), column.name)
 
 
 def _kept(source: Source, moment: str) -> Cte:

@@ -19,7 +19,21 @@ from typing import Literal, TypeAlias
 from tenure.define.dialect import Dialect
 from tenure.define.source import TYPES, Type
 from tenure.sql.dialects import TYPE_NAMES, as_text, literal, op
-from tenure.sql.expressions import all_of, at_most, call, case, cast, equal, is_in, times, try_cast
+from tenure.sql.expressions import (
+    after,
+    all_of,
+    at_most,
+    before,
+    call,
+    case,
+    cast,
+    concatenated,
+    differs,
+    equal,
+    is_in,
+    times,
+    try_cast,
+)
 
 Kind: TypeAlias = Literal[
     "text", "boolean", "whole number", "float", "decimal", "date", "timestamp", "time of day", "several", "bytes"
@@ -61,6 +75,9 @@ _BEGINNINGS: Mapping[str, Kind] = MappingProxyType(
 
 #: Beyond this a float of 64 bits is not the whole number that was meant, but one near it.
 MOST_EXACT = 2**53
+
+#: Up to so many places a product of a whole number within 2^53 and 0.00…1 is exact on every engine.
+_MOST_PLACES_OF_A_PRODUCT = 18
 
 #: A float of 64 bits holds decimals of so many digits.
 _DIGITS_OF_A_FLOAT = 15
@@ -153,13 +170,46 @@ def _is_long(raw_type: str) -> bool:
 
 def _nearest_decimal(raw: Raw) -> str:
     """The nearest decimal of a float; engines round casts of 1.005 and of 1e17 differently, so none decides."""
-    places = int(raw.becomes.rstrip(")").rpartition(",")[2])
+    places = _places(raw.becomes)
     value = cast(raw.value, TYPE_NAMES[raw.dialect]["float"])
     units = call("ROUND", times(value, cast(f"1e{places}", TYPE_NAMES[raw.dialect]["float"])))
     unit = cast(f"'{1 / 10**places:.{places}f}'", f"DECIMAL({places + 1}, {places})")
     whole_units = cast(cast(units, "BIGINT"), "DECIMAL(18, 0)")
     fits = all_of(op("is_finite", raw.dialect, value), at_most(call("ABS", units), MOST_EXACT))
-    return case(when=fits, then=try_cast(times(whole_units, unit), raw.becomes))
+    made = times(whole_units, unit) if places <= _MOST_PLACES_OF_A_PRODUCT else _behind_the_point(units, places, raw)
+    return case(when=fits, then=try_cast(made, raw.becomes))
+
+
+def _behind_the_point(units: str, places: int, raw: Raw) -> str:
+    """Units of the last of many places as the text of a number below 1: Spark rounds a product with so small a unit."""
+    whole_units = cast(units, "BIGINT")
+    digits = call("LPAD", as_text(call("ABS", whole_units), raw.dialect), places, "'0'")
+    sign = case(when=before(whole_units, 0), then="'-0.'", otherwise="'0.'")
+    return concatenated([sign, digits])
+
+
+def _places(type_name: str) -> int:
+    """The digits behind the point of an engine's decimals."""
+    return int(type_name.rstrip(")").rpartition(",")[2])
+
+
+def is_rounded(raw: Raw, typed: str) -> str:
+    """Return the condition that a number is not quite the decimal that it became; '' where it always is."""
+    kind = kind_of(raw.type)
+    if kind == "decimal" and _places(raw.type) > _places(raw.becomes):
+        # Compared in the type that it came in: a type that holds both may have more than 38 digits.
+        return differs(raw.value, try_cast(typed, f"DECIMAL({raw.type.partition('(')[2]}"))
+    # A float of so many places is not quite that number.
+    return is_off(raw.value, typed, f"1e-{_places(raw.becomes) + 3}", raw.dialect) if kind == "float" else ""
+
+
+def is_off(value: str, typed: str, least: str, dialect: Dialect) -> str:
+    """Return the condition that a number lies so far off a decimal, and further than the last bits of a float tell."""
+    double = TYPE_NAMES[dialect]["float"]
+    value = try_cast(value, double)
+    distance = call("ABS", f"{value} - {cast(typed, double)}")
+    bits = times(call("ABS", value), cast("'1e-15'", double))
+    return after(distance, call("GREATEST", cast(f"'{least}'", double), bits))
 
 
 _REFUSED = Conversion("refused", _nothing)
@@ -189,7 +239,7 @@ CONVERSIONS: Mapping[Kind, Mapping[str, Conversion]] = MappingProxyType(
         "float": _of(
             string=Conversion("its digits, if it is whole and within 2^53", _whole_in_text),
             integer=_ONLY_EXACT,
-            decimal=Conversion("the nearest, if it is within 2^53 of the last place", _nearest_decimal),
+            decimal=Conversion("the nearest, if it is within 2^53 units of the last place", _nearest_decimal),
             float=Conversion("the same; NaN and infinite refused", _cast),
             boolean=_EITHER,
         ),
@@ -271,6 +321,8 @@ def conversions_reference() -> str:
 
 
 _NOTES = (
+    "- A `decimal` has the digits and places that its column says (`precision=`, `scale=`), 18 and 2 if it says none.",
+    "  More places are rounded, half away from 0, and counted; a value with more digits before the point is refused.",
     "- A whole number under a `date` or `timestamp` with `format=` is read by its digits: 20240229 by `%Y%m%d`.",
     "- `null=` of a column is compared with a typed value too: `null=['9999']`, `['NaN']`, `['1900-01-01']`.",
     "- A column of nulls alone is of any type.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tenure.define.dialect import Dialect
+from tenure.define.value_type import ValueType
 from tenure.sql.arithmetic import Number, numbers
 from tenure.sql.dialects import WHOLE, op
 from tenure.sql.expressions import (
@@ -32,6 +33,9 @@ from tenure.sql.expressions import (
 #: Whole numbers are cut here, and their squares at the square of it, so that sums of the pieces fit 38 digits.
 CUT = 10**12
 
+#: The digits that a decimal may have before it is multiplied by 10 for each of its places, and one for the product.
+_ROOM = 36
+
 #: Floats beyond the first number are added up scaled by the second, a power of two: sums on the way may be larger than
 #: a DOUBLE can hold, though what they end in is not. Room for 10⁹ rows; bits below 1e-313 are then lost.
 _HUGE, _SCALE = cast("'1e298'", "DOUBLE"), cast(text_literal(repr(2.0**-32)), "DOUBLE")
@@ -39,13 +43,28 @@ _HUGE, _SCALE = cast("'1e298'", "DOUBLE"), cast(text_literal(repr(2.0**-32)), "D
 _ZERO, _ONE = cast(0, "DOUBLE"), cast(1, "DOUBLE")
 
 
-def whole(value: str, type_: str, dialect: Dialect) -> str:
-    """Return a decimal or an integer as a whole number of units of its last place."""
-    units = str(Number(cast(value, "DECIMAL(34, 2)")) * 100) if type_ == "decimal" else value
-    return cast(units, WHOLE[dialect])
+def whole(value: str, type_: ValueType, dialect: Dialect) -> str:
+    """Return a decimal, or a sum of short ones, or an integer as a whole number of units of its last place."""
+    places = type_.places
+    if type_.is_long:
+        return op("last_places", dialect, value, _picture(type_))
+    if places:
+        value = str(Number(cast(value, f"DECIMAL({_ROOM - places}, {places})")) * 10**places)
+    return cast(value, WHOLE[dialect])
 
 
-def spread(rows: str, total: str, low: str, high: str, type_: str, dialect: Dialect) -> str:
+def _picture(type_: ValueType) -> str:
+    """The picture by which Spark writes a decimal with all of its digits."""
+    before_point = "0" * max(type_.precision - type_.scale, 1)
+    return f"MI{before_point}D{'0' * type_.scale}" if type_.scale else f"MI{before_point}"
+
+
+def nearest(value: str, type_: ValueType, dialect: Dialect) -> str:
+    """Return a number as a DOUBLE, the nearest to it."""
+    return op("nearest", dialect, value) if type_.is_long else cast(value, "DOUBLE")
+
+
+def spread(rows: str, total: str, low: str, high: str, type_: ValueType, dialect: Dialect) -> str:
     """Return n·Σx² − (Σx)² as a DOUBLE, in squared units of the values' last place.
 
     `total` is the sum of the values; each square is `high · CUT² + low`, and the sums of both are given, as whole
@@ -162,22 +181,30 @@ def deviation_of_list(ordered: str, dialect: Dialect) -> str:
     return in_steps(ordered, [*structs, finished, finite_or_null("it", dialect)], dialect)
 
 
-def quantile(ordered: str, share: float, type_: str, dialect: Dialect) -> str:
-    """Return the interpolated quantile of a sorted list, null of an empty one (type 7 of Hyndman and Fan, 1996).
+def ends_of_share(share: float, dialect: Dialect) -> list[str]:
+    """Return the steps from a sorted list to the two values, `low` and `high`, that a share of it lies between.
 
-    Its place is counted in hundredths; that of decimals and integers is exact.
+    `rest` is how far behind the low one it lies, in hundredths.
     """
     at = (round(share * 100) * (Number(op("length", dialect, "it")) - 1)).grouped
-    rest = Number("it.rest")
     place = cast("it.whole", "INT")
     next_place = Number(place) + case(when=after("it.rest", 0), then=1, otherwise=0)
     placed = {"l": "it", "whole": op("quotient", dialect, at, 100), "rest": at % 100}
     ends = {
         "low": op("member", dialect, "it.l", place),
         "high": op("member", dialect, "it.l", next_place),
-        "rest": rest,
+        "rest": "it.rest",
     }
-    if type_ == "float":
+    return [struct(placed, dialect), struct(ends, dialect)]
+
+
+def quantile(ordered: str, share: float, type_: ValueType, dialect: Dialect) -> str:
+    """Return the interpolated quantile of a sorted list, null of an empty one (type 7 of Hyndman and Fan, 1996).
+
+    Its place is counted in hundredths; that of short decimals and integers is exact.
+    """
+    rest = Number("it.rest")
+    if type_.name == "float":
         # Neither the distance of the two is taken, which a DOUBLE may not hold, nor a share of equal ones.
         low, high = numbers("it", "low", "high")
         hundred = cast(100, "DOUBLE")
@@ -185,9 +212,9 @@ def quantile(ordered: str, share: float, type_: str, dialect: Dialect) -> str:
         found = case(when="it.low = it.high", then="it.low", otherwise=sides)
     else:
         low, high = (Number(whole(end, type_, dialect)) for end in ("it.low", "it.high"))
-        parts = 100 * 100 if type_ == "decimal" else 100
+        parts = 100 * 10**type_.places
         found = str(Number(cast(low * (100 - rest) + high * rest, "DOUBLE")) / parts)
-    return in_steps(ordered, [struct(placed, dialect), struct(ends, dialect), found], dialect)
+    return in_steps(ordered, [*ends_of_share(share, dialect), found], dialect)
 
 
 def finite_or_null(number: str, dialect: Dialect) -> str:

@@ -23,8 +23,9 @@ from tenure.define.event_base import Event, event_kinds
 from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivity, ProductClosure
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
+from tenure.define.value_type import INTEGER, ValueType
 from tenure.sql.conditions import condition, names_read
-from tenure.sql.dialects import WHOLE, as_text
+from tenure.sql.dialects import WHOLE, as_text, op
 from tenure.sql.expressions import (
     after,
     all_of,
@@ -54,6 +55,7 @@ from tenure.sql.expressions import (
 )
 from tenure.sql.query import Column, Cte, Join, Query, Select
 from tenure.tables.label_spans import LabelSpan, Outage, label_spans
+from tenure.tables.long_decimals import mean_of_decimals
 from tenure.tables.visible import dates_relation, readable_columns, same, visible_at, within
 
 #: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends, and
@@ -383,15 +385,15 @@ def _not_silent_yet(question: Question, event: Inactivity) -> tuple[Cte, Join]:
 @_SQL_OF.register(BalanceDecline)
 def _declined(question: Question, event: BalanceDecline) -> EventSql:
     name = question.cte("balances")
-    amount = of("r", event.of)
-    if question.project.sources[event.source].column(event.of).type == "integer":
+    amount, type_ = of("r", event.of), question.project.sources[event.source].column(event.of).value_type
+    if type_ == INTEGER:
         amount = cast(amount, WHOLE[question.dialect])  # Spark would add them up in 64 bits, and begin anew beyond
     group = [*each_of("r", question.project.entity.keys), "d.snapshot_date"]
     balances = Query(
         columns=group,
         lines=[
-            Column(_mean_where("r.event_time < d.t", amount), "mean_before"),
-            Column(_mean_where("r.event_time >= d.label_start", amount), "mean_after"),
+            Column(_mean_where("r.event_time < d.t", amount, type_, question.dialect), "mean_before"),
+            Column(_mean_where("r.event_time >= d.label_start", amount, type_, question.dialect), "mean_after"),
         ],
         source=event.source,
         alias="r",
@@ -415,9 +417,12 @@ def _declined(question: Question, event: BalanceDecline) -> EventSql:
     return EventSql(happens, ctes=[cte], joins=[_left_join(question, name)])
 
 
-def _mean_where(condition: str, amount: str) -> str:
-    """The mean of some rows' amounts as a DOUBLE, null of none; on two lines."""
+def _mean_where(condition: str, amount: str, type_: ValueType, dialect: Dialect) -> str:
+    """The mean of some rows' amounts as a DOUBLE, null of none; on two lines but of long decimals."""
     counted = case(when=condition, then=amount)
+    if type_.is_long:
+        listed_ = op("or_empty", dialect, op("list_of_rows", dialect, counted))
+        return mean_of_decimals(listed_, type_, dialect)
     total = cast(call("SUM", counted), "DOUBLE")
     return f"{total}\n    / {null_if(call('COUNT', counted), 0)}"
 

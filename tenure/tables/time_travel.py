@@ -12,13 +12,16 @@ from typing import Literal, TypeAlias
 from tenure.define.dialect import Dialect
 from tenure.define.source import Column as SourceColumn
 from tenure.define.source import Source
-from tenure.sql.dialects import TYPE_NAMES, midnight_literal
+from tenure.define.value_type import ValueType
+from tenure.sql.dialects import midnight_literal, type_name
 from tenure.sql.expressions import at_least, before, case, cast, coalesce, negated, text_literal
 from tenure.sql.query import Column, Query
 
 Destruction: TypeAlias = Literal["deleted", "corrupted"]
 
 DESTRUCTIONS: tuple[Destruction, ...] = ("deleted", "corrupted")
+
+_NUMBER = "-987654"
 
 
 def destroyed(source: Source, relation: str, t: date, how: Destruction, dialect: Dialect) -> str:
@@ -42,7 +45,7 @@ def destroyed(source: Source, relation: str, t: date, how: Destruction, dialect:
 
 
 def _cell(source: Source, column: SourceColumn, t: date, how: Destruction, dialect: Dialect) -> str:
-    name, type_, instant = column.name, TYPE_NAMES[dialect][column.type], midnight_literal(t)
+    name, type_, instant = column.name, type_name(column.value_type, dialect), midnight_literal(t)
     if name == source.ends:
         return _if_before(name, instant)
     if how == "deleted" or column.role == "key" or name in source.keys:
@@ -53,8 +56,16 @@ def _cell(source: Source, column: SourceColumn, t: date, how: Destruction, diale
         "boolean": negated(coalesce(name, "FALSE")),
         "date": cast(day_before, "DATE"),
         "timestamp": day_before,
-    }.get(column.type, cast(-987654, type_))
+    }.get(column.type, cast(_nonsense(column.value_type), type_))
     return case(when=at_least("known_time", instant), then=nonsense, otherwise=name)
+
+
+def _nonsense(type_: ValueType) -> str:
+    """A number that no bank has, but for a decimal of so few digits that it has all of them."""
+    if not type_.is_decimal:
+        return _NUMBER
+    before_point = type_.precision - type_.scale
+    return _NUMBER[: before_point + 1] if before_point else "-0.9"
 
 
 def _if_before(name: str, instant: str) -> str:

@@ -14,9 +14,8 @@ from tenure.define.dialect import Dialect
 from tenure.define.project import Project
 from tenure.define.source import Column as SourceColumn
 from tenure.define.source import Source
-from tenure.sql.dialects import TYPE_NAMES, as_text, full_match, literal, op, parsed_time, quoted
+from tenure.sql.dialects import as_text, full_match, literal, op, parsed_time, quoted, type_name
 from tenure.sql.expressions import (
-    after,
     all_of,
     any_of,
     call,
@@ -36,11 +35,15 @@ from tenure.sql.expressions import (
     text_literal,
     try_cast,
 )
-from tenure.tables.conversions import Raw, converted, kind_of, null_of
+from tenure.tables.conversions import Raw, converted, is_off, is_rounded, kind_of, null_of
 from tenure.tables.finish import finite_or_null, without_sign_of_zero
 from tenure.tables.zones import instant_of_local
 
-_NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+_PLAIN_NUMBER = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
+_NUMBER = f"{_PLAIN_NUMBER}([eE][+-]?[0-9]+)?"
+
+#: A number with an exponent, of so few digits that nobody waits for its zeros.
+_WITH_EXPONENT = f"{_PLAIN_NUMBER}[eE][+-]?[0-9]{{1,4}}"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _INSTANT = _DAY + "([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
 
@@ -99,13 +102,13 @@ def typed_value(source: Source, column: SourceColumn, dialect: Dialect, raw_type
 
 def typed_of(source: Source, cell: Cell, came: str, dialect: Dialect) -> str:
     """Return a value that came as its column's type, null where it is not of it."""
-    column, type_name = cell.column, TYPE_NAMES[dialect][cell.column.type]
+    column, becomes = cell.column, type_name(cell.column.value_type, dialect)
     if cell.is_text:
-        return _parsed(column, came, type_name, dialect, source)
+        return _parsed(column, came, becomes, dialect, source)
     if source.timezone and column.type == kind_of(cell.raw_type) == "timestamp":
         local = instant_of_local(cast(came, "TIMESTAMP"), source.timezone, dialect)
         came = case(when=op("is_local", dialect, came), then=local, otherwise=cast(came, "TIMESTAMP"))
-    return _number(converted(Raw(came, cell.raw_type, type_name, dialect), column.type), column.type, dialect)
+    return _number(converted(Raw(came, cell.raw_type, becomes, dialect), column.type), column.type, dialect)
 
 
 def _is_read_as_text(column: SourceColumn, raw_type: str) -> bool:
@@ -144,7 +147,7 @@ def _number(cast: str, type_: str, dialect: Dialect) -> str:
     return finite_or_null(without_sign_of_zero(cast), dialect) if type_ == "float" else cast
 
 
-def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, source: Source) -> str:
+def _parsed(column: SourceColumn, text: str, becomes: str, dialect: Dialect, source: Source) -> str:
     if column.type == "string":
         return text
     if column.type == "boolean":
@@ -152,12 +155,16 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
         return cases([(is_in(lower, _TRUE), "TRUE"), (is_in(lower, _FALSE), "FALSE")])
     if column.formats:
         asked_by = f"column '{column.name}' of source '{source.name}'"
-        parsed = [parsed_time(text, one, type_name, dialect, asked_by=asked_by) for one in column.formats]
+        parsed = [parsed_time(text, one, becomes, dialect, asked_by=asked_by) for one in column.formats]
         time = parsed[0] if len(parsed) == 1 else coalesce(*parsed)
         is_local = source.timezone and column.type == "timestamp"
         return instant_of_local(grouped(time), source.timezone, dialect) if is_local else time
     if column.has_number_format:
-        return _formatted_number(column, text, type_name, dialect)
+        return _formatted_number(column, text, becomes, dialect)
+    if column.type == "decimal":
+        plain = try_cast(text, becomes), try_cast(op("without_exponent", dialect, text), becomes)
+        patterns = (full_match(text, pattern, dialect) for pattern in (_PLAIN_NUMBER, _WITH_EXPONENT))
+        return cases(list(zip(patterns, plain, strict=True)))
     whole = _PLAIN_WHOLE if _is_key(source, column) else "[+-]?[0-9]+([.]0*)?"
     pattern = {"integer": whole, "date": _DAY, "timestamp": _INSTANT}.get(column.type, _NUMBER)
     value = op("before_point", dialect, text) if column.type == "integer" else text
@@ -167,7 +174,7 @@ def _parsed(column: SourceColumn, text: str, type_name: str, dialect: Dialect, s
             has_zone = full_match(value, ".*(Z|[+-][0-9]{2}:[0-9]{2})", dialect)
             typed = case(when=has_zone, then=typed, otherwise=instant_of_local(typed, source.timezone, dialect))
     else:
-        typed = _number(try_cast(value, type_name), column.type, dialect)
+        typed = _number(try_cast(value, becomes), column.type, dialect)
     return case(when=full_match(text, pattern, dialect), then=typed)
 
 
@@ -178,17 +185,28 @@ def rounded(cells: Sequence[Cell], dialect: Dialect) -> str:
         if cell.column.type != "decimal":
             continue
         if cell.is_text:
-            mark = cell.column.decimal or "."
-            digits = f".*[{mark}][0-9]{{2}}[0-9]*[1-9].*"
-            conditions.append(op("full_match", dialect, cell.came, digits))
-        elif kind_of(cell.raw_type) in ("float", "decimal"):
-            # A float of two places is not quite that number.
-            off = call("ABS", f"{cast(cell.came, 'DOUBLE')} - {cast(cell.typed, 'DOUBLE')}")
-            conditions.append(after(off, "0.00001"))
+            conditions.append(_is_rounded_text(cell, dialect))
+        else:
+            raw = Raw(cell.came, cell.raw_type, type_name(cell.column.value_type, dialect), dialect)
+            conditions += filter(None, [is_rounded(raw, cell.typed)])
     return " + ".join(case(when=condition, then=1, otherwise=0) for condition in conditions) or "0"
 
 
-def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: Dialect) -> str:
+def _is_rounded_text(cell: Cell, dialect: Dialect) -> str:
+    """Whether a text has digits other than 0 behind the places that are kept; one with an exponent is compared."""
+    mark, places = cell.column.decimal or ".", cell.column.scale
+    fine = f"[{mark}][0-9]{{{places}}}[0-9]*[1-9]"
+    if cell.column.has_number_format:
+        return op("full_match", dialect, cell.came, f".*{fine}.*")
+    # One pattern for both, since nearly all texts are neither.
+    may_be = op("full_match", dialect, cell.came, f"[^eE]*{fine}[^eE]*|.*[eE].*")
+    by_value = case(
+        when=like(call("LOWER", cell.came), "%e%"), then=is_off(cell.came, cell.typed, "0", dialect), otherwise="TRUE"
+    )
+    return case(when=may_be, then=by_value)
+
+
+def _formatted_number(column: SourceColumn, text: str, becomes: str, dialect: Dialect) -> str:
     """A number as a bank writes it: '1.234,50 €', '(1.234,50)', '1.234,50-'; null where the text is none.
 
     A pattern decides what is one; then nothing but digits and the point are left, behind the sign.
@@ -216,7 +234,7 @@ def _formatted_number(column: SourceColumn, text: str, type_name: str, dialect: 
         plain = op("before_point", dialect, plain)
     is_negative = either(like(text, "%-%"), like(text, "%(%"))
     signed = case(when=is_negative, then=concatenated(["'-'", plain]), otherwise=plain)
-    typed = _number(try_cast(signed, type_name), column.type, dialect)
+    typed = _number(try_cast(signed, becomes), column.type, dialect)
     return case(when=full_match(text, pattern, dialect), then=typed)
 
 
@@ -230,7 +248,7 @@ def reason_of(project: Project, source: Source, cells: Sequence[Cell], dialect: 
         if column.required or column.name in needed:
             reasons.append((is_null(cell.came), text_literal(f"{column.name}: missing")))
         if column.type != "string" or not cell.is_text:
-            kind = WHOLE_NUMBER if column.type == "string" else column.type
+            kind = WHOLE_NUMBER if column.type == "string" else column.value_type.words
             if _is_whole_key(source, column, cell.raw_type):
                 kind = PLAIN_INTEGER
             wrong = text_literal(f"{column.name}: not {article(kind)} {kind}: ")

@@ -74,4 +74,4 @@ def readable_columns(source: Source) -> dict[str, str]:
     """Return the columns that a condition may read, with their types: not PII, nor the end time, which is written
     after the fact.
     """
-    return {c.name: c.type for c in source.columns if c.name != source.ends and c.role != "pii"}
+    return {c.name: c.value_type.words for c in source.columns if c.name != source.ends and c.role != "pii"}

@@ -15,7 +15,7 @@ from tenure.errors import InvalidDefinition
 from tenure.sql.arithmetic import Number
 from tenure.sql.dialects import op
 from tenure.sql.expressions import before, call, case, cast, grouped, is_not_null, null_if, of
-from tenure.tables.finish import finite_or_null
+from tenure.tables.finish import finite_or_null, nearest
 from tenure.tiles.grid import start_column
 
 
@@ -32,7 +32,8 @@ def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialec
         return cast(_part("YEAR", t) - _part("YEAR", day) - had_no_birthday, "BIGINT")
     if attribute.how != "value":
         raise InvalidDefinition(f"attribute '{attribute.name}' has how='{attribute.how}', which nothing reads.")
-    return cast(value, "DOUBLE") if source.column(attribute.of).type == "decimal" else value
+    type_ = source.column(attribute.of).value_type
+    return nearest(value, type_, dialect) if type_.is_decimal else value
 
 
 def _part(name: str, day: str) -> Number:

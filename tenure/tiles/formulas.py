@@ -27,20 +27,18 @@ from tenure.define.aggregates import (
     Term,
 )
 from tenure.define.shape import unknown_kind
+from tenure.define.value_type import ValueType
 from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect
 from tenure.sql.arithmetic import Number as Printed
 from tenure.sql.dialects import WHOLE
 from tenure.sql.expressions import after, call, cast, coalesce, grouped, null_if
 from tenure.sql.expressions import case as case_when
-from tenure.tables.finish import spread, whole
+from tenure.tables.finish import nearest, spread, whole
 from tenure.tiles.sums import kinds_of
 
-#: Units of a decimal's last place in one.
-_UNITS = 100
 
-
-def printed(expression: Expression, sums: Mapping[str, str], type_: str, dialect: Dialect) -> str:
+def printed(expression: Expression, sums: Mapping[str, str], type_: ValueType, dialect: Dialect) -> str:
     """Return the SQL of an expression; `sums` are the merged sums by their kinds, of values of `type_`."""
     return _Printer(sums, type_, dialect).finished(expression)
 
@@ -51,7 +49,7 @@ def or_empty(number: str, kind: AggregateKind) -> str:
 
 
 class _Printer:
-    def __init__(self, sums: Mapping[str, str], type_: str, dialect: Dialect) -> None:
+    def __init__(self, sums: Mapping[str, str], type_: ValueType, dialect: Dialect) -> None:
         self._sums, self._type, self._dialect = sums, type_, dialect
 
     def finished(self, expression: Expression) -> str:
@@ -62,9 +60,9 @@ class _Printer:
             case _:
                 power = int(units(expression))
                 number = self._number(expression)
-                if self._type == "decimal":
+                if self._type.places:
                     for _ in range(power):
-                        number = number / _UNITS
+                        number = number / 10**self._type.places
                 return str(number)
 
     def _number(self, expression: Expression) -> Printed:
@@ -72,7 +70,7 @@ class _Printer:
             case Count():
                 return Printed(self._sum(expression))
             case Sum() | Min() | Max():
-                return Printed(cast(self._sum(expression), "DOUBLE"))
+                return Printed(nearest(self._sum(expression), self._type, self._dialect))
             case Number(number):
                 return Printed(str(number))
             case Arithmetic(operator, left, right):

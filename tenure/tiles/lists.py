@@ -2,7 +2,8 @@
 
     0.1, 1e16, −1e16 ──(the order is that of the values alone)──► the same bits in every run, route and engine
 
-A formula that reads the days of events gets a list of [day, value].
+A formula that reads the days of events gets a list of [day, value]. Decimals of more than 18 digits are listed too: no
+number of an engine has room for all sums of theirs, which are added up exactly, in pieces.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tenure.define.aggregates import DEVIATION, MEAN, SLOPE, TOTAL, Expression, Formula
+from tenure.define.value_type import ValueType
 from tenure.errors import InvalidDefinition
 from tenure.sql import Dialect, op
 from tenure.sql.arithmetic import Number, numbers
 from tenure.sql.expressions import after, all_of, at_least, before, call, case, cast, listed, text_literal
-from tenure.tables.finish import deviation_of_list, finite_or_null, in_steps, mean_of_list, struct, total_of_list
+from tenure.tables.finish import deviation_of_list, finite_or_null, in_steps, mean_of_list, struct, total_of_list, whole
+from tenure.tables.long_decimals import (
+    deviation_of_decimals,
+    mean_of_decimals,
+    slope_of_decimals,
+    total_of_decimals,
+)
 
 #: Values beyond the first number are scaled by the second, a power of two, so that products of theirs fit a DOUBLE;
 #: next to such values, bits below 1e-294 are lost.
@@ -24,18 +32,31 @@ _HUGE, _SCALE = cast("'1e280'", "DOUBLE"), cast(text_literal(repr(2.0**-96)), "D
 _HALVES = Number(cast(2**27 + 1, "DOUBLE"))
 
 
-def is_listed(formula: Formula, type_: str) -> bool:
+def is_listed(formula: Formula, type_: ValueType) -> bool:
     """Return whether a formula over values of a type is computed of their list."""
-    return type_ == "float" and formula.adds_values
+    return (type_.name == "float" or type_.is_long) and formula.adds_values
 
 
-def of_list(formula: Formula, values: str, dialect: Dialect) -> str:
-    """Return the SQL of a formula over a list of floats; raise InvalidDefinition for one that has no way to it."""
+def of_list(formula: Formula, values: str, type_: ValueType, dialect: Dialect) -> str:
+    """Return the SQL of a formula over a list of floats or long decimals.
+
+    Raises InvalidDefinition for one that has no way to it.
+    """
     if formula.of not in _OF_LIST:
         raise InvalidDefinition(
             f"{formula.of} has no way to be computed of floats; allowed: those in tenure/tiles/lists.py."
         )
+    if type_.is_long:
+        return _OF_DECIMALS[formula.of](values, type_, dialect)
     return _OF_LIST[formula.of](values, dialect)
+
+
+def dated(day: str, value: str, type_: ValueType, dialect: Dialect) -> str:
+    """Return the pair of a day and a value; of a long decimal in units of its last place."""
+    if type_.is_long:
+        # No struct of both, of which PySpark tells no type without a warning, and no HUGEINT, which Parquet lacks.
+        return op("pair", dialect, *(cast(one, "DECIMAL(38, 0)") for one in (day, whole(value, type_, dialect))))
+    return op("pair", dialect, cast(day, "DOUBLE"), value)
 
 
 def _slope(dated: str, dialect: Dialect) -> str:
@@ -94,4 +115,12 @@ _OF_LIST: dict[Expression, Callable[[str, Dialect], str]] = {
     MEAN: mean_of_list,
     SLOPE: _slope,
     DEVIATION: lambda values, dialect: deviation_of_list(op("sorted", dialect, values), dialect),
+}
+
+#: The same over a list of long decimals.
+_OF_DECIMALS: dict[Expression, Callable[[str, ValueType, Dialect], str]] = {
+    TOTAL: total_of_decimals,
+    MEAN: mean_of_decimals,
+    SLOPE: lambda dated_, type_, dialect: slope_of_decimals(dated_, type_, dialect, least=SLOPE.rows),
+    DEVIATION: lambda values, type_, dialect: deviation_of_decimals(op("sorted", dialect, values), type_, dialect),
 }

@@ -36,6 +36,7 @@ from tenure.define.feature import OTHER, Aggregate
 from tenure.define.naming import with_place
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
+from tenure.define.value_type import INTEGER, ValueType
 from tenure.sql import TYPE_NAMES, Dialect, date_literal, literal, op
 from tenure.sql.arithmetic import Number
 from tenure.sql.conditions import condition
@@ -57,10 +58,11 @@ from tenure.sql.expressions import (
     of,
     text_literal,
 )
-from tenure.tables.finish import CUT, quantile, struct, whole
+from tenure.tables.finish import CUT, nearest, quantile, struct, whole
+from tenure.tables.long_decimals import quantile_of_decimals
 from tenure.tables.visible import readable_columns
 from tenure.tiles.formulas import or_empty, printed
-from tenure.tiles.lists import is_listed, of_list
+from tenure.tiles.lists import dated, is_listed, of_list
 from tenure.tiles.sums import SUMS, SumKind, kinds_of
 
 #: The day from which days are counted where they are added up: near, so that products with them stay short. Tiles are
@@ -75,7 +77,7 @@ class Values:
     label: str
     where: str
     of: str
-    type: str
+    type: ValueType
     asked_by: str
 
 
@@ -114,7 +116,7 @@ class Partial:
     @property
     def is_money(self) -> bool:
         """Whether its numbers are decimals, in the unit of the values rather than in that of their last place."""
-        return self.values.type == "decimal" and self.sum.term == VALUE
+        return self.values.type.is_decimal and self.sum.term == VALUE
 
     @property
     def stored_type(self) -> str:
@@ -141,7 +143,7 @@ class Partial:
             number = Number(whole(value, self.values.type, dialect))
             square = number * number
             return op("quotient", dialect, square.grouped, CUT**2) if self.sum.piece == "high" else str(square % CUT**2)
-        if self.sum.term == VALUE and self.values.type == "integer":
+        if self.sum.term == VALUE and self.values.type == INTEGER:
             # Spark would add them up in 64 bits, and begin anew beyond.
             return cast(value, WHOLE[dialect])
         return value
@@ -225,7 +227,7 @@ class Readings:
         if (where, of) not in self._values:
             label = feature.name if feature.name not in self._taken else f"{feature.name}__{len(self._values)}"
             self._taken.add(label)
-            type_ = self.source.column(of).type if of else "integer"
+            type_ = self.source.column(of).value_type if of else INTEGER
             asked_by = with_place("feature", feature)
             self._values[where, of] = Values(label, where, of, type_, asked_by)
 
@@ -276,7 +278,7 @@ class Readings:
         if partial.is_one_rows:
             return self._ordered(value)
         if partial.kind == "dated_list":
-            return op("pair", self.dialect, cast(day_of_row(self.dialect), "DOUBLE"), value)
+            return dated(day_of_row(self.dialect), value, partial.values.type, self.dialect)
         if kind.is_product:
             return _product(kind, value, partial.values.type, self.dialect)
         if kind.term == INSTANT:
@@ -302,7 +304,7 @@ def day_of_row(dialect: Dialect) -> str:
     return op("days_between", dialect, date_literal(DAY_ZERO), cast("r.event_time", "DATE"))
 
 
-def _product(kind: SumKind, value: str, type_: str, dialect: Dialect) -> str:
+def _product(kind: SumKind, value: str, type_: ValueType, dialect: Dialect) -> str:
     """A row's term as a whole number: values in units of their last place."""
     factors = kind.term.factors if kind.term else ()
     printed_as = {"day": cast(day_of_row(dialect), WHOLE[dialect]), "value": whole(value, type_, dialect)}
@@ -317,7 +319,7 @@ def _of_formula(readings: Readings, feature: Aggregate, how: str, formula: Formu
     type_, dialect = readings.values(feature).type, readings.dialect
     if is_listed(formula, type_):
         (values,) = parts.values()
-        return of_list(formula, op("or_empty", dialect, values), dialect)
+        return of_list(formula, op("or_empty", dialect, values), type_, dialect)
     sums = {partial.kind: text for partial, text in parts.items()}
     return or_empty(printed(formula.of, sums, type_, dialect), KINDS[how])
 
@@ -325,13 +327,16 @@ def _of_formula(readings: Readings, feature: Aggregate, how: str, formula: Formu
 def _of_quantile(readings: Readings, feature: Aggregate, _: str, asked: Quantile, parts: Parts) -> str:
     (values,) = parts.values()
     ordered = op("sorted", readings.dialect, op("or_empty", readings.dialect, values))
-    return quantile(ordered, asked.share, readings.values(feature).type, readings.dialect)
+    type_ = readings.values(feature).type
+    of_type = quantile_of_decimals if type_.is_long else quantile
+    return of_type(ordered, asked.share, type_, readings.dialect)
 
 
 def _of_end(readings: Readings, feature: Aggregate, _: str, __: EndValue, parts: Parts) -> str:
     (row,) = parts.values()
     value = of(grouped(row), "v")
-    return cast(value, "DOUBLE") if readings.values(feature).type == "decimal" else value
+    type_ = readings.values(feature).type
+    return nearest(value, type_, readings.dialect) if type_.is_decimal else value
 
 
 def _of_days(_: Readings, __: Aggregate, how: str, ___: ActiveDays, parts: Parts) -> str:

@@ -25,6 +25,7 @@ from tenure.define.aggregates import (
     sums_of,
 )
 from tenure.define.naming import by_name
+from tenure.define.value_type import ValueType
 
 #: How the numbers of two spans come together; `bits` are days, each once, and `months` months.
 Merge: TypeAlias = Literal["add", "smallest", "largest", "bits", "months", "lists", "sets"]
@@ -59,16 +60,16 @@ class SumKind:
         """Whether it adds up a term that reads the day."""
         return self.term is not None and "day" in self.term.factors
 
-    def is_whole(self, type_: str) -> bool:
+    def is_whole(self, type_: ValueType) -> bool:
         """Return whether its numbers are whole: of any rows, or of rows whose values of `type_` are."""
         if self.merge in ("months", "lists", "sets"):
             return False
-        return not self.reads_value or type_ in ("integer", "decimal")
+        return not self.reads_value or type_.is_whole
 
-    def digits(self, type_: str) -> tuple[int, int]:
+    def digits(self, type_: ValueType) -> tuple[int, int]:
         """Return the digits in which a sum is kept, and those behind the point: room for 10⁹ of the largest values."""
-        if self.term == VALUE and type_ == "decimal":
-            return 28, 2
+        if self.term == VALUE and type_.is_decimal:
+            return 28, type_.scale
         return (38, 0) if self.piece == "low" or self.is_product else (28, 0)
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tenure.arrays.by_day import by_day
 from tenure.arrays.numbers import Room, TooLarge, arrow, days_of, flags, squares, stored, structs, valid, whole
+from tenure.define.value_type import ValueType
 from tenure.tiles.partials import Partial, Values
 
-MONEY = Values("tx", "", "amount", "decimal", "a test")
+MONEY = Values("tx", "", "amount", ValueType("decimal"), "a test")
 SQUARES, SUM = Partial(MONEY, "squares"), Partial(MONEY, "sum")
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tenure.arrays import rows as rows_module
 from tenure.arrays.numbers import TooLarge, days_of
 from tenure.arrays.rows import sum_rows
+from tenure.define.value_type import ValueType
 from tenure.tiles.partials import Partial, Values
 from tenure.tiles.rows_to_sum import RowPart, RowsToSum
 
@@ -22,9 +23,9 @@ KINDS = ("count", "sum", "squares", "squares_high", "min", "max", "newest", "old
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PERIODS = days_of([date.min, date(2024, 2, 1)])
 
-ALL = Values("all", "", "amount", "decimal", "a test")
-SOME = Values("some", "x", "amount", "decimal", "a test")
-CODED = [Values(f"kind_{n}", f"kind = '{n}'", "amount", "decimal", "a test") for n in range(2)]
+ALL = Values("all", "", "amount", ValueType("decimal"), "a test")
+SOME = Values("some", "x", "amount", ValueType("decimal"), "a test")
+CODED = [Values(f"kind_{n}", f"kind = '{n}'", "amount", ValueType("decimal"), "a test") for n in range(2)]
 PARTS = {
     **{Partial(ALL, kind): RowPart("", "") for kind in KINDS},
     **{Partial(SOME, kind): RowPart("counts", "") for kind in KINDS},
@@ -145,7 +146,7 @@ def test_larger_amounts_are_left_to_sql(cents):
 
 @pytest.mark.parametrize(("kind", "n"), [("min", 2**63 - 1), ("max", -(2**63))])
 def test_a_number_that_stands_for_nothing_is_left_to_sql(kind, n):
-    values = Values("n", "", "n", "integer", "a test")
+    values = Values("n", "", "n", ValueType("integer"), "a test")
     rows = pa.record_batch(
         {
             "key_no": pa.array([1], pa.int64()),
@@ -161,7 +162,7 @@ def test_a_number_that_stands_for_nothing_is_left_to_sql(kind, n):
     "keys", [pa.array([False, True, True]), pa.array([0.5, 1.5, 1.25]), pa.array(["a", "c", "b"]), pa.array([1, 3, 2])]
 )
 def test_rows_of_one_instant_are_told_apart_by_keys_of_any_type(keys):
-    values = Values("v", "", "v", "string", "a test")
+    values = Values("v", "", "v", ValueType("string"), "a test")
     rows = pa.record_batch(
         {
             "key_no": pa.array([1, 1, 1], pa.int64()),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tenure.arrays.numbers import TooLarge
 from tenure.arrays.windows import SourceWindows, Spine, with_older
+from tenure.define.value_type import ValueType
 from tenure.define.window import Window
 from tenure.tiles.grid import Grid
 from tenure.tiles.partials import Partial, Values
@@ -25,7 +26,7 @@ ENDS = [end for _, end in GRID.intervals]
 CUSTOMERS = range(5, 9)
 MICROSECOND = timedelta(microseconds=1)
 
-VALUES = Values("tx", "", "amount", "decimal", "a test")
+VALUES = Values("tx", "", "amount", ValueType("decimal"), "a test")
 TYPES = {
     "count": pa.int64(),
     "sum": pa.decimal128(28, 2),

@@ -7,6 +7,8 @@ import gzip
 import json
 import os
 import warnings
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -302,6 +304,24 @@ def test_names_of_files_and_columns_are_never_code(tmp_path, monkeypatch):
         assert HOSTILE in {column.raw_name for column in work.project.sources["customers"].columns}
     assert "HACKED" not in os.environ
     assert staged(tmp_path / "bank")["customers"] == 50
+
+
+def test_a_decimal_keeps_the_digits_that_it_is_stored_with(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    joined = [date(2023, 1, 1) + timedelta(days=n) for n in range(50)]
+    pq.write_table(pa.table({"customer_id": [f"C{n}" for n in range(50)], "joined": joined}), raw / "customers.parquet")
+    amounts = {"rate": pa.decimal128(18, 4), "total": pa.decimal128(38, 10), "fee": pa.decimal128(12, 2)}
+    numbers = {name: pa.array([Decimal(n) / 4 for n in range(200)], kind) for name, kind in amounts.items()}
+    keys = {"sale_id": [f"S{n}" for n in range(200)], "customer_id": [f"C{n % 50}" for n in range(200)]}
+    sold = [date(2024, 1, 1) + timedelta(days=n % 90) for n in range(200)]
+    pq.write_table(pa.table({**keys, "sold": sold, **numbers}), raw / "sales.parquet")
+    text = written(begin_project(tmp_path / "bank", str(raw)))
+    for name, digits in (("rate", "precision=18, scale=4"), ("total", "precision=38, scale=10"), ("fee", "")):
+        (line,) = [line for line in text.splitlines() if f'Column("{name}", type="decimal"' in line]
+        assert digits in line
+        assert bool(digits) == ("scale=" in line)
+    assert staged(tmp_path / "bank") == {"customers": 50, "transactions": 200}
 
 
 def test_a_first_line_that_is_a_person_is_no_header(tmp_path):

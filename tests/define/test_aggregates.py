@@ -35,6 +35,7 @@ from tenure.define.aggregates import (
     Sum,
     sums_of,
 )
+from tenure.define.value_type import INTEGER, ValueType
 from tenure.errors import InvalidDefinition
 from tenure.tiles.formulas import printed
 from tenure.tiles.lists import of_list
@@ -130,17 +131,17 @@ class Unheard(Expression):
 
 def test_a_part_of_a_formula_that_nothing_prints_is_refused():
     with pytest.raises(InvalidDefinition, match="'Unheard' is no part of a formula that Tenure knows"):
-        printed(Unheard(), {}, "integer", "duckdb")
+        printed(Unheard(), {}, INTEGER, "duckdb")
 
 
 def test_a_formula_that_adds_unlike_units_is_refused():
     with pytest.raises(InvalidDefinition, match="adds numbers that are not in one unit"):
-        printed(Scatter(VALUE, VALUE) + Count(), {"count": "n"}, "integer", "duckdb")
+        printed(Scatter(VALUE, VALUE) + Count(), {"count": "n"}, INTEGER, "duckdb")
 
 
 def test_a_formula_with_no_way_over_a_list_of_floats_is_refused():
     with pytest.raises(InvalidDefinition, match=r"no way to be computed of floats; .*tenure/tiles/lists.py"):
-        of_list(Formula(Sum(VALUE) - Sum(VALUE)), "list_", "duckdb")
+        of_list(Formula(Sum(VALUE) - Sum(VALUE)), "list_", ValueType("float"), "duckdb")
 
 
 SUMMED = st.sampled_from([Count(), Sum(VALUE), Min(VALUE), Max(VALUE)])
@@ -182,7 +183,7 @@ def worked_out(part, values):
 @given(formula=FORMULAS, values=st.lists(st.integers(-9, 9), min_size=1, max_size=4), rows=st.integers(1, 4))
 def test_a_printed_formula_comes_to_what_it_says(formula, values, rows):
     sums = {"count": "COUNT(v)", "sum": "SUM(v)", "min": "MIN(v)", "max": "MAX(v)"}
-    text = printed(AtLeast(rows, formula), sums, "integer", "duckdb")
+    text = printed(AtLeast(rows, formula), sums, INTEGER, "duckdb")
     listed = ", ".join(f"({value})" for value in values)
     ((found,),) = duckdb.sql(f"SELECT {text} FROM (VALUES {listed}) AS t(v)").fetchall()
     wanted = worked_out(AtLeast(rows, formula), values)
@@ -191,4 +192,4 @@ def test_a_printed_formula_comes_to_what_it_says(formula, values, rows):
 
 
 def test_a_root_is_printed_as_one():
-    assert printed(Sqrt(Count()), {"count": "n"}, "integer", "duckdb") == "SQRT(n)"
+    assert printed(Sqrt(Count()), {"count": "n"}, INTEGER, "duckdb") == "SQRT(n)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tenure import Column, Csv, Parquet, Source
@@ -114,3 +116,44 @@ def test_an_end_that_arrives_late_needs_a_known_time():
     with pytest.raises(InvalidDefinition, match="source 'loans' has ends='ended' and an arrival_delay") as caught:
         Source("loans", read=Csv("r.csv"), columns=columns, key="id", event_time="began", ends="ended", arrival_delay=3)
     assert "known_time" in caught.value.hint
+
+
+def test_a_decimal_has_the_digits_that_its_column_says():
+    plain, fine = Column("amount", type="decimal"), Column("rate", type="decimal", scale=4)
+    assert (plain.precision, plain.scale, plain.value_type.words) == (18, 2, "decimal")
+    assert (fine.precision, fine.scale, fine.value_type.words) == (18, 4, "decimal(18, 4)")
+    assert Column("tiny", type="decimal", precision=38, scale=38).value_type.scale == 38
+    assert (Column("n", type="integer").precision, Column("n", type="integer").scale) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (
+            {"type": "decimal", "precision": 39},
+            "has precision=39 (define/test_source.py:PLACE); allowed: a whole number, 1 to 38",
+        ),
+        (
+            {"type": "decimal", "precision": 0},
+            "has precision=0 (define/test_source.py:PLACE); allowed: a whole number, 1 to 38",
+        ),
+        ({"type": "decimal", "precision": 18.0}, "has precision=18.0 (define/test_source.py:PLACE); allowed: a whole"),
+        ({"type": "decimal", "precision": True}, "has precision=True (define/test_source.py:PLACE); allowed: a whole"),
+        ({"type": "decimal", "scale": -1}, "has scale=-1 (define/test_source.py:PLACE); allowed: a whole number, 0 to"),
+        (
+            {"type": "decimal", "precision": 4, "scale": 5},
+            "has precision=4, scale=5 (define/test_source.py:PLACE): of its 4 digits 5 can't stand behind the point",
+        ),
+        ({"type": "decimal", "precision": 1}, "has precision=1 (define/test_source.py:PLACE): of its 1 digits 2"),
+        (
+            {"type": "float", "scale": 4},
+            "is of type float and can't have scale=4 (define/test_source.py:PLACE); allowed: of type decimal",
+        ),
+        ({"precision": 18}, "is of type string and can't have precision=18 (define/test_source.py:PLACE); allowed: of"),
+    ],
+)
+def test_digits_that_no_decimal_has_are_refused_with_their_place(column, said):
+    with pytest.raises(InvalidDefinition) as refused:
+        Column("amount", **column)
+    place = re.search(r"test_source.py:(\d+)", refused.value.message)[1]
+    assert f"column 'amount' {said.replace('PLACE', place)}" in refused.value.message

@@ -30,7 +30,18 @@ DATES = [date(2024, 4, 30), date(2024, 5, 31)]
 HOWS = ("sum", "mean", "std", "min", "max", "p10", "median", "p90")
 #: Two windows of days, one of months; None is all that is open.
 WINDOWS = (Window(30), Window(45), Window(2, "m"), None)
-COLUMNS = {"pieces": "integer", "amount": "decimal", "rate": "float"}
+COLUMNS = {
+    "pieces": "integer",
+    "amount": "decimal",
+    "long": r"decimal\(38, 4\)",
+    "rate": "float",
+}
+ARROW = {
+    "pieces": TYPES["integer"],
+    "amount": TYPES["decimal"],
+    "long": pa.decimal128(38, 4),
+    "rate": TYPES["float"],
+}
 MOST = 2**63 - 1
 
 SOURCES = """\
@@ -50,6 +61,7 @@ events = Source(
         Column("known_at", type="timestamp", role="time"),
         Column("pieces", type="integer", role="measure"),
         Column("amount", type="decimal", role="measure"),
+        Column("long", type="decimal", precision=38, scale=4, role="measure"),
         Column("rate", type="float", role="measure"),
     ],
 )
@@ -61,10 +73,11 @@ from tenure.define.window import Window
 
 every = FeatureView("every", source="events", features=[
     *(Aggregate(of, of=of, how=("sum", "mean", "std", "min", "max", "p10", "median", "p90", "slope"),
-                windows=(*days(30, 45), *months(2)), doc="x") for of in ("pieces", "amount", "rate")),
+                windows=(*days(30, 45), *months(2)), doc="x") for of in ("pieces", "amount", "long", "rate")),
     *(Aggregate("open_" + of, of=of, how=("sum", "mean", "std", "min", "max"), doc="x")
-      for of in ("pieces", "amount", "rate")),
+      for of in ("pieces", "amount", "long", "rate")),
     Aggregate("ends_at", of="pieces", how=("first", "last", "distinct_count"), windows=days(30), doc="x"),
+    Aggregate("ends_long", of="long", how=("first", "last", "distinct_count"), windows=days(30), doc="x"),
     Aggregate("ends_rate", of="rate", how=("first", "last", "distinct_count"), windows=days(30), doc="x"),
     Ratio("rate", of="rate_max", to="rate_min", windows=days(30, 45), doc="x"),
     Ratio("pieces", of="pieces_sum", to="amount_sum", windows=days(30), doc="x"),
@@ -91,7 +104,7 @@ last = 2024-05-31
 
 
 def write_bank(folder, people, rows, quarantine=""):
-    """Write a project whose people opened in 2022 and to whom rows (person, happened, known, three values) happened."""
+    """Write a project whose people opened in 2022 and to whom rows (person, happened, known, values) happened."""
     for name in ("features", "data"):
         (folder / name).mkdir(parents=True)
     texts = {"tenure.toml": TOML, "sources.py": SOURCES, "churn.py": CHURN, "features/every.py": FEATURES}
@@ -100,7 +113,7 @@ def write_bank(folder, people, rows, quarantine=""):
     opened = pa.array([date(2022, 1, 1)] * len(people), pa.date32())
     pq.write_table(pa.table({"person_id": people, "opened_on": opened}), folder / "data" / "people.parquet")
     kinds = {"person_id": pa.int64(), "happened_at": pa.timestamp("us"), "known_at": pa.timestamp("us")}
-    kinds |= {name: TYPES[type_] for name, type_ in COLUMNS.items()}
+    kinds |= ARROW
     columns = {name: pa.array([row[n] for row in rows], kind) for n, (name, kind) in enumerate(kinds.items())}
     pq.write_table(
         pa.table({"event_id": pa.array(range(len(rows)), pa.int64()), **columns}), folder / "data" / "events.parquet"
@@ -108,20 +121,24 @@ def write_bank(folder, people, rows, quarantine=""):
     return folder
 
 
+def drawn_values(chance):
+    return [integers(chance), decimals(chance), decimals(chance, 38, 4), floats(chance)]
+
+
 def drawn_rows(seed, people, *, fit):
     """Rows of each person, some known weeks later; with `fit` of decimals and integers that arrays add up."""
     chance = random.Random(seed)  # noqa: S311
     rows = []
     for person in people:
-        usual = [integers(chance), decimals(chance), floats(chance)]
+        usual = drawn_values(chance)
         for _ in range(chance.choice([0, 2, 3, 6, 12, 25])):
             happened = datetime.combine(DATES[-1], time()) - timedelta(days=chance.randrange(1, 90), hours=3)
             known = happened + timedelta(days=chance.choice([0, 0, 0, 20]))
-            values = [integers(chance), decimals(chance), floats(chance)]
+            values = drawn_values(chance)
             if chance.random() < 0.3:
                 values = usual
             if fit:
-                values = [values[0] % 10**12, values[1] % 10**10, values[2]]
+                values = [values[0] % 10**12, values[1] % 10**10, *values[2:]]
             rows.append((person, happened, known, *(None if chance.random() < 0.1 else value for value in values)))
     return rows
 
@@ -225,6 +242,8 @@ def test_spark_ends_in_the_numbers_of_duckdb(tmp_path, request):
     names = ["person_id", "snapshot_date", *map(str, project.columns)]
     got = engine.run(steps.final().text).select(names).sort_by(order)
     stored = work.read("features").select(names).sort_by(order)
+    whole = ["pieces_sum_30d", "pieces_std_30d", "long_sum_30d", "long_std_30d"]
+    assert set(whole) <= set(names)
     floats_alone = [name for name in names if name.startswith("rate_")]
     assert different_columns(got, stored, floats_alone) == {}
     assert floats_alone == ["rate_sum_30d", "rate_std_30d"]
@@ -243,11 +262,12 @@ def test_spark_ends_in_the_numbers_of_duckdb(tmp_path, request):
         ("pieces", Decimal(MOST + 1)),
         ("pieces", Decimal(-MOST - 2)),
         ("amount", Decimal("10000000000000000.00")),
+        ("long", Decimal(10**34)),
     ],
 )
 def test_a_value_that_its_type_does_not_hold_is_refused_or_set_aside_by_name(column, value, tmp_path, request):
     happened = datetime(2024, 5, 1)
-    rows = [(person, happened, happened, person, Decimal(person), person / 4) for person in (1, 2, 3)]
+    rows = [(person, happened, happened, person, *[Decimal(person)] * 2, person / 4) for person in (1, 2, 3)]
     folder = write_bank(tmp_path / "bank", [1, 2, 3], rows)
     events = pq.read_table(folder / "data" / "events.parquet")
     kind = pa.float64() if column == "rate" else pa.decimal128(38, 2)
@@ -267,7 +287,7 @@ def test_a_value_that_its_type_does_not_hold_is_refused_or_set_aside_by_name(col
 
 def test_the_zero_with_a_sign_is_zero(tmp_path, request):
     happened = datetime(2024, 5, 20)
-    rows = [(1, happened, happened, n, Decimal(n), zero) for n, zero in enumerate((0.0, -0.0, -0.0))]
+    rows = [(1, happened, happened, n, *[Decimal(n)] * 2, zero) for n, zero in enumerate((0.0, -0.0, -0.0))]
     work = built(write_bank(tmp_path / "bank", [1], rows), make_engine("duckdb", request))
     (cells,) = [row for row in work.read("features").to_pylist() if row["snapshot_date"] == DATES[-1]]
     assert cells["ends_rate_distinct_count_30d"] == 1
@@ -276,8 +296,9 @@ def test_the_zero_with_a_sign_is_zero(tmp_path, request):
 
 def test_what_a_double_cannot_hold_is_null_and_ends_no_run(tmp_path, request):
     happened, largest = datetime(2024, 5, 20), 1.7976931348623157e308
-    rows = [(person, happened, happened, 1, Decimal(1), rate) for person in (1, 2) for rate in (largest, 5e-324)]
-    rows += [(1, happened, happened, 1, Decimal(1), largest)] + [(2, happened, happened, 1, Decimal(1), -largest)] * 2
+    rows = [(person, happened, happened, 1, *[Decimal(1)] * 2, rate) for person in (1, 2) for rate in (largest, 5e-324)]
+    rows += [(1, happened, happened, 1, *[Decimal(1)] * 2, largest)]
+    rows += [(2, happened, happened, 1, *[Decimal(1)] * 2, -largest)] * 2
     work = built(write_bank(tmp_path / "bank", [1, 2], rows), make_engine("duckdb", request))
     one, other = [row for row in work.read("features").to_pylist() if row["snapshot_date"] == DATES[-1]]
     assert (one["rate_sum_30d"], one["rate_ratio_30d"], one["rate_sum_30d_over_45d"]) == (None, None, None)
@@ -288,10 +309,11 @@ def test_what_a_double_cannot_hold_is_null_and_ends_no_run(tmp_path, request):
 def test_amounts_of_ten_million_have_their_deviation(tmp_path, request):
     happened = datetime(2024, 5, 20)
     rows = [
-        (1, happened, happened, 1, Decimal("10000000.00"), 1e9),
-        (1, happened, happened, 1, Decimal("0.00"), 1e9 + 0.5),
+        (1, happened, happened, 1, *[Decimal("10000000.00")] * 2, 1e9),
+        (1, happened, happened, 1, *[Decimal("0.00")] * 2, 1e9 + 0.5),
     ]
     work = built(write_bank(tmp_path / "bank", [1, 2], rows), make_engine("duckdb", request))
     (cells,) = [r for r in work.read("features").to_pylist() if r["snapshot_date"] == DATES[-1] and r["person_id"] == 1]
-    assert cells["amount_std_30d"] == pytest.approx(7071067.811865476, rel=1e-15)
+    for name in ("amount", "long"):
+        assert cells[f"{name}_std_30d"] == pytest.approx(7071067.811865476, rel=1e-15)
     assert cells["rate_std_30d"] == pytest.approx(0.3535533905932738, rel=1e-15)

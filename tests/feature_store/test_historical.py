@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -340,6 +341,21 @@ def test_whole_numbers_beside_nulls_are_keys(tmp_path):
         frame["branch"] = [1.5, 2]
         with pytest.raises(BadValue, match="column 'branch' of the rows can't be read as a integer"):
             store.get_historical_features(frame, "segment")
+
+
+def test_a_key_is_a_decimal_of_the_digits_that_its_column_says(tmp_path):
+    folder = branch_bank(tmp_path / "branch")
+    sources = (folder / "sources.py").read_text()
+    assert 'Column("branch", type="integer"' in sources
+    digits = 'type="decimal", precision=24, scale=4'
+    (folder / "sources.py").write_text(sources.replace('"branch", type="integer"', f'"branch", {digits}'))
+    for file in (folder / "data").glob("*.csv"):
+        file.write_text(re.sub(r"(?m)^((?:[0-9]+,)?)11,(?=1,)", r"\g<1>12345678901234567890.0001,", file.read_text()))
+    with staged(folder) as store:
+        keys = pa.array([Decimal("12345678901234567890.0001"), Decimal(1)], pa.decimal128(38, 4))
+        spine = pa.table({"branch": keys, "number": [1, 11], "snapshot_date": [date(2024, 3, 31)] * 2})
+        assert [row["segment"] for row in of(store.get_historical_features(spine, "segment"))] == ["mass", "gold"]
+        assert str(store.work.read("moves").schema.field("branch").type) == "decimal128(24, 4)"
 
 
 def test_a_select_over_the_lakes_tables_is_a_spine(twelve):

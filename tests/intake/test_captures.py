@@ -202,6 +202,28 @@ def test_without_a_time_it_is_refused_with_the_ways_to_tell_it(bank):
     built(bank)  # nothing new: nothing has to be told
 
 
+def test_captured_decimals_are_not_cut_by_a_definition_of_fewer_digits(bank):
+    pay(bank, date(2024, 3, 2))
+    sources = bank / "sources.py"
+
+    def declared(digits):
+        sources.write_text(SOURCES.replace('Column("tier", required=True)', f'Column("tier", type="decimal"{digits})'))
+
+    declared(", scale=4")
+    for month in ("01-31", "02-29"):
+        members(bank, f"members-2024-{month}.csv", [(*row[:4], "1.2345") for row in JANUARY])
+    built(bank)
+    declared("")
+    with pytest.raises(InvalidDefinition, match="declares 'tier' as a decimal of 18 digits, 2 of them") as refused:
+        built(bank)
+    assert refused.value.hint == "Declare precision=20, scale=4, or what it was."
+    declared(", precision=20, scale=4")
+    built(bank)
+    with Work.look(bank) as work:
+        found = work.read("members").column("tier").to_pylist()
+    assert {str(tier) for tier in found if tier is not None} == {"1.2345"}
+
+
 def test_an_extract_older_than_the_last_is_refused(bank):
     pay(bank, date(2024, 3, 2))
     members(bank, "members-2024-02-29.csv", JANUARY)

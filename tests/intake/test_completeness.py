@@ -147,7 +147,15 @@ def test_decimals_that_are_rounded_are_counted(bank):
 
     assert "round" not in built(bank)
     edited(bank, "payments", longer)
-    assert "payments: 7 decimals have more than two places and are rounded to two" in built(bank)
+    assert "payments: 7 decimals have more places than are kept and are rounded; to keep them give" in built(bank)
+    sources = bank / "sources.py"
+    declared = 'Column("amount", type="decimal"'
+    assert declared in sources.read_text()
+    sources.write_text(sources.read_text().replace(declared, f"{declared}, scale=3"))
+    assert "round" not in built(bank)
+    with Work.open(bank) as work:
+        (amounts,) = {str(work.read("payments").schema.field("amount").type)}
+    assert amounts == "decimal128(18, 3)"
 
 
 def test_what_was_refused_for_its_keys_is_used_by_no_later_stage(bank):

@@ -288,6 +288,24 @@ def test_one_world_gives_one_staged_table(world, engine):
     assert staged(work) == expected(world)
 
 
+def test_no_digit_of_a_decimal_is_lost_by_any_reader(world):
+    amounts = ["-123456789012345678.12345678901234567891", "0.00000000000000000001", "1e-20", None]
+    world.write([{**row, "balance": amount} for row, amount in zip(WORLD, amounts, strict=True)])
+    if world.declaration.startswith(("Postgres", "Odbc")):
+        server = world._request.getfixturevalue("server")
+        server.psql("ALTER TABLE people ALTER COLUMN balance TYPE numeric(38, 20) USING balance::numeric;")
+    sources = world.folder / "sources.py"
+    sources.write_text(
+        sources.read_text().replace('"balance", type="decimal"', '"balance", type="decimal", precision=38, scale=20')
+    )
+    with world.open() as work:
+        staging(work)
+        found = {row[0]: row[4] for row in staged(work)}
+        assert str(work.read("people").schema.field("balance").type) == "decimal128(38, 20)"
+    expected = [None if amount is None else Decimal(amount) for amount in amounts]
+    assert found == dict(zip([row["account"] for row in WORLD], expected, strict=True))
+
+
 def test_the_digest_changes_if_the_content_does_and_only_then(world):
     def digest():
         with world.open() as work:

@@ -19,7 +19,7 @@ from tenure.sql import (
     op,
     quoted,
 )
-from tenure.sql.dialects import parsed_time
+from tenure.sql.dialects import WHOLE, parsed_time
 
 NASTY = [
     "it's",
@@ -103,6 +103,7 @@ OPERATION_ANSWERS = {
         (("CAST(NULL AS {string})",), None),
     ],
     "before_point": [(("'12.00'",), "12"), (("'12'",), "12"), (("'-0.5'",), "-0"), (("''",), "")],
+    "without_exponent": [],  # as decimals, in tables/test_conversions.py
     "composed": [
         (("'Jose\u0301'",), "Jos\u00e9"),
         (("'plain'",), "plain"),
@@ -125,6 +126,21 @@ OPERATION_ANSWERS = {
     "bits": [(("11",), 3), (("0",), 0), (("CAST(NULL AS BIGINT)",), None)],
     "whole_division": [(("7", "2"), 3), (("6", "2"), 3)],
     "quotient": [(("7", "2"), 3), (("6", "3"), 2)],
+    "last_places": [
+        (("CAST('-0.0000012' AS DECIMAL(38, 10))", f"MI{'0' * 28}D{'0' * 10}"), -12_000),
+        (("CAST('99999999999999999999999999999999999999' AS DECIMAL(38, 0))", f"MI{'0' * 38}"), 10**38 - 1),
+        (("CAST('-0.5' AS DECIMAL(38, 38))", f"MI0D{'0' * 38}"), -5 * 10**37),
+        (("CAST(NULL AS DECIMAL(20, 2))", f"MI{'0' * 18}D00"), None),
+    ],
+    "whole_sum": [
+        (("{whole_list}",), 2 * (10**37) + 1),
+        (("{no_whole_list}",), 0),
+    ],
+    "nearest": [
+        (("CAST('0.1' AS DECIMAL(38, 20))",), 0.1),
+        (("CAST('12345678901234567890.123456789' AS DECIMAL(38, 9))",), 12345678901234567890.123456789),
+        (("CAST(NULL AS DECIMAL(20, 2))",), None),
+    ],
     "member": [(("{list}", "0"), 3.0), (("{list}", "2"), 2.0), (("{one}", "1"), None)],
     "pair": [(("5.0", "6.5"), [5.0, 6.5])],
     "list_of_one": [(("5",), [5])],
@@ -205,11 +221,18 @@ def _list(dialect, *values):
     return f"[{cells}]" if dialect == "duckdb" else f"array({cells})"
 
 
+def _whole_list(dialect, *values):
+    cells = ", ".join(f"CAST('{value}' AS {WHOLE[dialect]})" for value in values)
+    return f"CAST([{cells}] AS HUGEINT[])" if dialect == "duckdb" else f"CAST(array({cells}) AS ARRAY<DECIMAL(38, 0)>)"
+
+
 LISTS = {
     dialect: {
         "list": _list(dialect, 3, 1, 2),
         "equal_list": _list(dialect, 0.1, 0.1, 0.1),
         "one": _list(dialect, 0.1),
+        "whole_list": _whole_list(dialect, 10**37, 1, 10**37),
+        "no_whole_list": _whole_list(dialect),
         "no_list": f"CASE WHEN 1 = 0 THEN {_list(dialect, 1)} END",
     }
     for dialect in DIALECTS

@@ -1,18 +1,22 @@
 """The written table of what becomes what: every cell of it, on both engines, against values worked out by hand."""
 
+import random
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tenure import Column, Csv, Parquet, Source
 from tenure.define.source import TYPES
 from tenure.intake.plain_parquet import is_plain, write_plain
 from tenure.tables.conversions import CONVERSIONS, conversions_reference, kind_of
-from tenure.tables.typed_values import typed_value
+from tenure.tables.typed_values import cells_of, rounded, typed_value
 
 PAGE = Path(__file__).parents[2] / "docs" / "conversions.md"
 
@@ -239,3 +243,129 @@ def test_a_day_in_digits_is_read_by_its_format(engine, tmp_path):
                     columns=[Column("n", type="integer"), Column("t", type="date"), column])  # fmt: skip
     found = engine.run(f"SELECT {typed_value(source, column, engine.dialect, {'x': 'int64'})} AS v FROM raw_days")
     assert found["v"].to_pylist() == [date(2024, 2, 29), None, None]
+
+
+#: Digits and places of decimals; by hand, what rounds up to more digits than there are is refused.
+DIGITS = [(5, 0), (4, 4), (18, 3), (18, 4), (19, 4), (38, 0), (38, 4), (38, 20), (38, 38)]
+
+
+def whole_texts(chance):
+    """Texts of numbers: of many digits and of few, halves between two, with exponents, and of more than 38 digits."""
+    halves = ["0.00005", "-0.00005", "0.5", "-1.5", "99999.5", "99999.4", "0.99995", "-0.99994", "0.000149999999999999"]
+    exponents = ["1e3", "1.25e-4", "5e-5", "-4.9999e-5", "12345e-4", "1.00001e4", "1e37", "1E38", "1e-45"]
+    exponents += [
+        "99999999999999999999e-10",
+        "0.0000000000000000000001e22",
+        "+1.5E+3",
+        "-.5e1",
+        "5.e0",
+        "0e9999",
+        "1e9999",
+    ]
+    long = ["9" * 38, "9" * 34 + ".99994", "9" * 34 + ".99995", "0." + "3" * 60, "-" + "9" * 39, "." + "9" * 38]
+    drawn = [
+        f"{chance.randrange(-(10**n), 10**n)}.{chance.randrange(10**m):0{m}}"
+        for n in range(1, 38, 3)
+        for m in (1, 4, 5, 21)
+    ]
+    return [*halves, *exponents, *long, *drawn]
+
+
+def decimals_drawn(chance):
+    units = [chance.randrange(-(10**n), 10**n) for n in range(1, 39) for _ in range(3)]
+    return [D((int(u < 0), tuple(map(int, str(abs(u)))), -10)) for u in [*units, 10**38 - 1, 1 - 10**38, 50_000, 5, 0]]
+
+
+def floats_drawn(chance):
+    drawn = [chance.uniform(-(10.0**n), 10.0**n) for n in range(-6, 20) for _ in range(4)]
+    return [*drawn, *(round(value, 4) for value in drawn), 0.0, 0.5, 2.675, -1.005, 1e300, 12345678901.1234]
+
+
+RAW = {
+    "text": lambda chance: pa.array(whole_texts(chance)),
+    "int64": lambda chance: pa.array([0, 7, -12345, 99999, 100000, 2**63 - 1, -(2**63), 10**14, 10**14 - 1]),
+    "uint64": lambda chance: pa.array([0, 2**64 - 1, 10**18], "uint64"),
+    "decimal": lambda chance: pa.array(decimals_drawn(chance), pa.decimal128(38, 10)),
+    "double": lambda chance: pa.array(floats_drawn(chance)),
+}
+
+
+def exact_decimal(value, precision, scale):
+    """A raw value as a decimal by Python's own: rounded half away from 0, None where it has too many digits."""
+    with localcontext() as exact:
+        exact.prec = 11_000
+        number, unit = D(value), D((0, (1,), -scale))
+        if isinstance(value, float):
+            units = D(value * float(f"1e{scale}"))
+            units = units.quantize(D(1), ROUND_HALF_UP) if abs(units) <= 2**53 + 1 else units
+            if abs(units) > 2**53:
+                return None
+            number = units * unit
+        rounded = number.quantize(unit, ROUND_HALF_UP)
+        return rounded if abs(rounded) < D(10) ** (precision - scale) else None
+
+
+@pytest.mark.parametrize("raw", RAW)
+def test_decimals_of_any_digits_are_those_of_python_and_their_roundings_are_counted(raw, engine, tmp_path):
+    values = RAW[raw](random.Random(raw))  # noqa: S311
+    pq.write_table(pa.table({raw: values, "n": pa.array(range(len(values)), pa.int64())}), tmp_path / "raw.parquet")
+    write_plain(tmp_path / "raw.parquet", tmp_path / "plain.parquet", {})
+    engine.read_parquet("raw_cells", Parquet("plain.parquet"), [tmp_path / "plain.parquet"])
+    types = {
+        f.name: "text" if pa.types.is_string(f.type) else str(f.type) for f in engine.schema("SELECT * FROM raw_cells")
+    }
+    made = []
+    for number, (precision, scale) in enumerate(DIGITS):
+        column = Column("x", type="decimal", raw=raw, precision=precision, scale=scale)
+        source = Source("payments", read=Csv("payments.csv"), key="n", event_time="t",
+                        columns=[Column("n", type="integer"), Column("t", type="date", raw="n"), column])  # fmt: skip
+        (cell,) = [cell for cell in cells_of(source, engine.dialect, types) if cell.column == column]
+        made += [f"{cell.typed} AS c{number}", f"{rounded([cell], engine.dialect)} AS r{number}"]
+    found = engine.run(f"SELECT {', '.join(made)} FROM raw_cells ORDER BY n")
+    wrong = []
+    for number, (precision, scale) in enumerate(DIGITS):
+        assert found.schema.field(f"c{number}").type == pa.decimal128(precision, scale)
+        for value, got, counted in zip(
+            values.to_pylist(), found[f"c{number}"].to_pylist(), found[f"r{number}"].to_pylist(), strict=True
+        ):
+            right = exact_decimal(value, precision, scale)
+            if got != right or (right is not None and counted != is_off(value, right, scale)):
+                wrong.append((precision, scale, value, got, right, counted))
+    assert wrong == [], "\n".join(map(str, wrong))
+
+
+NUMBERS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "-", "+"]),
+    st.from_regex(r"[0-9]{1,40}([.][0-9]{0,45})?|[.][0-9]{1,45}", fullmatch=True),
+    st.one_of(st.just(""), st.from_regex(r"[eE][+-]?[0-9]{1,2}", fullmatch=True)),
+)
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with duckdb.connect() as opened:
+        yield opened
+
+
+@settings(deadline=None, max_examples=200)
+@given(text=NUMBERS, digits=st.sampled_from(DIGITS))
+def test_any_text_of_a_number_is_the_decimal_of_python_or_refused(connection, text, digits):
+    column = Column("x", type="decimal", precision=digits[0], scale=digits[1])
+    source = Source("payments", read=Csv("payments.csv"), key="n", event_time="t",
+                    columns=[Column("n", type="integer"), Column("t", type="date"), column])  # fmt: skip
+    typed = typed_value(source, column, "duckdb", {"x": "text"})
+    (found,) = connection.execute(f"SELECT {typed} FROM (SELECT '{text}' AS x) AS r").fetchone()
+    assert found == exact_decimal(text, *digits)
+
+
+def is_off(value, right, scale):
+    """Whether a value was rounded; a float but for the bits in which it differs from the decimal that it stands for.
+
+    So it is with a text that has an exponent, whose value is compared as a float.
+    """
+    if isinstance(value, str) and "e" in value.lower():
+        return abs(D(value) - right) > abs(D(value)) * D("1e-15")
+    if isinstance(value, float):
+        return abs(value - float(right)) > max(10.0 ** -(scale + 3), abs(value) * 1e-15)
+    return D(value) != right

@@ -10,11 +10,18 @@ from fractions import Fraction
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from numbers_at_the_edge import TYPES, decimals, exact, floats, integers, is_near
+from numbers_at_the_edge import DECIMALS, TYPES, decimal_of, decimals, exact, floats, integers, is_near
 
 from tenure.define.aggregates import DEVIATION, KINDS
+from tenure.define.value_type import ValueType
 from tenure.sql import op
 from tenure.tables.finish import deviation_of_list, mean_of_list, quantile, total_of_list
+from tenure.tables.long_decimals import (
+    deviation_of_decimals,
+    mean_of_decimals,
+    quantile_of_decimals,
+    total_of_decimals,
+)
 from tenure.tiles.formulas import printed
 from tenure.tiles.partials import Partial, Values
 
@@ -46,11 +53,18 @@ CHOSEN = {
 QUANTILES_ASKED = ("p25", "median", "p90")
 
 
-def finished(type_: str, dialect) -> dict[str, str]:
+def finished(type_: ValueType, dialect) -> dict[str, str]:
     """Each aggregate's expression over the partials of a group."""
     ordered = op("sorted", dialect, "list_")
-    made = {name: quantile(ordered, KINDS[name].computed.share, type_, dialect) for name in QUANTILES_ASKED}
-    if type_ == "float":
+    of_type = quantile_of_decimals if type_.is_long else quantile
+    made = {name: of_type(ordered, KINDS[name].computed.share, type_, dialect) for name in QUANTILES_ASKED}
+    if type_.is_long:
+        return made | {
+            "sum": total_of_decimals("list_", type_, dialect),
+            "mean": mean_of_decimals("list_", type_, dialect),
+            "std": deviation_of_decimals(ordered, type_, dialect),
+        }
+    if type_.name == "float":
         return made | {
             "sum": total_of_list("list_", dialect),
             "mean": mean_of_list("list_", dialect),
@@ -70,25 +84,40 @@ def test_any_values_end_in_the_exact_number(type_, seed, engine, tmp_path):
     groups = CHOSEN[type_] + [
         [DRAWS[type_](chance) for _ in range(chance.choice([1, 2, 2, 3, 5, 40]))] for _ in range(200)
     ]
+    assert wrong_cells(groups, ValueType(type_), TYPES[type_], engine, tmp_path, chance) == []
+
+
+@pytest.mark.parametrize("name", DECIMALS)
+def test_decimals_of_any_digits_end_in_the_exact_number(name, engine, tmp_path):
+    type_, chance = DECIMALS[name], random.Random(name)  # noqa: S311
+    most = 10**type_.precision - 1
+    chosen = [[most] * 300, [most, -most] * 50, [most, -most, 1], [most, most - 1], [-most] * 3, [0, 1], [0]]
+    groups = [[decimal_of(units, type_.scale) for units in group] for group in chosen]
+    for _ in range(60):
+        rows = range(chance.choice([1, 2, 2, 3, 5, 40]))
+        groups.append([decimals(chance, type_.precision, type_.scale) for _ in rows])
+    arrow = pa.decimal128(type_.precision, type_.scale)
+    assert wrong_cells(groups, type_, arrow, engine, tmp_path, chance) == []
+
+
+def wrong_cells(groups, type_, arrow, engine, tmp_path, chance):
+    """The aggregates of groups of values that an engine computes otherwise than in exact fractions."""
     rows = [(number, value) for number, group in enumerate(groups) for value in group]
     chance.shuffle(rows)
-    table = pa.table(
-        {"g": pa.array([g for g, _ in rows], pa.int64()), "v": pa.array([v for _, v in rows], TYPES[type_])}
-    )
+    table = pa.table({"g": pa.array([g for g, _ in rows], pa.int64()), "v": pa.array([v for _, v in rows], arrow)})
     pq.write_table(table, tmp_path / "rows.parquet")
     engine.scan("drawn", [tmp_path / "rows.parquet"], table.schema, ())
-    kinds = ("list",) if type_ == "float" else ("count", "sum", "squares", "squares_high", "list")
+    kinds = ("list",) if type_.name == "float" or type_.is_long else ("count", "sum", "squares", "squares_high", "list")
     values = Values("v", "", "v", type_, "a test")
     partials = ", ".join(f"{Partial(values, kind).of_rows('v', engine.dialect)} AS {kind}_" for kind in kinds)
     columns = ", ".join(f"{text} AS {name}_" for name, text in finished(type_, engine.dialect).items())
     select = f"SELECT g, {columns} FROM (SELECT g, {partials} FROM drawn GROUP BY g) AS summed ORDER BY g"
-    wrong = [
+    return [
         (name, group[:5], row[f"{name}_"], float(wanted) if wanted is not None else None)
         for group, row in zip(groups, engine.run(select).to_pylist(), strict=True)
         for name in ("sum", "mean", "std", *QUANTILES_ASKED)
         if not is_near(row[f"{name}_"], wanted := exact(name, group), group, name)
     ]
-    assert wrong == []
 
 
 def test_the_order_of_rows_changes_no_bit(engine):

@@ -6,13 +6,16 @@ The golden SQL is rewritten by `TENURE_REWRITE_GOLDEN=1 .venv/bin/pytest tests/t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from datetime import date
 from itertools import product
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
+from fixed_bank import write_fixed_bank
 
 from tenure.define.definitions import load_project
 from tenure.session.work import Work
@@ -87,3 +90,27 @@ def test_no_label_knows_what_came_after_its_horizon(tmp_path, definition):
                 engine.cache(name, destroyed(source, f"{name}_staged", end, how, work.dialect))
             made = generate_churn_label(work.project, work.churn, work.dialect, [day], end)
             assert engine.run(made.text).to_pylist() == [row for row in stored if row["snapshot_date"] == day]
+
+
+def test_a_decline_of_long_decimals_is_that_of_short_ones(tmp_path):
+    """Amounts of 26 digits are a hundred thousand million million times those of 8: the same customers' decline."""
+    found = {}
+    for digits, zeros in (("precision=18", ""), ("precision=38", "0" * 20)):
+        bank = write_fixed_bank(tmp_path / f"bank{len(zeros)}")
+        shutil.copy(bank / "churn_definitions" / "decline.py", bank / "churn.py")
+        sources = bank / "sources.py"
+        sources.write_text(
+            sources.read_text().replace('"amount", type="decimal"', f'"amount", type="decimal", {digits}')
+        )
+        moves = bank / "data" / "moves.csv"
+        # 123.45 is 12345 behind a point that moves two places: 12345, and 12345 with twenty zeros.
+        moves.write_text(re.sub(r"(?<=[,-])([0-9]+)[.]([0-9]{2})(?=\r?\n|,)", rf"\1\g<2>{zeros}", moves.read_text()))
+        with Work.open(bank, overrides={"verify": {"customers": 0}}) as work:
+            list(run(work, ("staging", "snapshots", "labels")))
+            found[digits] = work.read("labels").sort_by(
+                [(name, "ascending") for name in ("branch", "number", "snapshot_date")]
+            )
+            types = work.read("moves").schema.field("amount").type
+    assert str(types) == "decimal128(38, 2)"
+    assert 0 < pc.sum(found["precision=38"]["churned"].cast("int64")).as_py() < found["precision=38"].num_rows
+    assert found["precision=38"].equals(found["precision=18"])

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import tenure.tiles.features as features_module
+from tenure import Column, Csv, Source
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 from tenure.stages.verify import travel_in_time
+from tenure.tables.time_travel import destroyed
 from tenure.tiles.features import FeatureSteps
 
 WORLD = Path(__file__).parents[1] / "worlds" / "twelve_customers"
@@ -39,6 +41,21 @@ def test_no_stored_feature_knows_the_future(bank):
     assert [c.table for c in found if not c.equal] == []
     assert len(found) == 3 * 2 * 2  # dates, destructions, tables
     assert all(c.rows for c in found)
+
+
+@pytest.mark.parametrize("digits", [(18, 2), (5, 3), (4, 4), (38, 0), (38, 38)])
+def test_nonsense_has_no_more_digits_than_its_column(engine, digits):
+    column = Column("share", type="decimal", precision=digits[0], scale=digits[1])
+    source = Source("held", read=Csv("held.csv"), key="n", event_time="t",
+                    columns=[Column("n", type="integer"), Column("t", type="date"), column])  # fmt: skip
+    noon = "TIMESTAMP '2024-03-01 12:00:00'"
+    row = f"SELECT 1 AS n, DATE '2024-03-01' AS t, CAST(0 AS DECIMAL{digits}) AS share, {noon} AS event_time, "
+    row += f"{noon} AS known_time, CAST(NULL AS TIMESTAMP) AS known_until"
+    (found,) = engine.run(
+        destroyed(source, f"({row}) AS held", date(2024, 2, 1), "corrupted", engine.dialect)
+    ).to_pylist()
+    assert found["share"] is not None
+    assert found["share"] < 0
 
 
 def test_features_that_read_the_newest_version_are_caught(bank, monkeypatch):

@@ -38,7 +38,13 @@ OF_NOTHING = {
 }
 
 WINDOWS = {"d": Window(45), "m": Window(2, "m")}
-COLUMNS = {"amount": "decimal", "pieces": "integer", "rate": "float", "kind": "string"}
+COLUMNS = {
+    "amount": "decimal",
+    "long": "decimal",
+    "pieces": "integer",
+    "rate": "float",
+    "kind": "string",
+}
 T = date(2024, 5, 31)
 
 SOURCES = """\
@@ -55,7 +61,8 @@ events = Source(
         Column("event_id", type="integer", role="key"),
         Column("person_id", type="integer", role="key"),
         Column("happened_at", type="timestamp", role="time"),
-        Column("amount", type="decimal", role="measure"),
+        Column("amount", type="decimal", scale=4, role="measure"),
+        Column("long", type="decimal", precision=38, scale=10, role="measure"),
         Column("pieces", type="integer", role="measure"),
         Column("rate", type="float", role="measure"),
         Column("kind", role="dimension"),
@@ -111,6 +118,8 @@ def asked():
     """Every (how, column, unit) that is asked for, with the name of its feature column."""
     for how in HOWS:
         for of, unit in product(columns_of(how), units_of(how)):
+            if of == "long" and unit != "d":
+                continue  # Spark plans many columns for minutes
             subject = f"{of}_{unit}_{how}x"
             window = f"_{WINDOWS[unit]}" if unit in WINDOWS else ""
             yield how, of, unit, subject, f"{subject}_{how}{window}"
@@ -148,13 +157,16 @@ def write_project(folder):
         for person, happened in HAPPENED.items()
         for number, (back, value) in enumerate(happened)
     ]
-    head = "event_id,person_id,happened_at,amount,pieces,rate,kind\n"
+    head = "event_id,person_id,happened_at,amount,long,pieces,rate,kind\n"
     (folder / "data" / "events.csv").write_text(head + "".join(rows))
     return folder
 
 
 def cells(value):
-    return ",,," if value is None else f"{value}.25,{value},{value / 10},{'abcdefghij'[value % 4]}"
+    if value is None:
+        return ",,,,"
+    decimals = f"{value}.1234,1234567890123456789{value}.0123456789"
+    return f"{decimals},{value},{value / 10},{'abcdefghij'[value % 4]}"
 
 
 @pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])

@@ -18,8 +18,8 @@ from tenure.define.feature import OTHER
 from tenure.define.source import Source
 from tenure.define.window import Window
 
-#: Digits that hold every sum of squares of decimals exactly.
-_DIGITS = 80
+#: Digits that hold every sum of squares of decimals exactly, of 10^20 rows.
+_DIGITS = 100
 
 #: A row of a source or a table: column → value.
 Row: TypeAlias = dict[str, Any]

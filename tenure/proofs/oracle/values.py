@@ -23,6 +23,8 @@ _NUMBER = re.compile(r"\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?\Z")
 _DIGITS = 80
+#: Digits of a decimal that it is compared with a text by, on every engine: one of them makes floats of both.
+_SURE = 15
 #: Types that Python compares with each other as SQL does.
 _EXACT = frozenset({int, Decimal})
 
@@ -74,7 +76,8 @@ def _read_as(other: Any, text: str) -> Any:
             return int(text)
     elif isinstance(other, Decimal):
         number = Decimal(text.strip()) if _NUMBER.match(text) else None
-        if number is not None and number == round(number, 2):
+        places = -int(other.as_tuple().exponent)
+        if number is not None and len(other.as_tuple().digits) <= _SURE and number == round(number, max(places, 0)):
             return number
     elif isinstance(other, float):
         if _NUMBER.match(text):
