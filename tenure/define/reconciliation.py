@@ -14,7 +14,8 @@ from typing import Literal
 
 from tenure.define.naming import check_name, definition_place, invalid, with_place
 from tenure.define.shape import NAME, TEXT, Allowed, check_shape, either, list_of, named, one_of
-from tenure.define.source import Source
+from tenure.define.source import Column, Source
+from tenure.errors import UnknownColumn, choices
 
 #: What an account's first day opens with: 0, or what nobody knows, so that its first balance is taken as it is.
 OPENINGS = ("zero", "unknown")
@@ -148,15 +149,25 @@ class Reconciliation:
         bookings = source(self.bookings, asked_by)
         holder = source(self.balances, asked_by) if self.balances else bookings
         for held_by, name in ((bookings, self.amount), (holder, self.balance)):
-            column = held_by.column(name)
+            column = self._column(held_by, name)
             if column.type not in ("integer", "decimal") or column.role == "pii":
                 says = f"reads '{name}' of source '{held_by.name}', a {column.type} of role {column.role}"
                 raise invalid("reconciliation", self, says, "; allowed: integer or decimal, and not PII")
-        if self.day and bookings.column(self.day).type not in ("date", "timestamp"):
-            says = f"takes the day from '{self.day}', a {bookings.column(self.day).type}"
+        if self.day and self._column(bookings, self.day).type not in ("date", "timestamp"):
+            says = f"takes the day from '{self.day}', a {self._column(bookings, self.day).type}"
             raise invalid("reconciliation", self, says, "; allowed: date, timestamp")
         for name in self.accounts:
-            types = bookings.column(name).type, holder.column(name).type
+            types = self._column(bookings, name).type, self._column(holder, name).type
             if types[0] != types[1]:
-                says = f"joins '{name}', a {types[0]} in '{bookings.name}' and a {types[1]} in '{holder.name}'"
+                says = f"joins '{name}', of type {types[0]} in '{bookings.name}' and {types[1]} in '{holder.name}'"
                 raise invalid("reconciliation", self, says, "; allowed: one type in both")
+
+    def _column(self, source: Source, name: str) -> Column:
+        """The column of a source that it reads; UnknownColumn, naming both, if there is none."""
+        if name not in source.column_names:
+            raise UnknownColumn(
+                f"reconciliation '{self.name}' reads '{name}' of source '{source.name}'; columns: "
+                f"{choices(source.column_names)} ({self.where_defined}).",
+                hint="Run 'tenure check'.",
+            )
+        return source.column(name)
