@@ -18,7 +18,9 @@ from tiny_bank import write_tiny_bank
 
 from tenure import cli
 from tenure.demo import generate_bank
+from tenure.engines.base import EngineSettings
 from tenure.errors import MissingTable
+from tenure.proofs.differences import compare
 from tenure.session.start import write_project
 from tenure.session.work import Work
 from tenure.stages.run import run
@@ -339,3 +341,21 @@ def test_the_verb_prints_totals_kinds_and_the_ten_worst(small, capsys, monkeypat
         {"key": "112", "booked_on": "2024-01-03", "moved": "10.00", "balance_after": "41.00"}
     ]
     assert "4711" not in json.dumps(records)
+
+
+@pytest.mark.spark
+def test_spark_builds_the_same_tables(small, spark_session, tmp_path):
+    from tenure.engines.spark import SparkEngine
+
+    _, duck = ran(small, ("staging", "reconcile"))
+    settings = {"lake": {"path": str(tmp_path / "lake_spark")}, "output": {"path": str(tmp_path / "out")}}
+    with Work.open(small, engine="spark", overrides=settings) as spark:
+        spark.use_engine(SparkEngine(EngineSettings(name="spark"), spark_session))
+        list(run(spark, ("staging", "reconcile")))
+        for table in ("reconciliation_ledger", "reconciled_accounts_ledger"):
+            found = compare(table, duck.read(table), spark.read(table), duck.contract_of(table).keys)
+            assert found.equal, found
+            assert found.rows > 0
+            assert duck.read(table).schema.equals(spark.read(table).schema)
+        page = (spark.output / "reconciliation.html").read_text()
+    assert page == (duck.output / "reconciliation.html").read_text()
