@@ -112,7 +112,7 @@ def test_version(told):
     [
         (["nonsense"], "No such command"),
         (["run", "--engin", "duckdb"], "No such option"),
-        (["run", "--from", "stagin"], "'stagin' is not a stage; stages: staging, snapshots"),
+        (["run", "--from", "stagin"], "'stagin' is not a stage; stages: staging, reconcile, snapshots"),
         (["run", "--from", "labels", "--to", "snapshots"], "--from labels comes after --to snapshots"),
         (["plan", "--from", "2024-03-31", "--to", "2024-01-31"], "--from 2024-03-31 comes after --to 2024-01-31"),
         (["backfill", "--from", "2024-03-31", "--to", "2024-01-31"], "--from 2024-03-31 comes after --to 2024-01-31"),
@@ -259,6 +259,7 @@ def test_status_before_during_and_after(bank, told):
     assert code == 0
     assert [(r["stage"], r["status"]) for r in map(json.loads, out.splitlines())] == [
         ("staging", "built"),
+        ("reconcile", "current"),
         ("snapshots", "built"),
         ("features", "built"),
     ]
@@ -268,7 +269,8 @@ def test_status_before_during_and_after(bank, told):
     lines = out.splitlines()
     assert lines[0].split()[:2] == ["staging", "failed"]
     assert "04.07.2023" in lines[0]
-    assert lines[1].split()[:2] == ["snapshots", "built"]
+    assert lines[1].split()[:2] == ["reconcile", "current"]
+    assert lines[2].split()[:2] == ["snapshots", "built"]
 
 
 def test_status_of_a_folder_that_is_no_project(tmp_path, told):
@@ -414,7 +416,7 @@ def command(*arguments):
 def test_process_exits_with_codes_and_json_on_stdout_alone(bank):
     done = command("run", "--project", bank, "--to", "snapshots", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [json.loads(line)["stage"] for line in done.stdout.splitlines()] == ["staging", "snapshots"]
+    assert [json.loads(line)["stage"] for line in done.stdout.splitlines()] == ["staging", "reconcile", "snapshots"]
 
     edit(bank / "tenure.toml", "test_snapshots", "tests")
     done = command("run", "--project", bank, "--json")
