@@ -86,7 +86,8 @@ def print_reconciliation(ledger: Reconciled, as_json: bool) -> None:
             say(f"{breaks:>8,}  {KINDS[kind]} ({kind})")
     for one in ledger.worst:
         size = f"{one.missing_balances} missing" if one.difference is None else f"{one.difference:,.2f}"
-        line = f"{size:>16}  account {one.account}, {one.day}: {one.bookings:,} bookings, {KINDS[one.kind]}"
+        bookings = "1 booking" if one.bookings == 1 else f"{one.bookings:,} bookings"
+        line = f"{size:>16}  account {one.account}, {one.day}: {bookings}, {KINDS[one.kind]}"
         print_one(BreakRecord.of(ledger.name, one), line, as_json)
 
 
