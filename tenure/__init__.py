@@ -15,6 +15,7 @@ from tenure.define.events import *  # noqa: F403  (a new event is exported by it
 from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project
 from tenure.define.raw_tables import Csv, Excel, FixedWidth, JsonLines, Odbc, Parquet, Postgres
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.source import Column, Source
 from tenure.define.window import days, months
@@ -43,6 +44,7 @@ __all__ = [
     "Postgres",
     "Project",
     "Ratio",
+    "Reconciliation",
     "SnapshotPlan",
     "Source",
     "TenureError",

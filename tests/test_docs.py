@@ -27,6 +27,7 @@ COMMAND = typer.main.get_command(app)
 #: Where a stage's word is a verb, its first table has a name of its own.
 TABLES = {
     "staging": "staging/<source>",
+    "reconcile": "reconciliation/<name>",
     "train": "models",
     "evaluate": "evaluations",
     "score": "scores",
@@ -194,7 +195,8 @@ def test_definitions_on_the_page_run_and_fit_together(defined):
     churn, customer = defined["churn"], defined["customer"]
     assert isinstance(churn, ChurnDefinition)
     assert isinstance(customer, tenure.Entity)
-    project = Project("bank", customer, sources, views, churn)
+    ledger = defined["ledger"]
+    project = Project("bank", customer, sources, views, churn, reconciliations={ledger.name: ledger})
     validate(project)
     columns = {str(name) for name in project.columns}
     text = (DOCS / "definitions.md").read_text()

@@ -1,7 +1,7 @@
 """The Glue job's entry: the same stages in a session that is already there, with Glue's own arguments around ours."""
 
 import pytest
-from tiny_bank import write_tiny_bank
+from tiny_bank import ASKED, write_tiny_bank
 
 from tenure import glue
 from tenure.define.stage import SQL_STAGES
@@ -17,12 +17,13 @@ GLUE_ARGUMENTS = ["--JOB_NAME", "attrition", "--job-bookmark-option", "job-bookm
 def test_spark_job_builds_what_the_laptop_builds(spark_session, tmp_path):
     laptop, job = (write_tiny_bank(tmp_path / name) for name in ("laptop", "job"))
     records = glue.main([*GLUE_ARGUMENTS[:4], "--project", str(job), *GLUE_ARGUMENTS[4:], "--to", "training_set"])
-    assert [(record.stage, record.status) for record in records] == [(stage, "built") for stage in SQL_STAGES]
+    assert [record.stage for record in records] == list(SQL_STAGES)
+    assert [record.stage for record in records if record.status == "built"] == list(ASKED)
     assert {record.engine for record in records} == {f"spark {spark_session.version}"}
     with Work.open(laptop) as work:
-        assert all(record.status == "built" for record in run(work, SQL_STAGES))
+        assert [record.stage for record in run(work, SQL_STAGES) if record.status == "built"] == list(ASKED)
     with Work.open(job) as other:
-        for table in (*work.project.sources, *SQL_STAGES[1:]):
+        for table in (*work.project.sources, *ASKED[1:]):
             told = compare(table, work.read(table), other.read(table), work.contract_of(table).keys)
             assert told.equal, told
             assert told.rows > 0

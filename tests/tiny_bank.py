@@ -7,7 +7,13 @@ import csv
 from datetime import date, timedelta
 from pathlib import Path
 
+from tenure.define.stage import SQL_STAGES
+
 CUSTOMERS = 40
+
+#: The stages in SQL that have something to do: no Reconciliation is declared.
+ASKED = tuple(stage for stage in SQL_STAGES if stage != "reconcile")
+
 FIRST_DAY, LAST_DAY = date(2023, 7, 1), date(2024, 6, 30)
 
 TOML = """\

@@ -4,7 +4,7 @@ The account is the anchor: what hangs on it reaches the customer through `owners
 account has no owner is refused as a row without a customer, and not lost.
 """
 
-from tenure import Column, Csv, Entity, Source
+from tenure import Column, Csv, Entity, Reconciliation, Source
 
 accounts_file = Csv("berka/account.asc", delimiter=";")
 clients_file = Csv("berka/client.asc", delimiter=";")
@@ -253,4 +253,15 @@ districts = Source(
         Column("published_on", type="date", role="time"),
     ],
     doc="Districts with figures of 1995 and 1996, which nobody knew when the snapshots were taken.",
+)
+
+ledger = Reconciliation(
+    "ledger",
+    bookings="transactions",
+    account="account_id",
+    amount="amount",
+    credit="direction = 'credit'",
+    balance="balance",
+    tolerance=0.11,  # values carry one decimal
+    doc="Each booking carries the balance after it; within a day the order of bookings is not known.",
 )

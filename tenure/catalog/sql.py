@@ -20,6 +20,7 @@ from tenure.session.work import Work
 from tenure.sql import Dialect, Select
 from tenure.sql.conditions import condition
 from tenure.tables import labels as labels_table
+from tenure.tables import reconcile as reconcile_table
 from tenure.tables import snapshots as snapshots_table
 from tenure.tables import splits as splits_table
 from tenure.tables import staging as staging_table
@@ -42,6 +43,8 @@ def statements(work: Work, stage: str, dialect: Dialect) -> list[Select]:
     if stage == "staging":
         with tempfile.TemporaryDirectory() as folder:
             return [s for source in work.project.sources.values() for s in staging_selects(work, source, Path(folder))]
+    if stage == "reconcile":
+        return reconcile_selects(work, dialect)
     days = calendar(work)
     return _compiled(work, stage, dialect, days.dates, days.data_end, days.outages)
 
@@ -65,6 +68,14 @@ def _check_conditions(work: Work, dialect: Dialect) -> None:
                 asked_by = f"feature '{feature.name}' ({feature.where_defined})"
                 columns = readable_columns(work.project.sources[view.source])
                 condition(feature.where, columns, dialect, relation="r", asked_by=asked_by)
+
+
+def reconcile_selects(work: Work, dialect: Dialect) -> list[Select]:
+    """Return the SELECTs that make both tables of each reconciliation."""
+    found: list[Select] = []
+    for defined in work.project.reconciliations.values():
+        found += [reconcile_table.account_days(work.project, defined, dialect), reconcile_table.accounts(defined)]
+    return found
 
 
 def snapshots_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
@@ -122,6 +133,8 @@ def _compiled(
     test_snapshots: int = 0,
 ) -> list[Select]:
     project = work.project
+    if stage == "reconcile":
+        return reconcile_selects(work, dialect)
     if stage == "snapshots":
         return [snapshots_table.snapshots(project, dialect, dates)]
     if stage == "features":

@@ -38,7 +38,9 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
 
 @verb("look")
 def sql(
-    stage: Annotated[str, typer.Argument(help="staging, snapshots, features, labels, splits or training_set.")] = "",
+    stage: Annotated[
+        str, typer.Argument(help="staging, reconcile, snapshots, features, labels, splits or training_set.")
+    ] = "",
     project: ProjectOption = Path(),
     data: DataOption = None,
     engine: EngineOption = "",

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from tenure.cli.application import typed_verb
 from tenure.cli.progress import progress_for
-from tenure.cli.records import ComparisonRecord, FeatureRecord, PlanRecord, Record, RowRecord, StageRecord
+from tenure.cli.records import (
+    BreakRecord,
+    ComparisonRecord,
+    FeatureRecord,
+    PlanRecord,
+    ReconciliationRecord,
+    Record,
+    RowRecord,
+    StageRecord,
+)
 from tenure.cli.terminal import say
+from tenure.define.reconciliation import KINDS
 from tenure.faults.boundary import boundary
 
 if TYPE_CHECKING:
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
 
     from tenure.catalog.features import Entry
     from tenure.proofs.differences import Comparison
+    from tenure.publish.reconciliation import Reconciled
     from tenure.store.runs import StageRun
 
 
@@ -65,6 +76,19 @@ def print_rows(rows: pa.Table, as_json: bool) -> None:
 def print_one(record: Record, line: str, as_json: bool) -> None:
     """Print a record: as JSON, or as a line for people."""
     say(record.line() if as_json else line)
+
+
+def print_reconciliation(ledger: Reconciled, as_json: bool) -> None:
+    """Print what a reconciliation came to, its breaks by kind, and the worst of them."""
+    print_one(ReconciliationRecord.of(ledger), ledger.words, as_json)
+    if not as_json:
+        for kind, breaks in ledger.kinds.items():
+            say(f"{breaks:>8,}  {KINDS[kind]} ({kind})")
+    for one in ledger.worst:
+        size = f"{one.missing_balances} missing" if one.difference is None else f"{one.difference:,.2f}"
+        bookings = "1 booking" if one.bookings == 1 else f"{one.bookings:,} bookings"
+        line = f"{size:>16}  account {one.account}, {one.day}: {bookings}, {KINDS[one.kind]}"
+        print_one(BreakRecord.of(ledger.name, one), line, as_json)
 
 
 def print_plan(record: PlanRecord, as_json: bool) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tenure.leaks.staged_rows import Finding
     from tenure.proofs.differences import Comparison
     from tenure.proofs.gate import Proof
+    from tenure.publish.reconciliation import Break, Reconciled
     from tenure.store.integrity import Damage
     from tenure.store.repair import Repaired
     from tenure.store.runs import StageRun
@@ -321,6 +322,64 @@ class LineageRecord(Record):
 
 
 @dataclass(frozen=True)
+class ReconciliationRecord(Record):
+    """What bookings held against balances came to: of `reconcile`."""
+
+    kind: ClassVar[str] = "reconciliation"
+
+    name: Annotated[str, "the reconciliation"]
+    days: Annotated[int, "account-days"]
+    unchecked: Annotated[int, "those without a balance to compare with"]
+    breaks: Annotated[int, "those whose bookings do not explain a balance"]
+    accounts: Annotated[int, "accounts"]
+    broken_accounts: Annotated[int, "those with a break"]
+    unreconciled_accounts: Annotated[int, "those with a break, or without any balance"]
+    kinds: Annotated[Mapping[str, int], "breaks by what they look like"]
+
+    @classmethod
+    def of(cls, ledger: Reconciled) -> ReconciliationRecord:
+        """Return the record of a reconciliation."""
+        return cls(**{part.name: getattr(ledger, part.name) for part in fields(cls)})
+
+
+@dataclass(frozen=True)
+class BreakRecord(Record):
+    """One of the ten worst breaks with its first bookings: of `reconcile`."""
+
+    kind: ClassVar[str] = "break"
+
+    name: Annotated[str, "the reconciliation"]
+    account: Annotated[str, "the account; its shape if it is personal"]
+    day: Annotated[str, "the day of the balance"]
+    from_day: Annotated[str, "bookings after this day count, '' for all"]
+    looks_like: Annotated[str, "what it looks like: 'missing', 'duplicate', 'gap' …"]
+    opening: Annotated[str, "the balance that it opened with, '' if not known; all amounts as text, exact"]
+    net: Annotated[str, "what its bookings add up to"]
+    expected: Annotated[str, "opening and net"]
+    balance: Annotated[str, "the balance nearest to that, '' for none"]
+    difference: Annotated[str, "balance less expected, '' for none"]
+    missing_balances: Annotated[int, "balances that are missing before it"]
+    bookings: Annotated[int, "bookings that count"]
+    shown: Annotated[Sequence[Mapping[str, Any]], "the first of them: `key`, `booked_on`, `moved`, `balance_after`"]
+
+    @classmethod
+    def of(cls, name: str, one: Break) -> BreakRecord:
+        """Return the record of a break."""
+        amounts = {part: _text(getattr(one, part)) for part in ("opening", "net", "expected", "balance", "difference")}
+        return cls(
+            name=name,
+            account=one.account,
+            day=str(one.day),
+            from_day=_text(one.from_day),
+            looks_like=one.kind,
+            missing_balances=one.missing_balances,
+            bookings=one.bookings,
+            shown=[{part: _text(value) for part, value in asdict(booking).items()} for booking in one.shown],
+            **amounts,
+        )
+
+
+@dataclass(frozen=True)
 class VersionRecord(Record):
     """A version of a table: of `history`."""
 
@@ -368,6 +427,8 @@ RECORDS: tuple[type[Record], ...] = (
     ViewRecord,
     FeatureRecord,
     LineageRecord,
+    ReconciliationRecord,
+    BreakRecord,
     VersionRecord,
     RowRecord,
 )
@@ -409,6 +470,10 @@ def _step(origin: Any) -> dict[str, Any]:
         "message": origin.summary,
         "upstream": [_step(part) for part in origin.upstream],
     }
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _utc(moment: object) -> str:

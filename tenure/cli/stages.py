@@ -19,7 +19,7 @@ from tenure.cli.application import (
     app,
     verb,
 )
-from tenure.cli.printing import open_project, print_entries, print_one, print_record
+from tenure.cli.printing import open_project, print_entries, print_one, print_reconciliation, print_record
 from tenure.cli.records import FeatureRecord
 from tenure.cli.running import run_stages
 from tenure.cli.terminal import say
@@ -33,6 +33,8 @@ def add_stages() -> None:
             _add_features(stage)
         elif stage.name == "staging":
             verb(stage.purpose, stage.name, f"{stage.words}.")(_staging)
+        elif stage.name == "reconcile":
+            verb(stage.purpose, stage.name, f"{stage.words}.")(_reconcile)
         elif stage.name == "labels":
             verb(stage.purpose, stage.name, f"{stage.words}.")(_labels)
         else:
@@ -95,6 +97,24 @@ def _labels(
         work.project.churn_named(churn)
         for record in run(work, ("labels",), {"labels": labels_of(churn)}):
             print_record(record, as_json)
+
+
+def _reconcile(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    from tenure.catalog.reconciliations import reconciled
+    from tenure.stages.run import run
+
+    with open_project(project, data, engine, as_json=as_json) as work:
+        for record in run(work, ("reconcile",)):
+            print_record(record, as_json)
+        for ledger in reconciled(work):
+            print_reconciliation(ledger, as_json)
+        if work.project.reconciliations and not as_json:
+            say(f"page: {work.output / 'reconciliation.html'}")
 
 
 def _add_features(stage: Stage) -> None:

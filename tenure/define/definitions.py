@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -15,12 +15,13 @@ from typing import TypeVar
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import FeatureService, FeatureView
 from tenure.define.project import Entity, Project, validate
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.source import Source
 from tenure.errors import InvalidDefinition, MissingFile, TenureError, choices
 from tenure.host.text_files import encoding_of, read_text
 
 #: Every class of definition that a bank's file may hold at its top level.
-Named = TypeVar("Named", Entity, Source, FeatureView, ChurnDefinition, FeatureService)
+Named = TypeVar("Named", Entity, Source, FeatureView, ChurnDefinition, FeatureService, Reconciliation)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Definitions:
     views: dict[str, FeatureView]
     churns: dict[str, ChurnDefinition]
     services: dict[str, FeatureService]
+    reconciliations: dict[str, Reconciliation] = field(default_factory=dict)
 
     def of(self, entity: str = "", churn: str = "") -> Project:
         """Return the validated project of one entity and one churn definition: those named, else the only ones, of
@@ -50,6 +52,7 @@ class Definitions:
             views=self.views,
             churn=main,
             services=self.services,
+            reconciliations=self.reconciliations,
             other_churns={name: one for name, one in self.churns.items() if one is not main},
         )
         validate(project)
@@ -80,7 +83,7 @@ def load_project(folder: Path, name: str) -> Project:
 def load_definitions(folder: Path, name: str) -> Definitions:
     """Return what sources.py, churn.py and features/*.py in `folder` define.
 
-    Every Entity, Source, FeatureView, FeatureService and ChurnDefinition at the top level of those files counts.
+    Every Entity, Source, FeatureView, FeatureService, ChurnDefinition and Reconciliation at their top level counts.
     Raises MissingFile if a file is not there, InvalidDefinition if a file can't be run, a definition can't stand or
     two of a kind have one name.
     """
@@ -101,6 +104,7 @@ def load_definitions(folder: Path, name: str) -> Definitions:
         views=_by_name(modules, FeatureView),
         churns=_by_name(modules, ChurnDefinition),
         services=_by_name(modules, FeatureService),
+        reconciliations=_by_name(modules, Reconciliation),
     )
 
 

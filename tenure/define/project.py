@@ -22,6 +22,7 @@ from tenure.define.feature import (
     Trend,
 )
 from tenure.define.naming import check_name, definition_place, invalid, with_place
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import NAME, check_shape, either, list_of, named
 from tenure.define.source import Column, Source
 from tenure.define.window import ColumnName, Window
@@ -67,6 +68,8 @@ class Project:
     services: dict[str, FeatureService] = field(default_factory=dict)
     #: The churn definitions beside the main one; no model knows of them.
     other_churns: dict[str, ChurnDefinition] = field(default_factory=dict, repr=False)
+    #: How bookings are held against balances; no model knows of them.
+    reconciliations: dict[str, Reconciliation] = field(default_factory=dict, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -166,6 +169,14 @@ class Project:
         raws = (raw for source in self.sources.values() for raw in source.raws.values())
         return frozenset(path for raw in raws if (path := getattr(raw, "path", "")))
 
+    @property
+    def reconciled(self) -> dict[str, str]:
+        """The relations of all results of reconciliations → where they are stored."""
+        found: dict[str, str] = {}
+        for reconciliation in self.reconciliations.values():
+            found.update(reconciliation.tables)
+        return found
+
     def churn_named(self, name: str) -> ChurnDefinition:
         """Return the churn definition so named, the main one or another; InvalidDefinition if there is none."""
         named = {self.churn.name: self.churn, **self.other_churns}
@@ -199,6 +210,8 @@ def validate(project: Project) -> None:
         _validate_churn(project, churn)
     for view in project.views.values():
         _validate_view(project, view)
+    for reconciliation in project.reconciliations.values():
+        _validate_reconciliation(project, reconciliation)
     _validate_column_names(project)
     _validate_services(project)
 
@@ -217,6 +230,14 @@ def _validate_services(project: Project) -> None:
             raise UnknownColumn(
                 f"feature service '{service.name}' ({service.where_defined}): {error.message}", hint=error.hint
             ) from error
+
+
+def _validate_reconciliation(project: Project, reconciliation: Reconciliation) -> None:
+    reconciliation.validate(lambda name, asked_by: project.source(name, asked_by=asked_by))
+    for relation in reconciliation.tables:
+        if relation in project.sources:
+            says = f"makes the relation '{relation}', which is the name of a source"
+            raise invalid("reconciliation", reconciliation, says, hint="Rename one of the two.")
 
 
 def _validate_churn(project: Project, churn: ChurnDefinition) -> None:

@@ -1,7 +1,8 @@
 """The stages of the pipeline, in order: one object each; every list of stages and of tables is derived.
 
 raw ─► staging ─► snapshots ─► features ─┬─► training_set ─► train ─► evaluate
-                      └─► labels ─► splits ┘          score ─► explain, segment ─► report
+          │           └─► labels ─► splits ┘          score ─► explain, segment ─► report
+          └─► reconcile
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from typing import Literal, TypeAlias
 from tenure.define.naming import by_name
 
 Purpose: TypeAlias = Literal["build", "model"]
+
+#: Tables of which there is one for each Reconciliation.
+MADE_BY_NAME = ("reconciliation", "reconciled_accounts")
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 #: The ledger of runs, which every stage adds its row to.
 LEDGER = "runs"
@@ -48,12 +54,17 @@ class Stage:
         if not self.module:
             object.__setattr__(self, "module", f"tenure.stages.{self.name}")
 
-    def relations(self, sources: Iterable[str]) -> tuple[str, ...]:
-        """Return the relations that it reads: each source for 'staging', and not the ledger that it appends to."""
+    def relations(self, sources: Iterable[str], reconciled: Mapping[str, str] = _NONE) -> tuple[str, ...]:
+        """Return the relations that it reads: each source for 'staging', and not the ledger that it appends to.
+
+        `reconciled` are the relations of reconciliations, each with the table where it is stored.
+        """
         found: list[str] = []
         for table in self.reads:
             if table == "staging":
                 found += sources
+            elif table in MADE_BY_NAME:
+                found += [relation for relation, place in reconciled.items() if place.startswith(f"{table}/")]
             elif table != LEDGER:
                 found.append(table)
         return tuple(found)
@@ -73,6 +84,14 @@ _STAGES = (
         guards=("snapshots",),
         in_sql=True,
         module="tenure.intake.staging",
+    ),
+    Stage(
+        "reconcile",
+        "Hold bookings against balances, account by account and day by day",
+        purpose="build",
+        makes=("reconciliation", "reconciled_accounts"),
+        reads=("staging", "intake"),
+        in_sql=True,
     ),
     Stage(
         "snapshots",
@@ -161,6 +180,7 @@ _STAGES = (
         makes=("attrition_list",),
         reads=(
             *_LEARNED,
+            *MADE_BY_NAME,
             *(
                 "completeness",
                 "unlabelled",

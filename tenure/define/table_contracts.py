@@ -9,6 +9,7 @@ from types import MappingProxyType
 from tenure.define.contract_base import Contract, Invariant, OneOf, Within
 from tenure.define.personal import personal_cells, personal_columns
 from tenure.define.project import Project
+from tenure.define.reconciliation import KINDS, OUTCOMES, Reconciliation
 from tenure.define.source import Source
 
 SPLITS = ("train", "validation", "test", "embargo")
@@ -33,6 +34,10 @@ def contracts(project: Project) -> dict[str, Contract]:
     for churn in project.churns:
         place = f"labels_of/{churn.name}"
         found[place] = replace(labels, table=place, doc=f"The labels of the churn definition '{churn.name}' alone.")
+    for reconciliation in project.reconciliations.values():
+        personal = frozenset().union(*(personal_columns(project.sources[name]) for name in reconciliation.reads))
+        for contract in _reconciled(reconciliation):
+            found[contract.table] = replace(contract, personal=personal & frozenset(reconciliation.accounts))
     for source in project.sources.values():
         for contract in (_staging(source), _quarantine(source), _tiles(project, source)):
             found[contract.table] = contract
@@ -221,6 +226,40 @@ def _segmented(row: tuple[str, ...]) -> list[Contract]:
             required=(*BY_SNAPSHOT_AND_MODEL, "segment_id", "customers"),
             invariants=(Within("share", 0, 1, "a share of the customers"),),
             doc="What sets each segment apart.",
+        ),
+    ]
+
+
+def _reconciled(reconciliation: Reconciliation) -> list[Contract]:
+    """Return the contracts of what a reconciliation says of accounts and days, and of accounts."""
+    name, accounts = reconciliation.name, reconciliation.accounts
+    return [
+        Contract(
+            table=f"reconciliation/{name}",
+            keys=(*accounts, "ledger_day"),
+            columns={"ledger_day": _DAY, "bookings": _WHOLE, "outcome": _TEXT, "break_kind": _TEXT},
+            required=(*accounts, "ledger_day", "bookings", "outcome", "missing_balances"),
+            invariants=(
+                OneOf("outcome", OUTCOMES, "what a day came to"),
+                OneOf("break_kind", tuple(KINDS), "what a break looks like"),
+                Invariant(
+                    "a_break_has_a_kind",
+                    "(outcome = 'broken') = (break_kind IS NOT NULL)",
+                    "a break has a kind, and nothing else has one",
+                ),
+            ),
+            doc=f"Whether the bookings of '{name}' explain the balances: a row an account and day.",
+        ),
+        Contract(
+            table=f"reconciled_accounts/{name}",
+            keys=accounts,
+            columns={"days": _WHOLE, "bookings": _WHOLE, "breaks": _WHOLE, "reconciled": "bool"},
+            required=(*accounts, "days", "bookings", "breaks", "reconciled"),
+            invariants=(
+                Invariant("breaks_are_of_days", "breaks <= days", "a day has one break at most"),
+                Invariant("no_break_if_reconciled", "NOT reconciled OR breaks = 0", "a break is no reconciliation"),
+            ),
+            doc=f"Which accounts of '{name}' are reconciled.",
         ),
     ]
 

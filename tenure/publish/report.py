@@ -9,17 +9,19 @@ from functools import cached_property
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
+from tenure.define.reconciliation import KINDS
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
 from tenure.publish.attrition_list import REASONS
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
+from tenure.publish.pages import pages
 from tenure.publish.personal import personal_words
+from tenure.publish.reconciliation import Reconciled
 
 LIST_ROWS = 20
 FEATURES = 15
@@ -45,7 +47,7 @@ class ReportInput:
     rows, seconds, engine. `models` holds the models compared, one of them champion; `importances` the champion's;
     `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
     personal, as 'source.column', each with the feature columns computed from it; `personal_keys` the keys that are
-    personal data themselves: the page shows them by their shape.
+    personal data themselves: the page shows them by their shape. `ledgers` are the declared reconciliations.
     """
 
     project: str
@@ -73,37 +75,32 @@ class ReportInput:
     segment_parameters: pd.DataFrame
     intake: pd.DataFrame
     latencies: pd.DataFrame
+    ledgers: Sequence[Reconciled] = ()
 
 
 def report(inputs: ReportInput) -> str:
     """Return the page: HTML with its style and drawings inside, no script, nothing to fetch."""
-    pages = Environment(
-        loader=PackageLoader("tenure", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters.update(
-        share=words.share, whole=words.whole, decimal=words.decimal, seconds=words.seconds, day=words.day,
-        count_word=words.count_word,
-    )  # fmt: skip
-    return pages.get_template("report.html.j2").render(
-        inputs=inputs,
-        facts=Facts(inputs),
-        figures=_figures(inputs),
-        models=_models(inputs),
-        segments=_segments(inputs),
-        event=words.event_words(inputs.churn.event),
-        eligible=words.eligibility_words(inputs.churn),
-        eligible_in_brief=words.eligibility_brief(inputs.churn),
-        span=words.span_words(inputs.churn),
-        rows=_rows,
-        shape=shape,
-        personal=personal_words(inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys),
-        reasons=REASONS,
-        list_rows=LIST_ROWS,
-        svg=_svg,
+    return (
+        pages()
+        .get_template("report.html.j2")
+        .render(
+            inputs=inputs,
+            facts=Facts(inputs),
+            figures=_figures(inputs),
+            models=_models(inputs),
+            segments=_segments(inputs),
+            event=words.event_words(inputs.churn.event),
+            eligible=words.eligibility_words(inputs.churn),
+            eligible_in_brief=words.eligibility_brief(inputs.churn),
+            span=words.span_words(inputs.churn),
+            rows=_rows,
+            shape=shape,
+            personal=personal_words(inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys),
+            reasons=REASONS,
+            kinds=KINDS,
+            list_rows=LIST_ROWS,
+            svg=_svg,
+        )
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from decimal import Decimal
 
 from tenure.define.churn import ChurnDefinition
 from tenure.define.event_base import Event, simple_events
@@ -78,6 +79,11 @@ def decimal(value: object, places: int = 3) -> str:
     """Return a number with so many places, 'n/a' if there is none."""
     number = _number(value)
     return _UNKNOWN if number is None else f"{number:,.{places}f}"
+
+
+def money(value: Decimal | None) -> str:
+    """Return an amount exactly, with two places and thousands separated, 'n/a' if there is none."""
+    return _UNKNOWN if value is None else f"{value:,.2f}".replace("-", "\u2212")
 
 
 def seconds(value: object) -> str:

@@ -23,8 +23,8 @@ from tenure.storage.s3 import S3Location
 from tenure.storage.settings import S3Settings
 from tenure.store.identity import is_lake, lakes_inside
 
-#: What `tenure report` writes into the output folder.
-OUTPUT_FILES = ("attrition_list.csv", "attrition_list.parquet", "report.html")
+#: What `tenure report` and `tenure reconcile` write into the output folder.
+OUTPUT_FILES = ("attrition_list.csv", "attrition_list.parquet", "report.html", "reconciliation.html")
 
 
 @dataclass(frozen=True)

@@ -220,7 +220,9 @@ class Work:
 
     def stored(self, relation: str) -> str:
         """Return the table's place in the lake: sources are under staging/."""
-        return f"staging/{relation}" if relation in self.project.sources else relation
+        if relation in self.project.sources:
+            return f"staging/{relation}"
+        return self.project.reconciled.get(relation, relation)
 
     def require(self, relation: str) -> TableVersion:
         """Return a table's newest version, or raise MissingTable naming the stage to run."""

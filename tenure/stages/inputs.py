@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from functools import partial
 from typing import get_args
 
 from tenure.catalog.models import Row, newest_training, versions_of
-from tenure.catalog.sql import labels_select, snapshots_select, splits_select
+from tenure.catalog.sql import labels_select, reconcile_selects, snapshots_select, splits_select
+from tenure.define.stage import maker_of
 from tenure.errors import MissingTable
 from tenure.feature_store.plan import outdated_features
 from tenure.intake.calendar import Calendar, calendar
@@ -128,10 +130,21 @@ def require_report_inputs(work: Work) -> date:
         # The error of the first names the table to build anew; if none is outdated, the models are.
         require_training_set(work)
         require_trained_on(work, rows)
+    require_reconciled(work)
     _require_same(work, ("evaluations", "curves", "campaign_value"), evaluations_fingerprint(work), "evaluate")
     _require_same(work, ("shap_values", "reasons", "importances"), explained_fingerprint(work), "explain")
     _require_same(work, ("segments", "segment_parameters", "segment_profiles"), segments_fingerprint(work), "segment")
     return snapshot_date
+
+
+def require_reconciled(work: Work) -> None:
+    """Raise MissingTable unless each declared reconciliation was made of the rows and definitions that stand now."""
+    for place, _ in enumerate(reconcile_selects(work, work.dialect)):
+        _require_made(work, partial(_reconcile_select, work, place))
+
+
+def _reconcile_select(work: Work, place: int, dialect: Dialect) -> Select:
+    return reconcile_selects(work, dialect)[place]
 
 
 def _require_made(work: Work, select: Callable[[Dialect], Select]) -> None:
@@ -142,7 +155,7 @@ def _require_made(work: Work, select: Callable[[Dialect], Select]) -> None:
     if not any(work.digest_of(select(dialect), dialect) == stored for dialect in dialects):
         raise MissingTable(
             f"table '{table}' was built of other rows, dates or definitions than those stored now.",
-            hint=f"Run 'tenure {table}'.",
+            hint=f"Run 'tenure {maker_of(table)}'.",
         )
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tenure.catalog.models import newest_training, versions_of
 from tenure.catalog.personal import personal_origins
+from tenure.catalog.reconciliations import reconciled
 from tenure.define.personal import personal_keys
 from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
@@ -38,7 +39,7 @@ def report(work: Work) -> Outcome:
     now.
     """
     outcome = Outcome()
-    inputs = fingerprints(work, STAGES["report"].relations(work.project.sources))
+    inputs = fingerprints(work, STAGES["report"].relations(work.project.sources, work.project.reconciled))
     newest = require_report_inputs(work)
     digest = fingerprint([*inputs.values(), work.config.value, work.definitions])
     files = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
@@ -122,6 +123,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
             attrition_list=rows,
             population=_population(work, max(rows["snapshot_date"])),
             latencies=_latencies(work),
+            ledgers=tuple(reconciled(work)),
             **frames,
         )
     )

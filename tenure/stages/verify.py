@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tenure.define.project import Project
 from tenure.define.stage import SQL_STAGES
 from tenure.engines.base import Engine
 from tenure.errors import InvalidConfig, StoreError, TenureError
@@ -127,9 +128,15 @@ def compare_engines(folder: Path, data: Path | None, left: str, right: str) -> I
             require(("proof", "two engines"), engine, asked_by="'tenure verify'")
     with tempfile.TemporaryDirectory(prefix="tenure-verify-") as scratch:
         works = [_built(folder, data, engine, Path(scratch) / engine) for engine in (left, right)]
-        for name in (*works[0].project.sources, *SQL_STAGES[1:]):
+        for name in (*works[0].project.sources, *_stage_tables(works[0].project)):
             contract = works[0].contract_of(name)
             yield compare(name, works[0].read(name), works[1].read(name), contract.keys, contract.personal)
+
+
+def _stage_tables(project: Project) -> Iterator[str]:
+    """The relation of each stage that SQL makes, behind staging; of reconciliations, those that are defined."""
+    for name in SQL_STAGES[1:]:
+        yield from project.reconciled if name == "reconcile" else (name,)
 
 
 def travel_in_time(work: Work, most: int = _RECOMPUTED) -> Iterator[Comparison]:

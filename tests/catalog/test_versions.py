@@ -155,10 +155,10 @@ def test_the_command_restores_and_says_what_to_run(bank):
     let_history_change(bank)
     tiny_bank.write_raw_files(bank / "data", last_day=date(2024, 5, 31))
     build(bank)
-    assert f"tenure run --from snapshots --project {bank}" in told("restore", "payments", "--version", 0, "-p", bank)
+    assert f"tenure run --from reconcile --project {bank}" in told("restore", "payments", "--version", 0, "-p", bank)
     assert "stale" not in told("restore", "payments", "--version", 2, "-p", bank)
     assert [next_stage(t) for t in ("staging/payments", "features", "models", "attrition_list")] == [
-        *("snapshots", "training_set", "evaluate", "")
+        *("reconcile", "training_set", "evaluate", "")
     ]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tiny_bank import write_tiny_bank
+from tiny_bank import ASKED, write_tiny_bank
 from typer.testing import CliRunner
 
 import tenure
@@ -112,7 +112,7 @@ def test_version(told):
     [
         (["nonsense"], "No such command"),
         (["run", "--engin", "duckdb"], "No such option"),
-        (["run", "--from", "stagin"], "'stagin' is not a stage; stages: staging, snapshots"),
+        (["run", "--from", "stagin"], "'stagin' is not a stage; stages: staging, reconcile, snapshots"),
         (["run", "--from", "labels", "--to", "snapshots"], "--from labels comes after --to snapshots"),
         (["plan", "--from", "2024-03-31", "--to", "2024-01-31"], "--from 2024-03-31 comes after --to 2024-01-31"),
         (["backfill", "--from", "2024-03-31", "--to", "2024-01-31"], "--from 2024-03-31 comes after --to 2024-01-31"),
@@ -212,13 +212,15 @@ def test_broken_proof_is_exit_6(told, monkeypatch):
 def test_run_tells_a_line_a_stage_and_json_lines_parse(bank, told):
     code, out, err = told("run", "--project", bank, "--to", "labels")
     assert (code, err) == (0, "")
-    assert [line.split()[:2] for line in out.splitlines()] == [[stage, "built"] for stage in SQL_STAGES[:4]]
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        [stage, "built" if stage in ASKED else "current"] for stage in SQL_STAGES[:5]
+    ]
     assert all(" rows " in line and line.rstrip().split()[-1] for line in out.splitlines())
 
     code, out, err = told("run", "--project", bank, "--to", "labels", "--json")
     records = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert [(r["stage"], r["status"]) for r in records] == [(stage, "current") for stage in SQL_STAGES[:4]]
+    assert [(r["stage"], r["status"]) for r in records] == [(stage, "current") for stage in SQL_STAGES[:5]]
     wanted = {
         "run_id",
         "stage",
@@ -257,6 +259,7 @@ def test_status_before_during_and_after(bank, told):
     assert code == 0
     assert [(r["stage"], r["status"]) for r in map(json.loads, out.splitlines())] == [
         ("staging", "built"),
+        ("reconcile", "current"),
         ("snapshots", "built"),
         ("features", "built"),
     ]
@@ -266,7 +269,8 @@ def test_status_before_during_and_after(bank, told):
     lines = out.splitlines()
     assert lines[0].split()[:2] == ["staging", "failed"]
     assert "04.07.2023" in lines[0]
-    assert lines[1].split()[:2] == ["snapshots", "built"]
+    assert lines[1].split()[:2] == ["reconcile", "current"]
+    assert lines[2].split()[:2] == ["snapshots", "built"]
 
 
 def test_status_of_a_folder_that_is_no_project(tmp_path, told):
@@ -364,7 +368,7 @@ def test_sql_that_is_printed_is_sql_that_runs(bank, told):
     assert printed.to_pylist() == kept.select(printed.column_names).to_pylist()
 
 
-@pytest.mark.parametrize("stage", SQL_STAGES)
+@pytest.mark.parametrize("stage", ASKED)
 def test_sql_of_every_stage_prints_for_both_engines(bank, told, stage):
     told("staging", "--project", bank)
     code, out, err = told("sql", stage.replace("_", "-"), "--project", bank)
@@ -400,7 +404,7 @@ def test_verify_compares_duckdb_and_spark_cell_by_cell_and_leaves_the_project_al
     )
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [t["table"] for t in told] == ["customers", "payments", *SQL_STAGES[1:]]
+    assert [t["table"] for t in told] == ["customers", "payments", *ASKED[1:]]
     assert all(t["rows"] > 0 and t["different_cells"] == 0 for t in told)
     assert files(bank) == before
 
@@ -412,7 +416,7 @@ def command(*arguments):
 def test_process_exits_with_codes_and_json_on_stdout_alone(bank):
     done = command("run", "--project", bank, "--to", "snapshots", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [json.loads(line)["stage"] for line in done.stdout.splitlines()] == ["staging", "snapshots"]
+    assert [json.loads(line)["stage"] for line in done.stdout.splitlines()] == ["staging", "reconcile", "snapshots"]
 
     edit(bank / "tenure.toml", "test_snapshots", "tests")
     done = command("run", "--project", bank, "--json")

@@ -1,8 +1,9 @@
 """The Czech bank: every count of the data's README, a label that makes sense, and one that is refused."""
 
+import csv
 import re
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -97,6 +98,51 @@ def test_every_row_of_every_file_is_staged(work):
     assert {name: row["rows_staged"] for name, row in facts.items()} == ROWS
     assert all(row["duplicates_dropped"] == row["rows_quarantined"] == 0 for row in facts.values())
     assert not (work.lake.folder / "quarantine").exists()
+
+
+def bookings_by_day(real_data):
+    """Of each account and day, in order: (trans_id, moved, balance), from the raw file."""
+    found = defaultdict(lambda: defaultdict(list))
+    with (real_data / "berka" / "trans_prefix_49102.asc").open() as lines:
+        for row in csv.DictReader(lines, delimiter=";"):
+            moved = Decimal(row["amount"]) * (1 if row["type"] == "PRIJEM" else -1)
+            found[int(row["account_id"])][row["date"]].append((int(row["trans_id"]), moved, Decimal(row["balance"])))
+    for days_of in found.values():
+        for rows in days_of.values():
+            rows.sort()
+    return found
+
+
+def test_the_ledger_has_32_breaks_that_no_order_of_bookings_explains(built, real_data):
+    work, records = built
+    assert records["reconcile"].message == "ledger: 32 breaks on 39,960 account-days, 30 of 1,229 accounts"
+    expected, in_order = {}, 0
+    for account, days_of in bookings_by_day(real_data).items():
+        opening, before = Decimal(0), None
+        for day, rows in sorted(days_of.items()):
+            wanted = opening + sum(moved for _, moved, _ in rows)
+            nearest = min((balance for *_, balance in rows), key=lambda one: (abs(one - wanted), one))
+            is_met = abs(nearest - wanted) <= Decimal("0.11")
+            expected[account, day] = (opening, nearest - wanted, "met" if is_met else "broken")
+            opening = nearest if is_met else rows[-1][-1]
+            for _, moved, balance in rows:
+                in_order += before is not None and abs(before + moved - balance) > Decimal("0.01")
+                before = balance
+    assert in_order == 18_963, "what a check in the order of (date, trans_id) calls breaks"
+    stored = work.read("reconciliation_ledger").to_pylist()
+    found = {
+        (row["account_id"], f"{row['ledger_day']:%y%m%d}"): (row["opening"], row["difference"], row["outcome"])
+        for row in stored
+    }
+    assert found == expected
+    broken = [row for row in stored if row["outcome"] == "broken"]
+    assert (len(broken), len(stored), len({row["account_id"] for row in broken})) == (32, 39_960, 30)
+    on_last_day = [row for row in broken if row["ledger_day"] == date(1994, 3, 31)]
+    assert [row["break_kind"] for row in on_last_day] == ["missing"] * 28, "interest of the day on which it was cut off"
+    assert Counter(row["break_kind"] for row in broken) == {"missing": 30, "after_break": 2}
+    page = (work.output / "report.html").read_text()
+    assert "Do bookings explain balances?" in page
+    assert "32 breaks" in page
 
 
 def test_clients_have_the_known_genders_and_birth_dates(work):
@@ -290,7 +336,9 @@ def test_spark_builds_the_same_tables(real_data, tmp_path, spark_session):
         work.project = narrowed(work.project, list(work.project.columns)[::4])
         for _ in run(work, SQL_STAGES):
             pass
-    for table in (*ROWS, *SQL_STAGES[1:]):
+    reconciled = ("reconciliation_ledger", "reconciled_accounts_ledger")
+    made = (*ROWS, *reconciled, *(stage for stage in SQL_STAGES[1:] if stage != "reconcile"))
+    for table in made:
         found = compare(table, duck.read(table), spark.read(table), duck.contract_of(table).keys)
         assert found.equal, found
         assert found.rows > 0

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from publish.reconciled import made_up
 
+from tenure.publish.reconciliation import reconciliation_page
 from tenure.publish.report import report
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -20,10 +22,8 @@ def browser():
         opened.close()
 
 
-@pytest.mark.parametrize("width", [400, 1280])
-def test_the_page_loads_alone_without_complaint_and_fits(browser, make_input, tmp_path, width):
-    file = tmp_path / "report.html"
-    file.write_text(report(make_input()))
+def looked_at(browser, file, width):
+    """What a browser asks for and complains of, how wide the page is, and how many drawings it has."""
     page = browser.new_page(viewport={"width": width, "height": 800})
     asked, complaints = [], []
     page.on("request", lambda request: asked.append(request.url))
@@ -33,7 +33,22 @@ def test_the_page_loads_alone_without_complaint_and_fits(browser, make_input, tm
     wide = page.evaluate("document.documentElement.scrollWidth")
     drawn = page.locator("figure svg").count()
     page.close()
-    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
-    assert complaints == []
+    return [url for url in asked if not url.startswith("data:")], complaints, wide, drawn
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_page_loads_alone_without_complaint_and_fits(browser, make_input, tmp_path, width):
+    file = tmp_path / "report.html"
+    file.write_text(report(make_input(ledgers=(made_up(),))))
+    asked, complaints, wide, drawn = looked_at(browser, file, width)
+    assert (asked, complaints, drawn) == ([file.as_uri()], [], 10)
     assert wide <= width
-    assert drawn == 10
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_page_of_the_ledger_loads_alone_without_complaint_and_fits(browser, tmp_path, width):
+    file = tmp_path / "reconciliation.html"
+    file.write_text(reconciliation_page("Bank", [made_up()]))
+    asked, complaints, wide, _ = looked_at(browser, file, width)
+    assert (asked, complaints) == ([file.as_uri()], [])
+    assert wide <= width

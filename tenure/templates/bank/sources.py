@@ -1,6 +1,6 @@
 """The bank's raw tables: where they lie, what their columns mean, and when each row was known."""
 
-from tenure import Column, Csv, Entity, Parquet, Source
+from tenure import Column, Csv, Entity, Parquet, Reconciliation, Source
 
 customer = Entity("customer", key="customer_id", source="customers")
 
@@ -150,6 +150,17 @@ transactions = Source(
     known_time="recorded_at",
     quarantine=0.001,  # a few are booked on accounts that exist nowhere
     doc="Bookings; a correction is a later version of its booking",
+)
+
+ledger = Reconciliation(
+    "ledger",
+    bookings="transactions",
+    account="account_id",
+    amount="amount",
+    credit="direction = 'credit'",
+    balance="balance_after",
+    opening="unknown",  # most accounts are older than the data
+    doc="Each booking carries the balance after it",
 )
 
 interactions = Source(
