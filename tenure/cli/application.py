@@ -169,6 +169,7 @@ def typed_verb() -> str:
 
 def _interrupted(doing: str) -> int:
     terminal.say(signals.line(doing), err=True)
+    signals.forget_interrupted_code()
     return signals.exit_code()
 
 

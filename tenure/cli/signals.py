@@ -86,6 +86,15 @@ def exit_code() -> int:
     return 128 + (_received or signal.SIGINT)
 
 
+def forget_interrupted_code() -> None:
+    """Have Python end by the exit code, although Ctrl-C came while it ran code of a text.
+
+    So dataclasses are made while a stage's modules are loaded. CPython 3.11 to 3.13 remembers it until the next such
+    text is run (`run_eval_code_obj` in pythonrun.c), and would end by the signal.
+    """
+    exec("")  # noqa: S102
+
+
 def line(doing: str) -> str:
     """Return the line that says what was interrupted and how to go on."""
     return (

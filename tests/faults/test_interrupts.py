@@ -3,6 +3,8 @@
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -167,3 +169,24 @@ def test_a_killed_run_is_told_by_the_next_one(endless):
     assert rows_of_ledger(endless / "lake") == []
     assert tenure("staging", "--project", endless, "--data", endless / "nowhere").returncode == 4
     assert rows_of_ledger(endless / "lake") == [("staging", "interrupted"), ("staging", "failed")]
+
+
+def test_ctrl_c_while_code_of_a_text_runs_ends_by_the_exit_code(tmp_path):
+    """CPython would else end by the signal: dataclasses of a stage's modules are made of texts."""
+    (tmp_path / "stopped.py").write_text(
+        "import os, signal, sys\n"
+        "from tenure.cli import signals\n"
+        "try:\n"
+        "    exec('os.kill(os.getpid(), signal.SIGINT)\\nwhile True: pass')\n"
+        "except KeyboardInterrupt:\n"
+        "    pass\n"
+        "if len(sys.argv) > 1:\n"
+        "    signals.forget_interrupted_code()\n"
+        "sys.exit(130)\n"
+    )
+
+    def ended(*arguments):
+        return subprocess.run([sys.executable, "-m", "stopped", *arguments], cwd=tmp_path, check=False).returncode
+
+    assert ended() == -signal.SIGINT, "Python no longer needs it: take it out"
+    assert ended("forgotten") == 130
