@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, print_version, verb
-from tenure.cli.printing import open_lake, open_project, print_one, print_rows, print_stage
+from tenure.cli.printing import open_lake, open_project, print_diff, print_one, print_rows, print_stage
 from tenure.cli.records import LineageRecord, StageRecord, VersionRecord, ViewRecord
 from tenure.cli.terminal import say
 from tenure.define.stage import SQL_STAGES
@@ -158,3 +158,21 @@ def show(
     with open_lake(project) as work:
         found = shown(work, table, version=version, most=limit, where=where, columns=column or ())
     print_rows(found, as_json)
+
+
+@verb("look")
+def diff(
+    table: Annotated[str, typer.Argument(help="A table such as features or staging/customers.")],
+    before: Annotated[int, typer.Argument(metavar="V1", min=0, help="A version.")],
+    after: Annotated[int, typer.Argument(metavar="V2", min=0, help="The version to compare it with.")],
+    project: ProjectOption = Path(),
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Floats that differ by no more are equal; left out: their bits.")
+    ] = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what changed between two versions of a table: rows, cells, columns, the largest changes."""
+    from tenure.catalog.diff import diff as compared
+
+    with open_project(project, None, "") as work:
+        print_diff(compared(work, table, before, after, tolerance=tolerance), as_json)
