@@ -11,7 +11,7 @@ import typer
 
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, print_version, verb
 from tenure.cli.printing import open_lake, open_project, print_diff, print_one, print_rows, print_stage
-from tenure.cli.records import LineageRecord, StageRecord, VersionRecord, ViewRecord
+from tenure.cli.records import DocumentRecord, LineageRecord, StageRecord, VersionRecord, ViewRecord
 from tenure.cli.terminal import say
 from tenure.define.stage import SQL_STAGES
 from tenure.errors import TenureError
@@ -176,3 +176,23 @@ def diff(
 
     with open_project(project, None, "") as work:
         print_diff(compared(work, table, before, after, tolerance=tolerance), as_json)
+
+
+@verb("look")
+def docs(
+    project: ProjectOption = Path(),
+    out: Annotated[Path | None, typer.Option(help="The folder; left out: dictionary/ of the output.")] = None,
+    format_: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="markdown, html, xlsx, dbt or json; may be given again. Left out: all."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the data dictionary: every column's meaning, formula, window, lineage and history."""
+    from tenure.catalog.dictionary import write_dictionary
+    from tenure.host.paths import local_path
+
+    folder = local_path(out, asked_by="--out") if out else None
+    with open_project(project, None, "") as work:
+        for file in write_dictionary(work, format_ or (), folder):
+            print_one(DocumentRecord(str(file)), f"docs: {file}", as_json)

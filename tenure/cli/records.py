@@ -420,6 +420,15 @@ class ChangeRecord(Record):
         return cls(change.key, change.column, change.before, change.after, change.size)
 
 
+@dataclass(frozen=True)
+class DocumentRecord(Record):
+    """A file of the data dictionary that was written: of `docs`."""
+
+    kind: ClassVar[str] = "document"
+
+    file: Annotated[str, "the file"]
+
+
 #: Every record that `--json` prints.
 RECORDS: tuple[type[Record], ...] = (
     StageRecord,
@@ -442,6 +451,7 @@ RECORDS: tuple[type[Record], ...] = (
     DiffRecord,
     ColumnDiffRecord,
     ChangeRecord,
+    DocumentRecord,
 )
 
 

@@ -48,6 +48,7 @@ def printed(*arguments, folder, code=0):
         (["history"], {"table_version"}),
         (["history", "features"], {"table_version"}),
         (["show", "labels"], {"row"}),
+        (["docs"], {"document"}),
         (["diff", "labels", "0", "0"], {"diff", "column_diff"}),
     ],
 )
