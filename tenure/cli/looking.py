@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -174,6 +175,8 @@ def diff(
     """Print what changed between two versions of a table: rows, cells, columns, the largest changes."""
     from tenure.catalog.diff import diff as compared
 
+    if not math.isfinite(tolerance):
+        raise typer.BadParameter(f"--tolerance {tolerance} is no number; allowed: 0 or more")
     with open_project(project, None, "") as work:
         print_diff(compared(work, table, before, after, tolerance=tolerance), as_json)
 

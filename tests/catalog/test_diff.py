@@ -157,6 +157,22 @@ def test_values_and_keys_of_personal_columns_are_in_no_output(work):
     assert leaks_in_text(printed, [CANARY]) == []
 
 
+def test_a_personal_key_shows_its_shape(work):
+    """A customer's number that is declared personal stands in the key of a change: there it is digits, so many."""
+    sources = work.folder / "sources.py"
+    text = sources.read_text().replace(
+        'Column("customer_id", type="integer", role="key")', 'Column("customer_id", type="integer", role="pii")', 1
+    )
+    sources.write_text(text)
+    with Work.open(work.folder) as again:
+        assert "customer_id" in again.contracts["labels"].personal
+        write(again, "labels", labels([(4711001, JANUARY, 0)]), labels([(4711001, JANUARY, 1)]))
+        (change,) = diff(again, "labels", 0, 1).largest
+    assert change.key == {"customer_id": "7 digits", "snapshot_date": "2024-01-31"}
+    printed = told(work, "labels", 0, 1) + told(work, "labels", 0, 1, "--json")
+    assert leaks_in_text(printed, ["4711001"]) == []
+
+
 def test_what_can_not_be_compared_is_refused_with_what_to_do(work):
     write(work, "labels", labels([(1, JANUARY, 0)]))
     with pytest.raises(StoreError, match=r"'labels' has no version 3; versions: 0 to 0"):
@@ -184,6 +200,13 @@ def test_the_command_prints_declared_records(work):
     assert [record["record"] for record in records] == ["diff", *["column_diff"] * 4, "change"]
     assert records[-1]["before"] == "0"
     assert "rows   1 → 1: 0 added, 0 removed, 1 changed, 0 the same" in told(work, "labels", 0, 1)
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "inf", "-1"])
+def test_a_tolerance_that_is_no_number_is_wrong_usage(tmp_path, tolerance):
+    result = CliRunner().invoke(app, ["diff", "labels", "0", "1", "-p", str(tmp_path), f"--tolerance={tolerance}"])
+    assert result.exit_code == 2
+    assert "tolerance" in result.output
 
 
 def test_a_whole_bank_built_twice_with_the_same_definitions_differs_in_nothing(work):
