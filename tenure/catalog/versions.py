@@ -20,6 +20,7 @@ from tenure.sql.expressions import each_of
 from tenure.sql.query import Query
 from tenure.store import history
 from tenure.store.runs import StageRun, ledger
+from tenure.store.table import TableVersion
 
 #: The stage and run that made a version of a table, by the table's name and the version's number.
 Makers: TypeAlias = dict[tuple[str, int], tuple[str, str]]
@@ -41,7 +42,7 @@ class Version:
 
 def versions(work: Work, table: str, most: int | None = None) -> Iterator[Version]:
     """Yield a table's versions, the newest first; raise MissingTable, with the tables there are, if it is none."""
-    name = _stored(work, table)
+    name = stored_table(work, table)
     makers = _makers(work)
     for commit in history.history(work.lake, name, most):
         yield _version(name, commit, makers)
@@ -61,7 +62,7 @@ def restore(work: Work, table: str, version: int) -> StageRun:
     The lake is locked meanwhile. Of a staged source, intake's row of that version is restored too.
     Raises LakeBusy, MissingTable, or StoreError with nothing changed.
     """
-    name = _stored(work, table)
+    name = stored_table(work, table)
     if name in RECORDS:
         raise StoreError(
             f"table '{name}' can't be restored: it is a record of what was done.",
@@ -108,13 +109,8 @@ def shown(
     No definition of the bank is run. `where` is a condition on one row.
     Raises MissingTable, StoreError if there is no such version, UnknownColumn.
     """
-    name = _stored(work, table)
-    found = work.lake.require(name) if version is None else work.lake.find(name, version)
-    if found is None:
-        raise StoreError(
-            f"table '{name}' has no version {version}; versions: 0 to {work.lake.require(name).version}.",
-            hint=f"See them with 'tenure history {name}'.",
-        )
+    name = stored_table(work, table)
+    found = work.lake.require(name) if version is None else stored_version(work, name, version)
     for column in columns:
         if column not in found.schema.names:
             raise UnknownColumn(f"table '{name}' has no column '{column}'; columns: {choices(found.schema.names, 30)}.")
@@ -142,8 +138,22 @@ def _quoted(columns: Sequence[str]) -> list[str]:
     return each_of("r", [quoted(column, "duckdb") for column in columns])
 
 
-def _stored(work: Work, table: str) -> str:
-    """A table's place in the lake, of a name as users write it: a source's is under staging/."""
+def stored_version(work: Work, table: str, version: int) -> TableVersion:
+    """Return an old version of a table of the lake; raise StoreError, with the versions there are, if it has none."""
+    found = work.lake.find(table, version)
+    if found is None:
+        raise StoreError(
+            f"table '{table}' has no version {version}; versions: 0 to {work.lake.require(table).version}.",
+            hint=f"See them with 'tenure history {table}'.",
+        )
+    return found
+
+
+def stored_table(work: Work, table: str) -> str:
+    """Return a table's place in the lake, of a name as users write it: a source's is under staging/.
+
+    Raises MissingTable, with the tables there are, for one that was never built.
+    """
     for place in (table, f"staging/{table}"):
         if work.lake.find(place) is not None:
             return place

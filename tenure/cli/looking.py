@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Annotated
 import typer
 
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, print_version, verb
-from tenure.cli.printing import open_lake, open_project, print_one, print_rows, print_stage
-from tenure.cli.records import LineageRecord, StageRecord, VersionRecord, ViewRecord
+from tenure.cli.printing import open_lake, open_project, print_diff, print_one, print_rows, print_stage
+from tenure.cli.records import DocumentRecord, LineageRecord, StageRecord, VersionRecord, ViewRecord
 from tenure.cli.terminal import say
 from tenure.define.stage import SQL_STAGES
 from tenure.errors import TenureError
@@ -160,3 +161,43 @@ def show(
     with open_lake(project) as work:
         found = shown(work, table, version=version, most=limit, where=where, columns=column or ())
     print_rows(found, as_json)
+
+
+@verb("look")
+def diff(
+    table: Annotated[str, typer.Argument(help="A table such as features or staging/customers.")],
+    before: Annotated[int, typer.Argument(metavar="V1", min=0, help="A version.")],
+    after: Annotated[int, typer.Argument(metavar="V2", min=0, help="The version to compare it with.")],
+    project: ProjectOption = Path(),
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Floats that differ by no more are equal; left out: their bits.")
+    ] = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what changed between two versions of a table: rows, cells, columns, the largest changes."""
+    from tenure.catalog.diff import diff as compared
+
+    if not math.isfinite(tolerance):
+        raise typer.BadParameter(f"--tolerance {tolerance} is no number; allowed: 0 or more")
+    with open_project(project, None, "") as work:
+        print_diff(compared(work, table, before, after, tolerance=tolerance), as_json)
+
+
+@verb("look")
+def docs(
+    project: ProjectOption = Path(),
+    out: Annotated[Path | None, typer.Option(help="The folder; left out: dictionary/ of the output.")] = None,
+    format_: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="markdown, html, xlsx, dbt or json; may be given again. Left out: all."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the data dictionary: every column's meaning, formula, window, lineage and history."""
+    from tenure.catalog.dictionary import write_dictionary
+    from tenure.host.paths import local_path
+
+    folder = local_path(out, asked_by="--out") if out else None
+    with open_project(project, None, "") as work:
+        for file in write_dictionary(work, format_ or (), folder):
+            print_one(DocumentRecord(str(file)), f"docs: {file}", as_json)

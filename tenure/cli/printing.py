@@ -11,7 +11,10 @@ from tenure.cli.application import typed_verb
 from tenure.cli.progress import progress_for
 from tenure.cli.records import (
     BreakRecord,
+    ChangeRecord,
+    ColumnDiffRecord,
     ComparisonRecord,
+    DiffRecord,
     FeatureRecord,
     PlanRecord,
     ReconciliationRecord,
@@ -26,6 +29,8 @@ from tenure.faults.boundary import boundary
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tenure.catalog.column_facts import Facts
+    from tenure.catalog.diff import Change, ColumnDiff, TableDiff
     from tenure.catalog.features import Entry
     from tenure.proofs.differences import Comparison
     from tenure.publish.reconciliation import Reconciled
@@ -114,3 +119,50 @@ def print_comparisons(comparisons: Iterator[Comparison], as_json: bool) -> bool:
         line = f"{comparison.table:24} {comparison.rows:,} rows × {comparison.columns} columns: {found}"
         print_one(ComparisonRecord.of(comparison), line, as_json)
     return different
+
+
+def print_diff(found: TableDiff, as_json: bool) -> None:
+    """Print two versions compared: the rows, then the columns that differ, then the largest changes."""
+    rows = f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed, {found.same:,} the same"
+    head = [
+        f"{found.table}, version {found.before} → {found.after}, by {', '.join(found.keys)}",
+        f"rows   {found.rows_before:,} → {found.rows_after:,}: {rows}",
+        f"cells  {found.cells_changed:,} changed",
+    ]
+    print_one(DiffRecord.of(found), "\n".join(head), as_json)
+    for column in found.columns:
+        if as_json or column.differs:
+            print_one(ColumnDiffRecord.of(column), _column_line(column), as_json)
+    if found.largest and not as_json:
+        say("the largest changes, in standard deviations")
+    for change in found.largest:
+        print_one(ChangeRecord.of(change), _change_line(change), as_json)
+
+
+def _column_line(column: ColumnDiff) -> str:
+    """A column's line: cells changed, then what it held and holds."""
+    if not (column.type_before and column.type_after):
+        there = "added" if column.type_after else "dropped"
+        return f"  {column.name:40} {there} ({column.type_before or column.type_after})"
+    parts = [f"{column.cells_changed:,} cells changed"]
+    if column.type_before != column.type_after:
+        parts.append(f"{column.type_before} → {column.type_after}")
+    if column.before and column.after and column.before != column.after:
+        parts.append(f"{_facts_words(column.before)} → {_facts_words(column.after)}")
+    return f"  {column.name:40} {'; '.join(parts)}"
+
+
+def _facts_words(facts: Facts) -> str:
+    """What a column holds, in a few words: 'null 2.00 %, min 1, median 2.5, max 9'."""
+    found = [f"null {facts.null_share:.2%}"] if facts.nulls else []
+    for name, value in facts.as_words().items():
+        if name not in ("rows", "null_share"):
+            found.append(f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}")
+    return ", ".join(found) or "no value"
+
+
+def _change_line(change: Change) -> str:
+    size = "" if change.size is None else f"{change.size:.2f}"
+    key = ", ".join(f"{name}={value}" for name, value in change.key.items())
+    before, after = ("null" if cell is None else cell for cell in (change.before, change.after))
+    return f"  {size:>8}  {key}  {change.column}: {before} → {after}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_h
 
 if TYPE_CHECKING:
     from tenure.catalog.check import Confirmation
+    from tenure.catalog.diff import Change, ColumnDiff, TableDiff
     from tenure.catalog.features import Entry
     from tenure.catalog.lineage import Lineage
     from tenure.catalog.versions import Version
@@ -410,6 +411,83 @@ class RowRecord(Record):
     values: Annotated[Mapping[str, Any], "the row's cells by column; dates, times and decimals as text"]
 
 
+@dataclass(frozen=True)
+class DiffRecord(Record):
+    """What changed in a table from one version to another: of `diff`, before its columns and changes."""
+
+    kind: ClassVar[str] = "diff"
+
+    table: Annotated[str, "the table, below the lake's folder"]
+    before: Annotated[int, "the Delta version that is compared"]
+    after: Annotated[int, "the Delta version that it is compared with"]
+    keys: Annotated[Sequence[str], "the key's columns, by which rows are matched, as texts"]
+    rows_before: Annotated[int, "rows of the first version"]
+    rows_after: Annotated[int, "rows of the second version"]
+    added: Annotated[int, "rows whose key the second version alone has"]
+    removed: Annotated[int, "rows whose key the first version alone has"]
+    changed: Annotated[int, "rows of both with a cell that differs, in the columns that both have"]
+    same: Annotated[int, "rows of both without one"]
+    cells_changed: Annotated[int, "cells that differ in rows of both"]
+
+    @classmethod
+    def of(cls, found: TableDiff) -> DiffRecord:
+        """Return the record of two versions compared."""
+        return cls(**{part.name: getattr(found, part.name) for part in fields(cls)})
+
+
+@dataclass(frozen=True)
+class ColumnDiffRecord(Record):
+    """A column of two versions: of `diff`."""
+
+    kind: ClassVar[str] = "column_diff"
+
+    column: Annotated[str, "the column"]
+    type_before: Annotated[str, "its type in the first version, '' if that lacks it"]
+    type_after: Annotated[str, "its type in the second version, '' if that lacks it"]
+    cells_changed: Annotated[int, "cells that differ in rows of both"]
+    facts_before: Annotated[
+        Mapping[str, Any],
+        "`rows`, `null_share`, and `min`, `median`, `max` of numbers, `min`, `max` of times, `distinct` of all else; "
+        "empty of a personal column",
+    ]
+    facts_after: Annotated[Mapping[str, Any], "the same of the second version"]
+
+    @classmethod
+    def of(cls, column: ColumnDiff) -> ColumnDiffRecord:
+        """Return the record of a column."""
+        facts = [side.as_words() if side else {} for side in (column.before, column.after)]
+        return cls(column.name, column.type_before, column.type_after, column.cells_changed, *facts)
+
+
+@dataclass(frozen=True)
+class ChangeRecord(Record):
+    """One of the largest changes of a cell, the largest first: of `diff`."""
+
+    kind: ClassVar[str] = "change"
+
+    key: Annotated[Mapping[str, str], "whose cell it is: the key's columns; of a personal one its shape"]
+    column: Annotated[str, "the column"]
+    before: Annotated[str | None, "the value in the first version, as text"]
+    after: Annotated[str | None, "the value in the second version, as text"]
+    size: Annotated[
+        float | None, "how far apart, in standard deviations of the column in both versions; null of a text or a null"
+    ]
+
+    @classmethod
+    def of(cls, change: Change) -> ChangeRecord:
+        """Return the record of a change."""
+        return cls(change.key, change.column, change.before, change.after, change.size)
+
+
+@dataclass(frozen=True)
+class DocumentRecord(Record):
+    """A file of the data dictionary that was written: of `docs`."""
+
+    kind: ClassVar[str] = "document"
+
+    file: Annotated[str, "the file"]
+
+
 #: Every record that `--json` prints.
 RECORDS: tuple[type[Record], ...] = (
     StageRecord,
@@ -431,6 +509,10 @@ RECORDS: tuple[type[Record], ...] = (
     BreakRecord,
     VersionRecord,
     RowRecord,
+    DiffRecord,
+    ColumnDiffRecord,
+    ChangeRecord,
+    DocumentRecord,
 )
 
 
@@ -454,7 +536,14 @@ is renamed, dropped or given another meaning; a field may be added, so a reader 
 This page is written from the declarations in `tenure/cli/records.py`, and a test compares them.
 """
 
-_JSON_TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+_JSON_TYPES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    str | None: "text or null",
+    float | None: "number or null",
+}
 
 
 def _json_type(type_: Any) -> str:

@@ -276,8 +276,9 @@ _ANY = frozenset({"date", "timestamp", *_PLAIN})
 class AggregateKind:
     """One aggregate. `words` is how a person says it before "the 30 days before".
 
-    `unit` is that of its column, where `{unit}` is the unit of the values. `empty` is what it is of no rows, 0 or
-    null. `reads` are the types of column that it takes; some need none. `window` says whether it takes a window
+    `formula` is how it is computed, as a clause before "of the rows of …"; `{of}` is its column, `{values}` those that
+    it lists. `unit` is that of its column, where `{unit}` is the unit of the values. `empty` is what it is of no rows,
+    0 or null. `reads` are the types of column that it takes; some need none. `window` says whether it takes a window
     ('optional': without one it reads the rows open at t), needs one, needs one in months, or takes all history.
     `grows` with the length of its window, so a Trend compares it by the day.
     """
@@ -285,6 +286,7 @@ class AggregateKind:
     name: str
     words: str
     computed: Family
+    formula: str = field(kw_only=True)
     unit: str = field(default="{unit}", kw_only=True)
     empty: Literal[0] | None = field(default=None, kw_only=True)
     reads: frozenset[str] = field(default=_ANY, kw_only=True)
@@ -330,34 +332,82 @@ SLOPE = AtLeast(3, Scatter(DAY, VALUE) / NullIfZero(Scatter(DAY, DAY)))
 
 
 def _quantile(name: str, words: str, share: float) -> AggregateKind:
-    return AggregateKind(name, words, Quantile(share), reads=_NUMBERS, window="needed")
+    formula = f"{{of}} at {share:.0%} of the way through the sorted values, interpolated"
+    return AggregateKind(name, words, Quantile(share), formula=formula, reads=_NUMBERS, window="needed")
 
 
 _TABLE = (
-    AggregateKind("count", "count over", Formula(Count()), unit="", empty=0, needs_column=False, grows=True),
-    AggregateKind("sum", "total over", Formula(TOTAL), empty=0, reads=_NUMBERS, grows=True),
-    AggregateKind("mean", "average over", Formula(MEAN), reads=_NUMBERS),
-    AggregateKind("min", "smallest in", Formula(Min(VALUE)), reads=_NUMBERS),
-    AggregateKind("max", "largest in", Formula(Max(VALUE)), reads=_NUMBERS),
-    AggregateKind("std", "standard deviation in", Formula(DEVIATION), reads=_NUMBERS),
-    AggregateKind("slope", "change a day over", Formula(SLOPE), unit="{unit} a day", reads=_NUMBERS, window="needed"),
+    AggregateKind(
+        "count", "count over", Formula(Count()), formula="number", unit="", empty=0, needs_column=False, grows=True
+    ),
+    AggregateKind("sum", "total over", Formula(TOTAL), formula="sum of {of}", empty=0, reads=_NUMBERS, grows=True),
+    AggregateKind("mean", "average over", Formula(MEAN), formula="sum of {of} ÷ number", reads=_NUMBERS),
+    AggregateKind("min", "smallest in", Formula(Min(VALUE)), formula="smallest {of}", reads=_NUMBERS),
+    AggregateKind("max", "largest in", Formula(Max(VALUE)), formula="largest {of}", reads=_NUMBERS),
+    AggregateKind(
+        "std", "standard deviation in", Formula(DEVIATION), formula="standard deviation of {of} (n − 1)", reads=_NUMBERS
+    ),
+    AggregateKind(
+        "slope",
+        "change a day over",
+        Formula(SLOPE),
+        formula="change of {of} a day, by least squares over the UTC days of events,",
+        unit="{unit} a day",
+        reads=_NUMBERS,
+        window="needed",
+    ),
     _quantile("median", "median of", 0.5),
     _quantile("p10", "10th percentile of", 0.1),
     _quantile("p25", "25th percentile of", 0.25),
     _quantile("p75", "75th percentile of", 0.75),
     _quantile("p90", "90th percentile of", 0.9),
-    AggregateKind("first", "first in", EndValue(newest=False), reads=_PLAIN, window="needed"),
-    AggregateKind("last", "last in", EndValue(newest=True), reads=_PLAIN, window="needed"),
-    AggregateKind("distinct_count", "distinct values in", DistinctValues(), unit="", empty=0),
     AggregateKind(
-        "active_days", "days with any in", ActiveDays(), unit="days", empty=0, needs_column=False, window="needed"
+        "first", "first in", EndValue(newest=False), formula="{of} of the earliest", reads=_PLAIN, window="needed"
     ),
-    AggregateKind("mode", "most frequent in", MostFrequent(), unit="", reads=_TEXTS, window="needed"),
-    AggregateKind("entropy", "entropy over", Entropy(), unit="nats", reads=_TEXTS, window="needed"),
+    AggregateKind(
+        "last", "last in", EndValue(newest=True), formula="{of} of the newest", reads=_PLAIN, window="needed"
+    ),
+    AggregateKind(
+        "distinct_count",
+        "distinct values in",
+        DistinctValues(),
+        formula="number of distinct values of {of}",
+        unit="",
+        empty=0,
+    ),
+    AggregateKind(
+        "active_days",
+        "days with any in",
+        ActiveDays(),
+        formula="number of distinct UTC days",
+        unit="days",
+        empty=0,
+        needs_column=False,
+        window="needed",
+    ),
+    AggregateKind(
+        "mode",
+        "most frequent in",
+        MostFrequent(),
+        formula="most frequent of {values} and 'other' in {of}",
+        unit="",
+        reads=_TEXTS,
+        window="needed",
+    ),
+    AggregateKind(
+        "entropy",
+        "entropy over",
+        Entropy(),
+        formula="−Σ p · ln p of {values} and 'other' in {of}",
+        unit="nats",
+        reads=_TEXTS,
+        window="needed",
+    ),
     AggregateKind(
         "streak",
         "unbroken months up to the snapshot with any in",
         Streak(),
+        formula="months in a row, back from t, with any",
         unit="months",
         empty=0,
         needs_column=False,
@@ -367,6 +417,7 @@ _TABLE = (
         "days_since_last",
         "days since the last",
         DaysSince(newest=True),
+        formula="whole days to t since the newest",
         unit="days",
         needs_column=False,
         window="all history",
@@ -375,6 +426,7 @@ _TABLE = (
         "days_since_first",
         "days since the first",
         DaysSince(newest=False),
+        formula="whole days to t since the first",
         unit="days",
         needs_column=False,
         window="all history",

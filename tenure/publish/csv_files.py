@@ -71,8 +71,13 @@ def _neutralised(rows: pa.Table, keys: Collection[str]) -> pa.Table:
     return rows
 
 
+def begins_as_formula(text: str) -> bool:
+    """Return whether a spreadsheet would run a text as a formula."""
+    return bool(pc.match_substring_regex(pa.array([text]), _FORMULA)[0].as_py())
+
+
 def _neutral_name(name: str) -> str:
-    return f"'{name}" if pc.match_substring_regex(pa.array([name]), _FORMULA)[0].as_py() else name
+    return f"'{name}" if begins_as_formula(name) else name
 
 
 def _formulas(column: pa.ChunkedArray) -> int:

@@ -6,12 +6,15 @@ version   0 ── 1 ── 2 ── 3        restore to 1:   0 ── 1 ── 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
+from deltalake.schema import PrimitiveType
 
 from tenure.errors import StoreError
 from tenure.store.lake import Lake, damaged
@@ -65,6 +68,36 @@ def history(lake: Lake, table: str, most: int | None = None) -> Iterator[Commit]
             is_newest=found is newest,
             restored=int(parameters["version"]) if commit.get("operation") == "RESTORE" else None,
         )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a version, each with its type, and the day on which it was committed."""
+
+    version: int
+    committed_on: str
+    types: Mapping[str, str]
+
+
+def columns_by_version(lake: Lake, table: str) -> list[Columns]:
+    """Return the columns of every version that the log still tells of, the oldest first; its log alone is read."""
+    delta = lake.open_delta(table)
+    if delta is None:
+        return []
+    found: list[Columns] = []
+    for commit in sorted(delta.history(), key=itemgetter("version")):
+        try:
+            delta.load_as_version(int(commit["version"]))
+        except DeltaError:
+            continue  # Delta has dropped the logs that it would be put together from.
+        types = {part.name: _type_name(part.type) for part in delta.schema().fields}
+        day = f"{datetime.fromtimestamp(commit['timestamp'] / 1000, UTC):%Y-%m-%d}"
+        found.append(Columns(int(commit["version"]), day, types))
+    return found
+
+
+def _type_name(type_: Any) -> str:
+    return type_.type if isinstance(type_, PrimitiveType) else str(type_)
 
 
 def restore(lake: Lake, table: str, version: int) -> TableVersion:

@@ -48,6 +48,8 @@ def printed(*arguments, folder, code=0):
         (["history"], {"table_version"}),
         (["history", "features"], {"table_version"}),
         (["show", "labels"], {"row"}),
+        (["docs"], {"document"}),
+        (["diff", "labels", "0", "0"], {"diff", "column_diff"}),
     ],
 )
 def test_every_line_is_a_declared_record_with_every_field(bank, arguments, kinds):

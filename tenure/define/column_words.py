@@ -1,0 +1,144 @@
+"""What the columns mean that Tenure itself adds to tables, by table and name; features say it in their definitions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+#: Columns that mean the same in every table.
+_EVERYWHERE = {
+    "snapshot_date": "the day t on which the bank looks at its customers; what was known before it began counts",
+    "model_version": "the model that said it",
+    "event_time": "when it happened",
+    "known_time": "when the bank could first know it; the row counts at t only if it was known before t",
+    "known_until": "until when this was the newest version of the row; empty while it is",
+    "label_start": "the first day of the horizon: snapshot_date and the gap",
+    "label_end": "the day after the horizon's last",
+    "churned": "1 if the customer churned in the horizon, 0 if not; a row without an answer is not there",
+    "definition": "the churn definition that gave the label",
+    "split": "the part that the row belongs to: train, validation, test or embargo",
+    "seen_in_train": "whether the customer has a row in train",
+    "kind": "the kind of model",
+    "rank": "the place by score, 1 the likeliest to leave",
+    "score": "the probability to churn within the horizon",
+    "decile": "the tenth of the customers, 1 the likeliest to leave",
+    "segment_id": "the segment, -1 for none",
+}
+
+#: Columns by table, where they mean more than the same name elsewhere.
+_IN_TABLE = {
+    "snapshots": {
+        "opened_on": "the day on which the customer opened",
+        "tenure_days": "days from opening to t",
+    },
+    "unlabelled": {
+        "reason": "why there is no label",
+        "customers": "how many customers",
+    },
+    "split_proof": {
+        "first_train_snapshot": "the first snapshot of train",
+        "last_train_snapshot": "the last snapshot of train",
+        "last_train_label_end": "the day after the last horizon of train",
+        "first_test_snapshot": "the first snapshot of the test",
+        "train_rows": "rows of train",
+        "validation_rows": "rows of validation",
+        "test_rows": "rows of test",
+        "embargo_rows": "rows of the embargo",
+        "customers_in_train_and_validation": "customers in both; 0, or nothing would be committed",
+        "holds": "whether no label of train reaches into the test",
+    },
+    "models": {
+        "created_at": "when the model was trained",
+        "champion": "whether it is the one that scores",
+        "parameters": "what the search chose, as JSON",
+        "dropped": "features that were left out, each with the reason, as JSON",
+        "metrics": "its figures on the test, as JSON",
+        "libraries": "the versions of the packages that trained it, as JSON",
+        "data_fingerprint": "the fingerprint of the training set",
+        "training_rows": "rows that it learned from",
+        "training_churners": "churners among them",
+        "first_snapshot_date": "the first snapshot of train",
+        "last_snapshot_date": "the last snapshot of train",
+        "files": "the SHA-256 of each of its files, as JSON",
+        "definitions": "the digest of what each column that it reads means, as JSON",
+        "inputs": "the fingerprints of the tables that it was trained from, as JSON",
+    },
+    "evaluations": {
+        "population": "all, or unseen: customers of whom no row is in train",
+        "snapshot_date": "the snapshot; empty pools all of them",
+        "rows": "rows of the group",
+        "churners": "churners among them",
+        "churn_rate": "churners ÷ rows",
+        "auroc": "the chance that a churner outranks a stayer, ties half",
+        "average_precision": "precision averaged over the recall gained",
+        "brier": "the mean square of score − outcome; lower is better",
+        "log_loss": "the logarithmic loss of the score; lower is better",
+        "lift_at_10": "the churn rate of the top tenth over that of all",
+        "ece": "the mean gap between score and churn rate over ten bins",
+        "auroc_low": "the lower end of the 95 % interval of auroc",
+        "auroc_high": "the upper end of the 95 % interval of auroc",
+    },
+    "curves": {
+        "curve": "roc, gain, lift or calibration",
+        "x": "the point's place across",
+        "y": "the point's place up",
+        "rows": "rows of the test behind the point",
+    },
+    "campaign_value": {
+        "share": "the share of the customers who are contacted, the highest scores first",
+        "contacts": "how many that are",
+        "churners_reached": "churners among them",
+        "precision": "churners_reached ÷ contacts",
+        "expected_profit": "what the campaign earns, at the amounts of [value] in tenure.toml",
+        "best": "whether it is the share that earns most",
+        "currency": "the currency of expected_profit",
+    },
+    "segment_parameters": {
+        "score": "the rating: (1 + validity) / 2 · coverage · stability",
+        "chosen": "whether the segments are those of this candidate",
+    },
+    "segment_profiles": {
+        "customers": "customers of the segment",
+        "share": "their share of all",
+        "score_mean": "their mean score",
+        "position": "the feature's place among those that set the segment apart",
+        "feature": "the feature column",
+        "difference": "how far the segment lies apart, in the population's standard deviations",
+        "segment_median": "the feature's median in the segment",
+        "population_median": "the feature's median in all",
+    },
+    "shap_values": {
+        "base_value": "where every score begins, in log-odds; with what the features add it is the score",
+    },
+    "segments": {
+        "strength": "how strongly the row belongs to its segment, 0 to 1",
+        "x": "the first axis of the projection, for a plot",
+        "y": "the second axis of the projection, for a plot",
+    },
+    "importances": {
+        "feature": "the feature column",
+        "mean_abs_shap": "what the feature adds to scores on average, either way, in log-odds",
+        "mean_shap": "what the feature adds to scores on average, in log-odds",
+        "rank": "the place by weight, 1 the heaviest",
+    },
+}
+
+#: Table → column → meaning, read-only.
+_WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(_IN_TABLE)
+
+
+def column_words(table: str, column: str) -> str:
+    """Return what a column of Tenure's own means, '' for one that it has no words for."""
+    return _WORDS.get(table, {}).get(column) or _EVERYWHERE.get(column, "") or _reason_words(column)
+
+
+def _reason_words(column: str) -> str:
+    """What the column of one of a score's reasons means, '' for any other column."""
+    found = re.fullmatch(r"reason_([1-9])(_feature|_shap)?", column)
+    if found is None:
+        return ""
+    what = {"_feature": ", its feature column", "_shap": ", what it adds to the score in log-odds"}.get(
+        found[2] or "", ""
+    )
+    return f"the reason at place {found[1]} why the score is high{what}; empty where there are fewer"

@@ -1,0 +1,1 @@
+"""The data dictionary: built once as data, printed by five writers."""
