@@ -30,7 +30,7 @@ def test_totals_kinds_and_each_break_stand_in_words():
 
 def test_a_ledger_without_a_break_says_so_and_shows_none():
     text = plain(reconciliation_page("Bank", [made_up(breaks=0, broken_accounts=0, kinds={}, worst=(), unchecked=0)]))
-    assert "No break on 12,345 account-days, in 0 of 1,000 accounts" in text
+    assert "No break on 12,345 account-days of 1,000 accounts" in text
     assert "What they look like" not in text
     assert "largest" not in text
 
