@@ -337,6 +337,6 @@ RESERVED_TABLES = frozenset(
         "versions_now customers_before some_rows known_before joined_before came_or_went "
         "staged_before now_by_month before_by_month there active_before outcome eligible without_answer "
         "ended_otherwise answered labelled drawn trained in_both checked intervals grid_days "
-        "customer_numbers numbered spine_windows row_ends numbered_versions seen".split(),
+        "explore customer_numbers numbered spine_windows row_ends numbered_versions seen".split(),
     }
 )
