@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,8 +67,11 @@ class Association(NamedTuple):
 class Associations:
     """The sums of products of batches that came so far."""
 
-    def __init__(self, numbers: Sequence[NumberScale], categories: Sequence[Levels]) -> None:
-        """Know the columns; nothing is summed up yet."""
+    def __init__(
+        self, numbers: Sequence[NumberScale], categories: Sequence[Levels], pool: Executor | None = None
+    ) -> None:
+        """Know the columns; nothing is summed up yet. Given a `pool`, its threads scale and rank the columns."""
+        self._map = pool.map if pool else map
         self.numbers, self.categories = list(numbers), list(categories)
         patterns = max((column.pattern for column in numbers), default=-1) + 1
         levels = sum(category.size for category in categories)
@@ -91,14 +95,19 @@ class Associations:
         scaled = np.zeros((rows, len(self.numbers)), order="F")
         ranked = np.zeros((rows, len(self.numbers)), order="F")
         present = np.zeros((rows, len(self._both)), order="F")
-        for at, column in enumerate(self.numbers):
+
+        def fill(at: int) -> None:
+            column = self.numbers[at]
             cells = numbers[column.name]
             missing = np.isnan(cells)
             present[:, column.pattern] = ~missing
             if column.deviation:
-                scaled[:, at] = (cells - column.mean) / column.deviation
+                np.subtract(cells, column.mean, out=scaled[:, at])
+                scaled[:, at] /= column.deviation
                 ranked[:, at] = column.ranks.of(cells)
                 scaled[missing, at] = ranked[missing, at] = 0.0
+
+        list(self._map(fill, range(len(self.numbers))))
         hot = self._hot(codes, rows)
         self._both += present.T @ present
         squares = self._values.add(scaled, present)

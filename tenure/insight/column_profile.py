@@ -318,7 +318,7 @@ def stride_for(rows: int) -> int:
     return max(1, -(-rows // MOST_SORTED))
 
 
-def columns_at_once(rows: int, names: Sequence[str], room: int = 2**28) -> list[Sequence[str]]:
+def columns_at_once(rows: int, names: Sequence[str], room: int = 2**27) -> list[Sequence[str]]:
     """Return the names in groups whose kept cells fit into so many bytes."""
     kept = max(1, min(rows, MOST_SORTED)) * 8
     size = max(1, room // kept)

@@ -7,7 +7,8 @@ test         │   never read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,10 @@ from tenure.store.rows import read_batches
 from tenure.store.table import TableVersion
 
 #: Rows read at a time.
-_BATCH = 65_536
+_BATCH = 16_384
+
+#: Bytes of cells that are held at once.
+_ROOM = 2**26
 
 #: Labelled rows that are compared at most: of more every second, third … is taken.
 MOST_LABELLED = 2_000_000
@@ -67,16 +71,26 @@ class _Train:
 
 
 def label_associations(
-    training_set: TableVersion, keys: Sequence[str], names: Sequence[str], personal: frozenset[str]
+    training_set: TableVersion,
+    keys: Sequence[str],
+    names: Sequence[str],
+    personal: frozenset[str],
+    pool: Executor | None = None,
 ) -> Iterator[LabelAssociation]:
-    """Yield the association of each feature with the label, in the order of the names; none without a row of train."""
+    """Yield the association of each feature with the label, in the order of the names; none without a row of train.
+
+    Given a `pool`, its threads work on a column each.
+    """
     train = _train(training_set, keys)
     if not len(train.churned):
         return
-    for some in columns_at_once(len(train.churned), names):
+    for some in columns_at_once(len(train.churned), names, _ROOM):
         cells = _cells(training_set, some, train.rows)
-        for name in some:
-            yield _association(name, cells[name], train, personal=name in personal)
+
+        def of(name: str, cells: Mapping[str, pa.Array] = cells) -> LabelAssociation:
+            return _association(name, cells[name], train, personal=name in personal)
+
+        yield from (pool.map if pool else map)(of, some)
 
 
 def _train(training_set: TableVersion, keys: Sequence[str]) -> _Train:

@@ -27,13 +27,13 @@ _EPOCH = date(1970, 1, 1)
 
 #: What the page points at: its word on a column, what that means, in the order of the page.
 FLAGS = {
-    "leak?": "may be the label in disguise: ask when it is written",
-    "one value": "hold a single value, and say nothing",
-    "mostly missing": "are missing in more than half of the rows",
-    "placeholder days": "hold days that systems write where they know none, such as 1900-01-01",
-    "lies apart": "have values behind a wide gap, far from all others",
-    "moved": "moved by more than half a standard deviation, or half of the rows, since the first snapshot",
-    "twin": f"go with another one at {SAME} or more: a model needs one of the two",
+    "leak?": "that may be the label in disguise: ask when it is written",
+    "one value": "with a single value, which says nothing",
+    "mostly missing": "missing in more than half of the rows",
+    "placeholder days": "with days that systems write where they know none, such as 1900-01-01",
+    "lies apart": "with values behind a wide gap, far from all others",
+    "moved": "whose mean moved by half a standard deviation since the first snapshot, or half of whose rows changed",
+    "twin": f"with an association of {SAME} or more with another: a model needs one of the two",
 }
 
 
@@ -163,7 +163,8 @@ def _spread_words(subject: Subject, spread: Sequence[Row]) -> str:
         return ""
     if subject.kind == "category":
         return ", ".join(f"{row.get('value') or 'others'} {row['rows']:,}" for row in spread[:3])
-    return f"{value_of(subject, spread[0]['bin_start'])} to {value_of(subject, spread[-1]['bin_end'])}"
+    first, last = (value_of(subject, value) for value in (spread[0]["bin_start"], spread[-1]["bin_end"]))
+    return first if first == last else f"{first} to {last}"
 
 
 def _partners(correlations: Sequence[Association]) -> dict[str, list[tuple[str, str, float]]]:

@@ -10,9 +10,11 @@ Files are read as they lie in the lake, by whatever engine they were written; no
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -120,10 +122,11 @@ def _explored(work: Work) -> Outcome:
     if file.is_file() and work.find_current(TABLES, digest, outcome):
         return outcome
     found = _Found()
-    for table in (features, *sources):
-        _profile(work, table, found, is_associated=table is features)
-    correlations = _correlations(work, features, found)
-    labels = _labels(work, features, training_set)
+    with ThreadPoolExecutor(work.config.engine.threads or os.cpu_count()) as pool:
+        for table in (features, *sources):
+            _profile(work, table, found, pool, is_associated=table is features)
+        correlations = _correlations(work, features, found, pool)
+        labels = _labels(work, features, training_set, pool)
     page = explore_page(_input(work, (features, *sources), found, correlations, labels)).encode()
     make_folder(file.parent)
     write_whole(file, page)
@@ -173,28 +176,41 @@ def _columns_of(work: Work, source: Source, version: TableVersion) -> dict[str, 
     return subjects
 
 
-def _profile(work: Work, table: _Table, found: _Found, *, is_associated: bool) -> None:
+def _profile(work: Work, table: _Table, found: _Found, pool: Executor, *, is_associated: bool) -> None:
     """Count the columns of a table, as many at once as fit, and add what was found."""
     done = 0
     names = list(table.subjects)
     for some in columns_at_once(table.version.rows, names):
         work.progress.of(table.version.table, done, len(names), table.version.rows)
-        columns, patterns = _counted(table, some)
-        for name in some:
-            subject, column = table.subjects[name], columns[name]
-            if isinstance(column, NumberColumn):
-                found.profiles += number_rows(subject, column)
-                found.distributions += distribution_of_numbers(subject, column)
-                if is_associated:
-                    pattern = found.patterns.setdefault(patterns[name], len(found.patterns))
-                    found.numbers.append(_scale(name, column, pattern))
-            else:
-                found.profiles += category_rows(subject, column)
-                found.distributions += distribution_of_texts(subject, column)
-                if is_associated and not column.is_full:
-                    values = tuple(value for value, _ in ordered(column.whole)[:MOST_LEVELS])
-                    found.categories.append(Levels(name, values))
+        _profile_some(table, some, found, pool, is_associated=is_associated)
         done += len(some)
+
+
+def _profile_some(table: _Table, some: Sequence[str], found: _Found, pool: Executor, *, is_associated: bool) -> None:
+    """Count some columns and add what was found; their cells are let go."""
+    columns, patterns = _counted(table, some)
+    described = pool.map(_described, [table.subjects[name] for name in some], [columns[name] for name in some])
+    for name, (profiles, distributions, scale) in zip(some, described, strict=True):
+        found.profiles += profiles
+        found.distributions += distributions
+        if is_associated and isinstance(scale, NumberScale):
+            pattern = found.patterns.setdefault(patterns[name], len(found.patterns))
+            found.numbers.append(replace(scale, pattern=pattern))
+        elif is_associated and isinstance(scale, Levels):
+            found.categories.append(scale)
+
+
+def _described(
+    subject: Subject, column: NumberColumn | CategoryColumn
+) -> tuple[list[Row], list[Row], NumberScale | Levels | None]:
+    """A column's rows of the two tables, and how it is associated with others: None if it has too many values."""
+    if isinstance(column, NumberColumn):
+        whole = column.whole
+        scale = NumberScale(subject.name, whole.mean, whole.deviation or 0.0, rank_grid(column.sorted_whole), 0)
+        return list(number_rows(subject, column)), list(distribution_of_numbers(subject, column)), scale
+    values = tuple(value for value, _ in ordered(column.whole)[:MOST_LEVELS])
+    levels = None if column.is_full else Levels(subject.name, values)
+    return list(category_rows(subject, column)), list(distribution_of_texts(subject, column)), levels
 
 
 def _counted(table: _Table, names: Sequence[str]) -> tuple[dict[str, NumberColumn | CategoryColumn], dict[str, bytes]]:
@@ -228,14 +244,9 @@ def _parts(batch: pa.RecordBatch, column: str) -> Iterator[tuple[Hashable, pa.Re
         yield value, batch if pc.count_distinct(found).as_py() == 1 else batch.filter(pc.equal(found, value))
 
 
-def _scale(name: str, column: NumberColumn, pattern: int) -> NumberScale:
-    whole = column.whole
-    return NumberScale(name, whole.mean, whole.deviation or 0.0, rank_grid(column.sorted_whole), pattern)
-
-
-def _correlations(work: Work, features: _Table, found: _Found) -> list[Association]:
+def _correlations(work: Work, features: _Table, found: _Found, pool: Executor) -> list[Association]:
     """The associations of all pairs of features, in one pass."""
-    sums = Associations(found.numbers, found.categories)
+    sums = Associations(found.numbers, found.categories, pool)
     names = [column.name for column in found.numbers] + [category.name for category in found.categories]
     if len(names) < 2:
         return []
@@ -257,13 +268,14 @@ def _codes(cells: pa.Array, levels: pa.Array) -> npt.NDArray[np.int64]:
     return codes
 
 
-def _labels(work: Work, features: _Table, training_set: TableVersion | None) -> list[Row]:
+def _labels(work: Work, features: _Table, training_set: TableVersion | None, pool: Executor) -> list[Row]:
     """What each feature alone says of the label within train; nothing without a training set."""
     if training_set is None:
         return []
     names = [name for name in features.subjects if name in training_set.schema.names]
     rows: list[Row] = []
-    for found in label_associations(training_set, work.project.entity.keys, names, personal_cells(work.project)):
+    keys, personal = work.project.entity.keys, personal_cells(work.project)
+    for found in label_associations(training_set, keys, names, personal, pool):
         work.progress.of("labels of train", len(rows), len(names), found.rows)
         row = asdict(found)
         rows.append({"column_name": row.pop("column"), **row})

@@ -7,7 +7,7 @@ import pytest
 
 from tenure.insight.associations import Association
 from tenure.insight.profile_rows import Subject
-from tenure.publish.explore_page import ExploreInput, day, explore_page, figure
+from tenure.publish.explore_page import FLAGS, ExploreInput, day, explore_page, figure
 from tenure.publish.sparklines import bars, line
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -110,7 +110,7 @@ def test_a_column_has_its_words_and_figures(page):
 )
 def test_what_to_look_at_is_named_once_for_each_column_that_bears_it(page, flag, column):
     entry = page.partition(f'data-flag="{flag}"')[2].partition("</li>")[0]
-    assert f"{flag} · 1</button>" in entry
+    assert f"{flag} · 1</button> <div>1 column {FLAGS[flag]}." in entry
     assert f"<small>{column}</small>" in entry
 
 

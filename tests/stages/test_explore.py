@@ -163,3 +163,24 @@ def test_without_a_training_set_features_are_looked_at_and_the_page_says_so(tmp_
         assert "no label was read" in explore(work).message
         assert work.lake.require("explore/labels").rows == 0
     assert "Nothing is said of the label" in (folder / "out" / PAGE).read_text()
+
+
+@pytest.mark.spark
+def test_files_that_spark_wrote_give_the_same_figures(tmp_path, spark_session):
+    from tenure.engines.base import EngineSettings
+    from tenure.engines.spark import SparkEngine
+
+    found = []
+    for engine in ("duckdb", "spark"):
+        folder = write_tiny_bank(tmp_path / engine)
+        edit(folder / "tenure.toml", "first = 2024-01-31", "first = 2024-05-31")
+        with Work.open(folder, engine=engine, overrides={"verify": {"customers": 0}}) as work:
+            if engine == "spark":
+                work.use_engine(SparkEngine(EngineSettings(name="spark"), spark_session))
+            list(run(work, ("staging", "snapshots", "features")))
+            explore(work)
+        profiles = rows(folder, "explore/profiles").sort_values(["relation", "column_name", "snapshot_date"])
+        pairs = rows(folder, "explore/correlations")
+        found.append([frame.reset_index(drop=True) for frame in (profiles, pairs)])
+    for one, other in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-9)
