@@ -1,6 +1,6 @@
 """Associations of all pairs of columns in one pass of batches: sums of products, from which each figure is computed.
 
-batch ─► X  numbers, each less its mean and divided by its spread, 0 where missing ─┐
+batch ─► X  numbers, each less its median and divided by its spread, 0 where missing ─┐
       ─► R  ranks, from −1 to 1, 0 where missing                                     ├─► XᵀX, XᵀM, (X²)ᵀM, HᵀX … add up
       ─► M  1 where present, a column a pattern of missing cells                     │
       ─► H  1 where a category has a value, a column a value                        ─┘
@@ -30,10 +30,13 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class NumberScale:
-    """What a column of numbers is scaled by, its rank grid, and the number of its pattern of missing cells."""
+    """What a column of numbers is scaled by, its rank grid, and the number of its pattern of missing cells.
+
+    The centre is the median: one far value would move a mean away from all the others, whose digits were then lost.
+    """
 
     name: str
-    mean: float
+    center: float
     deviation: float
     ranks: RankGrid
     pattern: int
@@ -102,7 +105,7 @@ class Associations:
             missing = np.isnan(cells)
             present[:, column.pattern] = ~missing
             if column.deviation:
-                np.subtract(cells, column.mean, out=scaled[:, at])
+                np.subtract(cells, column.center, out=scaled[:, at])
                 scaled[:, at] /= column.deviation
                 ranked[:, at] = column.ranks.of(cells)
                 scaled[missing, at] = ranked[missing, at] = 0.0

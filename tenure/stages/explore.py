@@ -34,6 +34,7 @@ from tenure.insight.column_profile import (
     kind_of,
     numbers_of,
     ordered,
+    quartiles,
     rank_grid,
     stride_for,
 )
@@ -205,8 +206,9 @@ def _described(
 ) -> tuple[list[Row], list[Row], NumberScale | Levels | None]:
     """A column's rows of the two tables, and how it is associated with others: None if it has too many values."""
     if isinstance(column, NumberColumn):
-        whole = column.whole
-        scale = NumberScale(subject.name, whole.mean, whole.deviation or 0.0, rank_grid(column.sorted_whole), 0)
+        cells = column.sorted_whole
+        _, center, _ = quartiles(cells) or (0.0, 0.0, 0.0)
+        scale = NumberScale(subject.name, center, column.whole.deviation or 0.0, rank_grid(cells), 0)
         return list(number_rows(subject, column)), list(distribution_of_numbers(subject, column)), scale
     values = tuple(value for value, _ in ordered(column.whole)[:MOST_LEVELS])
     levels = None if column.is_full else Levels(subject.name, values)
