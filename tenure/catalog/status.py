@@ -8,6 +8,6 @@ from tenure.store.runs import last_runs
 
 
 def state(work: Work) -> list[dict[str, object]]:
-    """Return each stage's newest record of the run ledger, in order, then the proofs; empty before the first run."""
+    """Return each stage's newest record of the run ledger, in order, then `explore` and the proofs; empty at first."""
     newest = last_runs(work.lake)
-    return [newest[stage] for stage in (*STAGES, "verify", "integrity") if stage in newest]
+    return [newest[stage] for stage in (*STAGES, "explore", "verify", "integrity") if stage in newest]

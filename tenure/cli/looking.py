@@ -1,4 +1,4 @@
-"""Verbs that print and build nothing: versions, states, SQL, lineage, tables, features."""
+"""Verbs that look: at versions, states, SQL, lineage, tables and every column; none builds what a stage does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from typing import Annotated
 import typer
 
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, print_version, verb
-from tenure.cli.printing import open_lake, open_project, print_diff, print_one, print_rows, print_stage
+from tenure.cli.printing import (
+    open_lake,
+    open_project,
+    print_diff,
+    print_one,
+    print_record,
+    print_rows,
+    print_stage,
+)
 from tenure.cli.records import DocumentRecord, LineageRecord, StageRecord, VersionRecord, ViewRecord
 from tenure.cli.terminal import say
 from tenure.define.stage import SQL_STAGES
@@ -35,6 +43,21 @@ def status(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
         say("Nothing was run yet. Run 'tenure run'.")
     for record in records:
         print_stage(StageRecord.of_ledger(record), as_json)
+
+
+@verb("look")
+def explore(
+    project: ProjectOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Write a page of every column: how it is distributed, what is missing, what goes with what, what moved."""
+    from tenure.stages.explore import PAGE
+    from tenure.stages.explore import explore as look
+
+    with open_project(project, None, "", as_json=as_json) as work:
+        print_record(look(work), as_json)
+        if not as_json:
+            say(f"page: {work.output / PAGE}")
 
 
 @verb("look")

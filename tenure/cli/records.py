@@ -41,11 +41,11 @@ class Record:
 
 @dataclass(frozen=True)
 class StageRecord(Record):
-    """What a stage did in one run: of `run`, `demo`, `backfill`, `materialize`, `restore`, `status` and each stage."""
+    """What a stage did: of `run`, `demo`, `backfill`, `materialize`, `restore`, `explore`, `status` and each stage."""
 
     kind: ClassVar[str] = "stage"
 
-    stage: Annotated[str, "the stage, or 'generate', 'restore', 'repair', 'verify' or 'integrity'"]
+    stage: Annotated[str, "the stage, or 'generate', 'restore', 'repair', 'explore', 'verify' or 'integrity'"]
     status: Annotated[str, "'built', 'current', 'proved', 'failed', 'interrupted' or 'started'"]
     rows: Annotated[int, "rows of the tables that it stands on now; cells compared, of 'verify'"]
     seconds: Annotated[float, "how long it took"]

@@ -380,7 +380,7 @@ RESERVED_TABLES = frozenset(
         "versions_now customers_before some_rows known_before joined_before came_or_went "
         "staged_before now_by_month before_by_month there active_before outcome eligible without_answer "
         "ended_otherwise answered labelled drawn trained in_both checked intervals grid_days "
-        "customer_numbers numbered spine_windows row_ends numbered_versions seen "
+        "explore customer_numbers numbered spine_windows row_ends numbered_versions seen "
         "ledger_bookings ledger_days with_day_before in_chains ledger_chains walked_chains chain_openings opened_days "
         "nearest_balances judged_days beside_day_before held_against stated_balances last_stated both_sides "
         "until_balance balance_spans in_turn told_apart beside_bookings explained_breaks broken_days "

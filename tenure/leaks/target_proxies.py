@@ -130,14 +130,14 @@ def target_proxy(
     churners = int(churned.sum())
     if churners < LEAST or len(churned) - churners < LEAST:
         return None
-    codes, labels = _codes(values)
+    codes, labels = codes_of(values)
     value = _revealing_value(codes, labels, churned, personal=personal)
     if value:
         return value
     is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
     if not is_number and len(labels) > MOST_VALUES:
         return None
-    area = max(auroc(order, churned, snapshot) for order in _orders(codes, churned, by_rate=not is_number))
+    area = max(auroc(order, churned, snapshot) for order in orders_of(codes, churned, by_rate=not is_number))
     if area < AUROC_LIMIT:
         return None
     return TargetProxy(f"it alone ranks churners with an AUROC of {area:.3f}; under {AUROC_LIMIT} is plausible", area)
@@ -190,7 +190,7 @@ def _customers(project: Project, customers: int, dialect: Dialect) -> Join:
     return Join(grouped(known.text), alias="c", on=same(keys, "c", "t"))
 
 
-def _codes(values: pa.Array) -> tuple[Integers, Sequence[object]]:
+def codes_of(values: pa.Array) -> tuple[Integers, Sequence[object]]:
     """Return each row's rank among the distinct values, 0 for null, and the values in that order, null first."""
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
@@ -219,7 +219,7 @@ def _revealing_value(
     return None
 
 
-def _orders(codes: Integers, churned: Integers, *, by_rate: bool) -> list[Integers]:
+def orders_of(codes: Integers, churned: Integers, *, by_rate: bool) -> list[Integers]:
     """Scores to try: numbers with nulls lowest, and highest; categories by their share of churners."""
     if not by_rate:
         return [codes, np.where(codes == 0, codes.max() + 1, codes)]

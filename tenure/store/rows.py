@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -153,3 +153,30 @@ def _write_file(rows: pa.Table, file: Path, repeating: Sequence[str] | None = No
         allow_truncated_timestamps=True,
     )
     return file
+
+
+def read_batches(version: TableVersion, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a version's rows, up to so many rows at a time, always in the same order."""
+    wanted = pa.schema([version.schema.field(name) for name in columns])
+    for file in version.files:
+        values = partition_values(file, version.partition_by)
+        stored = pq.ParquetFile(for_arrow(file))
+        there = set(stored.schema_arrow.names) - set(values)
+        names = [name for name in columns if name in there]
+        for batch in stored.iter_batches(batch_size=rows, columns=names):
+            yield _whole_batch(batch, wanted, values)
+
+
+def _whole_batch(batch: pa.RecordBatch, wanted: pa.Schema, values: Mapping[str, str | None]) -> pa.RecordBatch:
+    """A batch with the columns of its partition, and nulls where the file is older than a column."""
+    cells, there = [], {name: place for place, name in enumerate(batch.schema.names)}
+    for field in wanted:
+        if field.name in values:
+            value = pa.scalar(values[field.name], pa.string()).cast(field.type)
+            cells.append(pa.repeat(value, batch.num_rows))
+        elif field.name in there:
+            found = batch.column(there[field.name])
+            cells.append(found if found.type == field.type else found.cast(field.type))
+        else:
+            cells.append(pa.nulls(batch.num_rows, field.type))
+    return pa.RecordBatch.from_arrays(cells, schema=wanted)

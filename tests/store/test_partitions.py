@@ -1,5 +1,6 @@
 """Tables that keep what each model said of each snapshot: a partition is replaced, the others are never read back."""
 
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tenure.define.contract_base import Contract
 from tenure.errors import CheckFailed, StoreError
 from tenure.store.lake import Lake
-from tenure.store.rows import partitions_of, read_rows, write_rows
+from tenure.store.rows import partitions_of, read_batches, read_rows, write_rows
 from tenure.store.table import partition_folder, partition_values
 
 BY = ("snapshot_date", "model_version")
@@ -71,6 +72,20 @@ def test_one_partition_is_read_without_the_others(lake):
         {"model_version": "a-1"}
     ]
     assert read_rows(stored, where={"snapshot_date": "2024-03-31"}).num_rows == 0
+
+
+def test_rows_come_in_batches_with_their_partition_and_null_where_a_file_is_older_than_a_column(lake):
+    lake.write_partition(scored(JANUARY, "a-1", [0.1, 0.2, 0.3]), SCORES, of(JANUARY, "a-1"))
+    lake.write_partition(scored(FEBRUARY, "a-1", [0.4]), SCORES, of(FEBRUARY, "a-1"))
+    stored = lake.require("scores")
+    later = replace(stored, schema=stored.schema.append(pa.field("added", pa.int64())))
+    names = ["added", "score", "snapshot_date"]
+    batches = list(read_batches(later, names, 2))
+    assert sorted(batch.num_rows for batch in batches) == [1, 1, 2]
+    whole = pa.Table.from_batches(batches)
+    assert whole.equals(read_rows(later, names))
+    assert whole["added"].null_count == 4
+    assert list(read_batches(replace(stored, files=()), ["score"], 2)) == []
 
 
 def test_no_rows_leave_an_empty_partition_and_the_others_stay(lake):
