@@ -72,7 +72,8 @@ def contents(work: Work, source: Source, files: FileDigests, shape: str) -> str:
     A file's name may hold a person's: it is kept as its digest.
     """
     select = _row_wise(work, source)
-    joined = {} if select is None else joined_tables.keep(work, source, files, select)
+    is_of_files = files.keys() == source.raws.keys()
+    joined = joined_tables.keep(work, source, files, select) if select is not None and is_of_files else {}
     return json.dumps({"made_by": _made_by(work, source), "shape": shape, "files": files, "joined": joined})
 
 

@@ -121,6 +121,7 @@ def test_the_same_command_goes_on_after_an_interrupt(bank):
     assert (again.returncode, again.stderr) == (0, "")
     assert [line.split()[:2] for line in again.stdout.splitlines()] == [
         ["staging", "current"],
+        ["reconcile", "current"],
         ["snapshots", "current"],
         ["features", "built"],
         ["labels", "built"],
