@@ -72,9 +72,10 @@ def test_a_disk_without_a_byte_left_is_told_and_in_the_ledger_once_there_is_room
     assert "the disk is full" in told.stdout
     ballast.unlink()
     assert tenure("run", "--project", bank, "--to", "features").returncode == 0
-    assert rows_of_ledger(disk / "lake")[-4:] == [
+    assert rows_of_ledger(disk / "lake")[-5:] == [
         ("features", "failed"),
         ("staging", "current"),
+        ("reconcile", "current"),
         ("snapshots", "current"),
         ("features", "built"),
     ]

@@ -15,6 +15,7 @@ VERBS = {**typer.main.get_command(app).commands}
 #: What a verb cannot do without, where it needs more than a project.
 ARGUMENTS = {
     "adopt": ["Tiny Bank"],
+    "diff": ["snapshots", "0", "0"],
     "sql": ["features"],
     "lineage": ["payment_count_30d"],
     "features": ["list"],
