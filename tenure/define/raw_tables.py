@@ -33,6 +33,9 @@ ENCODINGS: tuple[str, ...] = ("utf-8", "latin-1")
 #: EBCDIC: of the United States, Germany, the International page, and the first with a euro sign.
 EBCDIC: tuple[str, ...] = ("cp037", "cp273", "cp500", "cp1140")
 
+#: Days of which rows are asked for again, since some are written late.
+_OVERLAP = whole(0, 366)
+
 #: Further spellings of null.
 SPELLINGS = list_of(TEXT, "a list of texts, such as ('?', 'n/a')")
 
@@ -46,6 +49,9 @@ class RawTable:
 
     path: str
     null: Sequence[str]
+
+    #: Of a server's table that only grows, the column that tells when a row was written; '' else.
+    append_only: str = ""
 
     @property
     def place(self) -> str:
@@ -211,13 +217,18 @@ class Postgres(RawTable):
     """A query against PostgreSQL (or any server that speaks its protocol), read through ADBC.
 
     `dsn` names the environment variable that holds the connection string: secrets never stand in files.
+    `append_only` names the column, a date or timestamp, that tells when a row of a table was written which only grows:
+    then rows are asked for since the newest that was read, less `overlap` days, and those before are counted by month.
     """
 
     query: str
     path, null = "", ()
     dsn: str = field(default="TENURE_POSTGRES_DSN", kw_only=True)
+    append_only: str = field(default="", kw_only=True)
+    overlap: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_shape("Postgres(…)", self, append_only=TEXT, overlap=_OVERLAP)
         # Neither is shown: whoever writes the connection string itself in place of its variable's name holds a secret.
         for name, value in (("query", self.query), ("dsn", self.dsn)):
             if not NAME.test(value):
@@ -252,15 +263,23 @@ class Odbc(RawTable):
     """A query, or a whole table, of any database with an ODBC driver: SQL Server, Oracle, Db2 and others.
 
     `dsn_env` names the environment variable that holds the connection string: secrets never stand in files. Columns are
-    named as the database tells them; many write those names in capitals.
+    named as the database tells them; many write those names in capitals. `append_only` and `overlap` are as those of
+    Postgres; of `append_only` a name that the database reads without quotes.
     """
 
     query: str = ""
     path, null = "", ()
     table: str = field(default="", kw_only=True)
     dsn_env: str = field(default="TENURE_ODBC", kw_only=True)
+    append_only: str = field(default="", kw_only=True)
+    overlap: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_shape("Odbc(…)", self, append_only=TEXT, overlap=_OVERLAP)
+        if self.append_only and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.append_only):
+            raise InvalidDefinition(
+                f"Odbc(…) has an append_only= that is no column's plain name{in_place()}; allowed: letters, digits, _."
+            )
         # None is shown: whoever writes the connection string itself in place of its variable's name holds a secret.
         for name, value in (("query", self.query), ("table", self.table), ("dsn_env", self.dsn_env)):
             if not TEXT.test(value):

@@ -103,7 +103,7 @@ def why_whole(work: Work, source: Source, files: FileDigests, facts: Mapping[str
         return "its definition or the engine changed"
     if source.is_captured or source.name == work.project.entity.source:
         return "each of its rows is compared with the extract before"
-    if any(reader_class(raw).asks_a_server for raw in source.raws.values()):
+    if any(reader_class(raw).asks_a_server and not raw.append_only for raw in source.raws.values()):
         return "a server is asked"
     select = _row_wise(work, source)
     if select is None:
@@ -201,7 +201,7 @@ def _only_new(work: Work, source: Source, files: FileDigests, facts: Mapping[str
 
 def _some_files(work: Work, source: Source, files: FileDigests, facts: Mapping[str, Any], *, new: bool) -> Readers:
     """Readers of a source: of the table that grows its new files, or those that were there before."""
-    select, found = _row_wise(work, source), readers_of(work, source)
+    select, found = _row_wise(work, source), readers_of(work, source, again=True)
     if select is not None:
         known = json.loads(facts["contents"])["files"][select.grows]
         reader = found[select.grows]

@@ -169,6 +169,11 @@ def _with_findings(
             *completeness.of_duplicates(facts["duplicates_dropped"], facts["rows_read"]),
             *completeness.of_rounding(facts["decimals_rounded"]),
             *joined_tables.of_losses(_losses_in(facts)),
+            *(
+                completeness.Finding("TEN-I016", "warning", reader.changed)
+                for reader in readers.values()
+                if reader.changed
+            ),
             *of_files(names, "" if source.is_captured else noted, seen.without_end, seen.missed),
         ],
     )

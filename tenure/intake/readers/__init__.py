@@ -41,6 +41,9 @@ class Reader(ABC, Generic[Declared]):
     #: Whether its rows come from a server, so that nothing tells whether they changed but to ask again.
     asks_a_server: ClassVar[bool] = False
 
+    #: Of a table that is said only to grow and did not, what shows it; '' else.
+    changed = ""
+
     #: Whether its files are texts whose rows end in a line break.
     is_of_lines: ClassVar[bool] = False
 
@@ -135,7 +138,7 @@ def file_digests(readers: Readers) -> FileDigests:
     return {
         name: [[sha256(file.encode()).hexdigest()[:12], digest] for file, digest in reader.digest()]
         for name, reader in readers.items()
-        if not reader.asks_a_server
+        if not reader.asks_a_server or reader.raw.append_only
     }
 
 

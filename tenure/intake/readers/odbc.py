@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import ClassVar
+from datetime import datetime
+from pathlib import Path
 
-from tenure.define.raw_tables import Odbc, Parquet
+from tenure.define.raw_tables import Odbc
 from tenure.engines.odbc import land
-from tenure.intake.readers import Reader
-from tenure.storage.location import Location
-
-_LANDED = Parquet("landed")
+from tenure.intake.readers.appended import LANDED, ServerReader
 
 
-class OdbcReader(Reader[Odbc]):
-    """A database's rows: their file is the one that they are landed in, so that its digest is known once they are."""
-
-    asks_a_server: ClassVar[bool] = True
-
-    @cached_property
-    def files(self) -> list[Location]:
-        """The landed rows; WarehouseError if the server can't be reached, or refuses the query."""
-        landed = self.landing.files() if self.again else []
-        return landed or [self._land(self.raw)]
+class OdbcReader(ServerReader[Odbc]):
+    """A database's rows: their files are those that they are landed in, so that their digest is known once they are."""
 
     @property
     def words(self) -> str:
         """What messages call the whole of it."""
         return "its table" if self.raw.table else "its query"
 
-    def land(self, relation: str) -> dict[str, str]:
-        """Make the landed rows a relation."""
-        return self.work.engine.read_parquet(relation, _LANDED, self.files)
+    @property
+    def select(self) -> str:
+        """The query, without its semicolon."""
+        return self.raw.select
 
     def plan(self, relation: str) -> dict[str, str]:
         """Ask for the query's columns alone, in words that every database knows."""
-        none = Odbc(f"SELECT * FROM ({self.raw.select}) planned WHERE 1 = 0", dsn_env=self.raw.dsn_env)
-        return self.work.engine.read_parquet(relation, _LANDED, [self._land(none)])
+        none = f"SELECT * FROM ({self.select}) planned WHERE 1 = 0"
+        return self.work.engine.read_parquet(relation, LANDED, [self.kept_whole(none)])
 
-    def _land(self, raw: Odbc) -> Location:
-        with self.landing.writing() as folder:
-            file = land(raw, folder, asked_by=self.asked_by)
-            return self.landing.keep(file)
+    def ask(self, select: str, folder: Path) -> Path:
+        """Land the rows of a query into a folder of this machine; return the file."""
+        return land(Odbc(select, dsn_env=self.raw.dsn_env), folder, asked_by=self.asked_by)
+
+    def months(self, column: str, *, has_zone: bool, where: str) -> str:  # noqa: ARG002  (ODBC's times have no zone)
+        """Return the query for the rows by year and month, of those that a condition holds for, in ODBC's own words."""
+        year, month = (f"{{fn {part}({column})}}" for part in ("YEAR", "MONTH"))
+        counted = f"SELECT {year} AS y, {month} AS m, COUNT(*) AS n FROM ({self.select}) asked WHERE {where}"
+        return f"{counted} GROUP BY {year}, {month}"
+
+    def literal(self, instant: datetime, *, has_zone: bool, is_day: bool) -> str:  # noqa: ARG002
+        """Return an instant, or its day, as every ODBC driver reads it."""
+        if is_day:
+            return f"{{d '{instant:%Y-%m-%d}'}}"
+        return f"{{ts '{instant.isoformat(sep=' ', timespec='microseconds')}'}}"
+
+    def name(self, column: str) -> str:
+        """Return a column's name as it is: databases differ in how they quote."""
+        return column
 
 
 READER = OdbcReader

@@ -3,46 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
-from typing import ClassVar
+from datetime import datetime
+from pathlib import Path
 
-from tenure.define.raw_tables import Parquet, Postgres
+from tenure.define.raw_tables import Postgres
 from tenure.engines.warehouse import land
-from tenure.intake.readers import Reader
-from tenure.storage.location import Location
-
-_LANDED = Parquet("landed")
+from tenure.intake.readers.appended import LANDED, ServerReader
 
 
-class PostgresReader(Reader[Postgres]):
-    """A query's rows: its file is the one that they are landed in, so that their digest is known once they are."""
-
-    asks_a_server: ClassVar[bool] = True
-
-    @cached_property
-    def files(self) -> list[Location]:
-        """The landed rows; WarehouseError if the server can't be reached, or refuses the query."""
-        landed = self.landing.files() if self.again else []
-        return landed or [self._land(self.raw)]
+class PostgresReader(ServerReader[Postgres]):
+    """A query's rows: its files are those that they are landed in, so that their digest is known once they are."""
 
     @property
     def words(self) -> str:
         """What messages call the whole of it."""
         return "its query"
 
-    def land(self, relation: str) -> dict[str, str]:
-        """Make the landed rows a relation."""
-        return self.work.engine.read_parquet(relation, _LANDED, self.files)
+    @property
+    def select(self) -> str:
+        """The query, without its semicolon."""
+        return self.raw.query.strip().rstrip(";")
 
     def plan(self, relation: str) -> dict[str, str]:
         """Ask for the query's columns alone."""
-        none = f"SELECT * FROM ({self.raw.query.strip().rstrip(';')}) AS planned LIMIT 0"
-        return self.work.engine.read_parquet(relation, _LANDED, [self._land(replace(self.raw, query=none))])
+        none = f"SELECT * FROM ({self.select}) AS planned LIMIT 0"
+        return self.work.engine.read_parquet(relation, LANDED, [self.kept_whole(none)])
 
-    def _land(self, raw: Postgres) -> Location:
-        with self.landing.writing() as folder:
-            file = land(raw, folder, asked_by=self.asked_by)
-            return self.landing.keep(file)
+    def ask(self, select: str, folder: Path) -> Path:
+        """Land the rows of a query into a folder of this machine; return the file."""
+        return land(replace(self.raw, query=select), folder, asked_by=self.asked_by)
+
+    def months(self, column: str, *, has_zone: bool, where: str) -> str:
+        """Return the query for the rows by year and month of UTC, of those that a condition holds for."""
+        instant = f"({column} AT TIME ZONE 'UTC')" if has_zone else column
+        year, month = (f"CAST(EXTRACT({part} FROM {instant}) AS bigint)" for part in ("YEAR", "MONTH"))
+        return f"SELECT {year} AS y, {month} AS m, COUNT(*) AS n FROM ({self.select}) asked WHERE {where} GROUP BY 1, 2"
+
+    def literal(self, instant: datetime, *, has_zone: bool, is_day: bool) -> str:
+        """Return an instant of UTC, or its day, as PostgreSQL reads it."""
+        if is_day:
+            return f"DATE '{instant:%Y-%m-%d}'"
+        text = instant.isoformat(sep=" ", timespec="microseconds")
+        return f"TIMESTAMPTZ '{text}+00'" if has_zone else f"TIMESTAMP '{text}'"
+
+    def name(self, column: str) -> str:
+        """Return a column's name as PostgreSQL reads it."""
+        return '"' + column.replace('"', '""') + '"'
 
 
 READER = PostgresReader
