@@ -20,6 +20,9 @@ from tenure.tables.completeness import NOW, REMOVED
 ARRIVALS = FIXED["arrivals"]
 _COLUMNS = schema_of(ARRIVALS)
 
+#: The digests of a day.
+_DIGESTS = ("arrived", "tiled", "replaced")
+
 #: Days as the table has them, each to be added (+1) or taken away (-1).
 Changes: TypeAlias = Sequence[tuple[int, Mapping[str, Any]]]
 
@@ -98,14 +101,8 @@ class _Day:
 
     @property
     def row(self) -> dict[str, Any]:
-        return {"rows": self.rows} | {name: str(value) if value else None for name, value in self._digests}
-
-    @property
-    def _digests(self) -> list[tuple[str, int]]:
-        return [(name, getattr(self, name)) for name in _DIGESTS]
-
-
-_DIGESTS = ("arrived", "tiled", "replaced")
+        digests = {name: getattr(self, name) for name in _DIGESTS}
+        return {"rows": self.rows} | {name: str(value) if value else None for name, value in digests.items()}
 
 
 def _arrivals_of(work: Work, name: str, digest: str) -> pa.Table:

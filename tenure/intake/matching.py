@@ -19,8 +19,7 @@ from tenure.tables.unmatched import CUSTOMERS_BEFORE, SOME_ROWS, has_customers, 
 
 _COUNTS = ("rows_unmatched", "keys_unmatched", "rows_too_early")
 
-
-#: The files that a source's newest version has in place of others: those that came, and those that went.
+#: The version of a source before new rows came to it, and the version with them: most of their files are the same.
 Changed: TypeAlias = tuple[TableVersion, TableVersion]
 
 

@@ -35,9 +35,6 @@ from tenure.tables import staging as staging_table
 #: About so many rows go into a file: a correction has its whole file written again.
 ROWS_PER_FILE = 500_000
 
-#: The relations of the files that are written again, as they were, and of the rows that take their place.
-REMOVED, ADDED = new_rows.AGAIN, "checked"
-
 _RELATIONS = (
     new_rows.VERSIONS,
     new_rows.MET,
@@ -108,12 +105,12 @@ def why_whole(work: Work, source: Source, files: FileDigests, facts: Mapping[str
     select = _row_wise(work, source)
     if select is None:
         return "its select looks at several rows at once"
-    before, now = known["files"], files
-    if any(file not in now[select.grows] for file in before[select.grows]):
+    before = known["files"]
+    if any(file not in files[select.grows] for file in before[select.grows]):
         return "a file that was read before changed or is gone"
-    if len(now[select.grows]) == len(before[select.grows]):
+    if len(files[select.grows]) == len(before[select.grows]):
         return "no file is new"
-    changed = [name for name in now if name != select.grows and now[name] != before[name]]
+    changed = [name for name in files if name != select.grows and files[name] != before[name]]
     if changed and not joined_tables.are_kept(work, source, select, known["joined"], changed):
         return f"'{changed[0]}' changed, and which rows that changes can't be told"
     return ""
@@ -150,7 +147,7 @@ def _stage(work: Work, source: Source, files: FileDigests, digest: str, facts: M
     try:
         if _are_joined_otherwise(work, source, files, facts):
             return None
-        readers = _only_new(work, source, files, facts)
+        readers = _some_files(work, source, files, facts, new=True)
         read = type_rows(work, source, land(readers), words=named_files(readers), are_near=are_near(readers))
     except TenureError:
         return None
@@ -164,7 +161,7 @@ def _stage(work: Work, source: Source, files: FileDigests, digest: str, facts: M
     if _is_claimed(work, source, before, _met(work, source, before)):
         return None
     again = _changed(work, source, before)
-    _scan_files(work, REMOVED, before, again)
+    _scan_files(work, new_rows.AGAIN, before, again)
     extracts: list[completeness.Extract] = []
     changed: list[Changes] = []
 
@@ -186,21 +183,16 @@ def _stage(work: Work, source: Source, files: FileDigests, digest: str, facts: M
 
 def _are_joined_otherwise(work: Work, source: Source, files: FileDigests, facts: Mapping[str, Any]) -> bool:
     """Whether rows that are staged would be joined to other rows now."""
-    select, known, now = _row_wise(work, source), json.loads(facts["contents"]), files
-    changed = {name for name, files in now.items() if files != known["files"][name]}
+    select, known = _row_wise(work, source), json.loads(facts["contents"])
+    changed = {name for name, of_raw in files.items() if of_raw != known["files"][name]}
     if select is None or not changed - {select.grows}:
         return False
     land(_some_files(work, source, files, facts, new=False))
     return joined_tables.rows_joined_otherwise(work, source, select, known["joined"], changed) > 0
 
 
-def _only_new(work: Work, source: Source, files: FileDigests, facts: Mapping[str, Any]) -> Readers:
-    """Readers of the files that were not there when the source was last staged, and of all that is joined to them."""
-    return _some_files(work, source, files, facts, new=True)
-
-
 def _some_files(work: Work, source: Source, files: FileDigests, facts: Mapping[str, Any], *, new: bool) -> Readers:
-    """Readers of a source: of the table that grows its new files, or those that were there before."""
+    """Readers of a source: of all that is joined, and of the table that grows its new files, or those of before."""
     select, found = _row_wise(work, source), readers_of(work, source, again=True)
     if select is not None:
         known = json.loads(facts["contents"])["files"][select.grows]

@@ -105,6 +105,11 @@ class ServerReader(Reader[Declared]):
         """Make the landed rows a relation."""
         return self.work.engine.read_parquet(relation, LANDED, self.files)
 
+    def plan(self, relation: str) -> dict[str, str]:
+        """Ask for the query's columns alone, in words that every database knows."""
+        none = f"SELECT * FROM ({self.select}) planned WHERE 1 = 0"
+        return self.work.engine.read_parquet(relation, LANDED, [self.kept_whole(none)])
+
 
 class _Appended:
     """The rows of one reader that are kept, and how they grow."""

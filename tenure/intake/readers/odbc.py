@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tenure.define.raw_tables import Odbc
 from tenure.engines.odbc import land
-from tenure.intake.readers.appended import LANDED, ServerReader
+from tenure.intake.readers.appended import ServerReader
 
 
 class OdbcReader(ServerReader[Odbc]):
@@ -22,11 +22,6 @@ class OdbcReader(ServerReader[Odbc]):
     def select(self) -> str:
         """The query, without its semicolon."""
         return self.raw.select
-
-    def plan(self, relation: str) -> dict[str, str]:
-        """Ask for the query's columns alone, in words that every database knows."""
-        none = f"SELECT * FROM ({self.select}) planned WHERE 1 = 0"
-        return self.work.engine.read_parquet(relation, LANDED, [self.kept_whole(none)])
 
     def ask(self, select: str, folder: Path) -> Path:
         """Land the rows of a query into a folder of this machine; return the file."""

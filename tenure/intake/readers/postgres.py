@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tenure.define.raw_tables import Postgres
 from tenure.engines.warehouse import land
-from tenure.intake.readers.appended import LANDED, ServerReader
+from tenure.intake.readers.appended import ServerReader
 
 
 class PostgresReader(ServerReader[Postgres]):
@@ -23,11 +23,6 @@ class PostgresReader(ServerReader[Postgres]):
     def select(self) -> str:
         """The query, without its semicolon."""
         return self.raw.query.strip().rstrip(";")
-
-    def plan(self, relation: str) -> dict[str, str]:
-        """Ask for the query's columns alone."""
-        none = f"SELECT * FROM ({self.select}) AS planned LIMIT 0"
-        return self.work.engine.read_parquet(relation, LANDED, [self.kept_whole(none)])
 
     def ask(self, select: str, folder: Path) -> Path:
         """Land the rows of a query into a folder of this machine; return the file."""
