@@ -590,11 +590,11 @@ _BY_FAMILY = {
             cell("channel", str.upper),
         ),
         fault(
-            "kind_with_blanks",
+            "kind_as_labels",
             INTERACTIONS,
             "kind",
-            "A fixed-width export pads its text with blanks",
-            cell("kind", lambda old: old.ljust(12)),
+            "The export has the labels that a screen shows instead of the codes: App login for app_login",
+            cell("kind", lambda old: old.replace("_", " ").capitalize()),
         ),
         fault(
             "channel_all_branch",

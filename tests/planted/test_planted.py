@@ -221,7 +221,7 @@ def test_a_fault_of_a_whole_file_has_no_share(bank):
         ("topic_replacement_characters", "topic", "statement", "st\ufffdtement"),
         ("region_cut_at_five_characters", "region", "south-east", "south"),
         ("region_in_windows_1252", "region", "south-east", "south\udc96east"),
-        ("kind_with_blanks", "kind", "call", "call        "),
+        ("kind_as_labels", "kind", "app_login", "App login"),
         ("closed_on_open_end", "closed_on", "", "9999-12-31"),
         ("closed_on_open_end", "closed_on", "2025-01-02", "2025-01-02"),
     ],
