@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from tenure.checks.contract_files import Agreed, read_contracts
 from tenure.checks.in_sql import require_passed, run_checks
 from tenure.config import Config, load_config
 from tenure.define.churn import ChurnDefinition
@@ -126,8 +127,15 @@ class Work:
         """The bank's definitions, run and validated when they are first asked for."""
         with boundary(f"opening the project '{self.folder}'"):
             project = load_project(self.folder, self.config.project.name)
+            self.agreed = read_contracts(self.folder, project)
         require_unread(self.folders, project)
-        return project
+        return replace(project, rules={name: agreed.rules for name, agreed in self.agreed.items()})
+
+    @cached_property
+    def agreed(self) -> dict[str, Agreed]:
+        """The contracts of the sources that have one, by their names."""
+        with boundary(f"opening the project '{self.folder}'"):
+            return read_contracts(self.folder, self.project)
 
     @property
     def churn(self) -> ChurnDefinition:
