@@ -12,7 +12,7 @@ They are wide, so that a year of ordinary growth breaks none of them:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -42,16 +42,10 @@ _MOST_UNMATCHED = 0.05
 _GROWTH = 10
 
 
-def draft(
-    engine: Engine, project: Project, source: Source, relation_of: Callable[[str], str] = str
-) -> tuple[TableRules, Evidence]:
-    """Return the rules that a source's staged rows suggest, and their evidence.
-
-    `relation_of` names the relation that holds the staged rows of a source.
-    """
-    relation = relation_of(source.name)
+def draft(engine: Engine, project: Project, source: Source) -> tuple[TableRules, Evidence]:
+    """Return the rules that a source's staged rows suggest, and their evidence; all sources are to be relations."""
     looked = [_looked(source, column) for column in source.columns]
-    facts = engine.run(rule_facts(relation, looked, _DELAYS if source.known_time else ()).text).to_pylist()[0]
+    facts = engine.run(rule_facts(source.name, looked, _DELAYS if source.known_time else ()).text).to_pylist()[0]
     rows = int(facts["rows_in_all"])
     columns: dict[str, ColumnRules] = {}
     words: dict[tuple[str, str], str] = {}
@@ -60,15 +54,16 @@ def draft(
         there, name = int(facts[f"there_{place}"]), one.column.name
         if one.range and there >= _FEWEST:
             rules, words[name, "range"] = _range(rules, facts[f"least_{place}"], facts[f"greatest_{place}"], there)
-        if one.distinct and 0 < int(facts[f"distinct_{place}"]) <= _MOST_VALUES:
-            values = engine.run(frequent_values(relation, name).text).to_pylist()
-            rules, words[name, "allowed"] = _allowed(rules, {row["seen"]: int(row["seen_rows"]) for row in values})
+        if one.values and there:
+            values = engine.run(frequent_values(source.name, name, _MOST_VALUES + 1).text).to_pylist()
+            if len(values) <= _MOST_VALUES:
+                rules, words[name, "allowed"] = _allowed(rules, {row["seen"]: int(row["seen_rows"]) for row in values})
         if rows >= _FEWEST and _may_be_null(source, one.column):
             rules, words[name, "null"] = _most_null(rules, rows - there, rows)
         if rules != ColumnRules():
             columns[name] = rules
     freshness, delay = _freshness(facts) if source.known_time and rows else (None, "")
-    relations = dict(_relations(engine, project, source, relation_of)) if rows else {}
+    relations = dict(_relations(engine, project, source)) if rows else {}
     rules_of_table = TableRules(
         table=source.name, fresh_within_days=freshness, columns=columns, relations=tuple(relations)
     )
@@ -84,7 +79,7 @@ def _looked(source: Source, column: Column) -> Looked:
     return Looked(
         column,
         range=column.type not in ("string", "boolean"),
-        distinct=column.type == "string" and not is_closing_reason,
+        values=column.type == "string" and not is_closing_reason,
     )
 
 
@@ -149,14 +144,12 @@ def _freshness(facts: Mapping[str, Any]) -> tuple[int | None, str]:
     return None, ""
 
 
-def _relations(
-    engine: Engine, project: Project, source: Source, relation_of: Callable[[str], str]
-) -> Iterable[tuple[Relation, str]]:
+def _relations(engine: Engine, project: Project, source: Source) -> Iterable[tuple[Relation, str]]:
     for other in project.sources.values():
         if other.name == source.name or not _has_key_of(source, other):
             continue
         rule = Relation(columns=other.keys, table=other.name, its_columns=other.keys)
-        found = engine.run(unmatched_rows(relation_of(source.name), relation_of(other.name), rule).text).to_pylist()[0]
+        found = engine.run(unmatched_rows(source.name, other.name, rule).text).to_pylist()[0]
         related, unmatched = int(found["related"]), int(found["unmatched"])
         if not related or unmatched / related > _MOST_UNMATCHED:
             continue

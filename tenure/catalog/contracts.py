@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -14,6 +13,7 @@ from tenure.checks.contract_files import (
     FOLDER,
     OF_TABLES,
     Change,
+    Kind,
     changes,
     contract_file,
     read_document,
@@ -22,11 +22,12 @@ from tenure.checks.contract_files import (
 from tenure.checks.odcs import Document, as_yaml, facts, is_edited, merged, of_source, of_table
 from tenure.checks.odcs_rules import with_rules
 from tenure.define.contract_base import Contract
-from tenure.define.definitions import load_project
-from tenure.define.source import Column, Source
+from tenure.define.source import Source
 from tenure.define.table_rules import TableRules
 from tenure.errors import CheckFailed, UnknownSource, choices
+from tenure.feature_store.entity_rows import arrow_type
 from tenure.session.work import Work
+from tenure.storage.location import make_folder, write_whole
 from tenure.store.table import TableVersion
 from tenure.tables.rule_breaks import broken_rows, row_rules, unmatched_rows
 
@@ -74,8 +75,7 @@ class Difference:
 def unread(folder: Path) -> Work:
     """Return the project in a folder at work without its contracts read, so that verbs can correct them."""
     work = Work.look(folder)
-    with work.boundary("reading the definitions"):
-        work.project = load_project(work.folder, work.config.project.name)
+    work.agreed = {}
     return work
 
 
@@ -84,17 +84,20 @@ def draft(work: Work, names: Sequence[str] = ()) -> Iterator[Written]:
 
     Raises UnknownSource, MissingTable where a source is not staged.
     """
-    for source in _sources(work, names):
-        file = contract_file(work.folder, source.name)
-        if file.exists():
-            yield Written(_shown(file), "kept", "it is there; remove it to draft it anew")
-            continue
+    chosen = _sources(work, names)
+    files = {source.name: contract_file(work.folder, source.name) for source in chosen}
+    if not all(file.exists() for file in files.values()):
         work.scan(work.project.sources)
+    for source in chosen:
+        file = files[source.name]
+        if file.exists():
+            yield Written(_shown(work, file), "kept", "it is there; remove it to draft it anew")
+            continue
         rules, evidence = drafted(work.engine, work.project, source)
         document = with_rules(_generated(work, source), rules, evidence)
         _write(file, as_yaml(document))
         total = len(row_rules(source, rules, work.dialect)) + len(rules.relations)
-        yield Written(_shown(file), "written", f"{total} rules")
+        yield Written(_shown(work, file), "written", f"{total} rules")
 
 
 def export(work: Work, *, tables: bool = False, breaking: bool = False) -> Iterator[Written]:
@@ -106,13 +109,13 @@ def export(work: Work, *, tables: bool = False, breaking: bool = False) -> Itera
     made = [(source.name, *_renewed(work, source, breaking=breaking)) for source in work.project.sources.values()]
     for name, text, note in made:
         file = contract_file(work.folder, name)
-        yield _written(file, text, note)
+        yield _written(work, file, text, note)
     if tables:
         for contract in work.contracts.values():
             version = work.lake.find(contract.table)
             if version is not None and not contract.table.startswith("staging/"):
                 file = work.folder / FOLDER / OF_TABLES / f"{contract.table}.yaml"
-                yield _written(file, as_yaml(_of_stored(work, contract, version)), "")
+                yield _written(work, file, as_yaml(_of_stored(work, contract, version)), "")
 
 
 def _renewed(work: Work, source: Source, *, breaking: bool) -> tuple[str, str]:
@@ -138,7 +141,7 @@ def _renewed(work: Work, source: Source, *, breaking: bool) -> tuple[str, str]:
     return as_yaml(found), f"version {found['version']}: {_in_words(changed)}" if kinds else ""
 
 
-def _next(version: str, kinds: set[Any]) -> str:
+def _next(version: str, kinds: set[Kind]) -> str:
     major, minor, patch = version_parts(version, FOLDER)
     if "breaking" in kinds:
         return f"{major + 1}.0.0"
@@ -186,23 +189,9 @@ def diff(work: Work) -> Iterator[Difference]:
             yield Difference(source.name, "stored", change)
 
 
-def _stored_type(column: Column) -> pa.DataType:
-    """The Arrow type of a column's staged values."""
-    if column.value_type.is_decimal:
-        return pa.decimal128(column.value_type.precision, column.value_type.scale)
-    kinds = {
-        "integer": pa.int64(),
-        "float": pa.float64(),
-        "boolean": pa.bool_(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us"),
-    }
-    return kinds.get(column.type, pa.string())
-
-
 def _against_stored(source: Source, version: TableVersion) -> Iterator[Change]:
     """How a source's columns differ from those of its staged rows."""
-    want = {column.name: _stored_type(column) for column in source.columns}
+    want = {column.name: arrow_type(column.value_type) for column in source.columns}
     stored = {field.name: field.type for field in version.schema}
     own = ("event_time", "known_time", "known_until")
     for name in stored:
@@ -243,20 +232,19 @@ def _sources(work: Work, names: Sequence[str]) -> list[Source]:
     return [known[name] for name in names or known]
 
 
-def _written(file: Path, text: str, note: str) -> Written:
+def _written(work: Work, file: Path, text: str, note: str) -> Written:
     if file.exists() and file.read_text(encoding="utf-8") == text:
-        return Written(_shown(file), "current", "")
+        return Written(_shown(work, file), "current", "")
     _write(file, text)
-    return Written(_shown(file), "written", note)
+    return Written(_shown(work, file), "written", note)
 
 
 def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8", newline="\n")
+    # In place of the old file at once: rules that stand by hand are nowhere else.
+    make_folder(file.parent)
+    write_whole(file, text.encode())
 
 
-def _shown(file: Path) -> str:
+def _shown(work: Work, file: Path) -> str:
     """A contract's path from the project's folder."""
-    parts = file.parts
-    start = len(parts) - 1 - parts[::-1].index(FOLDER)
-    return "/".join(parts[start:])
+    return file.relative_to(work.folder).as_posix()

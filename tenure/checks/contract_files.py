@@ -7,11 +7,11 @@ contracts/tables/<table>.yaml    of Tenure's own tables; generated alone, and ne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tenure.checks.odcs import DIGEST, EXPORT, Document, Facts, custom_of, digest, facts, from_yaml, of_source
+from tenure.checks.odcs import DIGEST, EXPORT, Document, Facts, custom_of, facts, from_yaml, is_edited, of_source
 from tenure.checks.odcs_rules import rules_of
 from tenure.define.project import Project
 from tenure.define.shape import shown
@@ -47,7 +47,6 @@ class Agreed:
 
     file: str
     version: str
-    document: Document = field(repr=False)
     rules: TableRules
     changes: tuple[Change, ...] = ()
 
@@ -90,12 +89,11 @@ def _agreed(file: Path, source: Source, project: Project, want: Document) -> Agr
     name = f"{FOLDER}/{file.name}"
     document = read_document(file)
     got, wanted = facts(document), facts(want)
-    if custom_of(document, DIGEST) != digest(got):
+    if is_edited(document):
         raise _hand_edit(name, got, wanted, custom_of(document, DIGEST))
     return Agreed(
         file=name,
         version=str(document["version"]),
-        document=document,
         rules=rules_of(document, source, project, name),
         changes=tuple(changes(got, wanted)),
     )

@@ -44,6 +44,22 @@ _CUSTOM_OF_COLUMN = ("unit", "role")
 #: The standard's word for each of our types.
 _LOGICAL = {"decimal": "number", "float": "number"}
 
+#: How the name of an Arrow type begins → the standard's word; text for any other.
+_LOGICAL_OF_ARROW = {
+    "int": "integer",
+    "uint": "integer",
+    "double": "number",
+    "float": "number",
+    "decimal": "number",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "list": "array",
+    "large_list": "array",
+    "struct": "object",
+    "map": "map",
+}
+
 
 def of_source(project: str, source: Source, contract: Contract) -> Document:
     """Return the generated contract of a source; `contract` is that of its staged table."""
@@ -135,21 +151,7 @@ def _partition(name: str, contract: Contract) -> Document:
 
 
 def _logical_of_arrow(type_: str) -> str:
-    kinds = {
-        "int": "integer",
-        "uint": "integer",
-        "double": "number",
-        "float": "number",
-        "decimal": "number",
-        "bool": "boolean",
-        "date": "date",
-        "timestamp": "timestamp",
-        "list": "array",
-        "large_list": "array",
-        "struct": "object",
-        "map": "map",
-    }
-    return next((kind for begin, kind in kinds.items() if type_.startswith(begin)), "string")
+    return next((kind for begin, kind in _LOGICAL_OF_ARROW.items() if type_.startswith(begin)), "string")
 
 
 def _custom(values: Mapping[str, str]) -> list[Document]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from tenure.cli.printing import open_project, print_one
 from tenure.cli.records import ContractChangeRecord, ContractRecord, RuleRecord
 from tenure.cli.terminal import say
 from tenure.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from tenure.catalog.contracts import Written
 
 _contracts = typer.Typer(
     help="Agree on the raw tables: draft, export, check and compare contracts.", rich_markup_mode=None
@@ -37,7 +40,7 @@ def draft(
 
     with open_project(project, None, engine) as work:
         for one in drafted(work, sources or ()):
-            print_one(ContractRecord.of(one), f"{one.state:8} {one.file}  {one.note}".rstrip(), as_json)
+            _print_written(one, as_json)
     if not as_json:
         say("Read each rule beside its evidence, correct it, and write the owner. Then run 'tenure contract check'.")
 
@@ -57,7 +60,11 @@ def export(
 
     with unread(project) as work:
         for one in exported(work, tables=tables, breaking=breaking):
-            print_one(ContractRecord.of(one), f"{one.state:8} {one.file}  {one.note}".rstrip(), as_json)
+            _print_written(one, as_json)
+
+
+def _print_written(one: Written, as_json: bool) -> None:
+    print_one(ContractRecord.of(one), f"{one.state:8} {one.file}  {one.note}".rstrip(), as_json)
 
 
 @_contracts.command("check")

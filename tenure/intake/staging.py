@@ -43,10 +43,10 @@ from tenure.tables import staging as staging_table
 def staging(work: Work) -> Outcome:
     """Stage every source; raises an InputError, with nothing of that source written, if its data are wrong."""
     outcome = Outcome()
-    lacking = require_agreed(work)
+    notes = require_agreed(work)
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
-    judged, notes = completeness.judged(work), lacking
+    judged = completeness.judged(work)
     grown: dict[str, Changed] = {}
     for number, source in enumerate(work.project.sources.values()):
         work.progress.of(source.name, number, len(work.project.sources), outcome.rows)

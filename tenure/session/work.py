@@ -125,17 +125,21 @@ class Work:
     @cached_property
     def project(self) -> Project:
         """The bank's definitions, run and validated when they are first asked for."""
-        with boundary(f"opening the project '{self.folder}'"):
-            project = load_project(self.folder, self.config.project.name)
-            self.agreed = read_contracts(self.folder, project)
-        require_unread(self.folders, project)
-        return replace(project, rules={name: agreed.rules for name, agreed in self.agreed.items()})
+        agreed = self.agreed
+        require_unread(self.folders, self._defined)
+        return replace(self._defined, rules={name: one.rules for name, one in agreed.items()})
 
     @cached_property
     def agreed(self) -> dict[str, Agreed]:
         """The contracts of the sources that have one, by their names."""
         with boundary(f"opening the project '{self.folder}'"):
-            return read_contracts(self.folder, self.project)
+            return read_contracts(self.folder, self._defined)
+
+    @cached_property
+    def _defined(self) -> Project:
+        """What the bank's Python files define, without the rules of its contracts."""
+        with boundary(f"opening the project '{self.folder}'"):
+            return load_project(self.folder, self.config.project.name)
 
     @property
     def churn(self) -> ChurnDefinition:

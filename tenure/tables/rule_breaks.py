@@ -9,13 +9,14 @@ from datetime import date, datetime
 from tenure.define.dialect import Dialect
 from tenure.define.source import Column, Source
 from tenure.define.table_rules import ColumnRules, Relation, TableRules
-from tenure.sql.dialects import date_literal, literal
+from tenure.sql.dialects import date_literal, instant_literal, literal
 from tenure.sql.expressions import (
     after,
     all_of,
     before,
     count_where,
     days_later,
+    equal,
     is_in,
     is_not_null,
     is_null,
@@ -23,7 +24,7 @@ from tenure.sql.expressions import (
     negated,
     of,
 )
-from tenure.sql.query import Join, Query
+from tenure.sql.query import Join, Query, within_parentheses
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _bound(column: Column, value: float | str) -> str:
     if column.type == "date":
         return date_literal(date.fromisoformat(str(value)))
     if column.type == "timestamp":
-        return f"TIMESTAMP '{datetime.fromisoformat(str(value)).isoformat(' ')}'"
+        return instant_literal(datetime.fromisoformat(str(value)))
     return repr(value)
 
 
@@ -95,10 +96,10 @@ def unmatched_rows(relation: str, its_relation: str, rule: Relation) -> Query:
         alias="r",
         joins=[
             Join(
-                f"({theirs.on_one_line})",
+                within_parentheses(theirs.text),
                 alias="t",
                 kind="LEFT",
-                on=[f"{of('r', mine)} = {of('t', its)}" for mine, its in pairs],
+                on=[equal(of("r", mine), of("t", its)) for mine, its in pairs],
             )
         ],
         where=all_of(*(is_not_null(of("r", name)) for name in rule.columns)),

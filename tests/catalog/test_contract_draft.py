@@ -22,17 +22,15 @@ def bank(request, tmp_path_factory):
     with Work.open(folder) as work:
         staging(work)
         work.scan(work.project.sources)
+        for name in work.project.sources:
+            work.engine.cache(f"all_{name}", f"SELECT * FROM {name}")
         yield work
 
 
-def seen(name):
-    return f"{name}_then"
-
-
 def look_at(work, day):
-    """Let the relations be what was known before a day."""
+    """Let the sources' relations be what was known before a day."""
     for name in work.project.sources:
-        work.engine.cache(seen(name), f"SELECT * FROM {name} WHERE known_time < TIMESTAMP '{day} 00:00:00'")
+        work.engine.cache(name, f"SELECT * FROM all_{name} WHERE known_time < TIMESTAMP '{day} 00:00:00'")
 
 
 def alarms(work, drafted):
@@ -40,18 +38,18 @@ def alarms(work, drafted):
     for name, (rules, _) in drafted.items():
         asked = row_rules(work.project.sources[name], rules, work.dialect)
         if asked:
-            counts = work.engine.run(broken_rows(seen(name), asked).text).to_pylist()[0]
+            counts = work.engine.run(broken_rows(name, asked).text).to_pylist()[0]
             broken = [counts[f"broken_{place}"] / counts["rows_in_all"] for place in range(len(asked))]
             found += [(name, rule) for rule, share in zip(asked, broken, strict=True) if share > rule.most]
         for one in rules.relations:
-            counts = work.engine.run(unmatched_rows(seen(name), seen(one.table), one).text).to_pylist()[0]
+            counts = work.engine.run(unmatched_rows(name, one.table, one).text).to_pylist()[0]
             found += [(name, one)] if counts["unmatched"] > one.most_unmatched * counts["related"] else []
     return found
 
 
 def test_a_draft_of_the_first_load_holds_for_a_year(bank):
     look_at(bank, FIRST_LOAD)
-    drafted = {s.name: draft(bank.engine, bank.project, s, seen) for s in bank.project.sources.values()}
+    drafted = {s.name: draft(bank.engine, bank.project, s) for s in bank.project.sources.values()}
     rules, evidence = drafted["transactions"]
     assert rules.columns["amount"].low == 0
     assert rules.columns["direction"].allowed == ("credit", "debit")
@@ -66,11 +64,12 @@ def test_a_draft_of_the_first_load_holds_for_a_year(bank):
 
 def test_a_draft_catches_another_unit_a_new_value_and_missing_cells(bank):
     look_at(bank, LATER[-1])
-    drafted = {s.name: draft(bank.engine, bank.project, s, seen) for s in bank.project.sources.values()}
+    drafted = {s.name: draft(bank.engine, bank.project, s) for s in bank.project.sources.values()}
     bank.engine.cache(
-        seen("transactions"),
+        "transactions",
         "SELECT * REPLACE (amount * 100 AS amount, -balance_after * 100 AS balance_after, "
-        "CASE WHEN transaction_id % 20 = 0 THEN NULL ELSE channel END AS channel, 'D' AS direction) FROM transactions",
+        "CASE WHEN transaction_id % 20 = 0 THEN NULL ELSE channel END AS channel, 'D' AS direction) "
+        "FROM all_transactions",
     )
     found = {rule.column for name, rule in alarms(bank, drafted) if name == "transactions"}
     assert found == {"amount", "balance_after", "channel", "direction"}

@@ -19,6 +19,14 @@ from tenure import Csv, Parquet, Source
 
 NAMED = {fault.name: fault for fault in FAULTS}
 BOTH = [(fault, share) for fault in FAULTS for share in (1.0, 0.01) if share == 1 or not fault.whole_only]
+
+
+def planted_by(harm):
+    """Run a test over the faults of one kind of harm, each at its shares."""
+    pairs = [pair for pair in BOTH if isinstance(pair[0].harm, harm)]
+    return pytest.mark.parametrize(("fault", "share"), pairs, ids=lambda value: getattr(value, "name", value))
+
+
 FAULT_AND_SHARE = pytest.mark.parametrize(
     ("fault", "share"), BOTH, ids=[f"{fault.name}-{share:.0%}" for fault, share in BOTH]
 )
@@ -90,11 +98,7 @@ def test_the_same_seed_gives_the_same_bytes(bank, fault, share):
     assert planted(bank, fault, share).changed == planted(bank, fault, share).changed
 
 
-@pytest.mark.parametrize(
-    ("fault", "share"),
-    [pair for pair in BOTH if isinstance(pair[0].harm, Rewrites | Shuffles)],
-    ids=lambda value: getattr(value, "name", value),
-)
+@planted_by(Rewrites | Shuffles)
 def test_cells_change_in_the_named_columns_of_the_newest_rows_alone(bank, fault, share):
     clean, after, delivery = clean_and_planted(bank, fault, share)
     touches = fault.harm.touches if isinstance(fault.harm, Rewrites) else (fault.harm.column,)
@@ -113,22 +117,14 @@ def test_cells_change_in_the_named_columns_of_the_newest_rows_alone(bank, fault,
         assert len(struck) > len(newest) / 50, "a whole file has it often"
 
 
-@pytest.mark.parametrize(
-    ("fault", "share"),
-    [pair for pair in BOTH if isinstance(pair[0].harm, Adds)],
-    ids=lambda value: getattr(value, "name", value),
-)
+@planted_by(Adds)
 def test_added_rows_follow_those_that_were_there(bank, fault, share):
     clean, after, _ = clean_and_planted(bank, fault, share)
     assert after[: len(clean.lines)] == clean.lines
     assert len(after) - len(clean.lines) == max(1, round(len(clean.lines) * share))
 
 
-@pytest.mark.parametrize(
-    ("fault", "share"),
-    [pair for pair in BOTH if isinstance(pair[0].harm, Loses)],
-    ids=lambda value: getattr(value, "name", value),
-)
+@planted_by(Loses)
 def test_lost_rows_are_of_those_named_and_the_others_are_as_they_were(bank, fault, share):
     clean, after, _ = clean_and_planted(bank, fault, share)
     lost = Counter(clean.lines) - Counter(after)
