@@ -86,7 +86,7 @@ class Work:
         self._engine: Engine | None = None
         self._spill: Spill | None = None
         if project is not None:
-            self.project = project
+            self.project = self._defined = project
 
     @classmethod
     def open(
