@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tenure.define.aggregates import KINDS
+from tenure.define.check import Check
 from tenure.define.churn import ChurnDefinition
 from tenure.define.event_base import Asked
 from tenure.define.feature import (
@@ -25,6 +26,7 @@ from tenure.define.naming import check_name, definition_place, invalid, with_pla
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import NAME, check_shape, either, list_of, named
 from tenure.define.source import Column, Source
+from tenure.define.table_rules import TableRules
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, UnknownColumn, UnknownSource, choices
 
@@ -70,6 +72,10 @@ class Project:
     other_churns: dict[str, ChurnDefinition] = field(default_factory=dict, repr=False)
     #: How bookings are held against balances; no model knows of them.
     reconciliations: dict[str, Reconciliation] = field(default_factory=dict, repr=False)
+    #: What the contract of a staged table adds to its source's definition, by the source's name.
+    rules: dict[str, TableRules] = field(default_factory=dict, repr=False)
+    #: The bank's own checks of staged rows, by name.
+    checks: dict[str, Check] = field(default_factory=dict, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -212,6 +218,8 @@ def validate(project: Project) -> None:
         _validate_view(project, view)
     for reconciliation in project.reconciliations.values():
         _validate_reconciliation(project, reconciliation)
+    for check in project.checks.values():
+        project.source(check.source, asked_by=with_place("check", check))
     _validate_column_names(project)
     _validate_services(project)
 
