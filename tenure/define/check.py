@@ -44,6 +44,17 @@ _CODES = (
     Code("TEN-Q003", "validity", "error", "values that the contract does not list"),
     Code("TEN-Q004", "consistency", "error", "rows without their row in another table"),
     Code("TEN-Q005", "freshness", "error", "rows that arrived later than the contract allows"),
+    Code("TEN-Q010", "validity", "warning", "texts damaged by an encoding"),
+    Code("TEN-Q011", "validity", "warning", "dates before 1900 or after 2100"),
+    Code("TEN-Q012", "validity", "warning", "negative values unlike before"),
+    Code("TEN-Q013", "validity", "warning", "sizes unlike before, as of cents taken for units"),
+    Code("TEN-Q014", "validity", "warning", "values never seen before"),
+    Code("TEN-Q015", "consistency", "warning", "two columns look swapped"),
+    Code("TEN-Q016", "completeness", "warning", "nulls unlike before"),
+    Code("TEN-Q017", "distribution", "warning", "values distributed unlike before"),
+    Code("TEN-Q018", "uniqueness", "warning", "rows alike but for their key, unlike before"),
+    Code("TEN-Q019", "freshness", "warning", "rows arrive later than they used to"),
+    Code("TEN-Q020", "volume", "warning", "rows a day unlike before"),
 )
 
 #: Tenure's own checks by code. What staging finds beside them has the codes TEN-I001 and on.
@@ -104,6 +115,19 @@ class RowCheck:
     tolerance: float
     failing: str
     why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is counted of a column month by month and held against earlier months: rows of which `failing` is true.
+
+    `code` is the check that a share unlike those of earlier months fails. The column is '' of whole rows.
+    """
+
+    code: str
+    column: str
+    name: str
+    failing: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -385,6 +385,6 @@ RESERVED_TABLES = frozenset(
         "nearest_balances judged_days beside_day_before held_against stated_balances last_stated both_sides "
         "until_balance balance_spans in_turn told_apart beside_bookings explained_breaks broken_days "
         "version_before version_after older newer paired compared changed_cells "
-        "rows_of_other without_row".split(),
+        "rows_of_other cells hashed_rows alike_rows".split(),
     }
 )

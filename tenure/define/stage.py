@@ -81,9 +81,9 @@ _STAGES = (
         purpose="build",
         makes=(
             *("staging", "quarantine", "intake", "completeness", "captures", "arrivals"),
-            *("checks", "failing_rows"),
+            *("checks", "failing_rows", "monthly_profiles"),
         ),
-        records=("intake", "completeness", "captures", "arrivals", "checks", "failing_rows"),
+        records=("intake", "completeness", "captures", "arrivals", "checks", "failing_rows", "monthly_profiles"),
         guards=("snapshots",),
         in_sql=True,
         module="tenure.intake.staging",

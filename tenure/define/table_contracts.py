@@ -396,6 +396,18 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                 doc="What came of each check of each source, run by run.",
             ),
             Contract(
+                table="monthly_profiles",
+                partition_by=("source",),
+                columns={
+                    "source": _TEXT,
+                    "month": _DAY,
+                    **dict.fromkeys(("column_name", "measure"), _TEXT),
+                    "rows": _WHOLE,
+                },
+                required=("source", "month", "column_name", "measure", "rows"),
+                doc="How many staged rows of each month have what is held against earlier months, column by column.",
+            ),
+            Contract(
                 table="captures",
                 keys=("source", "extracted"),
                 columns={

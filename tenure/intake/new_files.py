@@ -175,7 +175,7 @@ def _stage(work: Work, source: Source, files: FileDigests, digest: str, facts: M
         digest,
         in_place_of=again,
         rows_per_file=ROWS_PER_FILE,
-        proof=quality.proof(work, source, compare),
+        proof=quality.proof(work, source, compare, added=True),
     )
     note_changes(work, source, before.fingerprint, version, changed[0])
     return Added(before, version, checks, extracts[0], read, losses)

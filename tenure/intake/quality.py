@@ -15,8 +15,11 @@ from tenure.define.check import CheckOutcome, RowCheck
 from tenure.define.source import Source
 from tenure.define.table_contracts import FIXED
 from tenure.define.table_rules import Relation
+from tenure.intake import profiles
 from tenure.session.work import Work
 from tenure.tables import checks as table
+from tenure.tables import profile as profile_table
+from tenure.tables.completeness import REMOVED
 
 CHECKS = FIXED["checks"]
 
@@ -33,6 +36,7 @@ class Judgement:
 
     outcomes: list[CheckOutcome] = field(default_factory=list)
     failing: list[tuple[CheckOutcome, coded.Failing]] = field(default_factory=list)
+    profile: profiles.Profile | None = None
 
 
 def asked_checks(work: Work, source: Source) -> list[RowCheck]:
@@ -51,16 +55,26 @@ def judge_stored(work: Work, source: Source, relation: str) -> Judgement:
     return judgement
 
 
-def judge(work: Work, source: Source, relation: str = table.CHECKED) -> Judgement:
-    """Check the rows of a relation, by default those about to be committed; raise nothing."""
-    checks = asked_checks(work, source)
-    judgement = Judgement()
-    if not checks:
-        return judgement
-    counts = coded.count(work.engine, checks, relation)
+def judge(work: Work, source: Source, relation: str = table.CHECKED, *, added: bool = False) -> Judgement:
+    """Check the rows of a relation, by default those about to be committed; raise nothing.
+
+    With `added` they are new ones beside those that are staged, in place of the relation `REMOVED`.
+    """
+    checks, measures = asked_checks(work, source), profile_table.measures(source, work.dialect)
+    counts, profile = profiles.gathered(work, source, checks, relation)
+    judgement = Judgement(profile=profile)
     for check, by_month in zip(checks, counts.failing, strict=True):
         found = coded.outcome(check, counts.all_rows, sum(by_month.values()))
         _add(work, source, check, found, judgement, relation)
+    if added:
+        profile.add(profiles.stored(work, source))
+        profile.add(profiles.gathered(work, source, (), REMOVED)[1], -1)
+    for found, measure in profiles.judged(source, profile, measures):
+        row_check = profiles.failing_check(source, found, measure, profile, measures, work.dialect)
+        if found.verdict == "failed" and row_check:
+            _add(work, source, row_check, found, judgement, relation)
+        else:
+            judgement.outcomes.append(found)
     return judgement
 
 
@@ -73,17 +87,20 @@ def _add(work: Work, source: Source, check: RowCheck, found: CheckOutcome, judge
     judgement.outcomes.append(found)
 
 
-def proof(work: Work, source: Source, compare: Callable[[], object]) -> Callable[[], None]:
+def proof(work: Work, source: Source, compare: Callable[[], object], *, added: bool = False) -> Callable[[], None]:
     """Return what is to be done before the rows of a source are committed: compare them, check them, note what came.
 
+    With `added` they are new ones beside those that are staged.
     It raises what `compare` does, and DataCheckFailed, with the failing rows kept, if a check stops the source.
     """
 
     def checked() -> None:
         compare()
-        judgement = judge(work, source)
+        judgement = judge(work, source, added=added)
         note(work, source, judgement)
         require_good(source, judgement)
+        if judgement.profile is not None:
+            profiles.keep(work, source, judgement.profile)
 
     return checked
 
@@ -208,7 +225,7 @@ def findings_in_words(work: Work) -> list[str]:
     for row in noted(work):
         if row["source"] in work.project.sources and (row["outcome"], row["severity"]) == ("failed", "warning"):
             place = f"column '{row['column_name']}': " if row["column_name"] else ""
-            counted = f"{row['failing']:,} of {row['rows']:,} rows"
+            counted = row["reason"] or f"{row['failing']:,} of {row['rows']:,} rows"
             found.append(f"{row['source']}: {place}{row['title']}: {counted} ({row['code']})")
     return sorted(found)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from tenure.define.check import CODES, Check, RowCheck
+from tenure.define.check import CODES, Check, Measure, RowCheck
 from tenure.define.dialect import Dialect
 from tenure.define.project import Project
 from tenure.define.source import Column, Source
@@ -86,15 +86,23 @@ def relation_check(source: Source, relation: Relation) -> RowCheck:
     )
 
 
-def counted_by_month(checks: Sequence[RowCheck], relation: str = CHECKED) -> Select:
-    """Return a row per month of a relation: month (DATE), n_rows, and as c0, c1 … how many rows fail each check."""
-    month = _month()
+def counted_by_month(
+    checks: Sequence[RowCheck | Measure], relation: str = CHECKED, distinct: Sequence[str] = ()
+) -> Select:
+    """Return a row per month of a relation: month (DATE), n_rows, last_event, and as c0, c1 … how many rows fail each
+    check; as d0, d1 … about how many values each of the `distinct` columns has.
+    """
+    month = month_of_row()
     counts = [
         Selected(count_where(check.failing), f"c{place}", f"{check.code} {check.column}".strip())
         for place, check in enumerate(checks)
     ]
+    counts += [
+        Selected(call("APPROX_COUNT_DISTINCT", of(_ROW, name)), f"d{place}") for place, name in enumerate(distinct)
+    ]
+    last = named(call("MAX", of(_ROW, "event_time")), "last_event")
     made = Query(
-        columns=[named(month, "month"), named("COUNT(*)", "n_rows")],
+        columns=[named(month, "month"), named("COUNT(*)", "n_rows"), last],
         lines=counts,
         source=relation,
         alias=_ROW,
@@ -167,7 +175,8 @@ def rows_of_customers(project: Project, source: Source, sampled: str) -> Query:
     )
 
 
-def _month() -> str:
+def month_of_row() -> str:
+    """Return the first day of the month of a row's event."""
     return cast(call("DATE_TRUNC", "'month'", of(_ROW, "event_time")), "DATE")
 
 
