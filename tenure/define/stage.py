@@ -81,9 +81,12 @@ _STAGES = (
         purpose="build",
         makes=(
             *("staging", "quarantine", "intake", "completeness", "captures", "arrivals"),
-            *("checks", "failing_rows", "monthly_profiles"),
+            *("checks", "quality", "failing_rows", "monthly_profiles"),
         ),
-        records=("intake", "completeness", "captures", "arrivals", "checks", "failing_rows", "monthly_profiles"),
+        records=(
+            *("intake", "completeness", "captures", "arrivals"),
+            *("checks", "quality", "failing_rows", "monthly_profiles"),
+        ),
         guards=("snapshots",),
         in_sql=True,
         module="tenure.intake.staging",

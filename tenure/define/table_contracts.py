@@ -396,6 +396,18 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                 doc="What came of each check of each source, run by run.",
             ),
             Contract(
+                table="quality",
+                partition_by=("source", "run_id"),
+                columns={
+                    **dict.fromkeys(("source", "run_id", "column_name"), _TEXT),
+                    "score": "double",
+                    **dict.fromkeys(("checks", "failed"), _WHOLE),
+                },
+                required=("source", "run_id", "column_name", "score", "checks", "failed"),
+                invariants=(Within("score", 0, 100, "a score of data quality"),),
+                doc="How good the rows of each source and column were, run by run; column '' is the whole table.",
+            ),
+            Contract(
                 table="monthly_profiles",
                 partition_by=("source",),
                 columns={

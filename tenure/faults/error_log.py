@@ -50,22 +50,22 @@ class ErrorLog:
         if not self.lake.is_dir():
             return f"No log could be kept: there is no lake in '{self.lake}'."
         try:
-            self._append(f"{_now()}  {doing}\n{entry(error)}\n")
+            keep_private(self.file, f"{moment()}  {doing}\n{entry(error)}\n")
         except OSError as reason:
             return f"No log could be kept in '{self.file.parent}': {reason.strerror or type(reason).__name__}."
         return f"The original error is kept in '{self.file}'."
 
-    def _append(self, text: str) -> None:
-        added = text.encode("utf-8", errors="backslashreplace")
-        if isinstance(self.file, S3Location):
-            kept = self.file.read_bytes() if self.file.is_file() else b""
-            self.file.write(kept + added)
-        else:
-            _append_to(self.file, added)
+
+def keep_private(file: Location, text: str) -> None:
+    """Add a text to a log; on disk, its owner alone may read it."""
+    added = text.encode("utf-8", errors="backslashreplace")
+    if isinstance(file, S3Location):
+        file.write((file.read_bytes() if file.is_file() else b"") + added)
+    else:
+        _append_to(file, added)
 
 
 def _append_to(file: Path, added: bytes) -> None:
-    """Add to a log on disk, for its owner alone."""
     folder = file.parent
     if folder.is_symlink():
         raise NotADirectoryError(0, "the folder is a link")
@@ -113,5 +113,6 @@ def _text(error: BaseException, kind: str) -> str:
     return _LEFT_OUT
 
 
-def _now() -> str:
+def moment() -> str:
+    """Return the time as logs have it: UTC, to the second."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,17 +12,19 @@ import pyarrow.compute as pc
 
 from tenure.checks import coded
 from tenure.checks.in_memory import schema_of
+from tenure.checks.score import scores
 from tenure.define.check import CheckOutcome, RowCheck
 from tenure.define.source import Source
 from tenure.define.table_contracts import FIXED
 from tenure.define.table_rules import Relation
+from tenure.faults.error_log import FOLDER, keep_private, moment
 from tenure.intake import profiles
 from tenure.session.work import Work
 from tenure.tables import checks as table
 from tenure.tables import profile as profile_table
 from tenure.tables.completeness import REMOVED
 
-CHECKS = FIXED["checks"]
+CHECKS, QUALITY = FIXED["checks"], FIXED["quality"]
 
 _REFUSED = "Nothing of it was staged"
 _HINT = (
@@ -166,7 +169,19 @@ def note(work: Work, source: Source, judgement: Judgement) -> None:
     rows += [row for row in _of_this_run(work, values) if (row["code"], row["column_name"], row["title"]) not in told]
     if rows or work.lake.find(CHECKS.table) is None:
         work.lake.write_partition(pa.Table.from_pylist(rows, schema=schema_of(CHECKS)), CHECKS, values)
+        scored = [
+            {"column_name": one.column, "score": one.score, "checks": one.checks, "failed": one.failed} | values
+            for one in scores(rows)
+        ]
+        work.lake.write_partition(pa.Table.from_pylist(scored, schema=schema_of(QUALITY)), QUALITY, values)
     _note_failing(work, source, judgement)
+    _log(work, source, judgement)
+
+
+def _log(work: Work, source: Source, judgement: Judgement) -> None:
+    """Add each outcome to the run's log, as a line of JSON."""
+    lines = [json.dumps({"at": moment(), "source": source.name} | _row(one)) for one in judgement.outcomes]
+    keep_private(work.lake.folder / FOLDER / f"{work.run_id}.checks.jsonl", "".join(f"{line}\n" for line in lines))
 
 
 def _of_this_run(work: Work, values: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -78,7 +78,7 @@ def test_damaged_parquet_among_raw_files_is_named(bank, damage):
     assert "Fetch the file again, whole." in done.stderr
     assert "Traceback" not in done.stderr
     assert rows_of_ledger(bank / "lake")[-1] == ("staging", "failed")
-    (log,) = (bank / "lake" / "logs").iterdir()
+    (log,) = (bank / "lake" / "logs").glob("*.log")
     assert f"The original error is kept in '{log}'." in done.stderr
     assert (stat.S_IMODE(log.stat().st_mode), stat.S_IMODE(log.parent.stat().st_mode)) == (0o600, 0o700)
     text = log.read_text()

@@ -74,6 +74,20 @@ def test_a_warning_goes_on_and_is_named(bank):
     assert len(kept(bank, "staging/payments")) == 1505
 
 
+def test_each_run_has_a_score_of_each_column_and_a_log_of_each_outcome(bank):
+    (bank / "checks.py").write_text(LARGE.format("warning", 0.0))
+    staged(bank)
+    (score,) = [row for row in kept(bank, "quality") if (row["source"], row["column_name"]) == ("payments", "amount")]
+    of_amount = [row for row in kept(bank, "checks") if (row["source"], row["column_name"]) == ("payments", "amount")]
+    judged = {row["dimension"] for row in of_amount if row["outcome"] != "not applicable"}
+    assert score["score"] == pytest.approx(100 - 100 * 833 / 1505 / len(judged))
+    (log,) = (bank / "lake" / "logs").glob("*.checks.jsonl")
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line["failing"] for line in lines if line["code"] == "amount_is_small"] == [833]
+    assert len(lines) == len(kept(bank, "checks"))
+    assert "example" not in lines[0]
+
+
 def test_a_rule_of_the_contract_stops_its_source(bank):
     with pytest.raises(DataCheckFailed, match=r"values below 20 \(TEN-Q002\): 1\d\d of 1,505 rows"):
         staged(bank, payments=TableRules(table="payments", columns={"amount": ColumnRules(low=20)}))
