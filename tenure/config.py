@@ -259,6 +259,17 @@ class VerifySection(_Section):
     )
 
 
+class LineageSection(_Section):
+    """[lineage]"""
+
+    openlineage: bool = Field(
+        default=True,
+        description="Whether a run writes what each stage read and wrote as OpenLineage events, a file a run in "
+        "`lineage/` of the lake: see docs/lineage.md.",
+    )
+    namespace: str = Field("", description="Namespace of the jobs in these events; left out, the project's name.")
+
+
 class OutputSection(_Section):
     """[output]"""
 
@@ -279,6 +290,7 @@ class Config(_Section):
     value: ValueSection = ValueSection()
     segment: SegmentSection = SegmentSection()
     verify: VerifySection = VerifySection()
+    lineage: LineageSection = LineageSection()
     output: OutputSection = OutputSection()
 
 

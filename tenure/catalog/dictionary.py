@@ -12,15 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import pyarrow as pa
-
 from tenure.catalog.column_facts import Facts, facts_of
+from tenure.catalog.columns import own_column_words, source_column_words, sql_type
 from tenure.catalog.sql import compile_all
-from tenure.define.column_words import column_words
 from tenure.define.contract_base import Contract
 from tenure.define.feature import Description
 from tenure.define.formula_words import drawn_window, formula_words, history_share_words
-from tenure.define.source import Source
 from tenure.define.stage import RECORDS, maker_of
 from tenure.define.window import ColumnName
 from tenure.engines import open_engine
@@ -142,7 +139,7 @@ class _Tables:
             entry = self._again(relation, name)
         else:
             entry = self._own(relation, name)
-        types = {} if stored.version is None else {part.name: _sql_type(part.type) for part in stored.version.schema}
+        types = {} if stored.version is None else {part.name: sql_type(part.type) for part in stored.version.schema}
         facts = stored.facts.get(name)
         since, changes = _past(name, stored.columns)
         return replace(
@@ -159,10 +156,10 @@ class _Tables:
         source = self._project.sources[relation]
         sources, raw = self._upstream(relation, name) if name in self._origins.table_columns[relation] else ((), ())
         declared = {column.name: column for column in source.columns}
+        meaning = source_column_words(self._project, source, name)
         if name not in declared:
-            return ColumnEntry(name=name, meaning=column_words(relation, name), sources=sources, raw=raw)
+            return ColumnEntry(name=name, meaning=meaning, sources=sources, raw=raw)
         column = declared[name]
-        meaning = column.doc or self._role_words(source, name)
         empty = "refused: required" if column.required else ""
         return ColumnEntry(
             name=name,
@@ -174,13 +171,6 @@ class _Tables:
             raw=raw,
             defined=source.where_defined,
         )
-
-    def _role_words(self, source: Source, name: str) -> str:
-        """What a column of a source is for, where its definition has no doc."""
-        if name in self._project.entity.keys:
-            return f"the {self._project.entity.name}"
-        roles = {source.event_time: "when it happened", source.known_time: "when it was known", source.ends: "its end"}
-        return roles.get(name) or ("part of the row's key" if name in source.keys else "")
 
     def _of_feature(self, name: ColumnName) -> ColumnEntry:
         described = self._project.columns[name]
@@ -214,9 +204,7 @@ class _Tables:
         return ColumnEntry(name=name, meaning=described.text, unit=described.unit, sources=(f"features.{name}",))
 
     def _own(self, relation: str, name: str) -> ColumnEntry:
-        meaning = column_words(relation, name)
-        if not meaning and name in self._project.entity.keys:
-            meaning = f"the {self._project.entity.name}"
+        meaning = own_column_words(self._project, relation, name)
         if name not in self._origins.table_columns.get(relation, ()):
             return ColumnEntry(name=name, meaning=meaning)
         sources, raw = self._upstream(relation, name)
@@ -248,18 +236,6 @@ class _Tables:
     @cached_property
     def _statements(self) -> dict[str, str]:
         return {select.table: select.text for select in compile_all(self._work, self._work.dialect)}
-
-
-def _sql_type(type_: pa.DataType) -> str:
-    """A stored type as SQL calls it."""
-    if pa.types.is_decimal(type_):
-        return f"DECIMAL({type_.precision}, {type_.scale})"
-    if pa.types.is_timestamp(type_):
-        return "TIMESTAMP WITH TIME ZONE"
-    return _SQL_TYPES.get(str(type_), str(type_))
-
-
-_SQL_TYPES = {"int64": "BIGINT", "double": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "date32[day]": "DATE"}
 
 
 def _below(origin: Origin) -> Iterator[Origin]:

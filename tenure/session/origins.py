@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import sqlglot
 
@@ -36,13 +36,18 @@ class Origin:
     upstream: tuple[Origin, ...] = ()
 
 
+#: What a column is read for: its values, whose row it is, or whether the row counts.
+Use: TypeAlias = Literal["value", "whose", "counts"]
+
+
 @dataclass(frozen=True)
 class Reading:
-    """A column of a source, and why something reads it."""
+    """A column of a source, why something reads it in words, and what for."""
 
     source: str
     column: str
     why: str
+    use: Use = "value"
 
 
 class Defined(NamedTuple):
@@ -99,6 +104,47 @@ class Origins:
         parts = tuple(self.origin(*part) for part in upstream)
         return Origin("table column", _dotted(table, column), summary, parts + self._of_readings(readings))
 
+    def reads(self, table: str, column: str) -> tuple[list[tuple[str, str]], list[Reading]]:
+        """Return what a column of a table is made from in one step: columns of other tables, and those of sources.
+
+        A ratio or trend reads what its parts do. Of a source's column see `raw_columns`.
+        """
+        if table == "features" and column in self.features:
+            return self._feature_reads(self.features[column])
+        if table == "training_set" and column in self.features:
+            return [("features", column)], []
+        _, upstream, readings = self._of_table(table, column)
+        found: list[tuple[str, str]] = []
+        for above, name in upstream:
+            if above != table:
+                found.append((above, name))
+                continue
+            columns, more = self.reads(above, name)
+            found += columns
+            readings = [*readings, *more]
+        return found, readings
+
+    def raw_columns(self, source: Source, column: str) -> tuple[tuple[str, str], ...] | None:
+        """Return the (raw table, raw column) pairs that a column of a source is computed from.
+
+        () of a constant; None where the source's SELECT does not say it.
+        """
+        known = source.known_time or source.event_time
+        times = {"event_time": source.event_time, "known_time": known, "known_until": known}
+        raw_name = source.column(times.get(column, column)).raw_name
+        if not source.select:
+            return ((next(iter(source.raws)), raw_name),)
+        traced = origins(source.select, raw_name, self.dialect)
+        return traced if traced is not None and all(table in source.raws for table, _ in traced) else None
+
+    def _feature_reads(self, column: ColumnName) -> tuple[list[tuple[str, str]], list[Reading]]:
+        if column not in self.defined:
+            return [("snapshots", "opened_on")], []
+        part = self.defined[column].part
+        if isinstance(part, Ratio | Trend):
+            return [], [reading for name in part.parts[column] for reading in self._feature_reads(name)[1]]
+        return [], self.readings_of(column)
+
     @cached_property
     def features(self) -> dict[str, ColumnName]:
         """Every feature column by its name as text."""
@@ -150,11 +196,12 @@ class Origins:
         """The columns that a condition on rows of a source reads; that of `by` is named as such."""
         if where:
             for name in names_read(where, self.dialect):
-                yield Reading(source, name, "by= this column" if name == by else f"where {where}")
+                why = "by= this column" if name == by else f"where {where}"
+                yield Reading(source, name, why, "counts")
 
     def _of_keys(self, source: str) -> list[Reading]:
         whose = f"whose row it is ({self.project.entity.name})"
-        return [Reading(source, key, whose) for key in self.project.entity.keys]
+        return [Reading(source, key, whose, "whose") for key in self.project.entity.keys]
 
     def _of_feature(self, column: ColumnName) -> Origin:
         if column not in self.defined:
@@ -194,9 +241,9 @@ class Origins:
         if not source.select:
             table, raw = next(iter(source.raws.items()))
             return Origin("source column", name, why, (_raw(table, raw_name, raw),))
-        traced = origins(source.select, raw_name, self.dialect)
+        traced = self.raw_columns(source, column)
         select = f"the source's select ({source.where_defined})"
-        if traced is None or not all(table in source.raws for table, _ in traced):
+        if traced is None:
             summary = f"through {select}, of {', '.join(source.raws)}"
         elif not traced:
             summary = f"a constant in {select}"
@@ -213,6 +260,8 @@ class Origins:
         customers = self.project.sources[self.project.entity.source]
         found = [Reading(customers.name, column, "")] if column in self.project.entity.keys else []
         found += _times(customers, ColumnName("x"), versions_only=False)
+        if column == "opened_on":
+            found.append(Reading(customers.name, customers.event_time, ""))
         return "customers open and known at t", [], found
 
     def _of_labels(self, column: str) -> tuple[str, list[tuple[str, str]], list[Reading]]:
@@ -246,13 +295,15 @@ class Origins:
 def _times(source: Source, column: ColumnName, *, versions_only: bool) -> Iterator[Reading]:
     """The columns that say which version of a row t sees, and unless `versions_only` whether it happened in time."""
     for key in source.keys:
-        yield Reading(source.name, key, "which versions are of one row")
+        yield Reading(source.name, key, "which versions are of one row", "counts")
     if not versions_only:
         span = f"in [t − {column.window}, t)" if column.window else "before t"
-        yield Reading(source.name, source.event_time, f"when it happened: {span}")
-        if source.ends and not column.window and not column.aggregate.startswith("days_since"):
-            yield Reading(source.name, source.ends, "open at t: not ended before it")
-    yield Reading(source.name, source.known_time or source.event_time, _known(source))
+        is_recency = column.aggregate.startswith("days_since")
+        use: Use = "value" if is_recency else "counts"
+        yield Reading(source.name, source.event_time, f"when it happened: {span}", use)
+        if source.ends and not column.window and not is_recency:
+            yield Reading(source.name, source.ends, "open at t: not ended before it", "counts")
+    yield Reading(source.name, source.known_time or source.event_time, _known(source), "counts")
 
 
 #: Why the time is read at which a row of the horizon was known.

@@ -10,6 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import TypeAlias
 
+from tenure.catalog.lineage_events import LineageEvents
 from tenure.catalog.sql import compile_all
 from tenure.catalog.views import refresh_views
 from tenure.define.stage import STAGES, Stage, maker_of
@@ -33,7 +34,8 @@ def run(
     A stage whose definitions and inputs are unchanged is 'current' and does nothing. A stage that fails is
     recorded as 'failed', one that is stopped as 'interrupted', and its error raised; nothing that it had begun is
     visible. A definition that does not compile, or a package that is not installed, is refused before the first stage.
-    The views that `tenure views` wrote are written anew after the last.
+    The views that `tenure views` wrote are written anew after the last. What a stage read and wrote is added to the
+    run's lineage events, unless [lineage] says not to.
     """
     stages = list(stages)
     require_packages(stages, work.config.train.models)
@@ -41,9 +43,10 @@ def run(
         with work.boundary("the start of the run"):
             compile_all(work, work.dialect)
             lock.enter_context(work.lake.locked())
+        events = LineageEvents(work) if work.config.lineage.openlineage else None
         for stage in stages:
             function = (overrides or {}).get(stage) or function_of(STAGES[stage])
-            yield _run_stage(work, stage, function)
+            yield _run_stage(work, stage, function, events)
         with work.boundary("the views"):
             refresh_views(work)
 
@@ -64,14 +67,15 @@ def materialize(work: Work) -> Iterator[StageRun]:
     return run(work, stages_between("staging", "features"), {"features": newest_features})
 
 
-def _run_stage(work: Work, stage: str, function: StageFunction) -> StageRun:
+def _run_stage(work: Work, stage: str, function: StageFunction, events: LineageEvents | None) -> StageRun:
     record = StageRun(run_id=work.run_id, stage=stage)
+    before: dict[str, int] = {}
     begun = time.perf_counter()
     record.begin(work.lake)
     work.progress.begin(stage)
     try:
         with work.boundary(f"stage '{stage}'"):
-            _require_whole(work, stage)
+            before = _whole_versions(work, stage)
             outcome = function(work)
     except BaseException as error:
         record.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -79,6 +83,9 @@ def _run_stage(work: Work, stage: str, function: StageFunction) -> StageRun:
         record.seconds = time.perf_counter() - begun
         with suppress(Exception):  # The stage's own error is raised; its row is kept for the next run that can write.
             record.record(work.lake)
+        if events:
+            with suppress(Exception):
+                events.add(record, before, type(error).__name__)
         raise
     finally:
         work.progress.end()
@@ -89,14 +96,20 @@ def _run_stage(work: Work, stage: str, function: StageFunction) -> StageRun:
     record.seconds = time.perf_counter() - begun
     with work.boundary(f"the ledger's row of stage '{stage}'"):
         record.record(work.lake)
+    if events:
+        with work.boundary(f"the lineage events of stage '{stage}'"):
+            events.add(record, before)
     return record
 
 
-def _require_whole(work: Work, stage: str) -> None:
-    """Raise DamagedLake if a table of the stage is damaged: it would count as current without being read."""
-    for table in work.lake.tables():
-        if maker_of(table) == stage:
-            work.lake.find(table)
+def _whole_versions(work: Work, stage: str) -> dict[str, int]:
+    """The version of each table of the stage that is there.
+
+    Raises DamagedLake if one is damaged: it would count as current without being read.
+    """
+    tables = [table for table in work.lake.tables() if maker_of(table) == stage]
+    found = {table: work.lake.find(table) for table in tables}
+    return {table: version.version for table, version in found.items() if version is not None}
 
 
 def _summary(error: BaseException) -> str:

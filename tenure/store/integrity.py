@@ -1,7 +1,7 @@
 """The integrity of a lake: every file that a retained version names is read whole and held against its digest.
 
-What is not covered, since no version names it: the journals of writes, the memory of digests, the lock, landing, spill
-and logs of errors. Losing one of them loses nothing of a table.
+What is not covered, since no version names it: the journals of writes, the memory of digests, the lock, landing, spill,
+lineage events and logs of errors. Losing one of them loses nothing of a table.
 """
 
 from __future__ import annotations

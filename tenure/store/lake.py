@@ -5,6 +5,7 @@ lake/
 ├── snapshots/             ├── features/snapshot_date=…/
 ├── _lake.json             whose lake this is, in which format
 ├── _tables.json           the names of its tables
+├── lineage/<run>.jsonl    what each stage of a run read and wrote, for a catalog
 └── <table>/
     ├── _delta_log/           what each commit did; a file that no commit names is invisible
     ├── _log_digests.json     the SHA-256 of each file of the log
@@ -331,6 +332,7 @@ class Lake:
             partition_by=tuple(delta.metadata().partition_columns),
             fingerprint=str(info.get(FINGERPRINT, "")),
             partitions=json.loads(str(info.get(PARTITIONS, "{}"))),
+            size=sum(adds.column("size_bytes").to_pylist()),
         )
 
     def verify_files(self, version: TableVersion, seen: Listing | None = None) -> None:

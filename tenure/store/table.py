@@ -27,7 +27,10 @@ Ingredients: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True)
 class TableVersion:
-    """A committed version of a table: its number, rows, files, columns, and what it and its partitions are made of."""
+    """A committed version of a table: its number, rows, files, columns, and what it and its partitions are made of.
+
+    `size` are the bytes of its files.
+    """
 
     table: str
     version: int
@@ -37,6 +40,7 @@ class TableVersion:
     partition_by: tuple[str, ...]
     fingerprint: str
     partitions: Mapping[str, Ingredients] = field(default_factory=dict)
+    size: int = 0
 
     def files_of(self, values: Collection[str]) -> tuple[Location, ...]:
         """Return the files of some partitions of a table with one partition column."""

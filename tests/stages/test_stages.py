@@ -1,9 +1,11 @@
 """A stage is one object: what it declares is what it does, and every list of stages and tables follows from it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from openlineage_spec import require_runs, require_valid
 from tiny_bank import write_leavers, write_tiny_bank
 
 from tenure.define.source import RESERVED_TABLES
@@ -11,6 +13,7 @@ from tenure.define.stage import LEDGER, RECORDS, STAGES, TABLES, Stage, maker_of
 from tenure.session.work import Work
 from tenure.stages.run import function_of, run
 from tenure.store.lake import Lake
+from tenure.store.lineage_file import LineageFile
 
 SETTINGS = {"train": {"models": ("rule", "logistic")}, "verify": {"customers": 20}}
 PAGE = Path(__file__).parents[2] / "docs" / "how_it_works.md"
@@ -34,8 +37,11 @@ paid = Reconciliation("paid", bookings="payments", account="payment_id", amount=
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory):
-    """The tables that each stage looked up and those that it committed, noted in the lake itself, in one whole run."""
+def whole_run(tmp_path_factory):
+    """The tables that each stage looked up and those that it committed, noted in the lake itself, in one whole run.
+
+    With them the file of its lineage events.
+    """
     folder = write_tiny_bank(tmp_path_factory.mktemp("stages") / "bank")
     write_leavers(folder / "data")
     with (folder / "sources.py").open("a") as sources:
@@ -68,7 +74,12 @@ def seen(tmp_path_factory):
         work.lake = NotedLake(work.lake.folder, work.lake.owner, work.lake.mode)
         records = list(run(work, overrides={name: noting(name) for name in STAGES}))
     assert [record.status for record in records] == ["built"] * len(STAGES)
-    return found
+    return found, LineageFile(work.lake.folder, work.run_id).file
+
+
+@pytest.fixture(scope="module")
+def seen(whole_run):
+    return whole_run[0]
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -83,6 +94,23 @@ def test_a_stage_reads_only_what_it_declares(seen, name):
 def test_a_stage_makes_what_it_declares(seen, name):
     stage, (_, committed) = STAGES[name], seen[name]
     assert committed == {*stage.makes} - NOT_ASKED
+
+
+def test_the_lineage_events_name_what_each_stage_read_and_wrote(seen, whole_run):
+    events = [json.loads(line) for line in whole_run[1].read_text(encoding="utf-8").splitlines()]
+    for event in events:
+        require_valid(event)
+    ends = {event["job"]["name"]: event for event in require_runs(events)}
+    assert tuple(ends) == tuple(STAGES)
+    for name, event in ends.items():
+        read, written = (
+            {one["name"].rpartition("/lake/")[2].partition("/")[0] for one in event[side]}
+            for side in ("inputs", "outputs")
+        )
+        assert written == seen[name][1]
+        if name != "staging":
+            # A stage looks at what it made before too, and at what a later one rests on.
+            assert read == (seen[name][0] & {*STAGES[name].reads}) - {*NOT_ASKED, LEDGER}
 
 
 @pytest.mark.parametrize("name", STAGES)
