@@ -18,7 +18,6 @@ from tenure.intake.readers import readers_of
 from tenure.intake.typed_rows import planned_types
 from tenure.session.work import Work
 from tenure.sql import Dialect, Select
-from tenure.sql.conditions import condition
 from tenure.tables import labels as labels_table
 from tenure.tables import reconcile as reconcile_table
 from tenure.tables import snapshots as snapshots_table
@@ -27,7 +26,7 @@ from tenure.tables import staging as staging_table
 from tenure.tables import training_set as training_set_table
 from tenure.tables.label_spans import Outage, all_spans, label_spans
 from tenure.tables.unlabelled import unlabelled
-from tenure.tables.visible import readable_columns
+from tenure.tables.visible import condition_on
 from tenure.tiles.features import FeatureSteps
 from tenure.tiles.support import require_supported
 
@@ -66,8 +65,7 @@ def _check_conditions(work: Work, dialect: Dialect) -> None:
         for feature in view.features:
             if isinstance(feature, Aggregate) and feature.where:
                 asked_by = f"feature '{feature.name}' ({feature.where_defined})"
-                columns = readable_columns(work.project.sources[view.source])
-                condition(feature.where, columns, dialect, relation="r", asked_by=asked_by)
+                condition_on(work.project.sources[view.source], feature.where, dialect, asked_by=asked_by)
 
 
 def reconcile_selects(work: Work, dialect: Dialect) -> list[Select]:

@@ -24,7 +24,7 @@ from tenure.define.feature import (
 from tenure.define.naming import check_name, definition_place, invalid, with_place
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import NAME, check_shape, either, list_of, named
-from tenure.define.source import Column, Source
+from tenure.define.source import Column, Source, refused_protected
 from tenure.define.table_rules import TableRules
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, UnknownColumn, UnknownSource, choices
@@ -276,6 +276,8 @@ def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
         copied = "" if feature.of == source.ends else f"a copy of '{source.ends}', "
         says = f"reads '{feature.of}', {copied}the end time of source '{source.name}'"
         raise invalid("feature", feature, says, ": it is written after the fact and would leak the label")
+    if column.role == "protected":
+        raise refused_protected(f"{with_place('feature', feature)} reads '{feature.of}'")
     if column.role == "pii" and not (isinstance(feature, Attribute) and feature.how == "years_since"):
         allowed = "; allowed of PII is only how='years_since' of a birth date"
         raise invalid("feature", feature, f"reads '{feature.of}', which is PII", allowed)
@@ -295,6 +297,8 @@ def _read_column(feature: Attribute | Aggregate, source: Source, name: str) -> C
 
 def _validate_by(feature: Aggregate, source: Source) -> None:
     column = _read_column(feature, source, feature.by)
+    if column.role == "protected":
+        raise refused_protected(f"{with_place('feature', feature)} is made by '{feature.by}'")
     if column.type != "string" or column.role == "pii":
         says = f"is made by '{feature.by}', a {column.type} of role {column.role}"
         raise invalid("feature", feature, says, "; allowed: a string that is not PII")

@@ -31,10 +31,13 @@ from tenure.define.value_type import MOST_DIGITS, PRECISION, SCALE, ValueType
 from tenure.errors import InvalidDefinition, UnknownColumn, choices
 
 Type: TypeAlias = Literal["string", "integer", "decimal", "float", "boolean", "date", "timestamp"]
-Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "pii", "metadata"]
+Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "pii", "protected", "metadata"]
 
 TYPES: tuple[str, ...] = ("string", "integer", "decimal", "float", "boolean", "date", "timestamp")
-ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
+ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "protected", "metadata")
+
+#: The roles of columns that hold a person's data: no message shows their values.
+PERSONAL_ROLES = frozenset({"pii", "protected"})
 
 
 _FORMATS = either("a strptime format, or several", TEXT, list_of(NAME, least=1))
@@ -67,6 +70,8 @@ class Column:
     is a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
     in any other column such a value shows that the row was written later than it claims. `fixed`
     says that the value is as it was when the row began, such as a place of birth: closing does not write it.
+    The role 'protected' is for what the law keeps out of decisions on people, such as gender: no feature, label or
+    list is made of it, and only `tenure evaluate` reads it, to compare how groups fare.
     """
 
     name: str
@@ -161,6 +166,11 @@ class Column:
         return ValueType(self.type, self.precision, self.scale)
 
     @property
+    def is_personal(self) -> bool:
+        """Whether it is declared to hold a person's data."""
+        return self.role in PERSONAL_ROLES
+
+    @property
     def has_number_format(self) -> bool:
         """Whether its numbers are written as a bank writes them, and not as a program does."""
         return bool(self.decimal or self.thousands or self.currency)
@@ -174,6 +184,15 @@ class Column:
     def raw_name(self) -> str:
         """The column's spelling in the raw table."""
         return self.raw or self.name
+
+
+def refused_protected(says: str) -> InvalidDefinition:
+    """Return the error of a definition that would make something of a protected column: it says so in `says`."""
+    return InvalidDefinition(
+        f"{says}, which is protected: no feature, label or list may be made of it.",
+        hint="Leave it out: 'tenure evaluate' alone reads protected columns, to compare how groups fare. Where the law "
+        "lets models read it, give the column another role in sources.py.",
+    )
 
 
 @dataclass(frozen=True)
@@ -240,6 +259,14 @@ class Source:
         times = list(filter(None, (self.event_time, self.known_time, self.ends)))
         for name in (*self.keys, *times):
             self.column(name)
+        for name in filter(None, (*self.keys, *times, self.extracted)):
+            if self.column(name).role == "protected":
+                raise InvalidDefinition(
+                    f"source '{self.name}' uses '{name}' as a key or a time, and it is protected "
+                    f"({self.where_defined}): other tables would hold it.",
+                    hint="Give the source a key and times that say nothing of a protected attribute, or the column "
+                    "another role.",
+                )
         for name in times:
             if self.column(name).type not in ("date", "timestamp"):
                 raise InvalidDefinition(
@@ -384,6 +411,6 @@ RESERVED_TABLES = frozenset(
         "ledger_bookings ledger_days with_day_before in_chains ledger_chains walked_chains chain_openings opened_days "
         "nearest_balances judged_days beside_day_before held_against stated_balances last_stated both_sides "
         "until_balance balance_spans in_turn told_apart beside_bookings explained_breaks broken_days "
-        "version_before version_after older newer paired compared changed_cells".split(),
+        "protected_then version_before version_after older newer paired compared changed_cells".split(),
     }
 )

@@ -145,8 +145,8 @@ _STAGES = (
         "evaluate",
         "Measure the models out of time",
         purpose="model",
-        makes=("evaluations", "curves", "campaign_value"),
-        reads=("labels", "splits", "training_set", "models"),
+        makes=("evaluations", "curves", "campaign_value", "fairness"),
+        reads=("staging", "labels", "splits", "training_set", "models"),
         extra="ml",
     ),
     Stage(
@@ -188,6 +188,7 @@ _STAGES = (
                 "evaluations",
                 "curves",
                 "campaign_value",
+                "fairness",
                 "scores",
                 "shap_values",
                 "reasons",

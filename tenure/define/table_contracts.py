@@ -145,6 +145,23 @@ def _learned() -> list[Contract]:
             ),
             doc="What a campaign with the champion earns, by the share of customers contacted.",
         ),
+        Contract(
+            table="fairness",
+            keys=("model_version", "attribute", "value"),
+            columns={
+                **dict.fromkeys(("model_version", "attribute", "value"), _TEXT),
+                **dict.fromkeys(("customers", "rows", "churners", "selected"), _WHOLE),
+                **dict.fromkeys(("churn_rate", "mean_score", "calibration_gap", "auroc"), "double"),
+                **dict.fromkeys(("selection_rate", "selection_ratio", "recall"), "double"),
+            },
+            required=("model_version", "attribute", "value", "customers", "rows", "churners", "selected"),
+            invariants=(
+                Within("customers", 100, 10**12, "a group large enough that its figures tell of no person"),
+                Within("selection_rate", 0, 1, "a share of the group"),
+                Within("selection_ratio", 0, 1, "a share of the highest rate"),
+            ),
+            doc="How groups of protected attributes fare on the test with the champion; groups of 100 or more alone.",
+        ),
     ]
 
 

@@ -9,12 +9,25 @@ _NAMED = 4
 
 
 def personal_words(
-    personal: Mapping[str, Sequence[str]], entity: str, keys: Sequence[str], personal_keys: Collection[str]
+    personal: Mapping[str, Sequence[str]],
+    entity: str,
+    keys: Sequence[str],
+    personal_keys: Collection[str],
+    protected: Collection[str] = (),
 ) -> list[str]:
-    """Return the sentences; `personal` maps each column declared personal to the feature columns computed from it."""
-    values = {column: made for column, made in personal.items() if column.rpartition(".")[2] not in personal_keys}
+    """Return the sentences; `personal` maps each column declared personal to the feature columns computed from it.
+
+    `protected` are those of them that the section on fairness alone compares.
+    """
+    values = {
+        column: made
+        for column, made in personal.items()
+        if column not in protected and column.rpartition(".")[2] not in personal_keys
+    }
     unread = [column for column, made in values.items() if not made]
     sentences = [] if personal else ["No source declares a column of personal data."]
+    if protected:
+        sentences.append(f"Protected, and read for the section on fairness alone: {', '.join(protected)}.")
     if unread:
         sentences.append(f"Declared personal, and in no feature, list or page: {', '.join(unread)}.")
     sentences += [

@@ -47,7 +47,8 @@ class ReportInput:
     rows, seconds, engine. `models` holds the models compared, one of them champion; `importances` the champion's;
     `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
     personal, as 'source.column', each with the feature columns computed from it; `personal_keys` the keys that are
-    personal data themselves: the page shows them by their shape. `ledgers` are the declared reconciliations.
+    personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
+    made of. `ledgers` are the declared reconciliations.
     """
 
     project: str
@@ -59,6 +60,7 @@ class ReportInput:
     descriptions: Mapping[str, str]
     personal: Mapping[str, Sequence[str]]
     personal_keys: frozenset[str]
+    protected: tuple[str, ...]
     costs: Costs
     attrition_list: pd.DataFrame
     population: pd.DataFrame
@@ -69,6 +71,7 @@ class ReportInput:
     evaluations: pd.DataFrame
     curves: pd.DataFrame
     campaign_value: pd.DataFrame
+    fairness: pd.DataFrame
     importances: pd.DataFrame
     segments: pd.DataFrame
     segment_profiles: pd.DataFrame
@@ -95,7 +98,9 @@ def report(inputs: ReportInput) -> str:
             span=words.span_words(inputs.churn),
             rows=_rows,
             shape=shape,
-            personal=personal_words(inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys),
+            personal=personal_words(
+                inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys, inputs.protected
+            ),
             reasons=REASONS,
             kinds=KINDS,
             list_rows=LIST_ROWS,

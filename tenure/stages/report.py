@@ -25,6 +25,7 @@ from tenure.sql.query import Query
 from tenure.stages.inputs import fingerprints, require_report_inputs
 from tenure.storage.location import Location, make_folder, write_whole
 from tenure.store.runs import ledger
+from tenure.tables.protected import attributes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +120,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
             descriptions={str(name): text.text for name, text in project.columns.items()},
             personal=personal_origins(project, work.dialect, work.churn),
             personal_keys=personal_keys(project),
+            protected=tuple(attributes(project).values()),
             costs=Costs(**work.config.value.model_dump()),
             attrition_list=rows,
             population=_population(work, max(rows["snapshot_date"])),

@@ -24,7 +24,7 @@ from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivi
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.define.value_type import INTEGER, ValueType
-from tenure.sql.conditions import condition, names_read
+from tenure.sql.conditions import names_read
 from tenure.sql.dialects import WHOLE, as_text, op
 from tenure.sql.expressions import (
     after,
@@ -56,7 +56,7 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query, Select
 from tenure.tables.label_spans import LabelSpan, Outage, label_spans
 from tenure.tables.long_decimals import mean_of_decimals
-from tenure.tables.visible import dates_relation, readable_columns, same, visible_at, within
+from tenure.tables.visible import condition_on, dates_relation, same, visible_at, within
 
 #: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends, and
 #: that the answer is read.
@@ -479,6 +479,5 @@ def _own_condition(question: Question, source: str, where: str) -> list[str]:
     """The bank's own condition on a source's rows in parentheses, if it has one."""
     if not where:
         return []
-    names = readable_columns(question.project.sources[source])
     asked_by = f"churn definition '{question.churn.name}' ({question.churn.where_defined})"
-    return [grouped(condition(where, names, question.dialect, relation="r", asked_by=asked_by))]
+    return [grouped(condition_on(question.project.sources[source], where, question.dialect, asked_by=asked_by))]
