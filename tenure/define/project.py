@@ -74,6 +74,9 @@ class Project:
     #: What the bank's contracts add to sources, by staged table; no model knows of them.
     rules: dict[str, TableRules] = field(default_factory=dict, repr=False)
 
+    #: Whether a list of customers who objected leaves them out of what is trained on and scored.
+    suppresses: bool = field(default=False, repr=False)
+
     @property
     def fingerprint(self) -> str:
         """A hash of the definitions: equal definitions, equal hash."""

@@ -48,7 +48,7 @@ class ReportInput:
     `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
     personal, as 'source.column', each with the feature columns computed from it; `personal_keys` the keys that are
     personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
-    made of. `ledgers` are the declared reconciliations.
+    made of. `ledgers` are the declared reconciliations, `objected` how many customers are on the suppression list.
     """
 
     project: str
@@ -79,6 +79,7 @@ class ReportInput:
     intake: pd.DataFrame
     latencies: pd.DataFrame
     ledgers: Sequence[Reconciled] = ()
+    objected: int = 0
 
 
 def report(inputs: ReportInput) -> str:

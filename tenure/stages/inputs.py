@@ -59,7 +59,7 @@ def trained_from(work: Work) -> dict[str, str]:
 
 def fingerprints(work: Work, tables: Iterable[str]) -> dict[str, str]:
     """Return the fingerprint of each stored table by its name; raise MissingTable if one is not built yet."""
-    return {table: work.require(table).fingerprint for table in tables}
+    return {table: work.fingerprint_of(table) for table in tables}
 
 
 def require_trained_on(work: Work, rows: Sequence[Row]) -> None:

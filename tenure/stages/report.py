@@ -23,6 +23,7 @@ from tenure.sql import midnight_literal
 from tenure.sql.expressions import at_least, at_most, call, cast, each_of, grouped, of
 from tenure.sql.query import Query
 from tenure.stages.inputs import fingerprints, require_report_inputs
+from tenure.stages.suppression import objected
 from tenure.storage.location import Location, make_folder, write_whole
 from tenure.store.runs import ledger
 from tenure.tables.protected import attributes
@@ -126,6 +127,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
             population=_population(work, max(rows["snapshot_date"])),
             latencies=_latencies(work),
             ledgers=tuple(reconciled(work)),
+            objected=objected(work),
             **frames,
         )
     )

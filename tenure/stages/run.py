@@ -40,6 +40,7 @@ def run(
     with ExitStack() as lock:
         with work.boundary("the start of the run"):
             compile_all(work, work.dialect)
+            work.suppression_file  # noqa: B018  (a list that is missing is refused before the first stage)
             lock.enter_context(work.lake.locked())
         for stage in stages:
             function = (overrides or {}).get(stage) or function_of(STAGES[stage])
