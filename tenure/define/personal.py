@@ -49,6 +49,12 @@ def protected_columns(project: Project) -> tuple[tuple[Source, Column], ...]:
     return tuple((source, column) for source in own for column in source.columns if column.role == "protected")
 
 
+def published_columns(project: Project) -> tuple[tuple[Source, Column], ...]:
+    """Return the columns that stand on the attrition list because they are declared publish=True, with their source."""
+    found = [(source, column) for source in project.sources.values() for column in source.columns if column.publish]
+    return tuple(found)
+
+
 def _features_of_personal(project: Project) -> Iterator[str]:
     for view in project.views.values():
         personal = personal_columns(project.sources[view.source])

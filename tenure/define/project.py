@@ -31,6 +31,9 @@ from tenure.errors import InvalidDefinition, UnknownColumn, UnknownSource, choic
 
 T = TypeVar("T")
 
+#: The columns of the attrition list that say why.
+REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -219,7 +222,24 @@ def validate(project: Project) -> None:
     for reconciliation in project.reconciliations.values():
         _validate_reconciliation(project, reconciliation)
     _validate_column_names(project)
+    _validate_published(project)
     _validate_services(project)
+
+
+def _validate_published(project: Project) -> None:
+    """A published column is of the customer's own row, and the only one of its name on the list."""
+    seen: dict[str, str] = dict.fromkeys((*project.entity.keys, *REASONS), "the list's own")
+    for source in project.sources.values():
+        for column in source.columns:
+            if not column.publish:
+                continue
+            if set(source.keys) != set(project.entity.keys):
+                says = f"publishes '{column.name}', and has many rows a {project.entity.name}"
+                raise invalid("source", source, says, hint="Publish a column of the customer's own row.")
+            if column.name in seen:
+                says = f"publishes '{column.name}', a name that is on the list already: {seen[column.name]}"
+                raise invalid("source", source, says, hint="Rename the column; raw= maps the raw one.")
+            seen[column.name] = f"of source '{source.name}'"
 
 
 def _validate_services(project: Project) -> None:
@@ -281,6 +301,9 @@ def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
         raise invalid("feature", feature, says, ": it is written after the fact and would leak the label")
     if column.role == "protected":
         raise refused_protected(f"{with_place('feature', feature)} reads '{feature.of}'")
+    if column.role == "metadata":
+        hint = "Give the column another role in sources.py if what it holds says something of the customer."
+        raise invalid("feature", feature, f"reads '{feature.of}', which is metadata", hint=hint)
     if column.role == "pii" and not (isinstance(feature, Attribute) and feature.how == "years_since"):
         allowed = "; allowed of PII is only how='years_since' of a birth date"
         raise invalid("feature", feature, f"reads '{feature.of}', which is PII", allowed)
@@ -302,9 +325,9 @@ def _validate_by(feature: Aggregate, source: Source) -> None:
     column = _read_column(feature, source, feature.by)
     if column.role == "protected":
         raise refused_protected(f"{with_place('feature', feature)} is made by '{feature.by}'")
-    if column.type != "string" or column.role == "pii":
+    if column.type != "string" or column.role in ("pii", "metadata"):
         says = f"is made by '{feature.by}', a {column.type} of role {column.role}"
-        raise invalid("feature", feature, says, "; allowed: a string that is not PII")
+        raise invalid("feature", feature, says, "; allowed: a string that is neither PII nor metadata")
 
 
 def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:

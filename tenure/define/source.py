@@ -39,6 +39,9 @@ ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "p
 #: The roles of columns that hold a person's data: no message shows their values.
 PERSONAL_ROLES = frozenset({"pii", "protected"})
 
+#: The roles of columns that reach no list, unless they are declared publish=True.
+PUBLISHABLE = ("pii", "metadata")
+
 
 _FORMATS = either("a strptime format, or several", TEXT, list_of(NAME, least=1))
 #: What may stand between thousands; '' for nothing.
@@ -70,8 +73,10 @@ class Column:
     is a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
     in any other column such a value shows that the row was written later than it claims. `fixed`
     says that the value is as it was when the row began, such as a place of birth: closing does not write it.
-    The role 'protected' is for what the law keeps out of decisions on people, such as gender: no feature, label or
-    list is made of it, and only `tenure evaluate` reads it, to compare how groups fare.
+    `publish` puts a column of role 'pii' or 'metadata' on the attrition list, such as a name or a branch, and nowhere
+    else: it must be of the customer's own row. The role 'protected' is for what the law keeps out of decisions on
+    people, such as gender: no feature, label or list is made of it, and only `tenure evaluate` reads it, to compare how
+    groups fare.
     """
 
     name: str
@@ -90,12 +95,13 @@ class Column:
     required: bool = field(default=False, kw_only=True)
     planned: bool = field(default=False, kw_only=True)
     fixed: bool = field(default=False, kw_only=True)
+    publish: bool = field(default=False, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         where = definition_place()
         check_name("column", self.name, reserved=RESERVED_COLUMNS, where=where)
         texts = dict.fromkeys(("type", "role", "raw", "unit", "doc", "decimal", "thousands", "currency"), TEXT)
-        flags = dict.fromkeys(("required", "planned", "fixed"), FLAG)
+        flags = dict.fromkeys(("required", "planned", "fixed", "publish"), FLAG)
         check_shape(named("column", self.name), self, **texts, **flags, format=_FORMATS, null=SPELLINGS)
         check_shape(named("column", self.name), self, precision=_PRECISION, scale=_SCALE)
         object.__setattr__(self, "null", tuple(self.null))
@@ -108,6 +114,12 @@ class Column:
                 )
         if self.format and self.type not in ("date", "timestamp"):
             raise InvalidDefinition(f"column '{self.name}' is a {self.type} and can't have a date format ({where}).")
+        if self.publish and self.role not in PUBLISHABLE:
+            raise InvalidDefinition(
+                f"column '{self.name}' has role '{self.role}' and publish=True ({where}); allowed of role: "
+                f"{', '.join(PUBLISHABLE)}.",
+                hint="publish=True puts a column of the customer's own row on the attrition list, and nowhere else.",
+            )
         self._check_numbers(where)
         self._check_digits(where)
         if self.planned and self.type not in ("date", "timestamp"):
@@ -411,6 +423,7 @@ RESERVED_TABLES = frozenset(
         "ledger_bookings ledger_days with_day_before in_chains ledger_chains walked_chains chain_openings opened_days "
         "nearest_balances judged_days beside_day_before held_against stated_balances last_stated both_sides "
         "until_balance balance_spans in_turn told_apart beside_bookings explained_breaks broken_days "
-        "protected_then suppressed version_before version_after older newer paired compared changed_cells".split(),
+        "protected_then published_then suppressed version_before version_after older newer paired compared "
+        "changed_cells".split(),
     }
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from tenure.define.contract_base import Contract, Invariant, OneOf, Within
-from tenure.define.personal import personal_cells, personal_columns
+from tenure.define.personal import personal_cells, personal_columns, published_columns
 from tenure.define.project import Project
 from tenure.define.reconciliation import KINDS, OUTCOMES, Reconciliation
 from tenure.define.source import Source
@@ -29,6 +29,8 @@ def contracts(project: Project) -> dict[str, Contract]:
     tables = [*_made_by_sql(row), *_learned(), *_explained(row), *_segmented(row)]
     cells = personal_cells(project)
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
+    published = {column.name for _, column in published_columns(project)}
+    found["attrition_list"] = replace(found["attrition_list"], personal=cells | published)
     found.update(FIXED)
     labels = found["labels"]
     for churn in project.churns:

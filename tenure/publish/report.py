@@ -12,11 +12,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
+from tenure.define.project import REASONS
 from tenure.define.reconciliation import KINDS
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
-from tenure.publish.attrition_list import REASONS
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
 from tenure.publish.pages import pages
@@ -48,7 +48,8 @@ class ReportInput:
     `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
     personal, as 'source.column', each with the feature columns computed from it; `personal_keys` the keys that are
     personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
-    made of. `ledgers` are the declared reconciliations, `objected` how many customers are on the suppression list.
+    made of. `ledgers` are the declared reconciliations, `objected` how many customers are on the suppression list,
+    `published` the columns that stand on the list because the bank declares them so.
     """
 
     project: str
@@ -80,6 +81,7 @@ class ReportInput:
     latencies: pd.DataFrame
     ledgers: Sequence[Reconciled] = ()
     objected: int = 0
+    published: tuple[str, ...] = ()
 
 
 def report(inputs: ReportInput) -> str:
@@ -100,7 +102,7 @@ def report(inputs: ReportInput) -> str:
             rows=_rows,
             shape=shape,
             personal=personal_words(
-                inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys, inputs.protected
+                inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys, inputs.protected, inputs.published
             ),
             reasons=REASONS,
             kinds=KINDS,
