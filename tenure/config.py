@@ -235,6 +235,16 @@ class ValueSection(_Section):
         return self
 
 
+class SuppressSection(_Section):
+    """[suppress]"""
+
+    path: str = Field(
+        "",
+        description="CSV file of the customers who objected, relative to the project or `s3://bucket/key`; its first "
+        "line names the entity's key. They are neither scored nor trained on. Left out: nobody objected.",
+    )
+
+
 class SegmentSection(_Section):
     """[segment]"""
 
@@ -288,6 +298,7 @@ class Config(_Section):
     splits: SplitsSection = SplitsSection()
     train: TrainSection = TrainSection()
     value: ValueSection = ValueSection()
+    suppress: SuppressSection = SuppressSection()
     segment: SegmentSection = SegmentSection()
     verify: VerifySection = VerifySection()
     lineage: LineageSection = LineageSection()

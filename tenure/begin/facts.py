@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tenure.begin.joins import Joins
 from tenure.begin.keys import CUSTOMER, Key, Pointer, is_id, key_of, names_row_of, own_key, pointers
+from tenure.begin.personal import is_protected
 from tenure.begin.planned import PlannedColumn, PlannedSource, rounded_up
 from tenure.begin.tables import RawColumn, RawTableSeen, sql_name
 from tenure.begin.times import Times, times_of
@@ -188,7 +189,7 @@ def columns_of(facts: Facts, table: RawTableSeen) -> list[PlannedColumn]:
 
 def _role(column: RawColumn, key: Key, times: Times) -> str:
     if column.personal:
-        return "pii"
+        return "protected" if is_protected(column.personal) else "pii"
     is_key = column.raw in key.columns and (column.type == "string" or is_id(column.name) or len(key.columns) == 1)
     if is_key or (column.may_be_key and is_id(column.name) and CUSTOMER.search(column.name)):
         return "key"

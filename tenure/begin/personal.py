@@ -27,6 +27,9 @@ _ITALIAN = re.compile(r"[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]")
 _FRENCH = re.compile(r"[12]\d{2}(0[1-9]|1[0-2])\d{10}")
 _POLISH = re.compile(r"\d{11}")
 
+#: What a name says of a column that the law keeps out of decisions on people.
+PROTECTED = "protected trait"
+
 #: The names of personal columns, in several languages; a name's parts stand between underscores.
 _NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -43,7 +46,7 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "account number": r"iban|bban|(partner|counter|counterparty|beneficiary|creditor|debtor|payee|payer)_?"
         r"(account|acct|iban|name).*|(account|acct|konto|cuenta|compte)(_to|_from|_number|_no|_nr)?|kontonummer",
         "card number": r"pan|card_?(number|no|nr)|kartennummer|cvv|cvc",
-        "protected trait": r"gender|sex|marital(_status)?|race|ethnicity|religion|nationality|citizenship|disability",
+        PROTECTED: r"gender|sex|marital(_status)?|race|ethnicity|religion|nationality|citizenship|disability",
         "network address": r"ip(_address)?|device_id|mac_address",
     }
 )
@@ -58,6 +61,11 @@ def personal(name: str, values: Sequence[str]) -> str:
     return by_values(values) or by_name(name)
 
 
+def is_protected(why: str) -> bool:
+    """Return whether the words that `personal` gave of a column say that the law protects it."""
+    return why == _by_name_words(PROTECTED)
+
+
 def may_number_rows(name: str, values: Sequence[str]) -> bool:
     """Return whether a column that its name alone calls personal may be the number by which a bank knows its rows."""
     return _OWN_NUMBER.fullmatch(name) is not None and not by_values(values)
@@ -66,7 +74,11 @@ def may_number_rows(name: str, values: Sequence[str]) -> bool:
 def by_name(name: str) -> str:
     """Return what its name says of a column, in snake case; '' where it says nothing."""
     what = next((what for what, pattern in _PATTERNS if pattern.fullmatch(name)), "")
-    return f"its name says {what}" if what else ""
+    return _by_name_words(what) if what else ""
+
+
+def _by_name_words(what: str) -> str:
+    return f"its name says {what}"
 
 
 def by_values(values: Sequence[str]) -> str:

@@ -126,7 +126,7 @@ class _Tables:
         source = self._project.sources.get(place.removeprefix("staging/"))
         keys = {*self._project.entity.keys}
         if source is not None:
-            keys |= {column.name for column in source.columns if column.role in ("key", "pii")}
+            keys |= {column.name for column in source.columns if column.is_personal or column.role == "key"}
         again = place == "training_set" and name in self._origins.features
         return name not in contract.personal and name not in keys and not again
 

@@ -36,7 +36,7 @@ def _declared(project: Project) -> Iterator[tuple[str, str]]:
     """The (source, column) pairs declared personal, sorted within each source."""
     for source in project.sources.values():
         for column in sorted(source.columns, key=attrgetter("name")):
-            if column.role == "pii":
+            if column.is_personal:
                 yield source.name, column.name
 
 

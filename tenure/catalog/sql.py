@@ -11,14 +11,14 @@ from pathlib import Path
 from tenure.define.feature import Aggregate
 from tenure.define.source import Source
 from tenure.define.stage import SQL_STAGES
-from tenure.errors import InvalidConfig, choices
+from tenure.errors import InvalidConfig, InvalidDefinition, choices
 from tenure.intake.calendar import Calendar, calendar
 from tenure.intake.data_end import require_end
 from tenure.intake.readers import readers_of
 from tenure.intake.typed_rows import planned_types
 from tenure.session.work import Work
 from tenure.sql import Dialect, Select
-from tenure.sql.conditions import condition
+from tenure.sql.conditions import names_read
 from tenure.tables import labels as labels_table
 from tenure.tables import reconcile as reconcile_table
 from tenure.tables import snapshots as snapshots_table
@@ -27,7 +27,7 @@ from tenure.tables import staging as staging_table
 from tenure.tables import training_set as training_set_table
 from tenure.tables.label_spans import Outage, all_spans, label_spans
 from tenure.tables.unlabelled import unlabelled
-from tenure.tables.visible import readable_columns
+from tenure.tables.visible import condition_on
 from tenure.tiles.features import FeatureSteps
 from tenure.tiles.support import require_supported
 
@@ -66,8 +66,18 @@ def _check_conditions(work: Work, dialect: Dialect) -> None:
         for feature in view.features:
             if isinstance(feature, Aggregate) and feature.where:
                 asked_by = f"feature '{feature.name}' ({feature.where_defined})"
-                columns = readable_columns(work.project.sources[view.source])
-                condition(feature.where, columns, dialect, relation="r", asked_by=asked_by)
+                source = work.project.sources[view.source]
+                condition_on(source, feature.where, dialect, asked_by=asked_by)
+                _refuse_metadata(source, feature.where, dialect, asked_by)
+
+
+def _refuse_metadata(source: Source, where: str, dialect: Dialect, asked_by: str) -> None:
+    for name in names_read(where, dialect):
+        if source.column(name).role == "metadata":
+            raise InvalidDefinition(
+                f"{asked_by} reads '{name}' in where={where!r}, which is metadata: it reaches no training set.",
+                hint="Give the column another role in sources.py if what it holds says something of the customer.",
+            )
 
 
 def reconcile_selects(work: Work, dialect: Dialect) -> list[Select]:

@@ -113,9 +113,15 @@ def _of_column(source: Source, column: Column, contract: Contract, personal: fro
             "physicalName": column.raw_name,
             "required": _is_required(source, column.name, contract) or None,
             **_partition(column.name, contract),
-            "classification": "PII" if column.name in personal else None,
+            "classification": _classification(column, personal),
         }
     )
+
+
+def _classification(column: Column, personal: frozenset[str]) -> str | None:
+    if column.role == "protected":
+        return "protected"
+    return "PII" if column.name in personal else None
 
 
 def _of_stored_column(contract: Contract, name: str, type_: str, doc: str) -> Document:

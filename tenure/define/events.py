@@ -19,7 +19,7 @@ from tenure.define.shape import (
     share,
     whole,
 )
-from tenure.define.source import Source
+from tenure.define.source import Source, refused_protected
 from tenure.errors import InvalidDefinition
 
 #: What a bank's churn.py may import of this module; `tenure` exports just these.
@@ -224,10 +224,12 @@ class BalanceDecline(SimpleEvent):
     def validate(self, asked: Asked) -> None:
         """Its rows carry the customer's key, arrive within the horizon and hold a number that is not personal."""
         balance = require_prompt_rows(self.source, asked).column(self.of)
-        if balance.type not in ("integer", "decimal", "float") or balance.role == "pii":
+        if balance.role == "protected":
+            raise refused_protected(f"{asked.by} takes the mean of '{self.of}'")
+        if balance.type not in ("integer", "decimal", "float") or balance.is_personal:
             raise InvalidDefinition(
                 f"{asked.by} takes the mean of '{self.of}', a {balance.type} of role {balance.role}; "
-                "allowed: integer, decimal or float, and not PII."
+                "allowed: integer, decimal or float, and not personal."
             )
 
 

@@ -1,7 +1,8 @@
 """Personal data: the columns that the sources declare to hold a person's data; messages show only their shape.
 
-A column is personal if its role is 'pii', or if it reads the same raw column as one whose role is. A key is personal
-in every table if one source declares it so. A feature is personal if it reads a personal column (`years_since`).
+A column is personal if its role is 'pii' or 'protected', or if it reads the same raw column as one whose role is. A key
+is personal in every table if one source declares it so. A feature is personal if it reads a personal column
+(`years_since`); none reads a protected one.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from itertools import chain
 
 from tenure.define.feature import Aggregate, Attribute
 from tenure.define.project import Project
-from tenure.define.source import Source
+from tenure.define.source import Column, Source
 
 
 def personal_columns(source: Source) -> frozenset[str]:
     """Return the columns of a source, and of its staged table, whose values no message may show."""
-    raw_names = {column.raw_name for column in source.columns if column.role == "pii"}
+    raw_names = {column.raw_name for column in source.columns if column.is_personal}
     found = {column.name for column in source.columns if column.raw_name in raw_names}
     staged: set[str] = set()
     if source.event_time in found:
@@ -37,6 +38,21 @@ def personal_cells(project: Project) -> frozenset[str]:
     entity = project.sources[project.entity.source]
     opened = {"opened_on", "tenure_days"} if entity.event_time in personal_columns(entity) else set()
     return personal_keys(project) | opened | set(_features_of_personal(project))
+
+
+def protected_columns(project: Project) -> tuple[tuple[Source, Column], ...]:
+    """Return the protected columns of a customer's own row, each with its source: those whose groups are compared.
+
+    Not those of sources with many rows a customer, of which no one value is the customer's.
+    """
+    own = [source for source in project.sources.values() if set(source.keys) == set(project.entity.keys)]
+    return tuple((source, column) for source in own for column in source.columns if column.role == "protected")
+
+
+def published_columns(project: Project) -> tuple[tuple[Source, Column], ...]:
+    """Return the columns that stand on the attrition list because they are declared publish=True, with their source."""
+    found = [(source, column) for source in project.sources.values() for column in source.columns if column.publish]
+    return tuple(found)
 
 
 def _features_of_personal(project: Project) -> Iterator[str]:

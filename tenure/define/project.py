@@ -25,12 +25,15 @@ from tenure.define.feature import (
 from tenure.define.naming import check_name, definition_place, invalid, with_place
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import NAME, check_shape, either, list_of, named
-from tenure.define.source import Column, Source
+from tenure.define.source import Column, Source, refused_protected
 from tenure.define.table_rules import TableRules
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, UnknownColumn, UnknownSource, choices
 
 T = TypeVar("T")
+
+#: The columns of the attrition list that say why.
+REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class Project:
     rules: dict[str, TableRules] = field(default_factory=dict, repr=False)
     #: The bank's own checks of staged rows, by name.
     checks: dict[str, Check] = field(default_factory=dict, repr=False)
+
+    #: Whether a list of customers who objected leaves them out of what is trained on and scored.
+    suppresses: bool = field(default=False, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -221,7 +227,24 @@ def validate(project: Project) -> None:
     for check in project.checks.values():
         project.source(check.source, asked_by=with_place("check", check))
     _validate_column_names(project)
+    _validate_published(project)
     _validate_services(project)
+
+
+def _validate_published(project: Project) -> None:
+    """A published column is of the customer's own row, and the only one of its name on the list."""
+    seen: dict[str, str] = dict.fromkeys((*project.entity.keys, *REASONS), "the list's own")
+    for source in project.sources.values():
+        for column in source.columns:
+            if not column.publish:
+                continue
+            if set(source.keys) != set(project.entity.keys):
+                says = f"publishes '{column.name}', and has many rows a {project.entity.name}"
+                raise invalid("source", source, says, hint="Publish a column of the customer's own row.")
+            if column.name in seen:
+                says = f"publishes '{column.name}', a name that is on the list already: {seen[column.name]}"
+                raise invalid("source", source, says, hint="Rename the column; raw= maps the raw one.")
+            seen[column.name] = f"of source '{source.name}'"
 
 
 def _validate_services(project: Project) -> None:
@@ -281,6 +304,11 @@ def _validate_reading(feature: Attribute | Aggregate, source: Source) -> None:
         copied = "" if feature.of == source.ends else f"a copy of '{source.ends}', "
         says = f"reads '{feature.of}', {copied}the end time of source '{source.name}'"
         raise invalid("feature", feature, says, ": it is written after the fact and would leak the label")
+    if column.role == "protected":
+        raise refused_protected(f"{with_place('feature', feature)} reads '{feature.of}'")
+    if column.role == "metadata":
+        hint = "Give the column another role in sources.py if what it holds says something of the customer."
+        raise invalid("feature", feature, f"reads '{feature.of}', which is metadata", hint=hint)
     if column.role == "pii" and not (isinstance(feature, Attribute) and feature.how == "years_since"):
         allowed = "; allowed of PII is only how='years_since' of a birth date"
         raise invalid("feature", feature, f"reads '{feature.of}', which is PII", allowed)
@@ -300,9 +328,11 @@ def _read_column(feature: Attribute | Aggregate, source: Source, name: str) -> C
 
 def _validate_by(feature: Aggregate, source: Source) -> None:
     column = _read_column(feature, source, feature.by)
-    if column.type != "string" or column.role == "pii":
+    if column.role == "protected":
+        raise refused_protected(f"{with_place('feature', feature)} is made by '{feature.by}'")
+    if column.type != "string" or column.role in ("pii", "metadata"):
         says = f"is made by '{feature.by}', a {column.type} of role {column.role}"
-        raise invalid("feature", feature, says, "; allowed: a string that is not PII")
+        raise invalid("feature", feature, says, "; allowed: a string that is neither PII nor metadata")
 
 
 def _validate_type(feature: Attribute | Aggregate, kind: str) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from tenure.define.naming import check_name, definition_place, invalid, with_place
 from tenure.define.shape import NAME, TEXT, Allowed, check_shape, either, list_of, named, one_of
-from tenure.define.source import Column, Source
+from tenure.define.source import Column, Source, refused_protected
 from tenure.errors import UnknownColumn, choices
 
 #: What an account's first day opens with: 0, or what nobody knows, so that its first balance is taken as it is.
@@ -150,13 +150,17 @@ class Reconciliation:
         holder = source(self.balances, asked_by) if self.balances else bookings
         for held_by, name in ((bookings, self.amount), (holder, self.balance)):
             column = self._column(held_by, name)
-            if column.type not in ("integer", "decimal") or column.role == "pii":
+            if column.role == "protected":
+                raise refused_protected(f"{asked_by} reads '{name}' of source '{held_by.name}'")
+            if column.type not in ("integer", "decimal") or column.is_personal:
                 says = f"reads '{name}' of source '{held_by.name}', a {column.type} of role {column.role}"
-                raise invalid("reconciliation", self, says, "; allowed: integer or decimal, and not PII")
+                raise invalid("reconciliation", self, says, "; allowed: integer or decimal, and not personal")
         if self.day and self._column(bookings, self.day).type not in ("date", "timestamp"):
             says = f"takes the day from '{self.day}', a {self._column(bookings, self.day).type}"
             raise invalid("reconciliation", self, says, "; allowed: date, timestamp")
         for name in self.accounts:
+            if self._column(bookings, name).role == "protected":
+                raise refused_protected(f"{asked_by} names accounts by '{name}' of source '{bookings.name}'")
             types = self._column(bookings, name).type, self._column(holder, name).type
             if types[0] != types[1]:
                 says = f"joins '{name}', of type {types[0]} in '{bookings.name}' and {types[1]} in '{holder.name}'"

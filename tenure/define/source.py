@@ -31,10 +31,16 @@ from tenure.define.value_type import MOST_DIGITS, PRECISION, SCALE, ValueType
 from tenure.errors import InvalidDefinition, UnknownColumn, choices
 
 Type: TypeAlias = Literal["string", "integer", "decimal", "float", "boolean", "date", "timestamp"]
-Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "pii", "metadata"]
+Role: TypeAlias = Literal["key", "attribute", "measure", "dimension", "time", "pii", "protected", "metadata"]
 
 TYPES: tuple[str, ...] = ("string", "integer", "decimal", "float", "boolean", "date", "timestamp")
-ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "metadata")
+ROLES: tuple[str, ...] = ("key", "attribute", "measure", "dimension", "time", "pii", "protected", "metadata")
+
+#: The roles of columns that hold a person's data: no message shows their values.
+PERSONAL_ROLES = frozenset({"pii", "protected"})
+
+#: The roles of columns that reach no list, unless they are declared publish=True.
+PUBLISHABLE = ("pii", "metadata")
 
 
 _FORMATS = either("a strptime format, or several", TEXT, list_of(NAME, least=1))
@@ -67,6 +73,10 @@ class Column:
     is a plan, such as a due date, a maturity or a value date: it may lie after the row became known, where
     in any other column such a value shows that the row was written later than it claims. `fixed`
     says that the value is as it was when the row began, such as a place of birth: closing does not write it.
+    `publish` puts a column of role 'pii' or 'metadata' on the attrition list, such as a name or a branch, and nowhere
+    else: it must be of the customer's own row. The role 'protected' is for what the law keeps out of decisions on
+    people, such as gender: no feature, label or list is made of it, and only `tenure evaluate` reads it, to compare how
+    groups fare.
     """
 
     name: str
@@ -85,12 +95,13 @@ class Column:
     required: bool = field(default=False, kw_only=True)
     planned: bool = field(default=False, kw_only=True)
     fixed: bool = field(default=False, kw_only=True)
+    publish: bool = field(default=False, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         where = definition_place()
         check_name("column", self.name, reserved=RESERVED_COLUMNS, where=where)
         texts = dict.fromkeys(("type", "role", "raw", "unit", "doc", "decimal", "thousands", "currency"), TEXT)
-        flags = dict.fromkeys(("required", "planned", "fixed"), FLAG)
+        flags = dict.fromkeys(("required", "planned", "fixed", "publish"), FLAG)
         check_shape(named("column", self.name), self, **texts, **flags, format=_FORMATS, null=SPELLINGS)
         check_shape(named("column", self.name), self, precision=_PRECISION, scale=_SCALE)
         object.__setattr__(self, "null", tuple(self.null))
@@ -103,6 +114,12 @@ class Column:
                 )
         if self.format and self.type not in ("date", "timestamp"):
             raise InvalidDefinition(f"column '{self.name}' is a {self.type} and can't have a date format ({where}).")
+        if self.publish and self.role not in PUBLISHABLE:
+            raise InvalidDefinition(
+                f"column '{self.name}' has role '{self.role}' and publish=True ({where}); allowed of role: "
+                f"{', '.join(PUBLISHABLE)}.",
+                hint="publish=True puts a column of the customer's own row on the attrition list, and nowhere else.",
+            )
         self._check_numbers(where)
         self._check_digits(where)
         if self.planned and self.type not in ("date", "timestamp"):
@@ -161,6 +178,11 @@ class Column:
         return ValueType(self.type, self.precision, self.scale)
 
     @property
+    def is_personal(self) -> bool:
+        """Whether it is declared to hold a person's data."""
+        return self.role in PERSONAL_ROLES
+
+    @property
     def has_number_format(self) -> bool:
         """Whether its numbers are written as a bank writes them, and not as a program does."""
         return bool(self.decimal or self.thousands or self.currency)
@@ -174,6 +196,15 @@ class Column:
     def raw_name(self) -> str:
         """The column's spelling in the raw table."""
         return self.raw or self.name
+
+
+def refused_protected(says: str) -> InvalidDefinition:
+    """Return the error of a definition that would make something of a protected column: it says so in `says`."""
+    return InvalidDefinition(
+        f"{says}, which is protected: no feature, label or list may be made of it.",
+        hint="Leave it out: 'tenure evaluate' alone reads protected columns, to compare how groups fare. Where the law "
+        "lets models read it, give the column another role in sources.py.",
+    )
 
 
 @dataclass(frozen=True)
@@ -240,6 +271,14 @@ class Source:
         times = list(filter(None, (self.event_time, self.known_time, self.ends)))
         for name in (*self.keys, *times):
             self.column(name)
+        for name in filter(None, (*self.keys, *times, self.extracted)):
+            if self.column(name).role == "protected":
+                raise InvalidDefinition(
+                    f"source '{self.name}' uses '{name}' as a key or a time, and it is protected "
+                    f"({self.where_defined}): other tables would hold it.",
+                    hint="Give the source a key and times that say nothing of a protected attribute, or the column "
+                    "another role.",
+                )
         for name in times:
             if self.column(name).type not in ("date", "timestamp"):
                 raise InvalidDefinition(
@@ -385,6 +424,6 @@ RESERVED_TABLES = frozenset(
         "nearest_balances judged_days beside_day_before held_against stated_balances last_stated both_sides "
         "until_balance balance_spans in_turn told_apart beside_bookings explained_breaks broken_days "
         "version_before version_after older newer paired compared changed_cells "
-        "rows_of_other cells hashed_rows alike_rows".split(),
+        "rows_of_other cells hashed_rows alike_rows protected_then published_then suppressed".split(),
     }
 )

@@ -151,8 +151,8 @@ _STAGES = (
         "evaluate",
         "Measure the models out of time",
         purpose="model",
-        makes=("evaluations", "curves", "campaign_value"),
-        reads=("labels", "splits", "training_set", "models"),
+        makes=("evaluations", "curves", "campaign_value", "fairness"),
+        reads=("staging", "labels", "splits", "training_set", "models"),
         extra="ml",
     ),
     Stage(
@@ -194,6 +194,7 @@ _STAGES = (
                 "evaluations",
                 "curves",
                 "campaign_value",
+                "fairness",
                 "scores",
                 "shap_values",
                 "reasons",

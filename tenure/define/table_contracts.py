@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from tenure.define.check import DIMENSIONS, SEVERITIES, VERDICTS
 from tenure.define.contract_base import Contract, Invariant, OneOf, Within
-from tenure.define.personal import personal_cells, personal_columns
+from tenure.define.personal import personal_cells, personal_columns, published_columns
 from tenure.define.project import Project
 from tenure.define.reconciliation import KINDS, OUTCOMES, Reconciliation
 from tenure.define.source import Source
@@ -30,6 +30,8 @@ def contracts(project: Project) -> dict[str, Contract]:
     tables = [*_made_by_sql(row), *_learned(), *_explained(row), *_segmented(row)]
     cells = personal_cells(project)
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
+    published = {column.name for _, column in published_columns(project)}
+    found["attrition_list"] = replace(found["attrition_list"], personal=cells | published)
     found.update(FIXED)
     labels = found["labels"]
     for churn in project.churns:
@@ -145,6 +147,23 @@ def _learned() -> list[Contract]:
                 Within("precision", 0, 1, "a share of the contacts"),
             ),
             doc="What a campaign with the champion earns, by the share of customers contacted.",
+        ),
+        Contract(
+            table="fairness",
+            keys=("model_version", "attribute", "value"),
+            columns={
+                **dict.fromkeys(("model_version", "attribute", "value"), _TEXT),
+                **dict.fromkeys(("customers", "rows", "churners", "selected"), _WHOLE),
+                **dict.fromkeys(("churn_rate", "mean_score", "calibration_gap", "auroc"), "double"),
+                **dict.fromkeys(("selection_rate", "selection_ratio", "recall"), "double"),
+            },
+            required=("model_version", "attribute", "value", "customers", "rows", "churners", "selected"),
+            invariants=(
+                Within("customers", 100, 10**12, "a group large enough that its figures tell of no person"),
+                Within("selection_rate", 0, 1, "a share of the group"),
+                Within("selection_ratio", 0, 1, "a share of the highest rate"),
+            ),
+            doc="How groups of protected attributes fare on the test with the champion; groups of 100 or more alone.",
         ),
     ]
 

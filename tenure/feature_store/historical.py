@@ -26,7 +26,7 @@ from tenure.define.personal import personal_cells
 from tenure.define.snapshot import SnapshotPlan
 from tenure.define.table_contracts import historical_contract
 from tenure.define.window import ColumnName
-from tenure.engines.base import ArrayEngine
+from tenure.engines.handing import hand_over
 from tenure.errors import (
     EngineError,
     InvalidConfig,
@@ -279,7 +279,7 @@ class HistoricalFeatures:
         self._scan(steps.reads)
         with tempfile.TemporaryDirectory(prefix="tenure-spine-") as scratch:
             folder = Path(scratch)
-            _hand_over(self._work, ASKED, spine.asked, folder)
+            hand_over(self._work.engine, ASKED, spine.asked, folder)
             if steps.aggregated:
                 self._aggregate(steps, folder)
             features = engine.run(steps.final().text)
@@ -344,19 +344,3 @@ def _not_installed(package: str) -> MissingDependency:
         f"a {package} frame needs {package}, which is not installed.",
         hint=f"Run pip install {package}, or use to_arrow().",
     )
-
-
-def _without_zone(field: pa.Field) -> pa.Field:
-    return field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
-
-
-def _hand_over(work: Work, relation: str, rows: pa.Table, folder: Path) -> None:
-    """Make Arrow rows a relation of the engine: registered as they are, or from a file where it runs elsewhere."""
-    engine = work.engine
-    if isinstance(engine, ArrayEngine):
-        engine.register(relation, rows.cast(pa.schema(map(_without_zone, rows.schema))))
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{relation}.parquet"
-    pq.write_table(rows, file)
-    engine.scan(relation, [file], rows.schema, ())

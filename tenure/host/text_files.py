@@ -6,7 +6,7 @@ bytes FF FE 5B 00 70 00 … ──► '[project] …'
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+from typing import Protocol
 
 from tenure.errors import TenureError
 
@@ -33,7 +33,20 @@ def encoding_of(start: bytes) -> str:
     return "utf-8"
 
 
-def read_text(file: Path, *, refused: type[TenureError]) -> str:
+class File(Protocol):
+    """A file on this machine or on S3."""
+
+    @property
+    def name(self) -> str:
+        """Its name without its folder."""
+        ...
+
+    def read_bytes(self) -> bytes:
+        """Return all that it holds."""
+        ...
+
+
+def read_text(file: File, *, refused: type[TenureError]) -> str:
     """Return a file's text, its lines ended by newlines; raise `refused`, with the line, for bytes that are no text."""
     content = file.read_bytes()
     encoding = encoding_of(content[:4]).removesuffix("-sig")

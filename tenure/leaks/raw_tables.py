@@ -256,7 +256,7 @@ def unprovable_finding(source: Source, reasons: Mapping[str, str]) -> Finding:
 
 def _is_personal(time: RawTime) -> bool:
     """Whether a source declares the raw column of a claim personal."""
-    return any(column.role == "pii" and column.raw_name == time.column for column in time.source.columns)
+    return any(column.is_personal and column.raw_name == time.column for column in time.source.columns)
 
 
 def _spelled(column: str, header: Mapping[str, str]) -> str:

@@ -185,7 +185,7 @@ def _watched(source: Source) -> list[Column]:
     """Columns whose value may be a time of the row's making: not its own times, plans or what is personal."""
     own = {source.event_time, source.known_time, source.ends, *source.keys}
     kinds = ("date", "timestamp", "string")
-    return [c for c in source.columns if c.type in kinds and c.name not in own and c.role != "pii" and not c.planned]
+    return [c for c in source.columns if c.type in kinds and c.name not in own and not c.is_personal and not c.planned]
 
 
 def _instant(column: Column, dialect: Dialect) -> str:

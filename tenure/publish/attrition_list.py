@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from tenure.define.project import REASONS
 from tenure.errors import ModelError
-
-REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
 
 
 def attrition_list(

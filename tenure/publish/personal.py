@@ -9,12 +9,29 @@ _NAMED = 4
 
 
 def personal_words(
-    personal: Mapping[str, Sequence[str]], entity: str, keys: Sequence[str], personal_keys: Collection[str]
+    personal: Mapping[str, Sequence[str]],
+    entity: str,
+    keys: Sequence[str],
+    personal_keys: Collection[str],
+    protected: Collection[str] = (),
+    published: Collection[str] = (),
 ) -> list[str]:
-    """Return the sentences; `personal` maps each column declared personal to the feature columns computed from it."""
-    values = {column: made for column, made in personal.items() if column.rpartition(".")[2] not in personal_keys}
+    """Return the sentences; `personal` maps each column declared personal to the feature columns computed from it.
+
+    `protected` are those of them that the section on fairness alone compares, `published` the columns that stand on the
+    list because the bank declares them so.
+    """
+    values = {
+        column: made
+        for column, made in personal.items()
+        if column not in {*protected, *published} and column.rpartition(".")[2] not in personal_keys
+    }
     unread = [column for column, made in values.items() if not made]
     sentences = [] if personal else ["No source declares a column of personal data."]
+    if protected:
+        sentences.append(f"Protected, and read for the section on fairness alone: {', '.join(protected)}.")
+    if published:
+        sentences.append(f"On the list, not on this page, because the bank publishes them: {', '.join(published)}.")
     if unread:
         sentences.append(f"Declared personal, and in no feature, list or page: {', '.join(unread)}.")
     sentences += [
@@ -23,7 +40,8 @@ def personal_words(
         for column, made in values.items()
         if made
     ]
-    named = f"The list names {entity}s by {', '.join(keys)} alone"
+    alone = "" if published else " alone"
+    named = f"The list names {entity}s by {', '.join(keys)}{alone}"
     hidden = [key for key in keys if key in personal_keys]
     if hidden:
         are, them = ("is", "it") if len(hidden) == 1 else ("are", "them")

@@ -12,11 +12,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
+from tenure.define.project import REASONS
 from tenure.define.reconciliation import KINDS
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
-from tenure.publish.attrition_list import REASONS
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
 from tenure.publish.pages import pages
@@ -47,7 +47,9 @@ class ReportInput:
     rows, seconds, engine. `models` holds the models compared, one of them champion; `importances` the champion's;
     `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
     personal, as 'source.column', each with the feature columns computed from it; `personal_keys` the keys that are
-    personal data themselves: the page shows them by their shape. `ledgers` are the declared reconciliations.
+    personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
+    made of. `ledgers` are the declared reconciliations, `objected` how many customers are on the suppression list,
+    `published` the columns that stand on the list because the bank declares them so.
     """
 
     project: str
@@ -59,6 +61,7 @@ class ReportInput:
     descriptions: Mapping[str, str]
     personal: Mapping[str, Sequence[str]]
     personal_keys: frozenset[str]
+    protected: tuple[str, ...]
     costs: Costs
     attrition_list: pd.DataFrame
     population: pd.DataFrame
@@ -69,6 +72,7 @@ class ReportInput:
     evaluations: pd.DataFrame
     curves: pd.DataFrame
     campaign_value: pd.DataFrame
+    fairness: pd.DataFrame
     importances: pd.DataFrame
     segments: pd.DataFrame
     segment_profiles: pd.DataFrame
@@ -76,6 +80,8 @@ class ReportInput:
     intake: pd.DataFrame
     latencies: pd.DataFrame
     ledgers: Sequence[Reconciled] = ()
+    objected: int = 0
+    published: tuple[str, ...] = ()
 
 
 def report(inputs: ReportInput) -> str:
@@ -95,7 +101,9 @@ def report(inputs: ReportInput) -> str:
             span=words.span_words(inputs.churn),
             rows=_rows,
             shape=shape,
-            personal=personal_words(inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys),
+            personal=personal_words(
+                inputs.personal, inputs.entity, inputs.keys, inputs.personal_keys, inputs.protected, inputs.published
+            ),
             reasons=REASONS,
             kinds=KINDS,
             list_rows=LIST_ROWS,

@@ -26,18 +26,21 @@ from tenure.define.table_contracts import contracts
 from tenure.engines import open_engine
 from tenure.engines.base import Engine, EngineName, EngineSettings
 from tenure.engines.files import matching_files
+from tenure.engines.handing import hand_over
 from tenure.errors import CheckFailed, InputError
 from tenure.faults.boundary import boundary
 from tenure.host.paths import local_path
 from tenure.session.folders import folders_of, require_outside, require_unread
 from tenure.session.progress import Progress, Silent
+from tenure.session.suppressed import ASKED_BY, SuppressionList, read_list, require_list
 from tenure.sql import Dialect, Select
-from tenure.storage.location import Location
+from tenure.storage.location import Location, located
 from tenure.store.digests import FileDigests
 from tenure.store.identity import Owner
 from tenure.store.lake import Lake, Replaced
 from tenure.store.spill import Spill, new_run_id
 from tenure.store.table import Ingredients, TableVersion
+from tenure.tables.labels import SUPPRESSED
 from tenure.version import __version__
 
 
@@ -86,7 +89,9 @@ class Work:
         self._engine: Engine | None = None
         self._spill: Spill | None = None
         if project is not None:
-            self.project = self._defined = project
+            suppresses = bool(config.suppress.path)
+            given = project if project.suppresses == suppresses else replace(project, suppresses=suppresses)
+            self.project = self._defined = given
 
     @classmethod
     def open(
@@ -127,7 +132,8 @@ class Work:
         """The bank's definitions, run and validated when they are first asked for."""
         agreed = self.agreed
         require_unread(self.folders, self._defined)
-        return replace(self._defined, rules={name: one.rules for name, one in agreed.items()})
+        rules = {name: one.rules for name, one in agreed.items()}
+        return replace(self._defined, rules=rules, suppresses=bool(self.config.suppress.path))
 
     @cached_property
     def agreed(self) -> dict[str, Agreed]:
@@ -236,6 +242,31 @@ class Work:
             return f"staging/{relation}"
         return self.project.reconciled.get(relation, relation)
 
+    @cached_property
+    def suppression_file(self) -> Location | None:
+        """The file of the customers who objected, None if the project has none."""
+        written = self.config.suppress.path
+        if not written:
+            return None
+        file = located(written, asked_by=ASKED_BY, folder=self.folder, s3=self.folders.s3)
+        require_outside([file], self.folders, asked_by=ASKED_BY)
+        require_list(file)
+        return file
+
+    @cached_property
+    def suppressed(self) -> SuppressionList:
+        """The customers who objected, their keys typed as those staged."""
+        if self.suppression_file is None:
+            raise TypeError("only a project with a suppression list reads it")
+        entity = self.project.entity
+        schema = self.require(entity.source).schema
+        types = {key: schema.field(key).type for key in entity.keys}
+        return read_list(self.suppression_file, self.project.sources[entity.source], types)
+
+    def fingerprint_of(self, relation: str) -> str:
+        """Return the fingerprint of a relation as it is now: a stored table's, or that of the suppression list."""
+        return self.suppressed.digest if relation == SUPPRESSED else self.require(relation).fingerprint
+
     def require(self, relation: str) -> TableVersion:
         """Return a table's newest version, or raise MissingTable naming the stage to run."""
         stored = self.stored(relation)
@@ -249,8 +280,11 @@ class Work:
         return files
 
     def scan(self, relations: Iterable[str]) -> None:
-        """Register tables of the lake with the engine."""
+        """Register tables of the lake with the engine, and the suppression list where it is read."""
         for relation in relations:
+            if relation == SUPPRESSED:
+                hand_over(self.engine, relation, self.suppressed.rows, self.spill_folder)
+                continue
             version = self.require(relation)
             with self._reading(relation):
                 self.engine.scan(relation, version.files, version.schema, version.partition_by)
@@ -286,8 +320,8 @@ class Work:
 
         `dialect` is the SELECT's, by default that of the configured engine.
         """
-        inputs = [self.require(relation) for relation in select.reads]
-        return fingerprint([dialect or self.dialect, select.text, *(i.fingerprint for i in inputs)])
+        inputs = map(self.fingerprint_of, select.reads)
+        return fingerprint([dialect or self.dialect, select.text, *inputs])
 
     def write(
         self,

@@ -165,11 +165,7 @@ def _columns_of(work: Work, source: Source, version: TableVersion) -> dict[str, 
     hidden = personal_columns(source) | personal_keys(work.project) | set(work.project.entity.keys) | set(source.keys)
     subjects = {}
     for column in source.columns:
-        if (
-            column.name in hidden
-            or column.role in ("pii", "metadata", "key")
-            or column.name not in version.schema.names
-        ):
+        if column.name in hidden or column.role in ("metadata", "key") or column.name not in version.schema.names:
             continue
         kind = kind_of(version.schema.field(column.name).type)
         if kind:
@@ -305,7 +301,7 @@ def _input(
         project=work.project.name,
         subjects=[subject for table in tables for subject in table.subjects.values()],
         rows={table.version.table: table.version.rows for table in tables},
-        left_out=sum(column.role in {"pii", "metadata"} for column in columns),
+        left_out=sum(column.is_personal or column.role == "metadata" for column in columns),
         profiles=found.profiles,
         distributions=found.distributions,
         correlations=correlations,

@@ -17,6 +17,7 @@ from typing import get_args
 
 from tenure.catalog.models import Row, newest_training, versions_of
 from tenure.catalog.sql import labels_select, reconcile_selects, snapshots_select, splits_select
+from tenure.define.personal import protected_columns
 from tenure.define.stage import maker_of
 from tenure.errors import MissingTable
 from tenure.feature_store.plan import outdated_features
@@ -58,7 +59,7 @@ def trained_from(work: Work) -> dict[str, str]:
 
 def fingerprints(work: Work, tables: Iterable[str]) -> dict[str, str]:
     """Return the fingerprint of each stored table by its name; raise MissingTable if one is not built yet."""
-    return {table: work.require(table).fingerprint for table in tables}
+    return {table: work.fingerprint_of(table) for table in tables}
 
 
 def require_trained_on(work: Work, rows: Sequence[Row]) -> None:
@@ -105,7 +106,10 @@ def require_scores(work: Work) -> date:
 def evaluations_fingerprint(work: Work) -> str:
     """Return the fingerprint of the evaluations of the newest models on the stored training set."""
     versions, section = versions_of(newest_training(work)), work.config.value
-    return fingerprint([work.require("training_set").fingerprint, versions, section, work.config.train.seed])
+    compared = protected_columns(work.project)
+    read = fingerprints(work, dict.fromkeys(source.name for source, _ in compared))
+    parts = [work.require("training_set").fingerprint, versions, section, work.config.train.seed]
+    return fingerprint([*parts, *(column.name for _, column in compared), *read.values()])
 
 
 def explained_fingerprint(work: Work) -> str:
@@ -131,7 +135,9 @@ def require_report_inputs(work: Work) -> date:
         require_training_set(work)
         require_trained_on(work, rows)
     require_reconciled(work)
-    _require_same(work, ("evaluations", "curves", "campaign_value"), evaluations_fingerprint(work), "evaluate")
+    _require_same(
+        work, ("evaluations", "curves", "campaign_value", "fairness"), evaluations_fingerprint(work), "evaluate"
+    )
     _require_same(work, ("shap_values", "reasons", "importances"), explained_fingerprint(work), "explain")
     _require_same(work, ("segments", "segment_parameters", "segment_profiles"), segments_fingerprint(work), "segment")
     return snapshot_date

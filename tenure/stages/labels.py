@@ -12,6 +12,7 @@ from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
 from tenure.errors import LabelError
 from tenure.intake.calendar import Calendar, calendar
 from tenure.session.work import Outcome, Work
+from tenure.stages.suppression import left_out
 
 
 def labels(work: Work) -> Outcome:
@@ -23,7 +24,7 @@ def labels(work: Work) -> Outcome:
         raise _nobody_to_ask(work.churn, days)
     work.build(unlabelled_select(work, days, work.dialect), outcome)
     outcome.rows = rows
-    outcome.message = "; ".join([*_without_label(work), *unlike_neighbours(work)])
+    outcome.message = "; ".join([*left_out(work), *_without_label(work), *unlike_neighbours(work)])
     return outcome
 
 

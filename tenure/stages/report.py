@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tenure.catalog.models import newest_training, versions_of
 from tenure.catalog.personal import personal_origins
 from tenure.catalog.reconciliations import reconciled
-from tenure.define.personal import personal_keys
+from tenure.define.personal import personal_keys, published_columns
 from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
 from tenure.publish.csv_files import write_csv
@@ -23,8 +23,11 @@ from tenure.sql import midnight_literal
 from tenure.sql.expressions import at_least, at_most, call, cast, each_of, grouped, of
 from tenure.sql.query import Query
 from tenure.stages.inputs import fingerprints, require_report_inputs
+from tenure.stages.suppression import objected
 from tenure.storage.location import Location, make_folder, write_whole
 from tenure.store.runs import ledger
+from tenure.tables.protected import attributes
+from tenure.tables.published import published_then
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +44,7 @@ def report(work: Work) -> Outcome:
     outcome = Outcome()
     inputs = fingerprints(work, STAGES["report"].relations(work.project.sources, work.project.reconciled))
     newest = require_report_inputs(work)
-    digest = fingerprint([*inputs.values(), work.config.value, work.definitions])
+    digest = fingerprint([*inputs.values(), work.config.value, work.definitions, *_published(work)])
     files = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
     if all(file.is_file() for file in files) and work.find_current(["attrition_list"], digest, outcome):
         return outcome
@@ -67,7 +70,19 @@ def _attrition_list(work: Work, newest: date) -> pd.DataFrame:
     scores = _of_today(work, "scores", newest)
     reasons = _of_today(work, "reasons", newest)
     segments = _of_today(work, "segments", newest)
-    return attrition_list(scores, reasons, segments, work.project.entity.keys, _closed_since(work, newest))
+    keys = work.project.entity.keys
+    listed = attrition_list(scores, reasons, segments, keys, _closed_since(work, newest))
+    if not published_columns(work.project):
+        return listed
+    select = published_then(work.project, newest)
+    work.scan(select.reads)
+    published = work.engine.run(select.text).to_pandas()
+    return listed.merge(published, on=[*keys, "snapshot_date"], how="left", validate="one_to_one")
+
+
+def _published(work: Work) -> list[str]:
+    """The columns that are on the list because they are declared so, as 'source.column'."""
+    return [f"{source.name}.{column.name}" for source, column in published_columns(work.project)]
 
 
 def _closed_since(work: Work, newest: date) -> pd.DataFrame | None:
@@ -119,11 +134,14 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
             descriptions={str(name): text.text for name, text in project.columns.items()},
             personal=personal_origins(project, work.dialect, work.churn),
             personal_keys=personal_keys(project),
+            protected=tuple(attributes(project).values()),
             costs=Costs(**work.config.value.model_dump()),
             attrition_list=rows,
             population=_population(work, max(rows["snapshot_date"])),
             latencies=_latencies(work),
             ledgers=tuple(reconciled(work)),
+            objected=objected(work),
+            published=tuple(_published(work)),
             **frames,
         )
     )

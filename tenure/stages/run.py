@@ -42,6 +42,7 @@ def run(
     with ExitStack() as lock:
         with work.boundary("the start of the run"):
             compile_all(work, work.dialect)
+            work.suppression_file  # noqa: B018  (a list that is missing is refused before the first stage)
             lock.enter_context(work.lake.locked())
         events = LineageEvents(work) if work.config.lineage.openlineage else None
         for stage in stages:

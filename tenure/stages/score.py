@@ -20,6 +20,7 @@ from tenure.stages.inputs import (
     newest_snapshot,
     scores_fingerprint,
 )
+from tenure.stages.suppression import left_out
 from tenure.tables.labels import eligible
 from tenure.tables.visible import same
 
@@ -45,7 +46,8 @@ def score(work: Work) -> Outcome:
         )
     rows = arrow(ModelInferenceService(model, version).score(frame))
     work.keep("scores", rows, digest, outcome, partition=of_partition(snapshot_date, version))
-    outcome.message = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
+    summary = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
+    outcome.message = "; ".join([summary, *left_out(work)])
     outcome.rows = rows.num_rows
     return outcome
 

@@ -24,7 +24,7 @@ from tenure.define.events import AllOf, AnyOf, BalanceDecline, Closure, Inactivi
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.define.value_type import INTEGER, ValueType
-from tenure.sql.conditions import condition, names_read
+from tenure.sql.conditions import names_read
 from tenure.sql.dialects import WHOLE, as_text, op
 from tenure.sql.expressions import (
     after,
@@ -56,11 +56,14 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query, Select
 from tenure.tables.label_spans import LabelSpan, Outage, label_spans
 from tenure.tables.long_decimals import mean_of_decimals
-from tenure.tables.visible import dates_relation, readable_columns, same, visible_at, within
+from tenure.tables.visible import condition_on, dates_relation, same, visible_at, within
 
 #: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends, and
 #: that the answer is read.
 _DATES = ("snapshot_date", "t", "label_start", "label_end", "answered")
+
+#: The relation of the keys of customers who objected: it is handed over by whoever runs the SELECT, and in no lake.
+SUPPRESSED = "suppressed"
 
 #: The condition that a row was known when the answer is read.
 _KNOWN = visible_at("d.answered")
@@ -139,7 +142,7 @@ def generate_churn_label(
         where="churns IS NOT NULL",
         order_by=["snapshot_date", *keys],
     )
-    return labelled.as_table("labels", reads=["snapshots", project.entity.source, *churn.reads])
+    return labelled.as_table("labels", reads=[*asked_of(project), *churn.reads])
 
 
 def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapshot_date: date) -> Select:
@@ -155,13 +158,19 @@ def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapsho
         order_by=project.entity.keys,
     )
     known_before = [rows.source for rows in churn.rows if rows.before_snapshot]
-    return asked.as_table("eligible", reads=["snapshots", project.entity.source, *known_before])
+    return asked.as_table("eligible", reads=[*asked_of(project), *known_before])
+
+
+def asked_of(project: Project) -> tuple[str, ...]:
+    """Return the relations that tell whom any churn question is asked of."""
+    return ("snapshots", project.entity.source, *([SUPPRESSED] if project.suppresses else []))
 
 
 def _get_eligible_customers(question: Question) -> list[Cte]:
     """Return the CTEs that end in `eligible`: whom the churn question is asked of at each snapshot.
 
-    Customers at t with the minimum tenure, active before t if the definition says so, not gone within the gap.
+    Customers at t with the minimum tenure, active before t if the definition says so, not gone within the gap, who are
+    not on the list of those who objected.
     """
     columns = [*each_of("s", question.row), *each_of("d", _DATES[1:]), "o.closed"]
     ctes, eligible = _to_ask(question, columns)
@@ -205,15 +214,19 @@ def _to_ask(question: Question, columns: list[str]) -> tuple[list[Cte], Query]:
             cte, join = _ASKED_OF.of(event)(question, event)
             ctes.append(cte)
             joins.append(join)
+    where = [at_least("s.tenure_days", churn.min_tenure), any_of("o.closed IS NULL", "o.closed >= d.label_start")]
+    if question.project.suppresses:
+        keys = question.project.entity.keys
+        joins.append(
+            Join(SUPPRESSED, alias="x", on=same(keys, "x", "s"), kind="LEFT", comment="customers who objected")
+        )
+        where.append(is_null(of("x", keys[0])))
     asked = Query(
         columns=columns,
         source="snapshots",
         alias="s",
         joins=[*joins, Join("outcome", alias="o", on=same(row, "o", "s"), kind="LEFT")],
-        where=[
-            at_least("s.tenure_days", churn.min_tenure),
-            any_of("o.closed IS NULL", "o.closed >= d.label_start"),
-        ],
+        where=where,
     )
     return [*ctes, _outcome(question)], asked
 
@@ -479,6 +492,5 @@ def _own_condition(question: Question, source: str, where: str) -> list[str]:
     """The bank's own condition on a source's rows in parentheses, if it has one."""
     if not where:
         return []
-    names = readable_columns(question.project.sources[source])
     asked_by = f"churn definition '{question.churn.name}' ({question.churn.where_defined})"
-    return [grouped(condition(where, names, question.dialect, relation="r", asked_by=asked_by))]
+    return [grouped(condition_on(question.project.sources[source], where, question.dialect, asked_by=asked_by))]

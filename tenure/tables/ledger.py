@@ -8,7 +8,6 @@ from tenure.define.dialect import Dialect
 from tenure.define.project import Project
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.source import Source
-from tenure.sql.conditions import condition
 from tenure.sql.expressions import (
     at_most,
     call,
@@ -23,7 +22,7 @@ from tenure.sql.expressions import (
 )
 from tenure.sql.query import Column, Query
 from tenure.tables.finish import struct
-from tenure.tables.visible import readable_columns
+from tenure.tables.visible import condition_on
 
 #: The type that money is added up in.
 MONEY = "DECIMAL(38, 2)"
@@ -96,9 +95,8 @@ def booked(ledger: Ledger) -> Query:
     amount = coalesce(cast(of("r", defined.amount), MONEY), 0)
     moved = amount
     if defined.credit:
-        columns = readable_columns(source)
         asked_by = f"reconciliation '{defined.name}' ({defined.where_defined})"
-        is_credit = condition(defined.credit, columns, ledger.dialect, relation="r", asked_by=asked_by)
+        is_credit = condition_on(source, defined.credit, ledger.dialect, asked_by=asked_by)
         moved = case(when=is_credit, then=amount, otherwise=f"-{amount}")
     day = of("r", defined.day or "event_time")
     place = struct(place_of(source), ledger.dialect)

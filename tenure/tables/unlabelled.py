@@ -17,7 +17,7 @@ from tenure.sql.dialects import as_text, date_literal, literal
 from tenure.sql.expressions import concatenated, named, text_literal
 from tenure.sql.query import Cte, Join, Query, Select, union_all, values, with_ctes
 from tenure.tables.label_spans import LabelSpan
-from tenure.tables.labels import Question, ended_otherwise
+from tenure.tables.labels import Question, asked_of, ended_otherwise
 
 
 def unlabelled(project: Project, churn: ChurnDefinition, dialect: Dialect, spans: Sequence[LabelSpan]) -> Select:
@@ -51,7 +51,7 @@ def unlabelled(project: Project, churn: ChurnDefinition, dialect: Dialect, spans
                 group_by=["snapshot_date", "end_reason"],
             )
         )
-        reads += [project.entity.source, *(rows.source for rows in churn.rows if rows.before_snapshot)]
+        reads += [*asked_of(project), *(rows.source for rows in churn.rows if rows.before_snapshot)]
     if not parts:
         columns = ["snapshot_date", named(as_text("NULL", dialect), "reason"), "COUNT(*) AS customers"]
         parts.append(Query(columns=columns, source="snapshots", where="FALSE", group_by=["snapshot_date"]))

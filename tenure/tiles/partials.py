@@ -39,7 +39,6 @@ from tenure.define.source import Source
 from tenure.define.value_type import INTEGER, ValueType
 from tenure.sql import TYPE_NAMES, Dialect, date_literal, literal, op
 from tenure.sql.arithmetic import Number
-from tenure.sql.conditions import condition
 from tenure.sql.dialects import WHOLE
 from tenure.sql.expressions import (
     after,
@@ -60,7 +59,7 @@ from tenure.sql.expressions import (
 )
 from tenure.tables.finish import CUT, nearest, quantile, struct, whole
 from tenure.tables.long_decimals import quantile_of_decimals
-from tenure.tables.visible import readable_columns
+from tenure.tables.visible import condition_on
 from tenure.tiles.formulas import or_empty, printed
 from tenure.tiles.lists import dated, is_listed, of_list
 from tenure.tiles.sums import SUMS, SumKind, kinds_of
@@ -260,8 +259,7 @@ class Readings:
         """The bank's own condition on a row in parentheses, if it has one."""
         if not values.where:
             return []
-        names = readable_columns(self.source)
-        return [grouped(condition(values.where, names, self.dialect, relation="r", asked_by=values.asked_by))]
+        return [grouped(condition_on(self.source, values.where, self.dialect, asked_by=values.asked_by))]
 
     def row_value(self, partial: Partial, day_bit: str = "1") -> str:
         """Return the SQL of a row's value for a partial, null where the row does not count; `day_bit` is its day's."""

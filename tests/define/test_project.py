@@ -228,6 +228,16 @@ def test_a_product_closure_of_a_source_that_is_not_there_is_refused(bank, told):
         ('of="birth_date", how="years_since"', 'of="birth_date"', ["'age' reads 'birth_date', which is PII"]),
         (
             'of="birth_date", how="years_since"',
+            'of="gender", how="is_known"',
+            ["feature 'age' (features/all.py:6) reads 'gender', which is protected: no feature, label or list"],
+        ),
+        (
+            'Aggregate("amount", of="amount", how="sum"',
+            'Aggregate("amount", of="amount", how="sum", by="sex", values=["f"]',
+            ["feature 'amount' (features/all.py:10) is made by 'sex', which is protected"],
+        ),
+        (
+            'of="birth_date", how="years_since"',
             'of="region", how="years_since"',
             ["'age' can't read 'region', a string", "allowed: date, timestamp"],
         ),
@@ -281,3 +291,25 @@ def test_a_ratio_is_no_part_of_another_ratio(bank, told):
     ratio = 'Ratio("twice", of="spent_ratio", to="amount_sum", windows=days(90), doc="Twice")'
     place = bank.change(FEATURES, "    Trend(", f"    {ratio},\n    Trend(")
     told(bank.refusal(UnknownColumn), "feature 'twice' reads 'spent_ratio_90d', which no Aggregate makes", place)
+
+
+def test_a_refusal_of_a_protected_column_says_what_to_do(bank):
+    bank.change(FEATURES, 'of="region", doc', 'of="gender", doc')
+    hint = bank.refusal(InvalidDefinition).hint
+    assert hint == (
+        "Leave it out: 'tenure evaluate' alone reads protected columns, to compare how groups fare. Where the law lets "
+        "models read it, give the column another role in sources.py."
+    )
+
+
+def test_no_key_and_no_time_is_protected(bank, told):
+    bank.change(SOURCES, 'Column("opened_on", type="date")', 'Column("opened_on", type="date", role="protected")')
+    told(bank.refusal(InvalidDefinition), "source 'customers' uses 'opened_on' as a key or a time, and it is protected")
+
+
+def test_the_churn_event_reads_no_protected_column(bank, told):
+    bank.change(SOURCES, 'Column("amount", type="decimal")', 'Column("amount", type="decimal", role="protected")')
+    bank.change(FEATURES, (bank.folder / FEATURES).read_text().partition("paid = ")[2], "None\n")
+    bank.change(CHURN, "event=Closure()", 'event=BalanceDecline("payments", of="amount", below=0.5, baseline=90)')
+    bank.change(CHURN, ", Closure", ", BalanceDecline")
+    told(bank.refusal(InvalidDefinition), "churn definition 'closed'", "the mean of 'amount', which is protected")

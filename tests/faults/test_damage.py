@@ -20,8 +20,8 @@ from tenure.stages.run import run
 from tenure.stages.verify import verify_integrity
 
 BANK_TABLES = {
-    "arrivals", "attrition_list", "campaign_value", "evaluations", "features", "historical/asked", "intake", "labels",
-    "manifests", "models", "reasons", "runs", "scores", "segments", "shap_values", "snapshots", "splits",
+    "arrivals", "attrition_list", "campaign_value", "evaluations", "fairness", "features", "historical/asked", "intake",
+    "labels", "manifests", "models", "reasons", "runs", "scores", "segments", "shap_values", "snapshots", "splits",
     "staging/customers", "staging/payments", "tiles/payments", "training_set",
 }  # fmt: skip
 

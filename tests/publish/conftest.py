@@ -73,6 +73,7 @@ def report_input(**changed):
         "descriptions": {"login_count_30d": "Logins over 30 days"},
         "personal": {"customers.full_name": ()},
         "personal_keys": frozenset(),
+        "protected": (),
         "costs": Costs(contact_cost=5, offer_cost=40, save_rate=0.3, customer_value=600, currency="EUR"),
         "attrition_list": listed(),
         "population": population,
@@ -110,6 +111,7 @@ def report_input(**changed):
                 "best": [False, True, False], "currency": "EUR",
             }
         ),
+        "fairness": pd.DataFrame(columns=["attribute", "value"]),
         "importances": pd.DataFrame(
             {"rank": [1], "description": ["Logins over 30 days"], "mean_abs_shap": [0.42], "mean_shap": [0.1]}
         ),

@@ -189,3 +189,28 @@ def test_a_nested_event_is_told_in_brackets():
 )
 def test_numbers_are_written_as_people_write_them(told, expected):
     assert told == expected
+
+
+def compared():
+    row = {
+        "attribute": "customers.gender", "customers": 1200, "rows": 3600, "churners": 360, "churn_rate": 0.1,
+        "mean_score": 0.12, "calibration_gap": 0.02, "auroc": 0.81, "selected": 360, "selection_rate": 0.1,
+        "selection_ratio": 0.67, "recall": 0.44,
+    }  # fmt: skip
+    other = {**row, "value": "male", "selection_rate": 0.15, "selection_ratio": 1.0, "recall": 0.5}
+    return pd.DataFrame([{**row, "value": "female"}, other])
+
+
+def test_groups_of_protected_columns_are_compared_on_the_page(make_input):
+    found = Page(report(make_input(protected=("customers.gender", "customers.born"), fairness=compared()))).text
+    assert "customers.gender, customers.born are protected: no model reads them." in found
+    assert "female 1,200 10.0% 12.0% 2.0% 0.810 10.0% 0.67 44.0%" in found
+    assert "male 1,200 10.0% 12.0% 2.0% 0.810 15.0% 1.00 50.0%" in found
+    assert "customers.born: no group in the test has 100 customers, so none is shown." in found
+    assert "29 CFR 1607.4(D)" in found
+    assert "Protected, and read for the section on fairness alone: customers.gender, customers.born." in found
+
+
+def test_a_page_without_protected_columns_has_no_such_section(page):
+    assert "How groups fare" not in page.text
+    assert "Protected, and read" not in page.text

@@ -1,6 +1,17 @@
 """Evaluation: every model of the newest training, judged by the same rows, each split over all and by snapshot."""
 
+import csv
 from collections import Counter
+from datetime import date
+
+import pytest
+from canaries import leaks_in_files
+from tiny_bank import write_leavers, write_tiny_bank
+
+from tenure.session.work import Work
+from tenure.stages.run import run
+
+SETTINGS = {"train": {"models": ("logistic",)}, "verify": {"customers": 0}}
 
 
 def test_every_model_is_judged_by_the_same_rows(two_months):
@@ -28,3 +39,68 @@ def test_the_churners_judged_are_those_of_the_labels(two_months):
         if (row["split"], row["population"], row["snapshot_date"]) == ("test", "all", None)
     ]
     assert pooled == [expected] * 2
+
+
+@pytest.fixture(scope="module")
+def protecting(tmp_path_factory):
+    """A bank of 300 customers that declares their sex and day of birth protected, every stage run."""
+    folder = write_tiny_bank(tmp_path_factory.mktemp("protected") / "bank")
+    write_leavers(folder / "data", customers=300)
+    with (folder / "data" / "customers.csv").open(newline="") as lines:
+        header, *rows = csv.reader(lines)
+    with (folder / "data" / "customers.csv").open("w", newline="") as lines:
+        csv.writer(lines).writerow([*header, "sex", "born"])
+        for row in rows:
+            n = int(row[0])
+            csv.writer(lines).writerow([*row, ("Qzxfemale", "Qzxmale")[n % 2], date(1995 if n < 150 else 1931, 7, 23)])
+    sources = folder / "sources.py"
+    added = 'Column("sex", role="protected"),\n        Column("born", type="date", role="protected"),'
+    region = 'Column("region", role="attribute"),'
+    sources.write_text(sources.read_text().replace(region, f"{region}\n        {added}"))
+    with Work.open(folder, overrides=SETTINGS) as work:
+        assert {record.status for record in run(work)} <= {"built", "current"}
+    return folder
+
+
+def test_groups_of_protected_columns_are_compared_on_the_test(protecting):
+    with Work.open(protecting, overrides=SETTINGS) as work:
+        found = {row["value"]: row for row in work.read("fairness").to_pylist()}
+        test = [row for row in work.read("training_set").to_pylist() if row["split"] == "test"]
+    sexes = {row["customer_id"]: row["customer_id"] % 2 for row in test}
+    assert set(found) == {"Qzxfemale", "Qzxmale", "25 to 34", "75 and over"}
+    for name, sex in (("Qzxfemale", 0), ("Qzxmale", 1)):
+        assert found[name]["attribute"] == "customers.sex"
+        assert found[name]["customers"] == sum(one == sex for one in sexes.values())
+        assert found[name]["churners"] == sum(row["churned"] for row in test if row["customer_id"] % 2 == sex)
+    assert found["25 to 34"]["rows"] == sum(row["customer_id"] < 150 for row in test)
+    for pair in (("Qzxfemale", "Qzxmale"), ("25 to 34", "75 and over")):
+        assert sum(found[name]["selected"] for name in pair) == -(-len(test) // 10)
+        assert max(found[name]["selection_ratio"] for name in pair) == 1
+
+
+def test_protected_values_are_in_no_table_but_staging_and_fairness(protecting):
+    own = ("data/", "lake/staging/", "lake/landing/", "lake/spill")
+    told = ("lake/fairness/", "out/report.html")
+    assert leaks_in_files(protecting, ["Qzx", "1931-07-23"], but=(*own, *told)) == []
+    assert leaks_in_files(protecting, ["1931-07-23"], but=own) == []
+    page = (protecting / "out" / "report.html").read_text()
+    assert "Protected, and read for the section on fairness alone: customers.sex, customers.born." in page
+    assert page.count("<td>Qzx") == 2
+
+
+def test_a_bank_without_protected_columns_compares_none(two_months):
+    assert two_months.lake.read("fairness").num_rows == 0
+    assert 'id="fairness"' not in (two_months.folder / "out" / "report.html").read_text()
+
+
+def test_a_change_of_what_is_protected_makes_the_evaluation_anew(protecting):
+    sources = protecting / "sources.py"
+    text = sources.read_text()
+    sources.write_text(text.replace('Column("born", type="date", role="protected")', 'Column("born", type="date")'))
+    try:
+        with Work.open(protecting, overrides=SETTINGS) as work:
+            status = {record.stage: record.status for record in run(work)}
+            assert {row["attribute"] for row in work.read("fairness").to_pylist()} == {"customers.sex"}
+    finally:
+        sources.write_text(text)
+    assert status["evaluate"] == "built"

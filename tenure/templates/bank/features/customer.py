@@ -1,4 +1,4 @@
-"""Who the customer is. Names, contact data and protected attributes are PII: features can't read them."""
+"""Who the customer is. Features can't read names, contact data and protected attributes."""
 
 from tenure import Aggregate, Attribute, FeatureView, days
 
