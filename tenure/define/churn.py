@@ -12,6 +12,7 @@ A label has no row, rather than a 0, where the question has no answer: the horiz
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 from tenure.define.event_base import (
@@ -26,6 +27,7 @@ from tenure.define.event_base import (
 )
 from tenure.define.events import MOST_DAYS, Closure, event_allowed, require_prompt_rows, where_words
 from tenure.define.naming import check_name, definition_place
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import FLAG, NAME, TEXT, Allowed, check_shape, named, whole
 from tenure.define.source import Source
 from tenure.errors import InvalidDefinition
@@ -103,6 +105,12 @@ class ChurnDefinition:
                 f"min_tenure={self.min_tenure!r}, wait={self.wait!r} ({place}); whole days: horizon 1 to {MOST_DAYS}, "
                 f"gap and wait 0 to {MOST_DAYS}, min_tenure 0 to {MOST_TENURE}."
             )
+
+    def with_reconciliations(self, declared: Mapping[str, Reconciliation]) -> ChurnDefinition:
+        """Return the definition whose events have the reconciliations that they name, of those declared."""
+        churn = copy(self)  # replace() would take this place for that of the definition.
+        object.__setattr__(churn, "event", self.event.with_reconciliations(declared))
+        return churn
 
     def wait_for(self, sources: Mapping[str, Source]) -> int:
         """Return the days from label_end until the answer is read, over a bank's sources by name."""

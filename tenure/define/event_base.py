@@ -10,11 +10,13 @@ A class that lacks one of the answers is refused where it is defined; one withou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, Self, TypeVar
 
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import in_place, unknown_kind
 from tenure.define.source import Source
 from tenure.errors import InvalidDefinition, choices
@@ -41,12 +43,14 @@ class Asked:
     """What an event is validated against: the customers' source, the other sources by name, and the horizon in days.
 
     `source` raises UnknownSource or UnknownColumn for a source that does not exist or lacks the customer's key.
+    `reconciliation` raises InvalidDefinition for one that is not declared.
     """
 
     by: str
     horizon: int
     customers: Source
     source: Callable[[str], Source]
+    reconciliation: Callable[[str], Reconciliation]
 
 
 class Event(ABC):
@@ -74,6 +78,10 @@ class Event(ABC):
     def looks_back(self) -> int:
         """The days before label_start whose rows it counts like those of the horizon."""
         return 0
+
+    def with_reconciliations(self, _: Mapping[str, Reconciliation], /) -> Self:
+        """Return the event with each reconciliation that it names, of those declared; itself where it names none."""
+        return self
 
     @property
     @abstractmethod
@@ -128,6 +136,12 @@ class Combination(Event):
     def looks_back(self) -> int:
         """That of the part which looks back farthest."""
         return max(part.looks_back for part in self.events)
+
+    def with_reconciliations(self, declared: Mapping[str, Reconciliation], /) -> Self:
+        """Return the event of the same parts, each with the reconciliations that it names."""
+        combined = copy(self)
+        object.__setattr__(combined, "events", tuple(part.with_reconciliations(declared) for part in self.events))
+        return combined
 
     @property
     def asks_only(self) -> str:

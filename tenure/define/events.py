@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 from tenure.define.event_base import Asked, Combination, Event, RowsRead, SimpleEvent, churn_event, each, event_kinds
 from tenure.define.naming import aside, definition_place
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import (
     NAME,
     TEXT,
@@ -20,7 +22,7 @@ from tenure.define.shape import (
     whole,
 )
 from tenure.define.source import Source, refused_protected
-from tenure.errors import InvalidDefinition
+from tenure.errors import InvalidDefinition, choices
 
 #: What a bank's churn.py may import of this module; `tenure` exports just these.
 __all__ = ["BalanceDecline", "Closure", "Inactivity", "ProductClosure", "all_of", "any_of"]
@@ -173,7 +175,9 @@ class Inactivity(SimpleEvent):
 class BalanceDecline(SimpleEvent):
     """The mean of `of` in [label_start, label_end) falls under `below` × its mean in [t − baseline, t).
 
-    Not measurable, so no label row, where either span has no value or the baseline's mean is not positive.
+    Not measurable, so no label row, where either span has no value or the baseline's mean is not positive. With
+    `reconciled`, the name of a Reconciliation, only rows of accounts count that it finds no break of before label_end,
+    in what is known when the answer is read.
     """
 
     source: str
@@ -181,11 +185,14 @@ class BalanceDecline(SimpleEvent):
     below: float = field(default=0.7, kw_only=True)
     baseline: int = field(default=90, kw_only=True)
     where: str = field(default="", kw_only=True)
+    reconciled: str = field(default="", kw_only=True)
+    #: The reconciliation so named, once a project has put it there.
+    ledger: Reconciliation | None = field(default=None, init=False)
 
     what = "the mean in the horizon fell under a share of the mean before t"
 
     def __post_init__(self) -> None:
-        check_shape("BalanceDecline", self, source=NAME, of=NAME, where=TEXT)
+        check_shape("BalanceDecline", self, source=NAME, of=NAME, where=TEXT, reconciled=TEXT)
         if not (_BELOW.test(self.below) and _BASELINE.test(self.baseline)):
             raise InvalidDefinition(
                 f"BalanceDecline has below={self.below!r}, baseline={self.baseline!r} ({definition_place()}); "
@@ -194,21 +201,28 @@ class BalanceDecline(SimpleEvent):
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:
-        """Those of its source, with the column whose mean it takes."""
+        """Those of its source, with the column whose mean it takes, and those that its accounts are reconciled by."""
         mean = (self.of, "its mean before t and in the horizon")
-        return (RowsRead(source=self.source, role="rows of its spans", where=self.where, columns=(mean,)),)
+        own = RowsRead(source=self.source, role="rows of its spans", where=self.where, columns=(mean,))
+        return (own, *(_reconciling(self.ledger) if self.ledger else ()))
 
     @property
     def bounds(self) -> tuple[str, ...]:
-        """Its source: after its last event no mean can be taken."""
-        return (self.source,)
+        """Its source: after its last event no mean can be taken; and what its accounts are reconciled by."""
+        return each((self.source, *(self.ledger.reads if self.ledger else ())))
+
+    def with_reconciliations(self, declared: Mapping[str, Reconciliation], /) -> Self:
+        """Return the event with the reconciliation that it names, None where it is not declared."""
+        event = copy(self)
+        object.__setattr__(event, "ledger", declared.get(self.reconciled))
+        return event
 
     @property
     def words(self) -> str:
         """What counts as leaving, as a clause."""
         return (
-            f"the mean {self.of} of {self.source}{where_words(self.where)} falls under {self.below:.0%} of its mean in "
-            f"the {self.baseline} days before the snapshot"
+            f"the mean {self._balance} falls under {self.below:.0%} of its mean in the {self.baseline} days before the "
+            "snapshot"
         )
 
     @property
@@ -219,10 +233,20 @@ class BalanceDecline(SimpleEvent):
     @property
     def leaves_out(self) -> str:
         """The customers for whom it can't be measured."""
-        return f"customers whose mean {self.of} of {self.source}{where_words(self.where)} can't be compared"
+        return f"customers whose mean {self._balance} can't be compared"
+
+    @property
+    def _balance(self) -> str:
+        """What the mean is taken of, in words."""
+        accounts = f" in accounts that '{self.reconciled}' finds no break of" if self.reconciled else ""
+        return f"{self.of} of {self.source}{where_words(self.where)}{accounts}"
 
     def validate(self, asked: Asked) -> None:
-        """Its rows carry the customer's key, arrive within the horizon and hold a number that is not personal."""
+        """Its rows carry the customer's key, arrive within the horizon and hold a number that is not personal; they are
+        what its reconciliation reads.
+        """
+        if self.reconciled:
+            _require_reconciled(self.source, asked.reconciliation(self.reconciled), asked)
         balance = require_prompt_rows(self.source, asked).column(self.of)
         if balance.role == "protected":
             raise refused_protected(f"{asked.by} takes the mean of '{self.of}'")
@@ -231,6 +255,29 @@ class BalanceDecline(SimpleEvent):
                 f"{asked.by} takes the mean of '{self.of}', a {balance.type} of role {balance.role}; "
                 "allowed: integer, decimal or float, and not personal."
             )
+
+
+def _reconciling(ledger: Reconciliation) -> Iterable[RowsRead]:
+    """The rows that a reconciliation reads."""
+    why = f"whether '{ledger.name}' finds a break"
+    for source in ledger.reads:
+        names = [*ledger.accounts]
+        if source == ledger.bookings:
+            names += [ledger.amount, *([ledger.day] if ledger.day else [])]
+        if source == ledger.reads[-1]:
+            names.append(ledger.balance)
+        credit = ledger.credit if source == ledger.bookings else ""
+        yield RowsRead(source=source, role=why, where=credit, columns=tuple((name, why) for name in names))
+
+
+def _require_reconciled(name: str, ledger: Reconciliation, asked: Asked) -> None:
+    """Raise InvalidDefinition if a reconciliation does not read the source so named."""
+    if name not in ledger.reads:
+        raise InvalidDefinition(
+            f"{asked.by} counts only rows of source '{name}' whose account reconciliation '{ledger.name}' finds no "
+            f"break of, but that reads: {choices(ledger.reads)} ({ledger.where_defined}).",
+            hint="Name a Reconciliation that reads the source, or leave reconciled= out.",
+        )
 
 
 _BELOW = share("a share in (0, 1)", least_is_allowed=False)

@@ -83,6 +83,11 @@ class Project:
     #: Whether a list of customers who objected leaves them out of what is trained on and scored.
     suppresses: bool = field(default=False, repr=False)
 
+    def __post_init__(self) -> None:
+        bound = {name: one.with_reconciliations(self.reconciliations) for name, one in self.other_churns.items()}
+        object.__setattr__(self, "other_churns", bound)
+        object.__setattr__(self, "churn", self.churn.with_reconciliations(self.reconciliations))
+
     @property
     def fingerprint(self) -> str:
         """A hash of the definitions: equal definitions, equal hash."""
@@ -198,6 +203,17 @@ class Project:
             )
         return named[name]
 
+    def reconciliation(self, name: str, *, asked_by: str) -> Reconciliation:
+        """Return the reconciliation so named; raise InvalidDefinition, naming who asked, if none is declared."""
+        if name not in self.reconciliations:
+            declared = choices(self.reconciliations) if self.reconciliations else "none"
+            raise InvalidDefinition(
+                f"{asked_by} counts only accounts that reconciliation '{name}' finds no break of; "
+                f"declared: {declared}.",
+                hint=f"Declare it in sources.py: Reconciliation('{name}', bookings=…, account=…, amount=…, balance=…).",
+            )
+        return self.reconciliations[name]
+
     def source(self, name: str, *, asked_by: str) -> Source:
         """Return the source so named; raise UnknownSource, naming who asked, if there is none."""
         if name not in self.sources:
@@ -279,6 +295,7 @@ def _validate_churn(project: Project, churn: ChurnDefinition) -> None:
             horizon=churn.horizon,
             customers=project.sources[project.entity.source],
             source=lambda name: _keyed_source(project, name, asked_by),
+            reconciliation=lambda name: project.reconciliation(name, asked_by=asked_by),
         )
     )
 

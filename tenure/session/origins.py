@@ -201,7 +201,9 @@ class Origins:
 
     def _of_keys(self, source: str) -> list[Reading]:
         whose = f"whose row it is ({self.project.entity.name})"
-        return [Reading(source, key, whose, "whose") for key in self.project.entity.keys]
+        # Balances that accounts are reconciled by may lack it.
+        own = set(self.project.sources[source].column_names)
+        return [Reading(source, key, whose, "whose") for key in self.project.entity.keys if key in own]
 
     def _of_feature(self, column: ColumnName) -> Origin:
         if column not in self.defined:

@@ -56,6 +56,7 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query, Select
 from tenure.tables.label_spans import LabelSpan, Outage, label_spans
 from tenure.tables.long_decimals import mean_of_decimals
+from tenure.tables.reconcile import broken_accounts
 from tenure.tables.visible import condition_on, dates_relation, same, visible_at, within
 
 #: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends, and
@@ -397,7 +398,7 @@ def _not_silent_yet(question: Question, event: Inactivity) -> tuple[Cte, Join]:
 
 @_SQL_OF.register(BalanceDecline)
 def _declined(question: Question, event: BalanceDecline) -> EventSql:
-    name = question.cte("balances")
+    name, broken = question.cte("balances"), _broken_accounts(question, event)
     amount, type_ = of("r", event.of), question.project.sources[event.source].column(event.of).value_type
     if type_ == INTEGER:
         amount = cast(amount, WHOLE[question.dialect])  # Spark would add them up in 64 bits, and begin anew beyond
@@ -418,8 +419,10 @@ def _declined(question: Question, event: BalanceDecline) -> EventSql:
                     within(days_earlier("d.t", event.baseline), "d.label_end"),
                     _KNOWN,
                     *_own_condition(question, event.source, event.where),
+                    *map(is_not_null, each_of("r", event.ledger.accounts if event.ledger else ())),
                 ],
-            )
+            ),
+            *_of_whole_accounts(event, broken),
         ],
         group_by=group,
     )
@@ -427,7 +430,26 @@ def _declined(question: Question, event: BalanceDecline) -> EventSql:
     mean_before, mean_after = each_of(name, ("mean_before", "mean_after"))
     fell = before(mean_after, times(event.below, mean_before))
     happens = grouped(case(when=after(mean_before, 0), then=fell))
-    return EventSql(happens, ctes=[cte], joins=[_left_join(question, name)])
+    return EventSql(happens, ctes=[*broken, cte], joins=[_left_join(question, name)])
+
+
+def _broken_accounts(question: Question, event: BalanceDecline) -> list[Cte]:
+    """The CTE of the accounts whose rows don't count, if the event asks for reconciled ones."""
+    if event.ledger is None:
+        return []
+    seen = {"seen_at": "d.answered", "until": "d.label_end"}
+    found = broken_accounts(question.project, event.ledger, question.dialect, **seen)
+    said = f"accounts of which '{event.ledger.name}' finds a break before the horizon ends, when the answer is read"
+    return [Cte(question.cte("broken_accounts"), said, found)]
+
+
+def _of_whole_accounts(event: BalanceDecline, broken: Sequence[Cte]) -> list[Join]:
+    """The join of rows to the accounts whose rows don't count, which leaves those out."""
+    if event.ledger is None:
+        return []
+    (cte,) = broken
+    is_broken = [same(event.ledger.accounts, cte.name, "r"), same(("snapshot_date",), cte.name, "d")]
+    return [Join(cte.name, kind="ANTI", on=is_broken)]
 
 
 def _mean_where(condition: str, amount: str, type_: ValueType, dialect: Dialect) -> str:

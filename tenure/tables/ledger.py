@@ -20,9 +20,9 @@ from tenure.sql.expressions import (
     of,
     over_partitions,
 )
-from tenure.sql.query import Column, Query
+from tenure.sql.query import Column, Join, Query
 from tenure.tables.finish import struct
-from tenure.tables.visible import condition_on
+from tenure.tables.visible import condition_on, visible_at
 
 #: The type that money is added up in.
 MONEY = "DECIMAL(38, 2)"
@@ -44,16 +44,41 @@ SAID = (
 
 @dataclass(frozen=True)
 class Ledger:
-    """A reconciliation of a project in one dialect, with what its SELECTs ask for again and again."""
+    """A reconciliation of a project in one dialect, with what its SELECTs ask for again and again.
+
+    It is that of the newest rows. Given `seen_at`, an instant of `dates AS d`, it is one for each of these, of the rows
+    that are known then: an account is then an account at a snapshot, and all else is the same.
+    """
 
     project: Project
     defined: Reconciliation
     dialect: Dialect
+    seen_at: str = ""
+
+    @property
+    def snapshot(self) -> tuple[str, ...]:
+        """The column that tells the snapshots apart, if there are any."""
+        return ("snapshot_date",) if self.seen_at else ()
 
     @property
     def accounts(self) -> tuple[str, ...]:
         """The account's columns."""
-        return self.defined.accounts
+        return (*self.defined.accounts, *self.snapshot)
+
+    @property
+    def accounts_of_rows(self) -> list[str]:
+        """The account's columns of rows of a source, `r`."""
+        return [*each_of("r", self.defined.accounts), *each_of("d", self.snapshot)]
+
+    @property
+    def seen(self) -> list[Join]:
+        """The join of rows to the instants that see them."""
+        return [Join("dates", alias="d", on=visible_at(self.seen_at))] if self.seen_at else []
+
+    @property
+    def is_seen(self) -> list[str]:
+        """The condition on rows that are joined to no instant: they are the newest versions."""
+        return [] if self.seen_at else ["r.known_until IS NULL"]
 
     @property
     def day(self) -> tuple[str, ...]:
@@ -102,7 +127,7 @@ def booked(ledger: Ledger) -> Query:
     place = struct(place_of(source), ledger.dialect)
     own_balance = [] if defined.balances else [named(cast(of("r", defined.balance), MONEY), "balance_after")]
     return Query(
-        columns=each_of("r", ledger.accounts),
+        columns=ledger.accounts_of_rows,
         lines=[
             named(cast(day, "DATE"), "ledger_day"),
             Column(cast(moved, MONEY), "moved"),
@@ -112,7 +137,8 @@ def booked(ledger: Ledger) -> Query:
         ],
         source=source.name,
         alias="r",
-        where=["r.known_until IS NULL", *map(is_not_null, (*each_of("r", ledger.accounts), day))],
+        joins=ledger.seen,
+        where=[*ledger.is_seen, *map(is_not_null, (*each_of("r", defined.accounts), day))],
     )
 
 

@@ -20,6 +20,7 @@ from tenure.sql.expressions import (
     after,
     all_of,
     any_of,
+    before,
     call,
     case,
     cases_in_lines,
@@ -49,13 +50,8 @@ def account_days(project: Project, defined: Reconciliation, dialect: Dialect) ->
     Raises InvalidDefinition or UnknownColumn for a `credit` that is no condition on a booking.
     """
     ledger = Ledger(project, defined, dialect)
-    steps = of_stated_balances(ledger) if defined.balances else of_running_balances(ledger)
     made = Query(
-        ctes=[
-            Cte("ledger_bookings", "bookings as they stand now, each with what it moves", booked(ledger)),
-            *steps,
-            *_explained(ledger),
-        ],
+        ctes=[*_held_against(ledger), *_explained(ledger)],
         columns=each_of("o", ledger.accounts),
         lines=[
             *each_of("o", SAID),
@@ -68,6 +64,37 @@ def account_days(project: Project, defined: Reconciliation, dialect: Dialect) ->
         order_by=each_of("o", ledger.day),
     )
     return made.as_table(f"reconciliation/{defined.name}", reads=defined.reads)
+
+
+def _held_against(ledger: Ledger) -> list[Cte]:
+    """Return the CTEs that end in `held_against`: each account and day beside what it came to."""
+    are = "as they are known at each snapshot" if ledger.seen_at else "as they stand now"
+    steps = of_stated_balances if ledger.defined.balances else of_running_balances
+    return [Cte("ledger_bookings", f"bookings {are}, each with what it moves", booked(ledger)), *steps(ledger)]
+
+
+def broken_accounts(project: Project, defined: Reconciliation, dialect: Dialect, *, seen_at: str, until: str) -> Query:
+    """Return the accounts with a break, by snapshot: the account's columns and snapshot_date.
+
+    It reads relation `dates`, whose instants are `seen_at` and `until`, such as d.label_end: the rows that are known at
+    the one are held against each other, and breaks count of the days before the other.
+
+        ──────[ day ─ break? )──────┊ until ····· seen_at ┊
+         rows with known_time < seen_at <= known_until
+
+    So a booking that comes later, or is corrected later, changes nothing.
+    """
+    ledger = Ledger(project, defined, dialect, seen_at)
+    before_end = before("o.ledger_day", cast(until, "DATE"))
+    return Query(
+        ctes=_held_against(ledger),
+        distinct=True,
+        columns=each_of("o", ledger.accounts),
+        source="held_against",
+        alias="o",
+        joins=[Join("dates", alias="d", on=[same(ledger.snapshot, "d", "o"), before_end])],
+        where="o.outcome = 'broken'",
+    )
 
 
 def accounts(defined: Reconciliation) -> Select:

@@ -28,6 +28,7 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query, union_all
 from tenure.tables.finish import struct
 from tenure.tables.ledger import MONEY, SAID, Ledger, place_of
+from tenure.tables.visible import same
 
 
 def of_stated_balances(ledger: Ledger) -> list[Cte]:
@@ -37,7 +38,7 @@ def of_stated_balances(ledger: Ledger) -> list[Cte]:
         Cte(
             "last_stated",
             "the last day of which any account has a balance",
-            Query(columns=[named("MAX(ledger_day)", "last_day")], source="stated_balances"),
+            _last_stated(ledger),
         ),
         Cte(
             "ledger_days",
@@ -63,8 +64,10 @@ def _stated(ledger: Ledger) -> Query:
     )
     balance = of(grouped(call("MAX", last)), "b")
     day = cast("r.event_time", "DATE")
+    accounts = ledger.accounts_of_rows
+    needed = (*each_of("r", ledger.defined.accounts), of("r", ledger.defined.balance))
     return Query(
-        columns=each_of("r", ledger.accounts),
+        columns=accounts,
         lines=[
             named(day, "ledger_day"),
             named(cast(balance, MONEY), "balance"),
@@ -72,13 +75,20 @@ def _stated(ledger: Ledger) -> Query:
         ],
         source=ledger.defined.balances,
         alias="r",
-        where=["r.known_until IS NULL", *map(is_not_null, each_of("r", (*ledger.accounts, ledger.defined.balance)))],
-        group_by=[*each_of("r", ledger.accounts), day],
+        joins=ledger.seen,
+        where=[*ledger.is_seen, *map(is_not_null, needed)],
+        group_by=[*accounts, day],
     )
+
+
+def _last_stated(ledger: Ledger) -> Query:
+    last_day = named("MAX(ledger_day)", "last_day")
+    return Query(columns=[*ledger.snapshot, last_day], source="stated_balances", group_by=ledger.snapshot)
 
 
 def _booked_and_stated(ledger: Ledger) -> Query:
     """Bookings after the last day that has a balance are left out: theirs is not due."""
+    in_snapshot = [same(ledger.snapshot, "l", "b")] if ledger.snapshot else []
     moved = Query(
         columns=[
             *each_of("b", ledger.day),
@@ -89,7 +99,7 @@ def _booked_and_stated(ledger: Ledger) -> Query:
         ],
         source="ledger_bookings",
         alias="b",
-        joins=[Join("last_stated", alias="l", on="b.ledger_day <= l.last_day")],
+        joins=[Join("last_stated", alias="l", on=[*in_snapshot, "b.ledger_day <= l.last_day"])],
     )
     stated = Query(
         columns=[*ledger.day, named(cast(0, MONEY), "moved"), "0 AS bookings", "balance", "known_time"],

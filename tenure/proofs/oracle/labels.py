@@ -28,6 +28,7 @@ from tenure.proofs.oracle.rules import (
     ended_before,
     happened_in,
     instant,
+    key_of,
     mean,
     part_of,
     visible,
@@ -196,6 +197,10 @@ def _was_heard_from(event: Inactivity, question: Question) -> bool:
 def _declines(event: BalanceDecline, question: Question) -> bool | None:
     """T − baseline ──[ mean before )── t ── gap ──[ mean after )── label_end."""
     known = question.rows(event.source, event.where, known_at=question.answered)
+    if event.ledger:
+        accounts = event.ledger.accounts
+        broken = question.oracle.broken_accounts(event.ledger, question.answered, question.end.date())
+        known = [row for row in known if None not in key_of(row, accounts) and key_of(row, accounts) not in broken]
 
     def mean_of(first: datetime, last: datetime) -> float | None:
         return mean([row[event.of] for row in known if happened_in(row, first, last) and row[event.of] is not None])

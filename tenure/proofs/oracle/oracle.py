@@ -19,10 +19,12 @@ from typing import Any
 from tenure.define.dialect import Dialect
 from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
 from tenure.define.project import Project
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
 from tenure.errors import UnprovenCondition
 from tenure.proofs.oracle.conditions import Condition, compiled
+from tenure.proofs.oracle.ledgers import Account, Books
 from tenure.proofs.oracle.rules import (
     AGGREGATED,
     OF_EVENTS,
@@ -61,6 +63,9 @@ class Oracle:
     _conditions: dict[str, Condition] = field(default_factory=dict, init=False, repr=False, compare=False)
     _unsure: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     _own: dict[tuple[str, str, tuple[Any, ...]], list[Row]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _broken: dict[tuple[str, datetime, date], frozenset[Account]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -110,6 +115,19 @@ class Oracle:
             if set(keys).issubset(self.project.sources[name].column_names):
                 found[name] = grouped(rows, keys)
         return found
+
+    def broken_accounts(self, defined: Reconciliation, seen_at: datetime, until: date) -> frozenset[Account]:
+        """Return the accounts of which a reconciliation finds a break before the day `until`, in rows known then."""
+        asked = (defined.name, seen_at, until)
+        if asked not in self._broken:
+            bookings, balances = (
+                [row for row in self.rows[name] if visible(row, seen_at)]
+                for name in (defined.reads[0], defined.reads[-1])
+            )
+            added = {id(row) for row in self._met(defined.credit, bookings)}
+            books = Books(self.project, defined, bookings, balances, lambda row: id(row) in added)
+            self._broken[asked] = frozenset(account for account, day in books.breaks() if day < until)
+        return self._broken[asked]
 
     def own_rows(self, source: str, snapshot: Row, where: str = "") -> list[Row]:
         """Return the customer's rows of a source that meet `where`, all versions of all times.
