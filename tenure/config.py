@@ -259,6 +259,18 @@ class VerifySection(_Section):
     )
 
 
+class DriftSection(_Section):
+    """[drift]"""
+
+    false_alarms_a_year: float = Field(
+        0.02,
+        gt=0,
+        le=1,
+        description="How many alarms of drift a bank in which nothing moves may have in a year, over all columns: 0.02 "
+        "is one in fifty years. More finds smaller changes.",
+    )
+
+
 class OutputSection(_Section):
     """[output]"""
 
@@ -279,6 +291,7 @@ class Config(_Section):
     value: ValueSection = ValueSection()
     segment: SegmentSection = SegmentSection()
     verify: VerifySection = VerifySection()
+    drift: DriftSection = DriftSection()
     output: OutputSection = OutputSection()
 
 
