@@ -1,6 +1,6 @@
 """Drift: how often quiet panels alarm, and which planted faults are found, on simulated banks and on demo banks.
 
-    python benchmarks/drift.py [--panels 200] [--faults] [--demo-banks 10]
+    python benchmarks/drift.py [--panels 200] [--faults 3] [--demo-banks 10]
 
 A quiet panel has 36 month ends and 330 columns of about 5,000 customers who stay from month to month (1.5 % leave each
 month, 2.5 % join), whose cells hang together over time, with season, growth, newcomers who become like the others,
@@ -11,9 +11,10 @@ All of the stage's judging is run on it; only the profiles are taken from arrays
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ import numpy as np
 
 from tenure.catalog.drift import drifted
 from tenure.checks.drift import SHARES
-from tenure.checks.drift_findings import Finding, Profile, findings
+from tenure.checks.drift_findings import DriftFinding, Profile, findings
 from tenure.demo import generate_bank
 from tenure.session.start import write_project
 from tenure.session.work import Work
@@ -182,7 +183,7 @@ def profiles(panel: Panel, months: int, fault: Fault | None = None) -> Iterator[
         yield found
 
 
-def judged(panel: Panel, months: int, fault: Fault | None = None) -> list[Finding]:
+def judged(panel: Panel, months: int, fault: Fault | None = None) -> list[DriftFinding]:
     """Return all that the stage would find in a panel, of every snapshot."""
     days = month_ends(months)
     return findings(dict(zip(days, profiles(panel, months, fault), strict=True)), FALSE_ALARMS_A_YEAR)
@@ -195,7 +196,7 @@ def quiet(panels: int, months: int) -> int:
         found = [one for one in judged(Panel(np.random.default_rng([seed, 15])), months) if one.is_alarm]
         alarmed += bool(found)
         for one in found:
-            print(f"panel {seed}: {one.snapshot_date} {one.column} {one.kind} {one.deviate}: {one.words}")
+            print(f"panel {seed}: {one.snapshot_date} {one.column_name} {one.kind} {one.deviate}: {one.words}")
         if seed % 20 == 19:
             print(f"{alarmed} of {seed + 1} quiet panels alarmed, {time.perf_counter() - begun:.0f} s", flush=True)
     print(f"quiet panels with any alarm over {months} months: {alarmed} of {panels}", flush=True)
@@ -239,35 +240,34 @@ def faults(begins: int, panels: int) -> dict[str, float]:
     everywhere = range(NUMBERS)
     # Fault, where it is planted, and months within which it must be found.
     asked = {
-        "mean +0.15 sd": (Fault(begins, _shift, missing_base=0.0), everywhere, "number", 1),
-        "spread x 1.15": (Fault(begins, _stretch, missing_base=0.0), everywhere, "number", 1),
-        "5 % of rows in cents": (Fault(begins, _cents, missing_base=0.0), amounts(), "number", 1),
-        "missing 10 % + 5 points": (Fault(begins, missing_base=0.1, missing_more=0.05), everywhere, "number", 1),
-        "new category of 0.5 %": (Fault(begins, categories=_new_value), range(CATEGORIES), "category", 1),
-        "0.03 sd a month": (Fault(begins, _creep, missing_base=0.0), everywhere, "number", 12),
+        "mean +0.15 sd": (Fault(begins, _shift, missing_base=0.0), everywhere, 1),
+        "spread x 1.15": (Fault(begins, _stretch, missing_base=0.0), everywhere, 1),
+        "5 % of rows in cents": (Fault(begins, _cents, missing_base=0.0), amounts(), 1),
+        "missing 10 % + 5 points": (Fault(begins, missing_base=0.1, missing_more=0.05), everywhere, 1),
+        "new category of 0.5 %": (Fault(begins, categories=_new_value), range(CATEGORIES), 1),
+        "0.03 sd a month": (Fault(begins, _creep, missing_base=0.0), everywhere, 12),
     }
-    shares = {}
-    for name, (fault, places, prefix, within) in asked.items():
-        found, of, missed = Counter[str](), Counter[str](), Counter[str]()
-        days = month_ends(begins + within)[begins:]
-        for seed in range(panels):
-            panel = Panel(np.random.default_rng([seed, 51]), missing_base=fault.missing_base)
-            alarms = {
-                one.column
-                for one in judged(panel, begins + within, fault)
-                if one.is_alarm and one.snapshot_date in days
-            }
-            for place in places:
-                is_found = f"{prefix}_{place}" in alarms
-                sort = "steady" if prefix == "category" or not panel.shaken[place] else "shaken"
-                of[sort] += 1
-                found[sort] += is_found
-                missed[_sort(place) if prefix == "number" else prefix] += not is_found
-        shares[name] = found["steady"] / of["steady"]
-        shaken = f"; of shaken columns {found['shaken'] / of['shaken']:.1%}" if of["shaken"] else ""
-        words = f"{found['steady']:5} of {of['steady']:5} = {shares[name]:6.1%}{shaken}; missed {dict(+missed)}"
-        print(f"{name:26} found {words}", flush=True)
-    return shares
+    return {name: _found(name, fault, places, within, panels) for name, (fault, places, within) in asked.items()}
+
+
+def _found(name: str, fault: Fault, places: Sequence[int], within: int, panels: int) -> float:
+    """Print and return which share of one fault's plants is found, with the columns in which it is missed."""
+    prefix, missed, shaken, rows = "category" if fault.categories else "number", Counter[str](), 0, []
+    days = month_ends(fault.begins + within)[fault.begins :]
+    for seed in range(panels):
+        panel = Panel(np.random.default_rng([seed, 51]), missing_base=fault.missing_base)
+        found = [one for one in judged(panel, fault.begins + within, fault) if one.snapshot_date in days]
+        alarms = {one.column_name for one in found if one.is_alarm}
+        rows.append(len(panel.months))
+        for place in places:
+            if f"{prefix}_{place}" not in alarms:
+                missed[prefix if fault.categories else _sort(place)] += 1
+                shaken += not fault.categories and panel.shaken[place] > 0
+    number, planted = missed.total(), panels * len(places)
+    words = f"; missed {dict(missed)}, {shaken} of them shaken" if missed else ""
+    share = 1 - number / planted
+    print(f"{name:26} found {planted - number:5} of {planted:5} = {share:6.1%}, {min(rows):,} rows{words}", flush=True)
+    return share
 
 
 def _sort(place: int) -> str:
@@ -276,26 +276,26 @@ def _sort(place: int) -> str:
     return names[int(np.searchsorted(ends, place, "right"))]
 
 
-def demo_banks(number: int) -> int:
+def demo_banks(number: int, customers: int, months: int) -> int:
     """Print and return how many alarms so many demo banks have, each with its own seed, over all their snapshots."""
     alarms = 0
     for seed in range(1, number + 1):
-        folder = ROOT / "build" / "bench" / f"drift-{seed}"
-        if not (folder / "tenure.toml").exists():
-            write_project(folder)
-        generate_bank(folder, customers=1_000, seed=seed)
+        begun, folder = time.perf_counter(), ROOT / "build" / "bench" / f"drift-{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        write_project(folder)
+        generate_bank(folder, customers=customers, seed=seed, months=months)
         with Work.open(folder, overrides={"verify": {"customers": 0}}) as work:
             list(run(work, ("staging", "snapshots", "features", "drift")))
             found, columns = drifted(work), len(work.project.described_columns)
-        judged, moved = sum(one.tests > 1 for one in found), [moved for one in found for moved in one.alarms]
+        shutil.rmtree(folder)
+        moved = [one for snapshot in found for one in snapshot.alarms]
         alarms += len(moved)
-        print(
-            f"demo bank {seed}: {len(found)} snapshots, {judged} judged, {columns} columns, {len(moved)} alarms",
-            flush=True,
-        )
+        told = sum(snapshot.judged > 1 for snapshot in found)
+        said = f"{len(found)} snapshots, {told} judged, {columns} columns, {len(moved)} alarms"
+        print(f"demo bank {seed}: {said}, {time.perf_counter() - begun:.0f} s", flush=True)
         for one in moved:
             print(f"    {one.snapshot_date} {one.words}")
-    print(f"alarms of {number} demo banks: {alarms}", flush=True)
+    print(f"alarms of {number} demo banks of {customers:,} customers: {alarms}", flush=True)
     return alarms
 
 
@@ -307,13 +307,14 @@ def main() -> None:
     asked.add_argument("--faults", type=int, default=3, help="panels a fault")
     asked.add_argument("--begins", type=int, default=24, help="months before the fault")
     asked.add_argument("--demo-banks", type=int, default=0)
+    asked.add_argument("--customers", type=int, default=2_000, help="of a demo bank; its data span a year more")
     arguments = asked.parse_args()
     if arguments.faults:
         faults(arguments.begins, arguments.faults)
     if arguments.panels:
         quiet(arguments.panels, arguments.months)
     if arguments.demo_banks:
-        demo_banks(arguments.demo_banks)
+        demo_banks(arguments.demo_banks, arguments.customers, arguments.months + 12)
 
 
 if __name__ == "__main__":

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
+from tenure.checks.drift_findings import DriftFinding
 from tenure.session.work import Work
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A feature column that has moved at a snapshot, or holds a value that no earlier one did.
+class Drifted:
+    """What drift found at a snapshot: how many columns' kinds were judged, and what moved, alarms first.
 
-    `column` is '' of the number of rows. `deviate` is None of unseen values; `is_alarm` is false of a note: values that
-    are new, but in too few rows to be sure of.
+    What moved without an alarm is a note: a value that is new, but in too few rows to be sure of.
     """
 
     snapshot_date: date
-    column: str
-    kind: str
-    is_alarm: bool
-    deviate: float | None
-    limit: float | None
-    chance: float | None
-    words: str
-
-
-@dataclass(frozen=True)
-class Drifted:
-    """What drift found at a snapshot: how many tests were made, and what moved, alarms first, the surest first."""
-
-    snapshot_date: date
-    tests: int
-    moved: tuple[Moved, ...]
+    judged: int
+    moved: tuple[DriftFinding, ...]
 
     @property
-    def alarms(self) -> tuple[Moved, ...]:
+    def alarms(self) -> tuple[DriftFinding, ...]:
         """What alarmed."""
         return tuple(one for one in self.moved if one.is_alarm)
 
@@ -44,37 +29,22 @@ class Drifted:
     def words(self) -> str:
         """What is to be said of it in a line."""
         if self.alarms:
-            columns = len({one.column for one in self.alarms})
-            return (
-                f"{len(self.alarms):,} alarms in {columns:,} columns at {self.snapshot_date}, of {self.tests:,} tests"
-            )
-        said = "nothing has moved" if self.tests else "not yet judged: too few snapshots to know what is usual"
-        return f"{said} at {self.snapshot_date}, {self.tests:,} tests"
+            columns = len({one.column_name for one in self.alarms})
+            alarms = f"{len(self.alarms):,} alarms in {columns:,} columns"
+            return f"{alarms} at {self.snapshot_date}, of {self.judged:,} judged"
+        said = "nothing has moved" if self.judged else "not yet judged: too few snapshots to know what is usual"
+        return f"{said} at {self.snapshot_date}, {self.judged:,} judged"
 
 
 def drifted(work: Work) -> list[Drifted]:
     """Return what drift found at each snapshot, the newest first; raise MissingTable if it did not run yet."""
-    rows = work.read("drift").to_pylist()
-    by_day: dict[date, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_day.setdefault(row["snapshot_date"], []).append(row)
+    by_day: dict[date, list[DriftFinding]] = {}
+    for row in work.read("drift").to_pylist():
+        by_day.setdefault(row["snapshot_date"], []).append(DriftFinding(**row))
     return [_drifted(day, by_day[day]) for day in sorted(by_day, reverse=True)]
 
 
-def _drifted(day: date, rows: list[dict[str, Any]]) -> Drifted:
-    moved = [
-        Moved(
-            day,
-            row["column_name"],
-            row["kind"],
-            row["is_alarm"],
-            row["deviate"],
-            row["limit"],
-            row["chance"],
-            row["words"],
-        )
-        for row in rows
-        if row["is_alarm"] or row["kind"] == "unseen value"
-    ]
-    moved.sort(key=lambda one: (not one.is_alarm, one.chance or 0.0, -abs(one.deviate or 0.0), one.column, one.kind))
-    return Drifted(day, sum(row["chance"] is not None for row in rows), tuple(moved))
+def _drifted(day: date, found: list[DriftFinding]) -> Drifted:
+    moved = [one for one in found if one.is_alarm or one.kind == "unseen value"]
+    moved.sort(key=lambda one: (not one.is_alarm, one.chance or 0.0, one.column_name, one.kind))
+    return Drifted(day, sum(one.chance is not None for one in found), tuple(moved))

@@ -286,34 +286,30 @@ def budget_of_look(a_year: float, days: float) -> float:
     return a_year * min(days, 366.0) / 365.25
 
 
-def rows_of_unseen(budget: float, columns: int) -> int:
-    """Return from how many rows on a value that no earlier snapshot held alarms.
+def rows_of_unseen(budget: float, values: int) -> int:
+    """Return from how many rows on one of so many values alarms if no earlier snapshot held it."""
+    return math.ceil(math.log2(max(values, 1) / budget))
 
-    If it was as frequent in the snapshot before, all of m rows lie in the later one with a chance of 2 to the −m.
+
+def chance_of_rise(before: int, rows: int) -> float:
+    """Return how likely no more than the rows `before` lie in the earlier snapshot if a value was as frequent in both.
+
+    Each row of the value then lies in either with a chance of a half; if none lay in the earlier, 2 to the −rows.
     """
-    return math.ceil(math.log2(max(columns, 1) / budget))
+    both = before + rows
+    return sum(math.comb(both, place) for place in range(before + 1)) / (1 << both)
 
 
-def judge_rows(rows: Sequence[float], budget: float) -> tuple[float, float, float] | None:
-    """Return growth in the number of rows at the last snapshot, growth expected, and Student's t as a normal deviate.
+def judge_step(step: float, before: Sequence[float]) -> tuple[float, float] | None:
+    """Return the mean of the steps before and how far a step lies from it: Student's t, as a normal deviate.
 
-    Growth is the logarithm of the ratio to the snapshot before. Steps that alarmed by themselves are no history.
-    None of fewer than 12 steps before it.
+    None of fewer than twelve steps before. A step is the logarithm of the ratio of two snapshots' rows.
     """
-    steps = np.diff(np.log(np.asarray(rows, dtype=np.float64)))
-    kept: list[float] = []
-    found: tuple[float, float, float] | None = None
-    beyond = limit(budget, 1)
-    for step in steps:
-        found = None
-        if len(kept) >= 2 * LEAST_CHANGES:
-            mean, spread = float(np.mean(kept)), float(np.std(kept, ddof=1))
-            ratio = (step - mean) / math.sqrt((spread**2 + 1e-8) * (1 + 1 / len(kept)))
-            deviate = float(normal_deviate(np.array([ratio]), np.array([len(kept) - 1.0]))[0])
-            found = float(step), mean, deviate
-        if found is None or abs(found[2]) <= beyond:
-            kept.append(float(step))
-    return found
+    if len(before) < 2 * LEAST_CHANGES:
+        return None
+    mean, spread = float(np.mean(before)), float(np.std(before, ddof=1))
+    ratio = (step - mean) / math.sqrt((spread**2 + 1e-8) * (1 + 1 / len(before)))
+    return mean, float(normal_deviate(np.array([ratio]), np.array([len(before) - 1.0]))[0])
 
 
 def stability_index(first: Floats, later: Floats) -> float:

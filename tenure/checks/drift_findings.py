@@ -5,6 +5,7 @@ profiles by snapshot and column ─► summaries ─► judged (drift.py) ─►
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -21,13 +22,13 @@ from tenure.checks.drift import (
     VOLUME,
     Floats,
     Judged,
-    Places,
     Scale,
     budget_of_look,
     chance,
+    chance_of_rise,
     history_before,
     judge,
-    judge_rows,
+    judge_step,
     limit,
     rows_of_unseen,
     shares,
@@ -74,15 +75,16 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Finding:
+class DriftFinding:
     """What a test says of a column at a snapshot.
 
     `change` is that within a year (volume: since the snapshot before), `expected` the usual one, `deviate` how far they
-    are apart as a normal deviate, `limit` from where on it alarms. Of unseen values `change` counts the rows.
+    are apart as a normal deviate, `limit` from where on it alarms. Of an unseen value `change` counts the rows,
+    `expected` the most that an earlier snapshot held. `column_name` is '' of the number of rows.
     """
 
     snapshot_date: date
-    column: str
+    column_name: str
     kind: DriftKind
     change: float | None
     expected: float | None
@@ -108,42 +110,58 @@ class _Summaries:
         self.variances.append(np.where(known, variance, np.nan))
 
 
-def findings(profiles: Mapping[date, Mapping[str, Profile]], a_year: float) -> list[Finding]:
+def findings(profiles: Mapping[date, Mapping[str, Profile]], a_year: float) -> list[DriftFinding]:
     """Return what is found of each snapshot, in order; `a_year` are the false alarms that a quiet bank has a year."""
     dates = sorted(profiles)
     history = _History(dates, [profiles[day] for day in dates])
-    found: list[Finding] = []
+    found: list[DriftFinding] = []
     for at, day in enumerate(dates):
-        days = (day - dates[at - 1]).days if at else 0.0
-        budget = budget_of_look(a_year, days)
-        found.append(_of_rows(history, at, budget * VOLUME))
+        budget = budget_of_look(a_year, (day - dates[at - 1]).days if at else 0)
+        found.append(history.of_rows(at, budget * VOLUME))
         if at:
             found += history.of_columns(at, budget * SUMMARIES)
-            found += _unseen(history, at, budget * UNSEEN)
+            found += history.of_unseen(at, budget * UNSEEN)
+        history.note(at)
     return found
 
 
 class _History:
-    """The profiles of all snapshots, with which summaries alarmed at which of them."""
+    """The profiles of all snapshots, and what the looks so far leave for those that follow."""
 
     def __init__(self, dates: Sequence[date], profiles: Sequence[Mapping[str, Profile]]) -> None:
         self.dates, self.profiles = dates, profiles
         self.partners = year_before(dates)
         self.columns = list(dict.fromkeys(name for part in profiles for name in part))
+        self.rows = [max((profile.rows for profile in part.values()), default=0) for part in profiles]
+        #: The growth from snapshot to snapshot, without steps that alarmed.
+        self.steps: list[float] = []
+        #: The most rows that a snapshot held of each value of a column; None of a column whose values are not known.
+        self.held: dict[str, dict[str, int] | None] = {}
+        #: At which snapshots a summary alarmed.
         self.alarmed: dict[tuple[str, DriftKind, str], set[int]] = {}
         self._known: tuple[tuple[int, ...], _Summaries, Floats, Floats] | None = None
+
+    def note(self, at: int) -> None:
+        """Note which values a snapshot held."""
+        for column, profile in self.profiles[at].items():
+            held = self.held.setdefault(column, {})
+            if profile.counts is None or held is None:
+                self.held[column] = None
+                continue
+            for value, rows in profile.counts.items():
+                held[value] = max(rows, held.get(value, 0))
 
     def of(self, column: str) -> list[Profile | None]:
         """A column's profile at each snapshot, None where it has none."""
         return [part.get(column) for part in self.profiles]
 
-    def of_columns(self, at: int, budget: float) -> Iterator[Finding]:
+    def of_columns(self, at: int, budget: float) -> Iterator[DriftFinding]:
         """Judge each column at a snapshot: the strongest of the tests of a kind."""
         history = history_before(self.dates, at)
         compared = [place for place in history if self.partners[place] >= 0]
         if self.partners[at] < 0 or not compared or (self.dates[at] - self.dates[compared[0]]).days < LEAST_DAYS:
             return
-        known, found, variances = self._summaries(history)
+        known, found, variances = self._summaries(at, int(history[0]))
         quiet = np.ones(found.shape, dtype=np.bool_)
         for place, subject in enumerate(known.subjects):
             quiet[place, list(self.alarmed.get(subject, ()))] = False
@@ -158,10 +176,51 @@ class _History:
         for place in _strongest(known, judged):
             yield self._finding(at, known.subjects[place], judged, place, beyond)
 
-    def _summaries(self, history: Places) -> tuple[_Summaries, Floats, Floats]:
-        """The summaries of all columns, by scores whose reference is the first year of the history."""
-        ends = self.dates[history[0]] + timedelta(days=366)
-        reference = tuple(int(place) for place in history if self.dates[place] < ends)
+    def of_unseen(self, at: int, budget: float) -> Iterator[DriftFinding]:
+        """Find the values of categories that no earlier snapshot held, or held in too few rows to be sure of."""
+        now = self.profiles[at]
+        least = rows_of_unseen(budget, sum(len(profile.counts) for profile in now.values() if profile.counts))
+        for column, profile in now.items():
+            held = self.held.get(column)
+            if not profile.counts or held is None:
+                continue
+            few = {value: rows for value, rows in profile.counts.items() if held.get(value, 0) < least}
+            chances = {value: chance_of_rise(held.get(value, 0), rows) for value, rows in few.items()}
+            unseen = {value: few[value] for value, rare in chances.items() if value not in held or rare <= 2.0**-least}
+            if not unseen:
+                continue
+            rarest = min(unseen, key=lambda value: (chances[value], value))
+            rows, before, rare = float(few[rarest]), float(held.get(rarest, 0)), chances[rarest]
+            is_alarm, words = rare <= 2.0**-least, _unseen_words(column, unseen, held, profile.rows)
+            figures = rows, before, None, float(least), rare
+            yield DriftFinding(self.dates[at], column, "unseen value", *figures, is_alarm, None, words)
+
+    def of_rows(self, at: int, budget: float) -> DriftFinding:
+        """Judge the number of rows of a snapshot."""
+        day, rows, before = self.dates[at], self.rows[at], self.rows[at - 1] if at else 0
+        nothing = DriftFinding(day, "", "volume", None, None, None, None, None, is_alarm=False, words=NOT_YET)
+        if not rows or not before:
+            return nothing
+        step = math.log(rows / before)
+        judged = judge_step(step, self.steps) if (day - self.dates[0]).days >= LEAST_DAYS else None
+        if judged is None:
+            self.steps.append(step)
+            return nothing
+        expected, deviate = judged
+        beyond, words = limit(budget, 1), ""
+        if is_alarm := abs(deviate) > beyond:
+            grown, usual = (f"{math.expm1(growth):+.1%}" for growth in (step, expected))
+            words = f"{rows:,} customers, {grown} since the snapshot before; usual is {usual}"
+        else:
+            self.steps.append(step)
+        return DriftFinding(day, "", "volume", step, expected, deviate, beyond, chance(deviate), is_alarm, None, words)
+
+    def _summaries(self, at: int, first: int) -> tuple[_Summaries, Floats, Floats]:
+        """The summaries of all columns, by scores whose reference is a year that the history begins in."""
+        years = (self.dates[first] - self.dates[0]).days // 366
+        begins = self.dates[0] + timedelta(days=366 * years)
+        ends = begins + timedelta(days=366)
+        reference = tuple(place for place, day in enumerate(self.dates[:at]) if begins <= day < ends)
         if self._known is None or self._known[0] != reference:
             known = _Summaries()
             for column in self.columns:
@@ -171,7 +230,7 @@ class _History:
 
     def _finding(
         self, at: int, subject: tuple[str, DriftKind, str], judged: Judged, place: int, beyond: float
-    ) -> Finding:
+    ) -> DriftFinding:
         column, kind, _ = subject
         deviate = float(judged.deviate[place])
         is_alarm = abs(deviate) > beyond
@@ -181,7 +240,7 @@ class _History:
             index = stability_index(before.grid, now.grid)
         change, expected = float(judged.change[place]), float(judged.expected[place])
         words = _words(subject, now, before, change, expected) if is_alarm and now and before else ""
-        return Finding(
+        return DriftFinding(
             self.dates[at], column, kind, change, expected, deviate, beyond, chance(deviate), is_alarm, index, words
         )
 
@@ -246,64 +305,19 @@ def _summarise_values(
         known.add((column, "category", value), *shares(held, cells), enough)
 
 
-def _unseen(history: _History, at: int, budget: float) -> Iterator[Finding]:
-    """Find the values of categories that no earlier snapshot held."""
-    now = history.profiles[at]
-    judged = [name for name, profile in now.items() if profile.counts is not None]
-    least = rows_of_unseen(budget, len(judged))
-    for column in judged:
-        earlier = [part[column].counts for part in history.profiles[:at] if column in part]
-        known = [counts for counts in earlier if counts is not None]
-        counts = now[column].counts
-        if not known or len(known) < len(earlier) or counts is None:
-            continue
-        seen = {value for part in known for value in part}
-        unseen = {value: rows for value, rows in counts.items() if value not in seen}
-        if not unseen:
-            continue
-        rows = max(unseen.values())
-        words = _unseen_words(column, unseen, now[column].rows)
-        rare = min(1.0, 2.0**-rows)
-        yield Finding(
-            history.dates[at],
-            column,
-            "unseen value",
-            float(rows),
-            0.0,
-            None,
-            float(least),
-            rare,
-            rows >= least,
-            None,
-            words,
-        )
-
-
-def _of_rows(history: _History, at: int, budget: float) -> Finding:
-    """Judge the number of rows of a snapshot."""
-    day = history.dates[at]
-    rows = [max((profile.rows for profile in part.values()), default=0) for part in history.profiles[: at + 1]]
-    judged = judge_rows(rows, budget) if all(rows) and (day - history.dates[0]).days >= LEAST_DAYS else None
-    if judged is None:
-        return Finding(day, "", "volume", None, None, None, None, None, is_alarm=False, words=NOT_YET)
-    change, expected, deviate = judged
-    beyond = limit(budget, 1)
-    is_alarm = abs(deviate) > beyond
-    words = ""
-    if is_alarm:
-        words = (
-            f"{rows[at]:,} customers, {np.expm1(change):+.1%} since the snapshot before; "
-            f"usual is {np.expm1(expected):+.1%}"
-        )
-    return Finding(day, "", "volume", change, expected, deviate, beyond, chance(deviate), is_alarm, None, words)
-
-
-def _unseen_words(column: str, unseen: Mapping[str, int], rows: int) -> str:
+def _unseen_words(column: str, unseen: Mapping[str, int], held: Mapping[str, int], rows: int) -> str:
     ordered = sorted(unseen.items(), key=lambda item: (-item[1], item[0]))
-    named = ", ".join(f"'{value}' in {number:,} rows" for value, number in ordered[:_MOST_NAMED])
-    more = f" and {len(ordered) - _MOST_NAMED} more" if len(ordered) > _MOST_NAMED else ""
-    share = sum(unseen.values()) / rows
-    return f"{column} holds what no earlier snapshot held: {named}{more} ({share:.2%} of the rows)"
+    named = ", ".join(
+        f"'{value}' in {number:,} rows" + (f" (never in more than {held[value]:,})" if value in held else "")
+        for value, number in ordered[:_MOST_NAMED]
+    )
+    more = f" and {len(ordered) - _MOST_NAMED:,} more" if len(ordered) > _MOST_NAMED else ""
+    what = (
+        "holds more than any earlier snapshot of"
+        if held.keys() >= unseen.keys()
+        else "holds what no earlier snapshot held"
+    )
+    return f"{column} {what}: {named}{more} ({sum(unseen.values()) / rows:.2%} of the rows)"
 
 
 def _words(subject: tuple[str, DriftKind, str], now: Profile, before: Profile, change: float, expected: float) -> str:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from tenure.catalog.column_facts import Facts
     from tenure.catalog.diff import Change, ColumnDiff, TableDiff
-    from tenure.catalog.drift import Moved
     from tenure.catalog.features import Entry
+    from tenure.checks.drift_findings import DriftFinding
     from tenure.proofs.differences import Comparison
     from tenure.publish.reconciliation import Reconciled
     from tenure.store.runs import StageRun
@@ -98,7 +98,7 @@ def print_reconciliation(ledger: Reconciled, as_json: bool) -> None:
         print_one(BreakRecord.of(ledger.name, one), line, as_json)
 
 
-def print_moved(one: Moved, as_json: bool) -> None:
+def print_moved(one: DriftFinding, as_json: bool) -> None:
     """Print a feature column that has moved."""
     mark = "moved" if one.is_alarm else "note"
     print_one(DriftRecord.of(one), f"{mark:>8}  {one.words}", as_json)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from tenure.catalog.check import Confirmation
     from tenure.catalog.contracts import Difference, RuleResult, Written
     from tenure.catalog.diff import Change, ColumnDiff, TableDiff
-    from tenure.catalog.drift import Moved
     from tenure.catalog.features import Entry
     from tenure.catalog.lineage import Lineage
     from tenure.catalog.versions import Version
+    from tenure.checks.drift_findings import DriftFinding
     from tenure.feature_store.plan import Partition
     from tenure.leaks.staged_rows import Finding
     from tenure.proofs.differences import Comparison
@@ -340,10 +340,10 @@ class DriftRecord(Record):
     message: Annotated[str, "what moved, in words"]
 
     @classmethod
-    def of(cls, one: Moved) -> DriftRecord:
+    def of(cls, one: DriftFinding) -> DriftRecord:
         """Return the record of a finding."""
         day, figures = str(one.snapshot_date), (one.deviate, one.limit, one.chance)
-        return cls(day, one.column, one.kind, one.is_alarm, *figures, one.words)
+        return cls(day, one.column_name, one.kind, one.is_alarm, *figures, one.words)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from datetime import date
 import pyarrow as pa
 
 from tenure.catalog.drift import drifted
-from tenure.checks.drift_findings import Finding, Profile, findings
+from tenure.checks.drift_findings import DriftFinding, Profile, findings
 from tenure.checks.in_memory import schema_of
 from tenure.define.personal import personal_cells
 from tenure.define.table_contracts import FIXED
@@ -40,17 +40,15 @@ def drift(work: Work) -> Outcome:
     outcome, features = Outcome(), work.require("features")
     subjects = _subjects(work, features)
     digests = _digests_of(features, subjects)
+    a_year = work.config.drift.false_alarms_a_year
     profiled = fingerprint([_PROFILED, *sorted(digests.items())])
-    judged = fingerprint([_JUDGED, profiled, work.config.drift.false_alarms_a_year])
-    if work.find_current([PROFILES], profiled, outcome) and work.find_current([DRIFT], judged, outcome):
-        outcome.message = drifted(work)[0].words
-        return outcome
-    rows = _profiled(work, features, subjects, digests)
-    _keep(work, PROFILES, rows, profiled, outcome)
-    found = findings(_by_snapshot(rows), work.config.drift.false_alarms_a_year)
-    _keep(work, DRIFT, _rows_of(found), judged, outcome)
-    outcome.rows = len(found)
-    outcome.message = drifted(work)[0].words
+    judged = fingerprint([_JUDGED, profiled, a_year])
+    if not work.find_current([PROFILES], profiled, outcome):
+        _keep(work, PROFILES, _profiled(work, features, subjects, digests), profiled, outcome)
+    if not work.find_current([DRIFT], judged, outcome):
+        found = findings(_by_snapshot(_stored(work, PROFILES)), a_year)
+        _keep(work, DRIFT, _rows_of(found), judged, outcome)
+    outcome.rows, outcome.message = work.require(DRIFT).rows, drifted(work)[0].words
     return outcome
 
 
@@ -106,12 +104,11 @@ def _by_snapshot(rows: Mapping[date, Sequence[Row]]) -> dict[date, dict[str, Pro
     return {day: {row["column_name"]: profile_of_row(row) for row in part} for day, part in rows.items()}
 
 
-def _rows_of(found: Sequence[Finding]) -> dict[date, list[Row]]:
+def _rows_of(found: Sequence[DriftFinding]) -> dict[date, list[Row]]:
     """Findings as rows of the table, by snapshot."""
     rows: dict[date, list[Row]] = {}
     for one in found:
-        row = asdict(one)
-        rows.setdefault(one.snapshot_date, []).append({"column_name": row.pop("column"), **row})
+        rows.setdefault(one.snapshot_date, []).append(asdict(one))
     return rows
 
 
@@ -125,14 +122,13 @@ def _stored(work: Work, table: str) -> dict[date, list[Row]]:
 
 
 def _keep(work: Work, table: str, rows: Mapping[date, Sequence[Row]], digest: str, outcome: Outcome) -> None:
-    """Commit the snapshots whose rows are new or others than those stored, each by itself; all at once at first."""
-    schema = schema_of(FIXED[table])
-    stored = _stored(work, table)
-    if not stored:
+    """Commit the snapshots whose rows are new or others than those stored, each by itself; all at once if all are."""
+    schema, stored = schema_of(FIXED[table]), _stored(work, table)
+    due = [day for day, part in rows.items() if _in_order(stored.get(day, [])) != _in_order(part)]
+    if len(due) == len(rows) or not stored.keys() <= rows.keys():
         every = [row for part in rows.values() for row in part]
         work.keep(table, pa.Table.from_pylist(every, schema=schema), digest, outcome)
         return
-    due = [day for day, part in rows.items() if _in_order(stored.get(day, [])) != _in_order(part)]
     # Without a snapshot to write, one is written as it is: the commit bears what the table is made of now.
     for day in due or list(rows)[-1:]:
         part = pa.Table.from_pylist(list(rows[day]), schema=schema)

@@ -16,9 +16,10 @@ from tenure.checks.drift import (
     Scale,
     budget_of_look,
     chance,
+    chance_of_rise,
     history_before,
     judge,
-    judge_rows,
+    judge_step,
     limit,
     normal_deviate,
     quantiles,
@@ -168,16 +169,23 @@ def test_a_snapshot_that_alarmed_is_no_history():
     assert without.expected[0] == 0
 
 
-def test_rows_are_held_against_their_usual_growth():
-    growing = [1000 * 1.01**n * (1 + 0.001 * (n % 3)) for n in range(20)]
-    steady = judge_rows(growing, 0.001)
-    assert steady is not None
-    assert abs(steady[2]) < limit(0.001, 1)
-    fallen = judge_rows([*growing[:-1], 0.9 * growing[-1]], 0.001)
-    assert fallen is not None
-    assert fallen[0] == pytest.approx(math.log(0.9 * growing[-1] / growing[-2]))
-    assert fallen[2] < -limit(0.001, 1)
-    assert judge_rows(growing[:12], 0.001) is None
+def test_a_step_in_rows_is_held_against_those_before():
+    growing = [0.01, 0.011, 0.009] * 4
+    assert judge_step(0.01, growing) == pytest.approx((0.01, 0))
+    spread = 0.001 * math.sqrt(8 / 11)
+    by_hand = -0.09 / (spread * math.sqrt(1 + 1 / 12))
+    found = judge_step(-0.08, growing)
+    assert found is not None
+    assert found[1] == pytest.approx(float(normal_deviate(np.array([by_hand]), np.array([11.0]))[0]), rel=0.01)
+    assert found[1] < -limit(0.001, 1)
+    assert judge_step(0.01, growing[:11]) is None
+
+
+def test_a_value_that_was_rare_rises_by_chance_as_a_coin_falls():
+    assert chance_of_rise(0, 10) == 1 / 1024
+    # Of three rows, none or one in the earlier snapshot: 1/8 + 3/8.
+    assert chance_of_rise(1, 2) == 0.5
+    assert chance_of_rise(3, 3_000_000) == 0
 
 
 def test_the_stability_index_is_that_of_the_books():

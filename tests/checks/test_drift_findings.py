@@ -42,7 +42,7 @@ def quiet():
 
 
 def alarms(found, day=MONTHS[-1]):
-    return {(one.column, one.kind): one for one in found if one.is_alarm and one.snapshot_date == day}
+    return {(one.column_name, one.kind): one for one in found if one.is_alarm and one.snapshot_date == day}
 
 
 def changed(quiet, column, profile, day=MONTHS[-1]):
@@ -52,7 +52,7 @@ def changed(quiet, column, profile, day=MONTHS[-1]):
 def test_nothing_alarms_where_nothing_moves(quiet):
     found = findings(quiet, 0.02)
     assert [one for one in found if one.is_alarm] == []
-    tested = {(one.column, one.kind) for one in found if one.deviate is not None}
+    tested = {(one.column_name, one.kind) for one in found if one.deviate is not None}
     assert tested == {
         ("", "volume"),
         *(("amount", kind) for kind in ("mean", "spread", "shape", "missing")),
@@ -63,7 +63,7 @@ def test_nothing_alarms_where_nothing_moves(quiet):
 
 def test_the_first_year_and_a_half_is_not_judged(quiet):
     found = findings(quiet, 0.02)
-    assert min(one.snapshot_date for one in found if one.column and one.deviate is not None) == MONTHS[18]
+    assert min(one.snapshot_date for one in found if one.column_name and one.deviate is not None) == MONTHS[18]
     rows = [one for one in found if one.kind == "volume"]
     assert [one.words for one in rows[:13]] == [NOT_YET] * 13
     assert rows[13].deviate is not None
@@ -118,6 +118,18 @@ def test_an_unseen_value_in_few_rows_is_a_note(quiet):
     assert "'Zed' in 3 rows" in note.words
 
 
+def test_a_value_that_stood_in_a_few_rows_alarms_once_it_stands_in_many(quiet):
+    few = Profile("category", ROWS, 0, counts={"north": 1_200, "south": 2_797, "Zed": 3})
+    many = Profile("category", ROWS, 0, counts={"north": 1_200, "south": 2_760, "Zed": 40})
+    found = alarms(findings(changed(changed(quiet, "region", few, MONTHS[-2]), "region", many), 0.02))
+    assert found["region", "unseen value"].words == (
+        "region holds more than any earlier snapshot of: 'Zed' in 40 rows (never in more than 3) (1.00% of the rows)"
+    )
+    some = Profile("category", ROWS, 0, counts={"north": 1_200, "south": 2_791, "Zed": 9})
+    found = findings(changed(changed(quiet, "region", few, MONTHS[-2]), "region", some), 0.02)
+    assert [one.snapshot_date for one in found if one.kind == "unseen value"] == [MONTHS[-2]]
+
+
 def test_an_unseen_value_alarms_in_the_second_snapshot():
     both = profiles(2)
     counts = {"north": 1_200, "south": 2_700, "Zed": 100}
@@ -154,6 +166,6 @@ def test_customers_that_are_gone_are_volume(quiet):
 def test_a_column_that_is_new_or_gone_is_not_judged(quiet):
     new = {day: {**part, "late": part["amount"]} if day > MONTHS[25] else part for day, part in quiet.items()}
     gone = {day: {name: one for name, one in part.items() if name != "amount"} for day, part in new.items()}
-    assert "late" not in {one.column for one in findings(new, 0.02) if one.deviate is not None}
+    assert "late" not in {one.column_name for one in findings(new, 0.02) if one.deviate is not None}
     without = {**new, MONTHS[-1]: gone[MONTHS[-1]]}
-    assert "amount" not in {one.column for one in findings(without, 0.02) if one.snapshot_date == MONTHS[-1]}
+    assert "amount" not in {one.column_name for one in findings(without, 0.02) if one.snapshot_date == MONTHS[-1]}
