@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tenure.define import events
+from tenure.define.check import Check
 from tenure.define.churn import Activity, ChurnDefinition
 from tenure.define.definitions import load_project
 from tenure.define.events import *  # noqa: F403  (a new event is exported by its own module's __all__)
@@ -29,6 +30,7 @@ __all__ = [
     "Activity",
     "Aggregate",
     "Attribute",
+    "Check",
     "ChurnDefinition",
     "Column",
     "Csv",

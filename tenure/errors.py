@@ -36,6 +36,7 @@ TenureError
 │   ├── DiskFull              the disk, a quota or the limit of a file's size is reached
 │   └── FileAccessError       the machine refuses a file or folder: its rights, a read-only disk, too many open files
 ├── CheckFailed             a table broke its contract or a proof; nothing of it was committed
+│   ├── DataCheckFailed       rows of a source fail a check of the contract or of the bank's own
 │   └── UnprovenCondition     a where= that plain Python can't evaluate for sure, so that its columns are not proved
 ├── ModelError              training, scoring, explaining
 │   ├── MissingFeature        a model wants a column that the frame lacks
@@ -202,6 +203,10 @@ class FileAccessError(StoreError):
 
 class CheckFailed(TenureError):
     """A table broke its contract or a proof; nothing of it was committed."""
+
+
+class DataCheckFailed(CheckFailed):
+    """More rows of a source than allowed fail a check of its contract, or one of the bank's own."""
 
 
 class UnprovenCondition(CheckFailed):

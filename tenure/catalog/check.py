@@ -13,6 +13,7 @@ from tenure.intake.calendar import calendar
 from tenure.intake.completeness import findings_in_words
 from tenure.intake.facts import intake_facts
 from tenure.intake.matching import unmatched_words
+from tenure.intake.quality import asked_checks
 from tenure.intake.staging import check_sample
 from tenure.session.work import Work
 from tenure.sql import DIALECTS, Dialect
@@ -45,6 +46,7 @@ def check(work: Work) -> list[Confirmation]:
             staging_selects(work, source, Path(folder))
             shape = f"{len(source.columns)} columns, key {', '.join(source.keys)}"
             found.append(Confirmation(f"source {source.name}", f"{shape}; {check_sample(work, source)}"))
+    found += _own_and_contract_checks(work)
     found += _matched_keys(work)
     found += [Confirmation("completeness", words) for words in findings_in_words(work)]
     found.append(Confirmation("end of the data", _end_of_data(work)))
@@ -55,6 +57,16 @@ def check(work: Work) -> list[Confirmation]:
 def _unlike_neighbours(work: Work) -> list[str]:
     """The snapshots whose share of leavers is far from its neighbours', once there are labels."""
     return unlike_neighbours(work) if work.lake.find("labels") else []
+
+
+def _own_and_contract_checks(work: Work) -> list[Confirmation]:
+    """How many checks of staged rows each source has; raises what a check that can't be made raises."""
+    found = []
+    for source in work.project.sources.values():
+        names = list(dict.fromkeys(check.code for check in asked_checks(work, source)))
+        if names:
+            found.append(Confirmation(f"checks of {source.name}", ", ".join(names)))
+    return found
 
 
 def _matched_keys(work: Work) -> list[Confirmation]:

@@ -23,7 +23,7 @@ from tenure.define.project import Project
 from tenure.define.source import Column, Source
 from tenure.define.table_rules import ColumnRules, Relation, TableRules
 from tenure.engines.base import Engine
-from tenure.tables.rule_breaks import unmatched_rows
+from tenure.tables.checks import counted_orphans
 from tenure.tables.rule_facts import Looked, frequent_values, rule_facts
 
 #: Days of delay that are tried; freshness is promised two steps above the longest one seen.
@@ -149,8 +149,8 @@ def _relations(engine: Engine, project: Project, source: Source) -> Iterable[tup
         if other.name == source.name or not _has_key_of(source, other):
             continue
         rule = Relation(columns=other.keys, table=other.name, its_columns=other.keys)
-        found = engine.run(unmatched_rows(source.name, other.name, rule).text).to_pylist()[0]
-        related, unmatched = int(found["related"]), int(found["unmatched"])
+        found = engine.run(counted_orphans(rule, source.name, other.name).text).to_pylist()[0]
+        related, unmatched = int(found["n_rows"]), int(found["n"])
         if not related or unmatched / related > _MOST_UNMATCHED:
             continue
         most = _share_allowed(project, source, other, unmatched, related)

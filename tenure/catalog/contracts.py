@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tenure.catalog.contract_draft import draft as drafted
+from tenure.checks.coded import count, outcome
 from tenure.checks.contract_files import (
     FOLDER,
     OF_TABLES,
@@ -21,15 +22,16 @@ from tenure.checks.contract_files import (
 )
 from tenure.checks.odcs import Document, as_yaml, facts, is_edited, merged, of_source, of_table
 from tenure.checks.odcs_rules import with_rules
+from tenure.define.check import CheckOutcome
 from tenure.define.contract_base import Contract
 from tenure.define.source import Source
-from tenure.define.table_rules import TableRules
 from tenure.errors import CheckFailed, UnknownSource, choices
 from tenure.feature_store.entity_rows import arrow_type
+from tenure.intake.quality import related
 from tenure.session.work import Work
 from tenure.storage.location import make_folder, write_whole
 from tenure.store.table import TableVersion
-from tenure.tables.rule_breaks import broken_rows, row_rules, unmatched_rows
+from tenure.tables.checks import rule_checks
 
 
 @dataclass(frozen=True)
@@ -39,28 +41,6 @@ class Written:
     file: str
     state: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """How many staged rows break a rule, of how many that it is about, and the share that may."""
-
-    table: str
-    column: str
-    rule: str
-    rows: int
-    failed: int
-    most: float
-
-    @property
-    def share(self) -> float:
-        """The share of rows that break it; 0 of no rows."""
-        return self.failed / self.rows if self.rows else 0.0
-
-    @property
-    def passed(self) -> bool:
-        """Whether no more rows break it than may."""
-        return self.share <= self.most
 
 
 @dataclass(frozen=True)
@@ -96,7 +76,7 @@ def draft(work: Work, names: Sequence[str] = ()) -> Iterator[Written]:
         rules, evidence = drafted(work.engine, work.project, source)
         document = with_rules(_generated(work, source), rules, evidence)
         _write(file, as_yaml(document))
-        total = len(row_rules(source, rules, work.dialect)) + len(rules.relations)
+        total = len(list(rule_checks(source, rules, work.dialect))) + len(rules.relations)
         yield Written(_shown(work, file), "written", f"{total} rules")
 
 
@@ -152,30 +132,20 @@ def _in_words(changed: Iterable[Change]) -> str:
     return "; ".join(change.text for change in changed)
 
 
-def check(work: Work) -> Iterator[RuleResult]:
-    """Yield each rule of the contracts with the staged rows that break it: one scan a table, and one a relation.
+def check(work: Work) -> Iterator[CheckOutcome]:
+    """Yield what comes of each rule of the contracts on the staged rows: one scan a table, and one a relation.
 
     Raises MissingTable where a source with rules is not staged.
     """
     for name, rules in work.project.rules.items():
         source = work.project.sources[name]
         work.scan([name])
-        one_by_one = row_rules(source, rules, work.dialect)
-        if one_by_one:
-            counts = work.engine.run(broken_rows(name, one_by_one).text).to_pylist()[0]
-            for place, rule in enumerate(one_by_one):
-                rows, failed = int(counts["rows_in_all"]), int(counts[f"broken_{place}"])
-                yield RuleResult(name, rule.column, rule.words, rows, failed, rule.most)
-        yield from _relations(work, rules)
-
-
-def _relations(work: Work, rules: TableRules) -> Iterator[RuleResult]:
-    for one in rules.relations:
-        work.scan([one.table])
-        found = work.engine.run(unmatched_rows(rules.table, one.table, one).text).to_pylist()[0]
-        words = f"a row of {one.table} in all but {one.most_unmatched:.4%}"
-        counts = int(found["related"]), int(found["unmatched"])
-        yield RuleResult(rules.table, ", ".join(one.columns), words, *counts, one.most_unmatched)
+        asked = list(rule_checks(source, rules, work.dialect))
+        counts = count(work.engine, asked, name)
+        for one, by_month in zip(asked, counts.failing, strict=True):
+            yield outcome(one, counts.all_rows, sum(by_month.values()))
+        for relation in rules.relations:
+            yield related(work, source, relation, name)
 
 
 def diff(work: Work) -> Iterator[Difference]:

@@ -9,7 +9,7 @@ import typer
 
 from tenure.cli.application import VERBS, EngineOption, JsonOption, ProjectOption, app
 from tenure.cli.printing import open_project, print_one
-from tenure.cli.records import ContractChangeRecord, ContractRecord, RuleRecord
+from tenure.cli.records import CheckRecord, ContractChangeRecord, ContractRecord
 from tenure.cli.terminal import say
 from tenure.errors import CheckFailed
 
@@ -75,14 +75,12 @@ def check(project: ProjectOption = Path(), engine: EngineOption = "", as_json: J
     held, broken = 0, list[str]()
     with open_project(project, None, engine) as work:
         for one in checked(work):
-            held += one.passed
-            line = (
-                f"BROKEN   {one.table}.{one.column}: {one.rule}; {one.failed:,} of {one.rows:,} rows, {one.share:.2%}"
-            )
-            if not one.passed:
-                broken.append(f"{one.table}.{one.column}")
-            if as_json or not one.passed:
-                print_one(RuleRecord.of(one), line, as_json)
+            is_broken = one.verdict == "failed"
+            held += not is_broken
+            if is_broken:
+                broken.append(f"{one.source}.{one.column}")
+            if as_json or is_broken:
+                print_one(CheckRecord.of(one), f"BROKEN   {one.source}: {one.words}", as_json)
     if broken:
         raise CheckFailed(
             f"{len(broken)} of {held + len(broken)} rules of contracts are broken, the first of {broken[0]}.",

@@ -11,7 +11,7 @@ import typer
 from tenure import errors
 from tenure.cli.application import DataOption, EngineOption, JsonOption, ProjectOption, verb
 from tenure.cli.printing import open_project, print_comparisons, print_one
-from tenure.cli.records import ConfirmationRecord, DamageRecord, FindingRecord, ProofRecord, StrangerRecord
+from tenure.cli.records import CheckRecord, ConfirmationRecord, DamageRecord, FindingRecord, ProofRecord, StrangerRecord
 from tenure.cli.terminal import say
 
 
@@ -21,16 +21,43 @@ def check(
     data: DataOption = None,
     engine: EngineOption = "",
     as_json: JsonOption = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Instead: staged rows of the sampled customers.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Instead: all staged rows.")] = False,
 ) -> None:
-    """Check every definition against the sources, before anything runs."""
+    """Check every definition against the sources, before anything runs; or the staged rows (--sample, --all)."""
     from tenure.catalog.check import check as confirmations
     from tenure.leaks.search import data_findings
 
+    if sample and all_:
+        raise typer.BadParameter("--sample and --all exclude each other")
+    if sample or all_:
+        with open_project(project, data, engine) as work:
+            _check_staged(work, sample, as_json)
+        return
     with open_project(project, data, engine) as work:
         for confirmation in confirmations(work):
             line = f"ok  {confirmation.subject}: {confirmation.message}"
             print_one(ConfirmationRecord.of(confirmation), line, as_json)
         _require_no_leak(data_findings(work), as_json)
+
+
+def _check_staged(work: Any, sampled: bool, as_json: bool) -> None:
+    """Print what comes of each check of the staged rows; raise DataCheckFailed if one of severity error failed."""
+    from tenure.catalog.staged_checks import staged_checks
+
+    stopping = []
+    for outcome in staged_checks(work, sampled=sampled):
+        mark = {"passed": "ok", "not applicable": "n/a"}.get(outcome.verdict, outcome.severity.upper())
+        line = f"{mark:7}  {outcome.source}: {outcome.words}"
+        print_one(CheckRecord.of(outcome), line, as_json)
+        stopping += [outcome] if outcome.stops else []
+    if stopping:
+        number = "1 check fails" if len(stopping) == 1 else f"{len(stopping)} checks fail, the first"
+        first = stopping[0]
+        raise errors.DataCheckFailed(
+            f"{number} on staged rows: source '{first.source}', {first.words}.",
+            hint="Fix the data, or where they are right, the rule: contracts/ and checks.py of the project.",
+        )
 
 
 @verb("prove")

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_h
 
 if TYPE_CHECKING:
     from tenure.catalog.check import Confirmation
-    from tenure.catalog.contracts import Difference, RuleResult, Written
+    from tenure.catalog.contracts import Difference, Written
     from tenure.catalog.diff import Change, ColumnDiff, TableDiff
     from tenure.catalog.features import Entry
     from tenure.catalog.lineage import Lineage
     from tenure.catalog.versions import Version
     from tenure.checks.drift_findings import DriftFinding
+    from tenure.define.check import CheckOutcome
     from tenure.feature_store.plan import Partition
     from tenure.leaks.staged_rows import Finding
     from tenure.proofs.differences import Comparison
@@ -144,6 +145,44 @@ class FindingRecord(Record):
     def of(cls, finding: Finding) -> FindingRecord:
         """Return the record of a finding."""
         return cls(finding.detection, finding.subject, finding.message, finding.hint, finding.alarm)
+
+
+@dataclass(frozen=True)
+class CheckRecord(Record):
+    """What came of one check of staged rows: of `check --sample`, `check --all` and `contract check`."""
+
+    kind: ClassVar[str] = "check"
+
+    source: Annotated[str, "the source whose rows were checked"]
+    code: Annotated[str, "the check: TEN-Q001 and on, or the name of the bank's own"]
+    column: Annotated[str, "the column that it looks at, '' for whole rows"]
+    dimension: Annotated[str, "what it is about, such as 'completeness'"]
+    severity: Annotated[str, "'error', 'warning' or 'note'"]
+    title: Annotated[str, "what fails it"]
+    rows: Annotated[int, "rows that were judged"]
+    failing: Annotated[int, "rows that fail it"]
+    tolerance: Annotated[float, "the share of the rows that may"]
+    outcome: Annotated[str, "'passed', 'failed' or 'not applicable'"]
+    reason: Annotated[str, "why it is not applicable, or what it was compared with"]
+    example: Annotated[str, "a row that fails it; of personal columns the shape of a value alone"]
+
+    @classmethod
+    def of(cls, one: CheckOutcome) -> CheckRecord:
+        """Return the record of an outcome."""
+        return cls(
+            source=one.source,
+            code=one.code,
+            column=one.column,
+            dimension=one.dimension,
+            severity=one.severity,
+            title=one.title,
+            rows=one.rows,
+            failing=one.failing,
+            tolerance=one.tolerance,
+            outcome=one.verdict,
+            reason=one.reason,
+            example=one.example,
+        )
 
 
 @dataclass(frozen=True)
@@ -529,27 +568,6 @@ class ContractRecord(Record):
 
 
 @dataclass(frozen=True)
-class RuleRecord(Record):
-    """A rule of a contract, held against the staged rows: of `contract check`."""
-
-    kind: ClassVar[str] = "rule"
-
-    table: Annotated[str, "the source"]
-    column: Annotated[str, "the column; of a relation its columns"]
-    rule: Annotated[str, "what the rule asks, in words"]
-    rows: Annotated[int, "the rows that it is about"]
-    failed: Annotated[int, "those of them that break it"]
-    most: Annotated[float, "the share of rows that may"]
-    passed: Annotated[bool, "whether no more rows break it than may"]
-
-    @classmethod
-    def of(cls, result: RuleResult) -> RuleRecord:
-        """Return the record of a rule's result."""
-        about = (result.table, result.column, result.rule)
-        return cls(*about, result.rows, result.failed, result.most, result.passed)
-
-
-@dataclass(frozen=True)
 class ContractChangeRecord(Record):
     """A difference between definitions and what was agreed or stored: of `contract diff`."""
 
@@ -572,6 +590,7 @@ RECORDS: tuple[type[Record], ...] = (
     StageRecord,
     PlanRecord,
     ConfirmationRecord,
+    CheckRecord,
     FindingRecord,
     ProofRecord,
     ComparisonRecord,
@@ -594,7 +613,6 @@ RECORDS: tuple[type[Record], ...] = (
     ChangeRecord,
     DocumentRecord,
     ContractRecord,
-    RuleRecord,
     ContractChangeRecord,
 )
 

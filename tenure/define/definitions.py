@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from tenure.define.check import Check
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import FeatureService, FeatureView
 from tenure.define.project import Entity, Project, validate
@@ -21,7 +22,7 @@ from tenure.errors import InvalidDefinition, MissingFile, TenureError, choices
 from tenure.host.text_files import encoding_of, read_text
 
 #: Every class of definition that a bank's file may hold at its top level.
-Named = TypeVar("Named", Entity, Source, FeatureView, ChurnDefinition, FeatureService, Reconciliation)
+Named = TypeVar("Named", Entity, Source, FeatureView, ChurnDefinition, FeatureService, Reconciliation, Check)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Definitions:
     churns: dict[str, ChurnDefinition]
     services: dict[str, FeatureService]
     reconciliations: dict[str, Reconciliation] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
 
     def of(self, entity: str = "", churn: str = "") -> Project:
         """Return the validated project of one entity and one churn definition: those named, else the only ones, of
@@ -53,6 +55,7 @@ class Definitions:
             churn=main,
             services=self.services,
             reconciliations=self.reconciliations,
+            checks=self.checks,
             other_churns={name: one for name, one in self.churns.items() if one is not main},
         )
         validate(project)
@@ -81,9 +84,10 @@ def load_project(folder: Path, name: str) -> Project:
 
 
 def load_definitions(folder: Path, name: str) -> Definitions:
-    """Return what sources.py, churn.py and features/*.py in `folder` define.
+    """Return what sources.py, churn.py, features/*.py and, if there is one, checks.py in `folder` define.
 
-    Every Entity, Source, FeatureView, FeatureService, ChurnDefinition and Reconciliation at their top level counts.
+    Every Entity, Source, FeatureView, FeatureService, ChurnDefinition, Reconciliation and Check at their top level
+    counts.
     Raises MissingFile if a file is not there, InvalidDefinition if a file can't be run, a definition can't stand or
     two of a kind have one name.
     """
@@ -96,7 +100,8 @@ def load_definitions(folder: Path, name: str) -> Definitions:
             )
     if not feature_files:
         raise MissingFile(f"Project '{folder}' has no features/*.py.", hint="Write a FeatureView into features/.")
-    modules = list(map(_run_file, (folder / "sources.py", folder / "churn.py", *feature_files)))
+    own_checks = [file for file in (folder / "checks.py",) if file.is_file()]
+    modules = list(map(_run_file, (folder / "sources.py", folder / "churn.py", *feature_files, *own_checks)))
     return Definitions(
         name=name,
         entities=_by_name(modules, Entity),
@@ -105,6 +110,7 @@ def load_definitions(folder: Path, name: str) -> Definitions:
         churns=_by_name(modules, ChurnDefinition),
         services=_by_name(modules, FeatureService),
         reconciliations=_by_name(modules, Reconciliation),
+        checks=_by_name(modules, Check),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tenure.define.aggregates import KINDS
+from tenure.define.check import Check
 from tenure.define.churn import ChurnDefinition
 from tenure.define.event_base import Asked
 from tenure.define.feature import (
@@ -73,6 +74,8 @@ class Project:
     reconciliations: dict[str, Reconciliation] = field(default_factory=dict, repr=False)
     #: What the bank's contracts add to sources, by staged table; no model knows of them.
     rules: dict[str, TableRules] = field(default_factory=dict, repr=False)
+    #: The bank's own checks of staged rows, by name.
+    checks: dict[str, Check] = field(default_factory=dict, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -215,6 +218,8 @@ def validate(project: Project) -> None:
         _validate_view(project, view)
     for reconciliation in project.reconciliations.values():
         _validate_reconciliation(project, reconciliation)
+    for check in project.checks.values():
+        project.source(check.source, asked_by=with_place("check", check))
     _validate_column_names(project)
     _validate_services(project)
 

@@ -80,8 +80,11 @@ _STAGES = (
         "staging",
         "Read, type, deduplicate and quarantine the bank's raw rows",
         purpose="build",
-        makes=("staging", "quarantine", "intake", "completeness", "captures", "arrivals"),
-        records=("intake", "completeness", "captures", "arrivals"),
+        makes=(
+            *("staging", "quarantine", "intake", "completeness", "captures", "arrivals"),
+            *("checks", "failing_rows", "monthly_profiles"),
+        ),
+        records=("intake", "completeness", "captures", "arrivals", "checks", "failing_rows", "monthly_profiles"),
         guards=("snapshots",),
         in_sql=True,
         module="tenure.intake.staging",

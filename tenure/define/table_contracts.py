@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from tenure.define.check import DIMENSIONS, SEVERITIES, VERDICTS
 from tenure.define.contract_base import Contract, Invariant, OneOf, Within
 from tenure.define.personal import personal_cells, personal_columns
 from tenure.define.project import Project
@@ -42,7 +43,7 @@ def contracts(project: Project) -> dict[str, Contract]:
         for contract in _reconciled(reconciliation):
             found[contract.table] = replace(contract, personal=personal & frozenset(reconciliation.accounts))
     for source in project.sources.values():
-        for contract in (_staging(source), _quarantine(source), _tiles(project, source)):
+        for contract in (_staging(source), _quarantine(source), _failing_rows(source), _tiles(project, source)):
             found[contract.table] = contract
     return found
 
@@ -296,6 +297,15 @@ def _quarantine(source: Source) -> Contract:
     )
 
 
+def _failing_rows(source: Source) -> Contract:
+    return Contract(
+        table=f"failing_rows/{source.name}",
+        required=("run_id", "code", "severity", "column_name", "reason"),
+        personal=personal_columns(source),
+        doc=f"The rows of {source.name} that failed a check when it was last staged, each with the reason.",
+    )
+
+
 def _tiles(project: Project, source: Source) -> Contract:
     wanted = (*project.entity.keys, "interval_start", "period_end")
     return Contract(
@@ -367,6 +377,38 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                 required=("source",),
                 invariants=(OneOf("severity", ("error", "warning", "note"), "how grave a finding is"),),
                 doc="The rows of each source by month, beside those staged before, and what seems missing or doubled.",
+            ),
+            Contract(
+                table="checks",
+                partition_by=("source", "run_id"),
+                columns={
+                    **dict.fromkeys(("source", "run_id", "code", "column_name", "dimension", "severity"), _TEXT),
+                    "title": _TEXT,
+                    **dict.fromkeys(("rows", "failing"), _WHOLE),
+                    **dict.fromkeys(("share", "tolerance"), "double"),
+                    **dict.fromkeys(("outcome", "reason"), _TEXT),
+                },
+                required=("source", "run_id", "code", "column_name", "severity", "rows", "failing", "outcome"),
+                invariants=(
+                    OneOf("dimension", DIMENSIONS, "what a check is about"),
+                    OneOf("severity", SEVERITIES, "how grave a failure is"),
+                    OneOf("outcome", VERDICTS, "what came of a check"),
+                    Within("share", 0, 1, "a share of the rows"),
+                    Within("tolerance", 0, 1, "a share of the rows"),
+                ),
+                doc="What came of each check of each source, run by run.",
+            ),
+            Contract(
+                table="monthly_profiles",
+                partition_by=("source",),
+                columns={
+                    "source": _TEXT,
+                    "month": _DAY,
+                    **dict.fromkeys(("column_name", "measure"), _TEXT),
+                    "rows": _WHOLE,
+                },
+                required=("source", "month", "column_name", "measure", "rows"),
+                doc="How many staged rows of each month have what is held against earlier months, column by column.",
             ),
             Contract(
                 table="captures",

@@ -19,7 +19,7 @@ from typing import Any
 from tenure.define.contract_base import CheckResult
 from tenure.define.source import Source
 from tenure.errors import TenureError
-from tenure.intake import completeness, joined_tables
+from tenure.intake import completeness, joined_tables, quality
 from tenure.intake.arrivals import Changes, changes, note_changes
 from tenure.intake.facts import definition_of
 from tenure.intake.joined_tables import JoinLosses
@@ -175,7 +175,7 @@ def _stage(work: Work, source: Source, files: FileDigests, digest: str, facts: M
         digest,
         in_place_of=again,
         rows_per_file=ROWS_PER_FILE,
-        proof=compare,
+        proof=quality.proof(work, source, compare, added=True),
     )
     note_changes(work, source, before.fingerprint, version, changed[0])
     return Added(before, version, checks, extracts[0], read, losses)

@@ -22,7 +22,7 @@ from tenure.errors import (
     InputError,
 )
 from tenure.faults.redact import shown, shown_row
-from tenure.intake import captures, completeness, joined_tables, new_files
+from tenure.intake import captures, completeness, joined_tables, new_files, quality
 from tenure.intake.agreed import require_agreed
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
@@ -47,6 +47,7 @@ def staging(work: Work) -> Outcome:
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
     judged = completeness.judged(work)
+    built: set[str] = set()
     grown: dict[str, Changed] = {}
     for number, source in enumerate(work.project.sources.values()):
         work.progress.of(source.name, number, len(work.project.sources), outcome.rows)
@@ -58,6 +59,7 @@ def staging(work: Work) -> Outcome:
         if current and current.fingerprint == noted == digest and is_known:
             outcome.add(current, built=False)
             continue
+        built.add(source.name)
         files = file_digests(readers)
         # What new files add is told beside what was found in the others.
         known_facts = facts.get(source.name, {}) if source.name in judged else {}
@@ -75,9 +77,11 @@ def staging(work: Work) -> Outcome:
         work.lake.write(rows, INTAKE, fingerprint=digest)
     note_arrivals(work)
     require_matched(work, facts, grown)
+    quality.require_related(work, built)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     notes += [f"{quarantined:,} rows quarantined"] if quarantined else []
     notes += completeness.findings_in_words(work)
+    notes += quality.findings_in_words(work)
     notes += [f"{name}: {words}" for name, fact in facts.items() if (words := unmatched_words(fact))]
     outcome.message = "; ".join(notes)
     return outcome
@@ -196,7 +200,7 @@ def _committed(
             staging_table.staging(work.project, source),
             table,
             digest,
-            proof=lambda: found.append(completeness.compare(work, source, before)),
+            proof=quality.proof(work, source, lambda: found.append(completeness.compare(work, source, before))),
             rows_per_file=ROWS_PER_FILE,
         )
         return version, checks, found[0], version.rows
@@ -208,7 +212,9 @@ def _committed(
         found.append(extract)
         counts.append(counted)
 
-    version, checks = work.write(captures.versions(work, source, when), table, digest, proof=compare)
+    version, checks = work.write(
+        captures.versions(work, source, when), table, digest, proof=quality.proof(work, source, compare)
+    )
     captures.note(work, source, when, made.digest, counts[0])
     return version, checks, found[0], int(counts[0]["rows"])
 

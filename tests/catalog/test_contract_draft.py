@@ -3,11 +3,12 @@
 import pytest
 
 from tenure.catalog.contract_draft import draft
+from tenure.checks.coded import count, outcome
 from tenure.demo import generate_bank
 from tenure.intake.staging import staging
 from tenure.session.start import write_project
 from tenure.session.work import Work
-from tenure.tables.rule_breaks import broken_rows, row_rules, unmatched_rows
+from tenure.tables.checks import counted_orphans, rule_checks
 
 #: The demo's data end with January 2026; the first load is a year before.
 FIRST_LOAD = "2025-02-01"
@@ -36,14 +37,13 @@ def look_at(work, day):
 def alarms(work, drafted):
     found = []
     for name, (rules, _) in drafted.items():
-        asked = row_rules(work.project.sources[name], rules, work.dialect)
-        if asked:
-            counts = work.engine.run(broken_rows(name, asked).text).to_pylist()[0]
-            broken = [counts[f"broken_{place}"] / counts["rows_in_all"] for place in range(len(asked))]
-            found += [(name, rule) for rule, share in zip(asked, broken, strict=True) if share > rule.most]
+        asked = list(rule_checks(work.project.sources[name], rules, work.dialect))
+        counts = count(work.engine, asked, name)
+        for check, by_month in zip(asked, counts.failing, strict=True):
+            found += [(name, check)] if outcome(check, counts.all_rows, sum(by_month.values())).stops else []
         for one in rules.relations:
-            counts = work.engine.run(unmatched_rows(name, one.table, one).text).to_pylist()[0]
-            found += [(name, one)] if counts["unmatched"] > one.most_unmatched * counts["related"] else []
+            counted = work.engine.run(counted_orphans(one, name, one.table).text).to_pylist()[0]
+            found += [(name, one)] if counted["n"] > one.most_unmatched * counted["n_rows"] else []
     return found
 
 

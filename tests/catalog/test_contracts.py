@@ -63,7 +63,7 @@ def test_a_draft_is_written_once_and_holds_on_its_own_rows(bank):
         assert list(work.project.rules) == ["customers", "payments"]
         results = list(check(work))
         assert results
-        assert all(result.passed for result in results)
+        assert all(result.verdict != "failed" for result in results)
         assert {one.state for one in draft(work, ["payments"])} == {"kept"}
     assert (bank / "contracts" / "payments.yaml").read_bytes() == before
     assert exported(bank) == {f"contracts/{name}.yaml": ("current", "") for name in ("customers", "payments")}
@@ -97,15 +97,19 @@ def test_a_broken_rule_is_named_with_its_column_rows_and_share(agreed):
         ),
     )
     with Work.open(agreed) as work:
-        found = {(one.table, one.column, one.rule) for one in check(work) if not one.passed}
-    assert found == {("payments", "amount", "at most 50"), ("customers", "region", "one of 1 values")}
+        found = {(one.source, one.column, one.code, one.title) for one in check(work) if one.verdict == "failed"}
+    assert found == {
+        ("payments", "amount", "TEN-Q002", "values above 50"),
+        ("customers", "region", "TEN-Q003", "values that the contract does not list"),
+    }
     done = CliRunner().invoke(app, ["contract", "check", "-p", str(agreed)])
     assert isinstance(done.exception, CheckFailed)
     assert "2 of 8 rules of contracts are broken, the first of customers.region." in done.exception.message
-    assert "BROKEN   customers.region: one of 1 values; 40 of 40 rows, 100.00%" in done.output
+    said = "column 'region': values that the contract does not list (TEN-Q003): 40 of 40 rows (100.00%)"
+    assert f"BROKEN   customers: {said}; allowed are 0.00%" in done.output
     done = CliRunner().invoke(app, ["contract", "check", "-p", str(agreed), "--json"])
     records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sum(not record["passed"] for record in records) == 2
+    assert sum(record["outcome"] == "failed" for record in records) == 2
     assert len(records) == 8
 
 

@@ -127,7 +127,9 @@ def test_what_can_be_made_again_is_as_before_and_the_rest_is_named(place, reques
         require_whole(bank)
         lost = {one.table for one in done if one.is_loss}
         now = content(bank)
-        for table in right.keys() - lost - {"runs"}:
+        if "checks" not in lost:
+            assert {*right["checks"]} <= {*now["checks"]}, "a source staged anew is judged anew, beside what was said"
+        for table in right.keys() - lost - {"runs", "checks"}:
             assert now[table] == right[table], f"{harm}: {table} is another now"
 
 
