@@ -234,12 +234,15 @@ class _History:
         column, kind, _ = subject
         deviate = float(judged.deviate[place])
         is_alarm = abs(deviate) > beyond
-        now, before = self.profiles[at].get(column), self.profiles[int(self.partners[at])].get(column)
+        place_before = int(self.partners[at])
+        now, before = self.profiles[at].get(column), self.profiles[place_before].get(column)
         index = None
         if kind == "mean" and now and before and now.grid is not None and before.grid is not None:
             index = stability_index(before.grid, now.grid)
         change, expected = float(judged.change[place]), float(judged.expected[place])
         words = _words(subject, now, before, change, expected) if is_alarm and now and before else ""
+        if words and place_before in self.alarmed.get(subject, ()):
+            words += "; it alarmed then"
         return DriftFinding(
             self.dates[at], column, kind, change, expected, deviate, beyond, chance(deviate), is_alarm, index, words
         )

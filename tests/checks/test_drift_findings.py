@@ -11,7 +11,7 @@ import pytest
 from tenure.checks.drift import quantiles
 from tenure.checks.drift_findings import NOT_YET, Profile, findings
 
-MONTHS = [date(2022 + n // 12, n % 12 + 1, 1) - timedelta(days=1) for n in range(1, 31)]
+MONTHS = [date(2022 + n // 12, n % 12 + 1, 1) - timedelta(days=1) for n in range(1, 32)]
 ROWS = 4_000
 
 
@@ -19,7 +19,7 @@ def numbers(cells, missing=0):
     return Profile("number", len(cells) + missing, missing, cells.mean(), cells.std(ddof=1), quantiles(np.sort(cells)))
 
 
-def profiles(months=30):
+def profiles(months=31):
     """A column of money, one of flags, one of categories, and a personal one, in which nothing moves."""
     rng = np.random.default_rng(5)
     found = {}
@@ -74,7 +74,7 @@ def test_a_shift_names_its_column_and_both_means(quiet):
     found = alarms(findings(changed(quiet, "amount", numbers(cells, 400)), 0.02))
     assert {column for column, _ in found} == {"amount"}
     one = found["amount", "mean"]
-    before = quiet[MONTHS[17]]["amount"]
+    before = quiet[MONTHS[-13]]["amount"]
     assert one.words == (
         f"amount has moved: mean {cells.mean():,.4g}, sd {cells.std(ddof=1):,.4g} now; "
         f"mean {before.mean:,.4g}, sd {before.deviation:,.4g} a year before"
@@ -84,6 +84,15 @@ def test_a_shift_names_its_column_and_both_means(quiet):
     assert one.deviate > one.limit
     assert one.stability_index is not None
     assert one.stability_index > 0.05
+
+
+def test_a_month_that_was_wrong_alarms_once_more_a_year_later_and_says_so(quiet):
+    wrong = Profile("category", ROWS, 0, counts={"north": 2_000, "south": 2_000})
+    found = findings(changed(quiet, "region", wrong, MONTHS[18]), 0.02)
+    assert {one.snapshot_date for one in found if one.is_alarm} == {MONTHS[18], MONTHS[30]}
+    first, again = (alarms(found, day)["region", "category"].words for day in (MONTHS[18], MONTHS[30]))
+    assert again.endswith("; it alarmed then")
+    assert "alarmed" not in first
 
 
 def test_missing_cells_are_told_in_points(quiet):
