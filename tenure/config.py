@@ -280,6 +280,18 @@ class LineageSection(_Section):
     namespace: str = Field("", description="Namespace of the jobs in these events; left out, the project's name.")
 
 
+class DriftSection(_Section):
+    """[drift]"""
+
+    false_alarms_a_year: float = Field(
+        0.02,
+        gt=0,
+        le=1,
+        description="How many alarms of drift a bank in which nothing moves may have in a year, over all columns: 0.02 "
+        "is one in fifty years. More finds smaller changes.",
+    )
+
+
 class OutputSection(_Section):
     """[output]"""
 
@@ -302,6 +314,7 @@ class Config(_Section):
     segment: SegmentSection = SegmentSection()
     verify: VerifySection = VerifySection()
     lineage: LineageSection = LineageSection()
+    drift: DriftSection = DriftSection()
     output: OutputSection = OutputSection()
 
 

@@ -15,6 +15,7 @@ from tenure.cli.records import (
     ColumnDiffRecord,
     ComparisonRecord,
     DiffRecord,
+    DriftRecord,
     FeatureRecord,
     PlanRecord,
     ReconciliationRecord,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tenure.catalog.column_facts import Facts
     from tenure.catalog.diff import Change, ColumnDiff, TableDiff
     from tenure.catalog.features import Entry
+    from tenure.checks.drift_findings import DriftFinding
     from tenure.proofs.differences import Comparison
     from tenure.publish.reconciliation import Reconciled
     from tenure.store.runs import StageRun
@@ -94,6 +96,12 @@ def print_reconciliation(ledger: Reconciled, as_json: bool) -> None:
         bookings = "1 booking" if one.bookings == 1 else f"{one.bookings:,} bookings"
         line = f"{size:>16}  account {one.account}, {one.day}: {bookings}, {KINDS[one.kind]}"
         print_one(BreakRecord.of(ledger.name, one), line, as_json)
+
+
+def print_moved(one: DriftFinding, as_json: bool) -> None:
+    """Print a feature column that has moved."""
+    mark = "moved" if one.is_alarm else "note"
+    print_one(DriftRecord.of(one), f"{mark:>8}  {one.words}", as_json)
 
 
 def print_plan(record: PlanRecord, as_json: bool) -> None:

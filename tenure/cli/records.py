@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tenure.catalog.features import Entry
     from tenure.catalog.lineage import Lineage
     from tenure.catalog.versions import Version
+    from tenure.checks.drift_findings import DriftFinding
     from tenure.define.check import CheckOutcome
     from tenure.feature_store.plan import Partition
     from tenure.leaks.staged_rows import Finding
@@ -363,6 +364,28 @@ class LineageRecord(Record):
 
 
 @dataclass(frozen=True)
+class DriftRecord(Record):
+    """A feature column that has moved at the newest snapshot: of `drift`."""
+
+    kind: ClassVar[str] = "drift"
+
+    snapshot_date: Annotated[str, "the snapshot"]
+    column: Annotated[str, "the feature column; '' of the number of rows"]
+    moved: Annotated[str, "'mean', 'spread', 'shape', 'missing', 'category', 'unseen value' or 'volume'"]
+    is_alarm: Annotated[bool, "whether it alarms; false of an unseen value in few rows"]
+    deviate: Annotated[float | None, "how far from the usual, as a normal deviate; null of an unseen value"]
+    limit: Annotated[float | None, "from where on it alarms; of an unseen value the rows"]
+    chance: Annotated[float | None, "how likely as much is where nothing moves"]
+    message: Annotated[str, "what moved, in words"]
+
+    @classmethod
+    def of(cls, one: DriftFinding) -> DriftRecord:
+        """Return the record of a finding."""
+        day, figures = str(one.snapshot_date), (one.deviate, one.limit, one.chance)
+        return cls(day, one.column_name, one.kind, one.is_alarm, *figures, one.words)
+
+
+@dataclass(frozen=True)
 class ReconciliationRecord(Record):
     """What bookings held against balances came to: of `reconcile`."""
 
@@ -580,6 +603,7 @@ RECORDS: tuple[type[Record], ...] = (
     ViewRecord,
     FeatureRecord,
     LineageRecord,
+    DriftRecord,
     ReconciliationRecord,
     BreakRecord,
     VersionRecord,

@@ -19,7 +19,7 @@ from tenure.cli.application import (
     app,
     verb,
 )
-from tenure.cli.printing import open_project, print_entries, print_one, print_reconciliation, print_record
+from tenure.cli.printing import open_project, print_entries, print_moved, print_one, print_reconciliation, print_record
 from tenure.cli.records import FeatureRecord
 from tenure.cli.running import run_stages
 from tenure.cli.terminal import say
@@ -35,6 +35,8 @@ def add_stages() -> None:
             verb(stage.purpose, stage.name, f"{stage.words}.")(_staging)
         elif stage.name == "reconcile":
             verb(stage.purpose, stage.name, f"{stage.words}.")(_reconcile)
+        elif stage.name == "drift":
+            verb(stage.purpose, stage.name, f"{stage.words}.")(_drift)
         elif stage.name == "labels":
             verb(stage.purpose, stage.name, f"{stage.words}.")(_labels)
         else:
@@ -115,6 +117,22 @@ def _reconcile(
             print_reconciliation(ledger, as_json)
         if work.project.reconciliations and not as_json:
             say(f"page: {work.output / 'reconciliation.html'}")
+
+
+def _drift(
+    project: ProjectOption = Path(),
+    data: DataOption = None,
+    engine: EngineOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    from tenure.catalog.drift import drifted
+    from tenure.stages.run import run
+
+    with open_project(project, data, engine, as_json=as_json) as work:
+        for record in run(work, ("drift",)):
+            print_record(record, as_json)
+        for one in drifted(work)[0].moved:
+            print_moved(one, as_json)
 
 
 def _add_features(stage: Stage) -> None:

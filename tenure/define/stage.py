@@ -1,7 +1,8 @@
 """The stages of the pipeline, in order: one object each; every list of stages and of tables is derived.
 
 raw ─► staging ─► snapshots ─► features ─┬─► training_set ─► train ─► evaluate
-          │           └─► labels ─► splits ┘          score ─► explain, segment ─► report
+          │           │                  └─► drift    │
+          │           └─► labels ─► splits ─┘        score ─► explain, segment ─► report
           └─► reconcile
 """
 
@@ -138,6 +139,13 @@ _STAGES = (
         makes=("training_set",),
         reads=("features", "labels", "splits"),
         in_sql=True,
+    ),
+    Stage(
+        "drift",
+        "Tell which features have moved since the snapshots before",
+        purpose="build",
+        makes=("snapshot_profiles", "drift"),
+        reads=("features",),
     ),
     Stage(
         "train",

@@ -18,6 +18,9 @@ SPLITS = ("train", "validation", "test", "embargo")
 #: How tables are partitioned that keep what each model version said of each snapshot.
 BY_SNAPSHOT_AND_MODEL = ("snapshot_date", "model_version")
 
+#: What of a column may drift; the number of rows is the snapshot's own.
+DRIFT_KINDS = ("mean", "spread", "shape", "missing", "category", "unseen value", "volume")
+
 _STATUSES = ("built", "current", "proved", "failed", "interrupted")
 
 
@@ -523,6 +526,40 @@ FIXED: Mapping[str, Contract] = MappingProxyType(
                     Within("correlation", -1, 1, "a correlation"),
                 ),
                 doc="What each feature alone says of the label, within the rows of split train.",
+            ),
+            Contract(
+                table="snapshot_profiles",
+                keys=("snapshot_date", "column_name"),
+                partition_by=("snapshot_date",),
+                columns={
+                    "snapshot_date": _DAY,
+                    **dict.fromkeys(("column_name", "kind"), _TEXT),
+                    **dict.fromkeys(("rows", "missing"), _WHOLE),
+                    **dict.fromkeys(("mean", "deviation"), "double"),
+                    **dict.fromkeys(("quantiles", "value_rows", "digest"), _TEXT),
+                },
+                required=("snapshot_date", "column_name", "kind", "rows", "missing", "digest"),
+                invariants=(OneOf("kind", ("number", "flag", "day", "category"), "what a column holds"),),
+                doc="What each feature column holds at each snapshot, to be compared with later ones.",
+            ),
+            Contract(
+                table="drift",
+                keys=("snapshot_date", "column_name", "kind"),
+                partition_by=("snapshot_date",),
+                columns={
+                    "snapshot_date": _DAY,
+                    **dict.fromkeys(("column_name", "kind"), _TEXT),
+                    **dict.fromkeys(("change", "expected", "deviate", "limit", "chance"), "double"),
+                    "is_alarm": "bool",
+                    "stability_index": "double",
+                    "words": _TEXT,
+                },
+                required=("snapshot_date", "column_name", "kind", "is_alarm", "words"),
+                invariants=(
+                    OneOf("kind", DRIFT_KINDS, "what may have moved"),
+                    Within("chance", 0, 1, "a probability"),
+                ),
+                doc="Which feature columns have moved at each snapshot, each test with its limit.",
             ),
             Contract(
                 table="manifests",

@@ -548,7 +548,7 @@ class Lake:
         mode: str = "overwrite",
         columns_grow: bool = False,
     ) -> TableVersion:
-        """Check Arrow rows against the contract of their table, write and commit them.
+        """Check Arrow rows against the contract of their table, write them, by its partitions, and commit them.
 
         With `columns_grow`, new columns are null in the rows that stay. Raises CheckFailed, with nothing written, if
         they break the contract.
@@ -558,11 +558,13 @@ class Lake:
         require_passed(check_rows(contract, rows))
         if mode == "overwrite":
             self.sweep(table)
-        files = write_rows(rows, self.writing_folder(table), (), token=self.begin_write(table))
+        by = contract.partition_by
+        files = write_rows(rows, self.writing_folder(table), by, token=self.begin_write(table))
         return self.commit(
             table,
             files,
             rows.schema,
+            partition_by=by,
             fingerprint=fingerprint,
             mode=mode,
             columns_grow=columns_grow,
