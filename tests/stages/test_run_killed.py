@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from kill_points import Runs
+from lake_cells import cells
 
 from tenure.define.stage import STAGES
 from tenure.demo import generate_bank
@@ -25,8 +25,6 @@ from tenure.store.runs import last_runs
 pytestmark = pytest.mark.slow
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-#: When a row was made is not part of its content.
-CLOCK_COLUMNS = {"created_at", "explained_at"}
 #: Fewer snapshots, models and trials, so that a whole run takes seconds.
 QUICKER = {
     "# first = 2024-01-31": "first = 2024-09-30",
@@ -87,22 +85,12 @@ def tables(folder: Path) -> Iterator[str]:
             yield table
 
 
-def content(lake: Lake, table: str) -> pa.Table:
-    rows = lake.read(table)
-    rows = rows.select([name for name in rows.column_names if name not in CLOCK_COLUMNS])
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_nested(field.type):  # tiles hold lists, in no order; Arrow sorts by no nested column
-            values = [str(sorted(v) if isinstance(v, list) else v) for v in rows[field.name].to_pylist()]
-            rows = rows.set_column(place, field.name, pa.array(values))
-    return rows.sort_by([(name, "ascending") for name in rows.column_names])
-
-
 def require_same(folder: Path, clean: Path) -> None:
     """The same tables with the same cells, the same list, no stray file, and the lake is free."""
     killed, whole = Lake(folder / "lake"), Lake(clean / "lake")
     assert list(tables(folder)) == list(tables(clean))
     for table in tables(clean):
-        left, right = content(killed, table), content(whole, table)
+        left, right = cells(killed, table), cells(whole, table)
         assert left.schema == right.schema, table
         assert left.num_rows == right.num_rows, table
         assert [name for name in left.column_names if not left[name].equals(right[name])] == [], table
@@ -156,7 +144,7 @@ def test_killed_rebuild_leaves_the_version_before_whole(copy, clean, runs):
     shutil.rmtree(copy)
     shutil.copytree(folder, copy)
     lake = Lake(copy / "lake")
-    before = lake.require("labels"), content(lake, "labels")
+    before = lake.require("labels"), cells(lake, "labels")
     churn = (copy / "churn.py").read_text()
     assert "min_tenure=90" in churn
     (copy / "churn.py").write_text(churn.replace("min_tenure=90", "min_tenure=120"))
@@ -164,7 +152,7 @@ def test_killed_rebuild_leaves_the_version_before_whole(copy, clean, runs):
     stray = set((copy / "lake" / "labels").glob("*.parquet")) - set(before[0].files)
     assert len(stray) == 1
     assert pq.read_metadata(stray.pop()).num_rows > 0
-    assert (lake.require("labels"), content(lake, "labels")) == before
+    assert (lake.require("labels"), cells(lake, "labels")) == before
 
     (copy / "churn.py").write_text(churn)
     assert finished(copy, "labels") == []

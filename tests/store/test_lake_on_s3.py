@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pytest
+from lake_cells import cells
 from stages.runs import edit
 from tiny_bank import LAST_DAY, write_leavers, write_tiny_bank
 
@@ -29,7 +30,6 @@ from tenure.store.integrity import survey
 from tenure.store.lake import Lake
 
 #: When a row was made is not part of its content.
-CLOCKS = {"created_at", "explained_at"}
 
 NUMBERS = Contract(table="numbers", keys=("number",), columns={"number": "int64"})
 
@@ -55,22 +55,12 @@ def ran(bank, *stages):
         return {record.stage: record.status for record in (run(work, stages) if stages else run(work))}
 
 
-def content(lake, table):
-    rows = lake.read(table)
-    rows = rows.select([name for name in rows.column_names if name not in CLOCKS])
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_nested(field.type):
-            values = [str(sorted(v) if isinstance(v, list) else v) for v in rows[field.name].to_pylist()]
-            rows = rows.set_column(place, field.name, pa.array(values))
-    return rows.sort_by([(name, "ascending") for name in rows.column_names])
-
-
 def require_same(one, other):
     """The same tables with the same cells; the ledger tells of other runs."""
     assert one.tables() == other.tables()
     for table in one.tables():
         if table != "runs":
-            assert content(one, table).equals(content(other, table)), table
+            assert cells(one, table).equals(cells(other, table)), table
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +128,7 @@ def test_a_backfill_in_parts_gives_the_same_features(banks, tmp_path, prefix):
     for first, last in ((None, date(2024, 2, 29)), (date(2024, 4, 30), None), (None, None)):
         with Work.open(folder) as work:
             assert [done.status for done in backfill(work, first, last)][-1] == "built"
-    assert content(Lake(prefix), "features").equals(content(banks.local, "features"))
+    assert cells(Lake(prefix), "features").equals(cells(banks.local, "features"))
     with Work.open(folder) as work:
         assert {done.stage: done.status for done in backfill(work)}["features"] == "current"
 
@@ -187,13 +177,13 @@ def test_a_copied_bucket_stages_nothing_anew(bank):
 
 
 def test_an_old_version_becomes_current_again_and_back(bank):
-    before = content(bank.lake, "features")
+    before = cells(bank.lake, "features")
     with bank.lake.locked():
         assert restore(bank.lake, "features", 0).version == 2
     assert bank.lake.read("features").num_rows < before.num_rows
     with bank.lake.locked():
         restore(bank.lake, "features", 1)
-    assert content(bank.lake, "features").equals(before)
+    assert cells(bank.lake, "features").equals(before)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
