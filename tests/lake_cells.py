@@ -1,7 +1,6 @@
 """What a table holds, but for when and in which run it was made: two lakes that were made alike compare equal."""
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tenure.store.lake import Lake
 
@@ -13,10 +12,9 @@ def cells(lake: Lake, table: str) -> pa.Table:
     """A table's cells in an order of their own; of a history by run, those of each source's newest run."""
     rows = lake.read(table)
     if {"source", "run_id"} <= {*rows.column_names}:
-        newest = rows.group_by("source").aggregate([("run_id", "max")])
-        runs = pa.array(newest["run_id_max"].to_pylist(), pa.string())
         # A run that was killed may have judged a source, and the next one judged it again.
-        rows = rows.filter(pc.is_in(rows["run_id"], value_set=runs))
+        newest = rows.group_by("source").aggregate([("run_id", "max")])
+        rows = rows.join(newest, ["source", "run_id"], ["source", "run_id_max"], "left semi")
     rows = rows.select([name for name in rows.column_names if name not in NOT_CONTENT])
     for place, field in enumerate(rows.schema):
         if pa.types.is_nested(field.type):  # tiles hold lists, in no order; Arrow sorts by no nested column

@@ -25,9 +25,9 @@ from tenure.tables import snapshots as snapshots_table
 from tenure.tables import splits as splits_table
 from tenure.tables import staging as staging_table
 from tenure.tables import training_set as training_set_table
+from tenure.tables.conditions import condition_on
 from tenure.tables.label_spans import Outage, all_spans, label_spans
 from tenure.tables.unlabelled import unlabelled
-from tenure.tables.visible import condition_on
 from tenure.tiles.features import FeatureSteps
 from tenure.tiles.support import require_supported
 

@@ -54,10 +54,11 @@ from tenure.sql.expressions import (
     times,
 )
 from tenure.sql.query import Column, Cte, Join, Query, Select
+from tenure.tables.conditions import condition_on
 from tenure.tables.label_spans import LabelSpan, Outage, label_spans
 from tenure.tables.long_decimals import mean_of_decimals
 from tenure.tables.reconcile import broken_accounts
-from tenure.tables.visible import condition_on, dates_relation, same, visible_at, within
+from tenure.tables.visible import dates_relation, same, visible_at, within
 
 #: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends, and
 #: that the answer is read.

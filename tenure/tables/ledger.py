@@ -21,8 +21,9 @@ from tenure.sql.expressions import (
     over_partitions,
 )
 from tenure.sql.query import Column, Join, Query
+from tenure.tables.conditions import condition_on
 from tenure.tables.finish import struct
-from tenure.tables.visible import condition_on, visible_at
+from tenure.tables.visible import visible_at
 
 #: The type that money is added up in.
 MONEY = "DECIMAL(38, 2)"

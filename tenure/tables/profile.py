@@ -21,10 +21,10 @@ from tenure.sql.expressions import (
     all_of,
     any_of,
     at_least,
+    at_most,
     before,
     call,
     cast,
-    differs,
     equal,
     grouped,
     is_null,
@@ -146,9 +146,10 @@ def _numbers(column: Column, _dialect: Dialect) -> Iterator[Measure]:
     yield Measure("TEN-Q012", column.name, "negative", before(value, 0))
     yield Measure("TEN-Q017", column.name, "zero", equal(value, 0))
     for size in _SIZES:
-        yield Measure("TEN-Q013", column.name, f"size>={size}", at_least(call("ABS", value), size))
+        # The least of 64 bits has no absolute value, and the floor of 38 digits no room.
+        yield Measure("TEN-Q013", column.name, f"size>={size}", any_of(at_least(value, size), at_most(value, -size)))
     if column.type != "integer":
-        yield Measure("TEN-Q017", column.name, "fraction", differs(value, call("FLOOR", value)))
+        yield Measure("TEN-Q017", column.name, "fraction", f"{value} % 1 <> 0")
 
 
 def _texts(column: Column, dialect: Dialect) -> Iterator[Measure]:

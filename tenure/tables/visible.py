@@ -10,10 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from tenure.define.dialect import Dialect
-from tenure.define.source import Source, refused_protected
-from tenure.errors import UnknownColumn
-from tenure.sql.conditions import condition, names_read
 from tenure.sql.dialects import date_literal, midnight_literal
 from tenure.sql.expressions import (
     all_of,
@@ -71,25 +67,3 @@ def qualified(names: Sequence[str], relation: str) -> str:
 def same(names: Sequence[str], left: str, right: str) -> str:
     """Return the join condition that both sides agree on every name; composite keys are never concatenated."""
     return all_of(*map(equal, each_of(left, names), each_of(right, names)))
-
-
-def condition_on(source: Source, where: str, dialect: Dialect, *, asked_by: str) -> str:
-    """Return the bank's own condition on rows of a source, `AS r`.
-
-    Raises what `condition` raises, and InvalidDefinition if it reads a protected column.
-    """
-    try:
-        return condition(where, readable_columns(source), dialect, relation="r", asked_by=asked_by)
-    except UnknownColumn:
-        protected = {column.name for column in source.columns if column.role == "protected"}
-        for name in names_read(where, dialect):
-            if name in protected:
-                raise refused_protected(f"{asked_by} reads '{name}' in where={where!r}") from None
-        raise
-
-
-def readable_columns(source: Source) -> dict[str, str]:
-    """Return the columns that a condition may read, with their types: no personal one, nor the end time, which is
-    written after the fact.
-    """
-    return {c.name: c.value_type.words for c in source.columns if c.name != source.ends and not c.is_personal}

@@ -57,9 +57,9 @@ from tenure.sql.expressions import (
     of,
     text_literal,
 )
+from tenure.tables.conditions import condition_on
 from tenure.tables.finish import CUT, nearest, quantile, struct, whole
 from tenure.tables.long_decimals import quantile_of_decimals
-from tenure.tables.visible import condition_on
 from tenure.tiles.formulas import or_empty, printed
 from tenure.tiles.lists import dated, is_listed, of_list
 from tenure.tiles.sums import SUMS, SumKind, kinds_of

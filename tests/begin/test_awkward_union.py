@@ -9,7 +9,7 @@ from awkward_union import MISSING, write_unions
 
 from tenure.catalog.personal import personal_origins
 from tenure.define.churn import ENDED
-from tenure.errors import CheckFailed
+from tenure.errors import CheckFailed, InvalidDefinition
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
@@ -44,9 +44,17 @@ def refused_with_a_feature_of_the_reason(project):
     first = text.index("        Attribute(")
     feature = '        Attribute("close_reason", of="close_reason", doc="Close reason"),\n'
     file.write_text(f"{text[:first]}{feature}{text[first:]}")
+    with pytest.raises(InvalidDefinition, match="'close_reason', which is metadata"):
+        built(project)
+    sources = project / "sources.py"
+    drafted = sources.read_text()
+    metadata = 'Column("close_reason", role="metadata"'
+    assert metadata in drafted
+    sources.write_text(drafted.replace(metadata, metadata.replace("metadata", "attribute")))
     with pytest.raises(CheckFailed, match="'close_reason'"):
         built(project)
     file.write_text(text)
+    sources.write_text(drafted)
 
 
 def auroc(work):

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tenure import Check, Column, Csv, Source
+from tenure import Check, ChurnDefinition, Column, Csv, Inactivity, Source
 from tenure.checks.coded import count, failing, outcome
 from tenure.define.project import Project
 from tenure.define.table_rules import ColumnRules, Relation, TableRules
@@ -129,5 +129,8 @@ def test_an_own_check_is_a_condition_on_one_row(where):
         list(table.own_checks(a_project(Check("one", source="paid", where=where)), PAID, "duckdb"))
 
 
+QUIET = ChurnDefinition("quiet", event=Inactivity("paid"), horizon=10)
+
+
 def a_project(check):
-    return Project(name="b", entity=None, sources={"paid": PAID}, views={}, churn=None, checks={check.name: check})
+    return Project(name="b", entity=None, sources={"paid": PAID}, views={}, churn=QUIET, checks={check.name: check})

@@ -186,6 +186,10 @@ def with_the_reason_as_a_feature(folder):
     made = 'Attribute("close_reason", of="close_reason", doc="Why the account was closed"),'
     first = text.index("        Attribute(")
     file.write_text(f"{text[:first]}        {made}\n{text[first:]}")
+    sources = folder / "sources.py"
+    metadata = 'Column("close_reason", role="metadata"'
+    assert metadata in sources.read_text()
+    sources.write_text(sources.read_text().replace(metadata, metadata.replace("metadata", "attribute")))
 
 
 def copied(demo, folder):
