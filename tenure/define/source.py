@@ -384,6 +384,6 @@ RESERVED_TABLES = frozenset(
         "ledger_bookings ledger_days with_day_before in_chains ledger_chains walked_chains chain_openings opened_days "
         "nearest_balances judged_days beside_day_before held_against stated_balances last_stated both_sides "
         "until_balance balance_spans in_turn told_apart beside_bookings explained_breaks broken_days "
-        "version_before version_after older newer paired compared changed_cells".split(),
+        "version_before version_after older newer paired compared changed_cells refused_keys".split(),
     }
 )

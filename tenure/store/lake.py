@@ -48,6 +48,7 @@ from tenure.store.lease import Lease
 from tenure.store.locks import lake_lock
 from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, private_files
+from tenure.store.refused import Refused, read_refused
 from tenure.store.rows import in_partition, read_rows, rows_beside, typed_if_empty, write_partition, write_rows
 from tenure.store.sealed import file_problem, seal
 from tenure.store.spill import RUN_ID, Spill, new_run_id, remove_left, room_of
@@ -211,6 +212,20 @@ class Lake:
     def landing(self, name: str) -> Landing:
         """Return the place where the raw rows of a reader are landed, such as of 'payments-booked'."""
         return Landing(self.path(f"landing/{name}"))
+
+    def refused(self) -> Refused:
+        """Return the customers who were forgotten, whose rows are refused."""
+        return read_refused(self.folder)
+
+    def remove_landings(self, source: str = "") -> list[Location]:
+        """Remove what was landed of a source's raw tables, or of every source's; return the files."""
+        landed = files_below(self.folder / "landing", "*")
+        found = [
+            file for file in landed if below(file, self.folder).parts[1].startswith(f"{source}-" if source else "")
+        ]
+        for file in found:
+            file.unlink(missing_ok=True)
+        return found
 
     def spill(self, run_id: str) -> Spill:
         """Return a new spill folder of a run; close it when the run ends."""
