@@ -68,6 +68,9 @@ from tenure.store.table import (
 FINGERPRINT = "tenure.fingerprint"
 PARTITIONS = "tenure.partitions"
 
+#: What kind of commit it is, where it brings no rows: 'forget', since when rows of forgotten customers are gone.
+KIND = "tenure.kind"
+
 #: A part of a table's name; neither '..' nor the log of another table.
 _TABLE_PART = re.compile(r"(?!_delta_log$)\w[\w.=-]*")
 
@@ -482,6 +485,24 @@ class Lake:
                 commit_properties=_properties("", partitions),
             )
 
+    def commit_of_kind(self, table: str, kind: str) -> None:
+        """Commit the newest version once more, with the same files and ingredients, as a commit of that kind."""
+        delta, newest = self.open_delta(table), self.require(table)
+        if delta is None:
+            return
+        with self.committing(table):
+            delta.create_write_transaction(
+                [],
+                "append",
+                delta.schema(),
+                partition_by=delta.metadata().partition_columns or None,
+                commit_properties=_properties(newest.fingerprint, newest.partitions, kind),
+            )
+
+    def forget_newest(self, table: str) -> None:
+        """Let go of what is remembered of a table's newest version: its files are others now."""
+        self._newest.pop(table, None)
+
     @contextmanager
     def committing(self, table: str) -> Iterator[str]:
         """Give the path in which deltalake commits inside, and note the digest of the log that it wrote there.
@@ -504,6 +525,10 @@ class Lake:
         if table in self._to_sweep:
             self._to_sweep.remove(table)
             self._sweep(table, {})
+
+    def sealed_files(self, table: str, files: Sequence[Location]) -> list[Location]:
+        """Give files of a table's `writing_folder` names that end with their SHA-256, in its folder; no commit yet."""
+        return seal(files, self.path(table), self.writing_folder(table), self.digests)
 
     def _sealed(self, table: str, files: Sequence[Location], indexed: Collection[str]) -> list[Location]:
         # Once a file is sent, S3 would have to be asked for what is known here.
@@ -694,10 +719,14 @@ def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | No
     return pa.schema([*stored, *(field for field in new if field.name not in stored.names)])
 
 
-def _properties(fingerprint: str, partitions: Mapping[str, Ingredients] | None = None) -> CommitProperties:
+def _properties(
+    fingerprint: str, partitions: Mapping[str, Ingredients] | None = None, kind: str = ""
+) -> CommitProperties:
     noted = {FINGERPRINT: fingerprint}
     if partitions:
         noted[PARTITIONS] = json.dumps(partitions)
+    if kind:
+        noted[KIND] = kind
     return CommitProperties(custom_metadata=noted)
 
 
