@@ -48,7 +48,7 @@ from tenure.store.lease import Lease
 from tenure.store.locks import lake_lock
 from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, private_files
-from tenure.store.refused import Refused, read_refused
+from tenure.store.refused import Refused, read_refused, require_forgotten_wholly
 from tenure.store.rows import in_partition, read_rows, rows_beside, typed_if_empty, write_partition, write_rows
 from tenure.store.sealed import file_problem, seal
 from tenure.store.spill import RUN_ID, Spill, new_run_id, remove_left, room_of
@@ -110,15 +110,18 @@ class Lake:
             require_owner(self.folder, self.owner)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, forgetting: bool = False) -> Iterator[None]:
         """Hold the lake for writing; raise LakeBusy if another process does. A killed process lets go.
 
         What is written meanwhile is for the owner, or the group, alone. The first time makes the folder a lake of its
-        owner; raises LakeFormat or LakeOfAnotherProject if it is another's.
+        owner; raises LakeFormat or LakeOfAnotherProject if it is another's, and StoreError while customers are half
+        forgotten, unless it is held for `forgetting`.
         """
         with self._write_lock():
             if self.owner is not None:
                 claim(self.folder, self.owner)
+            if not forgetting:
+                require_forgotten_wholly(self.folder)
             remove_left(self._room)
             self._seal_what_a_kill_left()
             yield

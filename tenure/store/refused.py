@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tenure.errors import DamagedLake
+from tenure.errors import DamagedLake, StoreError
 from tenure.storage.location import Location
 from tenure.store.digests import read_own, write_own
 
@@ -81,6 +81,16 @@ def end_forgetting(lake: Location, hashes: Iterable[str]) -> None:
     """Note that nothing of these customers is left; hold the lake's lock."""
     before = read_refused(lake)
     _write(lake, before.customers, before.unfinished - set(hashes))
+
+
+def require_forgotten_wholly(lake: Location) -> None:
+    """Raise StoreError if a run that forgets customers was stopped before it had ended."""
+    if (lake / FILE_NAME).exists() and read_refused(lake).unfinished:
+        raise StoreError(
+            f"a run of 'tenure forget' in the lake '{lake}' was stopped before it had ended; nothing else writes until "
+            "it has.",
+            hint="Run the same 'tenure forget' again: it goes on.",
+        )
 
 
 def _write(lake: Location, customers: Mapping[str, str], unfinished: Iterable[str]) -> None:

@@ -90,7 +90,7 @@ def rewrite(lake: Lake, table: str, change: Change) -> Rewritten:
 
 
 def finish(lake: Lake, table: str) -> None:
-    """End a rewriting that was begun: of its logs each is put in place, the digests are noted, the old files go, a commit says so."""
+    """End a rewriting that was begun: put its logs in place, note their digests, remove the old files, commit it."""
     folder = lake.path(table)
     noted = read_own(folder / REWRITING)
     if noted is None:

@@ -1,0 +1,308 @@
+"""Forgetting a customer: out of every table and version that is kept and every file beside them, with a proof.
+
+```
+key ─► refused from now on ─► tables rewritten ─► other files ─► every file decoded and searched ─► done
+                              those without the key first        a trace is an error, and nothing is claimed
+```
+A run that was stopped is ended by the same verb; until then no other run writes the lake.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tenure.catalog.forgotten_keys import sought
+from tenure.catalog.views import refresh_views
+from tenure.errors import StoreError, UnknownCustomer
+from tenure.session.work import Work
+from tenure.storage.location import Location, below, files_below, is_below, write_whole
+from tenure.storage.s3 import S3Location
+from tenure.store.chain import problems
+from tenure.store.refused import begin_refusing, end_forgetting
+from tenure.store.repair import FOLDER as DAMAGED
+from tenure.store.rewriting import Change, Rewritten, affected, read_whole, rewrite
+from tenure.store.rows import write_file
+from tenure.store.runs import StageRun, chain_anew, ledger
+from tenure.store.traces import Sought
+
+#: Pages and files that show the least and the greatest value of columns, which may be a customer's.
+_OF_EXTREMES = ("explore.html", "dictionary/")
+
+#: The tables that do, and their cells.
+_EXTREMES = {"explore/profiles": ("least", "greatest"), "explore/distributions": ("bin_start", "bin_end")}
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A file beside the tables, and what happens to it: 'rewritten' or 'removed'."""
+
+    file: str
+    done: str
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What forgetting does or did: tables and files, the models that saw the customers, and how many files were proved.
+
+    `customers` are the keyed hashes by which staging knows them.
+    """
+
+    customers: tuple[str, ...]
+    tables: tuple[Rewritten, ...]
+    files: tuple[Changed, ...]
+    models: tuple[str, ...]
+    proved: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The rows that go, counted once a file."""
+        return sum(table.rows for table in self.tables)
+
+
+def foreseen(work: Work, keys: Sequence[str]) -> Forgotten:
+    """Return what `forget` would do; nothing is changed. Raises UnknownCustomer."""
+    _require_local(work)
+    customers = sought(work, keys)
+    changes = _changes(work, customers)
+    would = (affected(work.lake, table, changes(table)) for table in _in_order(work, customers))
+    tables = tuple(found for found in would if found.files)
+    files = tuple(_files(work, customers, is_dry=True))
+    _require_known(work, customers, tables)
+    return Forgotten((), tables, files, _models(work, customers))
+
+
+def forget(work: Work, keys: Sequence[str]) -> Forgotten:
+    """Remove customers from every kept version of every table and from all files beside them, and prove it.
+
+    Raises UnknownCustomer for a key that no table holds or that was forgotten before, LakeBusy, and StoreError, with
+    the files named, if a trace of a customer is left that is not Tenure's to remove.
+    """
+    begun = time.perf_counter()
+    _require_local(work)
+    with work.lake.locked(forgetting=True):
+        customers = sought(work, keys)
+        changes, models = _changes(work, customers), _models(work, customers)
+        order = _in_order(work, customers)
+        if not any(affected(work.lake, table, changes(table)).files for table in order):
+            _require_known(work, customers, ())
+        is_chained = not list(problems(ledger(work.lake), work.lake.folder)) or bool(work.lake.refused().unfinished)
+        refused = begin_refusing(work.lake.folder, customers.keys)
+        hashes = tuple(refused.hash_of(key) for key in customers.keys)
+        tables = tuple(done for table in order if (done := rewrite(work.lake, table, changes(table))).files)
+        if is_chained and list(problems(ledger(work.lake), work.lake.folder)):
+            chain_anew(work.lake)
+        files = tuple(_files(work, customers, is_dry=False))
+        refresh_views(work)
+        proved = _prove(work, customers)
+        end_forgetting(work.lake.folder, hashes)
+        done = Forgotten(hashes, tables, files, models, proved)
+        _record(work, done, time.perf_counter() - begun)
+    return done
+
+
+def _record(work: Work, done: Forgotten, seconds: float) -> None:
+    """Add a row to the ledger, in which customers stand as their hashes alone."""
+    who = ", ".join(done.customers)
+    message = f"forgotten: {who}; {done.rows:,} rows of {len(done.tables)} tables, {len(done.files)} other files"
+    StageRun(run_id=work.run_id, stage="forget", rows=done.rows, seconds=seconds, message=message).record(work.lake)
+
+
+def _require_local(work: Work) -> None:
+    for what, place in (("lake", work.lake.folder), ("output", work.output)):
+        if isinstance(place, S3Location):
+            raise StoreError(
+                f"the {what} '{place}' lies on S3, where a bucket may keep what is removed; 'tenure forget' works on "
+                "folders of this machine.",
+                hint="Copy the lake here with 'tenure lake copy', forget, copy it to a new prefix, and remove the old "
+                "one with all its versions.",
+            )
+
+
+def _require_known(work: Work, customers: Sought, tables: Sequence[Rewritten]) -> None:
+    """Raise UnknownCustomer if no table holds the customers, unless a run that forgets them was stopped."""
+    refused = work.lake.refused()
+    if tables or (refused and any(refused.hash_of(key) in refused.unfinished for key in customers.keys)):
+        return
+    if refused and all(refused.holds(key) for key in customers.keys):
+        days = sorted({refused.customers[refused.hash_of(key)][:10] for key in customers.keys})
+        raise UnknownCustomer(
+            f"forgotten already, on {', '.join(days)}: no table of the lake '{work.lake.folder}' holds the customer.",
+            hint="See it in the ledger: 'tenure show runs'.",
+        )
+    raise UnknownCustomer(
+        f"no table of the lake '{work.lake.folder}', in any version that is kept, holds a customer with that "
+        f"{' and '.join(customers.names)}. Nothing was changed.",
+        hint="Write the key as staged tables do: 'tenure show staging/…'.",
+    )
+
+
+def _in_order(work: Work, customers: Sought) -> list[str]:
+    """The lake's tables, those first that need others to tell whose their rows are, then the staged ones last."""
+
+    def place(table: str) -> tuple[int, str]:
+        version = work.lake.find(table, verified=False)
+        tells = version is not None and set(customers.names) <= set(version.schema.names)
+        return (2 if table.startswith(("staging/", "training_set")) else 1) if tells else 0, table
+
+    return sorted(work.lake.tables(), key=place)
+
+
+def _changes(work: Work, customers: Sought) -> Any:
+    """What becomes of the rows of each table, by its name."""
+    extremes = _extremes(work, customers)
+
+    def of(table: str) -> Change:
+        cells = _EXTREMES.get(table)
+        if cells is None:
+            return customers.without
+
+        def change(rows: pa.Table) -> pa.Table | None:
+            kept = customers.without(rows)
+            hidden = _without_extremes(rows if kept is None else kept, cells, extremes)
+            return kept if hidden is None else hidden
+
+        return change
+
+    return of
+
+
+def _extremes(work: Work, customers: Sought) -> dict[tuple[str, str], set[float]]:
+    """The numbers and days that the customers' rows have, by relation and column, if a table shows extremes."""
+    found: dict[tuple[str, str], set[float]] = {}
+    if not any(work.lake.find(table, verified=False) for table in _EXTREMES):
+        return found
+    for relation in (*work.project.sources, "features"):
+        for file in work.lake.data_files(work.stored(relation)):
+            rows = read_whole(file)
+            mask = customers.rows(rows)
+            for name, values in rows.filter(mask).to_pydict().items() if mask is not None else ():
+                found.setdefault((relation, name), set()).update(n for value in values for n in _numbers(value))
+    return found
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """A value as a profile may have it: a number, or the days or seconds since 1970."""
+    if isinstance(value, datetime):
+        days = (value.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() / 86_400  # noqa: DTZ001
+        yield from (days, days * 86_400, days * 86_400e6)
+    elif isinstance(value, date):
+        yield float((value - _EPOCH).days)
+    elif value is not None and not isinstance(value, str | bytes | list | dict):
+        yield float(value)
+
+
+def _without_extremes(
+    rows: pa.Table, cells: Sequence[str], extremes: Mapping[tuple[str, str], set[float]]
+) -> pa.Table | None:
+    """Rows of a profile with null where a cell is a value of the customers; None if there is none."""
+    of = list(zip(rows["relation"].to_pylist(), rows["column_name"].to_pylist(), strict=True))
+    is_changed = False
+    for name in cells:
+        values = rows[name].to_pylist()
+        hidden = [None if value in extremes.get(place, ()) else value for place, value in zip(of, values, strict=True)]
+        if hidden != values:
+            place = rows.schema.get_field_index(name)
+            rows, is_changed = rows.set_column(place, rows.schema.field(name), pa.array(hidden, pa.float64())), True
+    return rows if is_changed else None
+
+
+def _models(work: Work, customers: Sought) -> tuple[str, ...]:
+    """The models that were trained or chosen on rows of the customers."""
+    newest = work.lake.find("training_set", verified=False)
+    if newest is None or work.lake.find("models", verified=False) is None:
+        return ()
+    seen = set()
+    for number in range(newest.version + 1):
+        version = work.lake.find("training_set", number, verified=False)
+        for file in version.files if version else ():
+            rows = read_whole(file) if file.is_file() else pa.table({})
+            mask = customers.rows(rows)
+            if version and mask is not None:
+                splits = set(rows.filter(mask)["split"].to_pylist())
+                seen |= {version.fingerprint} if splits & {"train", "validation"} else set()
+    models = work.lake.read("models", columns=["model_version", "inputs"]).to_pylist()
+    return tuple(sorted({m["model_version"] for m in models if json.loads(m["inputs"]).get("training_set") in seen}))
+
+
+def _files(work: Work, customers: Sought, *, is_dry: bool) -> Iterator[Changed]:
+    """Rewrite or remove the files beside the tables that hold the customers, or might; name each that did."""
+    lake = work.lake.folder
+    for file in files_below(lake / "landing", "*"):
+        yield _removed(work, file, is_dry=is_dry)
+    for file in files_below(lake / DAMAGED, "*"):
+        yield _removed(work, file, is_dry=is_dry)
+    for file in (*files_below(lake / "logs", "*"), lake / "_pending_runs.json"):
+        if file.is_file() and customers.in_file(file):
+            text = file.read_bytes().decode("utf-8", errors="surrogateescape")
+            yield _edited(work, file, customers.text_without(text), is_dry=is_dry)
+    for file in files_below(work.output, "*") if not is_below(work.output, lake) else ():
+        way = str(below(file, work.output))
+        if way.startswith(_OF_EXTREMES):
+            yield _removed(work, file, is_dry=is_dry)
+        elif _is_traced(customers, file):
+            yield from _of_output(work, customers, file, is_dry=is_dry)
+
+
+def _of_output(work: Work, customers: Sought, file: Location, *, is_dry: bool) -> Iterator[Changed]:
+    """Rewrite a list of the output, or remove a page; what is no file of Tenure's kinds is left to the proof."""
+    if file.suffix == ".csv":
+        text = file.read_bytes().decode("utf-8", errors="surrogateescape")
+        yield _edited(work, file, customers.csv_without(text), is_dry=is_dry)
+    elif file.suffix == ".parquet" and isinstance(file, Path):
+        kept = customers.without(read_whole(file))
+        if not is_dry and kept is not None:
+            incoming = file.with_name(f".{file.name}.incoming")
+            write_file(kept, incoming)
+            incoming.replace(file)
+        yield Changed(_named(work, file), "rewritten")
+    elif file.suffix in (".html", ".htm"):
+        yield _removed(work, file, is_dry=is_dry)
+
+
+def _removed(work: Work, file: Location, *, is_dry: bool) -> Changed:
+    if not is_dry:
+        file.unlink(missing_ok=True)
+    return Changed(_named(work, file), "removed")
+
+
+def _edited(work: Work, file: Location, text: str, *, is_dry: bool) -> Changed:
+    if not is_dry:
+        write_whole(file, text.encode("utf-8", errors="surrogateescape"))
+    return Changed(_named(work, file), "rewritten")
+
+
+def _named(work: Work, file: Location) -> str:
+    folder = work.lake.folder if is_below(file, work.lake.folder) else work.output
+    return f"{folder.name}/{below(file, folder)}"
+
+
+def _is_traced(customers: Sought, file: Location) -> bool:
+    """Whether a file tells of the customers, or can't be read so that nobody knows."""
+    try:
+        return customers.in_file(file)
+    except (pa.ArrowException, OSError, ValueError):
+        return True
+
+
+def _prove(work: Work, customers: Sought) -> int:
+    """Search every file of the lake and the output; return how many. Raises StoreError, naming those with a trace."""
+    files = dict.fromkeys([*files_below(work.lake.folder, "*"), *files_below(work.output, "*")])
+    traced = [_named(work, file) for file in files if _is_traced(customers, file)]
+    if traced:
+        many = "1 file tells" if len(traced) == 1 else f"{len(traced):,} files tell"
+        raise StoreError(
+            f"not forgotten wholly: {many} of the customer still, or can't be read, such as '{traced[0]}'. Staging "
+            "refuses the customer already.",
+            hint="Remove what is no file of Tenure's, then run the same 'tenure forget' again: it goes on.",
+        )
+    return len(files)
