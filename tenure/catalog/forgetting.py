@@ -98,14 +98,14 @@ def forget(work: Work, keys: Sequence[str]) -> Forgotten:
         is_chained = not list(problems(ledger(work.lake), work.lake.folder)) or bool(work.lake.refused().unfinished)
         refused = begin_refusing(work.lake.folder, customers.keys)
         hashes = tuple(refused.hash_of(key) for key in customers.keys)
-        tables = tuple(done for table in order if (done := rewrite(work.lake, table, changes(table))).files)
+        rewritten = tuple(rewrite(work.lake, table, changes(table)) for table in order)
         if is_chained and list(problems(ledger(work.lake), work.lake.folder)):
             chain_anew(work.lake)
         files = tuple(_files(work, customers, is_dry=False))
         refresh_views(work)
         proved = _prove(work, customers)
         end_forgetting(work.lake.folder, hashes)
-        done = Forgotten(hashes, tables, files, models, proved)
+        done = Forgotten(hashes, tuple(table for table in rewritten if table.files), files, models, proved)
         _record(work, done, time.perf_counter() - begun)
     return done
 
@@ -193,7 +193,7 @@ def _extremes(work: Work, customers: Sought) -> dict[tuple[str, str], set[float]
 def _numbers(value: Any) -> Iterator[float]:
     """A value as a profile may have it: a number, or the days or seconds since 1970."""
     if isinstance(value, datetime):
-        days = (value.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() / 86_400  # noqa: DTZ001
+        days = (value.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() / 86_400
         yield from (days, days * 86_400, days * 86_400e6)
     elif isinstance(value, date):
         yield float((value - _EPOCH).days)

@@ -275,7 +275,7 @@ class ForgottenTableRecord(Record):
 
 @dataclass(frozen=True)
 class ForgottenFileRecord(Record):
-    """A file beside the tables that told of a customer, or might: of `forget`."""
+    """A file beside the tables that named a customer, or might: of `forget`."""
 
     kind: ClassVar[str] = "forgotten_file"
 

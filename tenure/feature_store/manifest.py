@@ -237,8 +237,8 @@ def require_not_forgotten(lake: Lake, manifest: Manifest) -> None:
     day = forgotten_on(lake, f"historical/{manifest.name}", manifest.version)
     if day:
         raise NotReproducible(
-            f"'{manifest.name}' can no longer be rebuilt as it was: on {day} customers were forgotten ('tenure forget'), "
-            "and their rows are gone from all that is kept.",
+            f"'{manifest.name}' can no longer be rebuilt as it was: on {day} customers were forgotten, and their rows "
+            "are gone from all that is kept.",
             hint=f"The rows that are left stay readable: 'tenure show historical/{manifest.name} --version "
             f"{manifest.version}'. Persist the training set anew.",
         )

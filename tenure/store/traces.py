@@ -208,12 +208,14 @@ def _any(
     """The mask of rows of one of the keys."""
     masks = []
     for key in keys:
-        parts = [_same(rows[name], part, whole) for name, part, whole in zip(names, key, is_whole, strict=True)]
+        parts = [
+            _same(rows[name], part, is_whole=whole) for name, part, whole in zip(names, key, is_whole, strict=True)
+        ]
         masks.append(pc.fill_null(reduce(pc.and_, parts), fill_value=False))
     return reduce(pc.or_, masks)
 
 
-def _same(column: Any, part: str, is_whole: bool) -> Any:
+def _same(column: Any, part: str, *, is_whole: bool) -> Any:
     """Which values of a column are a part of a key, also where a number is kept as text."""
     if pa.types.is_integer(column.type) and is_whole and abs(int(part)) < 2**63:
         return pc.equal(column, pa.scalar(int(part), pa.int64()))
