@@ -71,7 +71,7 @@ def keys(folder, table):
 
 def refuse(folder, key, project=None):
     with Work(folder, CONFIG, project) as work, work.lake.locked():
-        return begin_refusing(work.lake.folder, [key])
+        end_forgetting(work.lake.folder, begin_refusing(work.lake.folder, [key]).unfinished)
 
 
 def test_rows_of_a_refused_customer_are_left_out_of_every_source_and_counted(tmp_path, engine):
