@@ -56,6 +56,9 @@ def wrong_with(told: str, *, whole: bool) -> str:
     known = getattr(COMMAND, "commands")  # noqa: B009  (typer's own group type is private)
     if verb not in known:
         return f"'{told}': no verb '{verb}'"
+    below = getattr(known[verb], "commands", {})
+    if arguments and arguments[0] in below:  # the verb of a group, such as 'contract draft'
+        known, verb = below, arguments.pop(0)
     options = {name for parameter in known[verb].params for name in parameter.opts} | {"--help"}
     for argument in arguments:
         if argument.startswith("-") and argument.partition("=")[0] not in options:

@@ -15,7 +15,8 @@ from tenure.cli import running
 from tenure.cli import stages
 from tenure.cli import storing
 from tenure.cli import looking
+from tenure.cli import contracts
 from tenure.cli import proving
 from tenure.cli.application import EXIT_CODES, app, main
 
-__all__ = ["EXIT_CODES", "app", "looking", "main", "proving", "running", "stages", "storing"]
+__all__ = ["EXIT_CODES", "app", "contracts", "looking", "main", "proving", "running", "stages", "storing"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_h
 
 if TYPE_CHECKING:
     from tenure.catalog.check import Confirmation
+    from tenure.catalog.contracts import Difference, RuleResult, Written
     from tenure.catalog.diff import Change, ColumnDiff, TableDiff
     from tenure.catalog.features import Entry
     from tenure.catalog.lineage import Lineage
@@ -522,6 +523,61 @@ class DocumentRecord(Record):
     file: Annotated[str, "the file"]
 
 
+@dataclass(frozen=True)
+class ContractRecord(Record):
+    """A contract's file: of `contract draft`, `contract export`."""
+
+    kind: ClassVar[str] = "contract"
+
+    file: Annotated[str, "the file, below the project's folder"]
+    state: Annotated[str, "'written', 'current', or 'kept' where a draft would take its place"]
+    note: Annotated[str, "what else there is to say, '' for nothing"]
+
+    @classmethod
+    def of(cls, one: Written) -> ContractRecord:
+        """Return the record of a contract's file."""
+        return cls(one.file, one.state, one.note)
+
+
+@dataclass(frozen=True)
+class RuleRecord(Record):
+    """A rule of a contract, held against the staged rows: of `contract check`."""
+
+    kind: ClassVar[str] = "rule"
+
+    table: Annotated[str, "the source"]
+    column: Annotated[str, "the column; of a relation its columns"]
+    rule: Annotated[str, "what the rule asks, in words"]
+    rows: Annotated[int, "the rows that it is about"]
+    failed: Annotated[int, "those of them that break it"]
+    most: Annotated[float, "the share of rows that may"]
+    passed: Annotated[bool, "whether no more rows break it than may"]
+
+    @classmethod
+    def of(cls, result: RuleResult) -> RuleRecord:
+        """Return the record of a rule's result."""
+        about = (result.table, result.column, result.rule)
+        return cls(*about, result.rows, result.failed, result.most, result.passed)
+
+
+@dataclass(frozen=True)
+class ContractChangeRecord(Record):
+    """A difference between definitions and what was agreed or stored: of `contract diff`."""
+
+    kind: ClassVar[str] = "contract_change"
+
+    table: Annotated[str, "the source"]
+    where: Annotated[str, "'contract': since the contract was written last; 'stored': from the staged rows"]
+    change: Annotated[str, "'additive', 'breaking' or 'wording'"]
+    column: Annotated[str, "the column, '' of the table itself"]
+    message: Annotated[str, "what changed"]
+
+    @classmethod
+    def of(cls, one: Difference) -> ContractChangeRecord:
+        """Return the record of a difference."""
+        return cls(one.table, one.where, one.change.kind, one.change.column, one.change.words)
+
+
 #: Every record that `--json` prints.
 RECORDS: tuple[type[Record], ...] = (
     StageRecord,
@@ -547,6 +603,9 @@ RECORDS: tuple[type[Record], ...] = (
     ColumnDiffRecord,
     ChangeRecord,
     DocumentRecord,
+    ContractRecord,
+    RuleRecord,
+    ContractChangeRecord,
 )
 
 

@@ -25,6 +25,7 @@ from tenure.define.naming import check_name, definition_place, invalid, with_pla
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import NAME, check_shape, either, list_of, named
 from tenure.define.source import Column, Source
+from tenure.define.table_rules import TableRules
 from tenure.define.window import ColumnName, Window
 from tenure.errors import InvalidDefinition, UnknownColumn, UnknownSource, choices
 
@@ -70,6 +71,8 @@ class Project:
     other_churns: dict[str, ChurnDefinition] = field(default_factory=dict, repr=False)
     #: How bookings are held against balances; no model knows of them.
     reconciliations: dict[str, Reconciliation] = field(default_factory=dict, repr=False)
+    #: What the bank's contracts add to sources, by staged table; no model knows of them.
+    rules: dict[str, TableRules] = field(default_factory=dict, repr=False)
 
     @property
     def fingerprint(self) -> str:

@@ -34,8 +34,8 @@ from tenure.sql.dialects import TEXT_ENDS
 #: The columns that are taken as the time where none is named.
 TIME_COLUMNS = ("snapshot_date", "event_timestamp")
 
-#: A column type of a source → the Arrow type in which its keys are compared; a decimal's has its own digits.
-_KEY_TYPES: dict[str, pa.DataType] = {
+#: A column type of a source → the Arrow type of its staged values; a decimal's has its own digits.
+_ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "integer": pa.int64(),
     "float": pa.float64(),
@@ -131,11 +131,12 @@ def table_of(frame: Any, project: Project) -> pa.Table:
 def key_types(project: Project) -> dict[str, pa.DataType]:
     """Return the Arrow type of each of the entity's keys."""
     source = project.sources[project.entity.source]
-    return {key: _key_type(source.column(key).value_type) for key in project.entity.keys}
+    return {key: arrow_type(source.column(key).value_type) for key in project.entity.keys}
 
 
-def _key_type(type_: ValueType) -> pa.DataType:
-    return pa.decimal128(type_.precision, type_.scale) if type_.is_decimal else _KEY_TYPES[type_.name]
+def arrow_type(type_: ValueType) -> pa.DataType:
+    """Return the Arrow type of staged values; an instant's zone is UTC, where an engine writes one."""
+    return pa.decimal128(type_.precision, type_.scale) if type_.is_decimal else _ARROW_TYPES[type_.name]
 
 
 def whole_numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -336,7 +337,7 @@ def _time_column(names: list[str], timestamp: str) -> str:
 
 def _key(values: pa.ChunkedArray, name: str, of: ValueType) -> pa.ChunkedArray:
     """A key in its source's type; whole numbers that a frame has as floats, next to nulls, are whole numbers."""
-    kind, type_, wanted = of.name, _plain(values.type), _key_type(of)
+    kind, type_, wanted = of.name, _plain(values.type), arrow_type(of)
     if pa.types.is_floating(type_) and _fits(type_, kind):
         _require_exact(values, name)
     if not _fits(type_, kind):

@@ -23,6 +23,7 @@ from tenure.errors import (
 )
 from tenure.faults.redact import shown, shown_row
 from tenure.intake import captures, completeness, joined_tables, new_files
+from tenure.intake.agreed import require_agreed
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
 from tenure.intake.extract_files import noted_names, of_files
@@ -45,9 +46,10 @@ _REFUSED = "rows_refused"
 def staging(work: Work) -> Outcome:
     """Stage every source; raises an InputError, with nothing of that source written, if its data are wrong."""
     outcome = Outcome()
+    notes = require_agreed(work)
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
-    judged, notes, refused = completeness.judged(work), list[str](), Counter[str]()
+    judged, refused = completeness.judged(work), Counter[str]()
     grown: dict[str, Changed] = {}
     for number, source in enumerate(work.project.sources.values()):
         work.progress.of(source.name, number, len(work.project.sources), outcome.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from tenure.checks.contract_files import Agreed, read_contracts
 from tenure.checks.in_sql import require_passed, run_checks
 from tenure.config import Config, load_config
 from tenure.define.churn import ChurnDefinition
@@ -85,7 +86,7 @@ class Work:
         self._engine: Engine | None = None
         self._spill: Spill | None = None
         if project is not None:
-            self.project = project
+            self.project = self._defined = project
 
     @classmethod
     def open(
@@ -124,10 +125,21 @@ class Work:
     @cached_property
     def project(self) -> Project:
         """The bank's definitions, run and validated when they are first asked for."""
+        agreed = self.agreed
+        require_unread(self.folders, self._defined)
+        return replace(self._defined, rules={name: one.rules for name, one in agreed.items()})
+
+    @cached_property
+    def agreed(self) -> dict[str, Agreed]:
+        """The contracts of the sources that have one, by their names."""
         with boundary(f"opening the project '{self.folder}'"):
-            project = load_project(self.folder, self.config.project.name)
-        require_unread(self.folders, project)
-        return project
+            return read_contracts(self.folder, self._defined)
+
+    @cached_property
+    def _defined(self) -> Project:
+        """What the bank's Python files define, without the rules of its contracts."""
+        with boundary(f"opening the project '{self.folder}'"):
+            return load_project(self.folder, self.config.project.name)
 
     @property
     def churn(self) -> ChurnDefinition:

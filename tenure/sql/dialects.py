@@ -7,7 +7,7 @@ silently wrong (DuckDB's `log` is base 10, Spark's is natural).
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 
 from tenure.define.dialect import Dialect
 from tenure.define.value_type import ValueType
@@ -236,6 +236,11 @@ def literal(text: str, dialect: Dialect) -> str:
 def date_literal(day: date) -> str:
     """Return a date as SQL."""
     return f"DATE '{day.isoformat()}'"
+
+
+def instant_literal(instant: datetime) -> str:
+    """Return an instant without a zone as SQL, to the microsecond."""
+    return f"TIMESTAMP '{instant.isoformat(' ', 'microseconds')}'"
 
 
 def midnight_literal(day: date) -> str:

@@ -19,7 +19,7 @@ from datetime import datetime
 from tenure.define.dialect import Dialect
 from tenure.define.source import Column as SourceColumn
 from tenure.define.source import Source
-from tenure.sql.dialects import type_name
+from tenure.sql.dialects import instant_literal, type_name
 from tenure.sql.expressions import (
     all_of,
     any_of,
@@ -45,7 +45,7 @@ _TIMES = ("event_time", "known_time", "known_until")
 
 def first_versions(source: Source, extracted: datetime, dialect: Dialect) -> Select:
     """Return the versions that the first extract makes: rows as they are, and what is known of the time before it."""
-    moment = instant(extracted)
+    moment = instant_literal(extracted)
     earlier = Query(
         lines=[*(_before_capture(source, c, dialect) for c in source.columns), "event_time", "known_time",
                named(moment, "known_until")],
@@ -57,7 +57,7 @@ def first_versions(source: Source, extracted: datetime, dialect: Dialect) -> Sel
 
 def next_versions(source: Source, extracted: datetime) -> Select:
     """Return all versions after one more extract; what the extract of this very time made before is made anew."""
-    moment = instant(extracted)
+    moment = instant_literal(extracted)
     joined = same(source.keys, "k", "n")
     still = Query(
         columns=[
@@ -76,12 +76,12 @@ def next_versions(source: Source, extracted: datetime) -> Select:
 def without_last(source: Source, extracted: datetime) -> Select:
     """Return the versions as they were before the extract of that time."""
     rows = Query(columns=[*source.column_names, *_TIMES], source="kept")
-    return _in_order(source, [rows], [_kept(source, instant(extracted))])
+    return _in_order(source, [rows], [_kept(source, instant_literal(extracted))])
 
 
 def changes(source: Source, extracted: datetime) -> Select:
     """Return one row: how many rows were open before the extract, and how many it ends, changes and adds."""
-    moment = instant(extracted)
+    moment = instant_literal(extracted)
     there = {relation: is_not_null(of(relation, source.keys[0])) for relation in "kn"}
     counted = Query(
         ctes=[_kept(source, moment)],
@@ -96,11 +96,6 @@ def changes(source: Source, extracted: datetime) -> Select:
         joins=[Join(NOW, alias="n", on=same(source.keys, "k", "n"), kind="FULL")],
     )
     return counted.as_table("changes", reads=[])
-
-
-def instant(extracted: datetime) -> str:
-    """Return the time of an extract as SQL."""
-    return f"TIMESTAMP '{extracted:%Y-%m-%d %H:%M:%S.%f}'"
 
 
 def _before_capture(source: Source, column: SourceColumn, dialect: Dialect) -> str | Column:

@@ -22,6 +22,7 @@ ARGUMENTS = {
     "show": ["snapshots", "--limit", "1"],
     "restore": ["snapshots", "--version", "0"],
     "lake": ["copy", "lake", "copied"],
+    "contract": ["diff"],
     "historical-features": ["--spine", "spine.csv", "--features", "paid", "--out", "out.csv"],
 }
 #: They take no project: what they do is their own.
