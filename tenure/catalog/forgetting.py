@@ -1,8 +1,8 @@
 """Forgetting a customer: out of every table and version that is kept and every file beside them, with a proof.
 
 ```
-key ─► refused from now on ─► tables rewritten ─► other files ─► every file decoded and searched ─► done
-                              those without the key first        a trace is an error, and nothing is claimed
+key ─► refused from now on ─► other files ─► tables rewritten ─► every file decoded and searched ─► done
+                                             those without the key first   a trace is an error, and nothing is claimed
 ```
 A run that was stopped is ended by the same verb; until then no other run writes the lake.
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tenure.catalog.forgotten_keys import sought
 from tenure.catalog.views import refresh_views
@@ -33,11 +34,18 @@ from tenure.store.rows import write_file
 from tenure.store.runs import StageRun, chain_anew, ledger
 from tenure.store.traces import Sought
 
-#: Pages and files that show the least and the greatest value of columns, which may be a customer's.
-_OF_EXTREMES = ("explore.html", "dictionary/")
+#: Pages and files that show the least and the greatest value of columns, or single bookings: they may be a customer's.
+_OF_ROWS = ("explore.html", "dictionary/", "reconciliation.html")
 
-#: The tables that do, and their cells.
-_EXTREMES = {"explore/profiles": ("least", "greatest"), "explore/distributions": ("bin_start", "bin_end")}
+#: Figures of fewer customers, or of fewer values, may tell a single one's.
+_FEWEST = 100
+
+#: What profiles tell: ends, which are one row's value; figures of many rows; values that many rows have.
+_ENDS = ("least", "greatest", "bin_start", "bin_end")
+_FIGURES = ("mean", "deviation", "lower_quartile", "median", "upper_quartile", "shift")
+_VALUES = {"most_frequent": "most_frequent_rows", "value": "rows"}
+
+_PROFILES = ("explore/profiles", "explore/distributions")
 
 _EPOCH = date(1970, 1, 1)
 
@@ -91,22 +99,23 @@ def forget(work: Work, keys: Sequence[str]) -> Forgotten:
     _require_local(work)
     with work.lake.locked(forgetting=True):
         customers = sought(work, keys)
-        changes, models = _changes(work, customers), _models(work, customers)
-        order = _in_order(work, customers)
+        changes, order = _changes(work, customers), _in_order(work, customers)
         if not any(affected(work.lake, table, changes(table)).files for table in order):
             _require_known(work, customers, ())
         is_chained = not list(problems(ledger(work.lake), work.lake.folder)) or bool(work.lake.refused().unfinished)
-        refused = begin_refusing(work.lake.folder, customers.keys)
+        refused = begin_refusing(work.lake.folder, customers.keys, customers.others, _models(work, customers))
         hashes = tuple(refused.hash_of(key) for key in customers.keys)
+        models = tuple(sorted({name for one in hashes for name in refused.unfinished[one]}))
+        # Which accounts are theirs alone is told by tables, so that these go last: a run after a kill asks them again.
+        files = tuple(_files(work, customers, is_dry=False))
         rewritten = tuple(rewrite(work.lake, table, changes(table)) for table in order)
         if is_chained and list(problems(ledger(work.lake), work.lake.folder)):
             chain_anew(work.lake)
-        files = tuple(_files(work, customers, is_dry=False))
         refresh_views(work)
         proved = _prove(work, customers)
-        end_forgetting(work.lake.folder, hashes)
         done = Forgotten(hashes, tuple(table for table in rewritten if table.files), files, models, proved)
         _record(work, done, time.perf_counter() - begun)
+        end_forgetting(work.lake.folder, hashes)
     return done
 
 
@@ -151,69 +160,88 @@ def _in_order(work: Work, customers: Sought) -> list[str]:
 
     def place(table: str) -> tuple[int, str]:
         version = work.lake.find(table, verified=False)
-        tells = version is not None and set(customers.names) <= set(version.schema.names)
+        tells = version is not None and customers.tells(version.schema.names)
         return (2 if table.startswith(("staging/", "training_set")) else 1) if tells else 0, table
 
     return sorted(work.lake.tables(), key=place)
 
 
-def _changes(work: Work, customers: Sought) -> Any:
+def _changes(work: Work, customers: Sought) -> Callable[[str], Change]:
     """What becomes of the rows of each table, by its name."""
-    extremes = _extremes(work, customers)
+    theirs = _theirs(work, customers)
 
-    def of(table: str) -> Change:
-        cells = _EXTREMES.get(table)
-        if cells is None:
-            return customers.without
+    def profiles(rows: pa.Table) -> pa.Table | None:
+        kept = customers.without(rows)
+        hidden = _without_figures(rows if kept is None else kept, theirs)
+        return kept if hidden is None else hidden
 
-        def change(rows: pa.Table) -> pa.Table | None:
-            kept = customers.without(rows)
-            hidden = _without_extremes(rows if kept is None else kept, cells, extremes)
-            return kept if hidden is None else hidden
-
-        return change
-
-    return of
+    return lambda table: profiles if table in _PROFILES else customers.without
 
 
-def _extremes(work: Work, customers: Sought) -> dict[tuple[str, str], set[float]]:
-    """The numbers and days that the customers' rows have, by relation and column, if a table shows extremes."""
-    found: dict[tuple[str, str], set[float]] = {}
-    if not any(work.lake.find(table, verified=False) for table in _EXTREMES):
+@dataclass
+class _Theirs:
+    """What the customers' rows of a relation hold, by column, and other customers who are in it, some at least."""
+
+    values: dict[str, set[float | str]] = field(default_factory=dict)
+    others: set[tuple[Any, ...]] = field(default_factory=set)
+
+
+def _theirs(work: Work, customers: Sought) -> dict[str, _Theirs]:
+    """What the customers' rows hold, by relation, if there is a profile that may tell of it."""
+    found: dict[str, _Theirs] = {}
+    if not any(work.lake.find(table, verified=False) for table in _PROFILES):
         return found
     for relation in (*work.project.sources, "features"):
         for file in work.lake.data_files(work.stored(relation)):
             rows = read_whole(file)
             mask = customers.rows(rows)
-            for name, values in rows.filter(mask).to_pydict().items() if mask is not None else ():
-                found.setdefault((relation, name), set()).update(n for value in values for n in _numbers(value))
+            if mask is not None:
+                _note(found.setdefault(relation, _Theirs()), rows, mask, customers)
     return found
 
 
-def _numbers(value: Any) -> Iterator[float]:
-    """A value as a profile may have it: a number, or the days or seconds since 1970."""
+def _note(theirs: _Theirs, rows: pa.Table, mask: Any, customers: Sought) -> None:
+    for name, values in rows.filter(mask).to_pydict().items():
+        theirs.values.setdefault(name, set()).update(shown for value in values for shown in _shown(value))
+    names = [name for name in customers.names if name in rows.schema.names]
+    if len(theirs.others) < _FEWEST:
+        distinct = rows.filter(pc.invert(mask)).group_by(names).aggregate([]).slice(0, _FEWEST)
+        theirs.others.update(zip(*(distinct[name].to_pylist() for name in names), strict=True))
+
+
+def _shown(value: Any) -> Iterator[float | str]:
+    """A value as a profile may have it: a text, a number, or the days or seconds since 1970."""
     if isinstance(value, datetime):
         days = (value.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() / 86_400
         yield from (days, days * 86_400, days * 86_400e6)
     elif isinstance(value, date):
         yield float((value - _EPOCH).days)
-    elif value is not None and not isinstance(value, str | bytes | list | dict):
+    elif isinstance(value, str):
+        yield value
+    elif value is not None and not isinstance(value, bytes | list | dict):
         yield float(value)
 
 
-def _without_extremes(
-    rows: pa.Table, cells: Sequence[str], extremes: Mapping[tuple[str, str], set[float]]
-) -> pa.Table | None:
-    """Rows of a profile with null where a cell is a value of the customers; None if there is none."""
-    of = list(zip(rows["relation"].to_pylist(), rows["column_name"].to_pylist(), strict=True))
-    is_changed = False
-    for name in cells:
-        values = rows[name].to_pylist()
-        hidden = [None if value in extremes.get(place, ()) else value for place, value in zip(of, values, strict=True)]
-        if hidden != values:
-            place = rows.schema.get_field_index(name)
-            rows, is_changed = rows.set_column(place, rows.schema.field(name), pa.array(hidden, pa.float64())), True
-    return rows if is_changed else None
+def _without_figures(rows: pa.Table, theirs: Mapping[str, _Theirs]) -> pa.Table | None:
+    """Rows of a profile with null where a cell tells, or may tell, a value of the customers; None if none does."""
+    made, is_changed = rows.to_pylist(), False
+    for row in made:
+        of = theirs.get(row["relation"], _Theirs())
+        for name in _telling(row, of.values.get(row["column_name"], set()), len(of.others)):
+            row[name], is_changed = None, True
+    return pa.Table.from_pylist(made, schema=rows.schema) if is_changed else None
+
+
+def _telling(row: Mapping[str, Any], values: set[float | str], others: int) -> Iterator[str]:
+    """The cells of a profile's row that tell of customers who had these values among those of some others."""
+    if not values:
+        return
+    yield from (name for name in _ENDS if row.get(name) in values)
+    is_of_few = others < _FEWEST or row["rows"] - (row.get("missing") or 0) < _FEWEST
+    yield from (name for name in _FIGURES if is_of_few and row.get(name) is not None)
+    for name, rows in _VALUES.items():
+        if row.get(name) in values and (others < _FEWEST or row[rows] < _FEWEST):
+            yield name
 
 
 def _models(work: Work, customers: Sought) -> tuple[str, ...]:
@@ -247,7 +275,7 @@ def _files(work: Work, customers: Sought, *, is_dry: bool) -> Iterator[Changed]:
             yield _edited(work, file, customers.text_without(text), is_dry=is_dry)
     for file in files_below(work.output, "*") if not is_below(work.output, lake) else ():
         way = str(below(file, work.output))
-        if way.startswith(_OF_EXTREMES):
+        if way.startswith(_OF_ROWS):
             yield _removed(work, file, is_dry=is_dry)
         elif _is_traced(customers, file):
             yield from _of_output(work, customers, file, is_dry=is_dry)
@@ -296,8 +324,8 @@ def _is_traced(customers: Sought, file: Location) -> bool:
 
 def _prove(work: Work, customers: Sought) -> int:
     """Search every file of the lake and the output; return how many. Raises StoreError, naming those with a trace."""
-    files = dict.fromkeys([*files_below(work.lake.folder, "*"), *files_below(work.output, "*")])
-    traced = [_named(work, file) for file in files if _is_traced(customers, file)]
+    files = _all_files(work)
+    traced = traces(work, customers)
     if traced:
         many = "1 file tells" if len(traced) == 1 else f"{len(traced):,} files tell"
         raise StoreError(
@@ -306,3 +334,12 @@ def _prove(work: Work, customers: Sought) -> int:
             hint="Remove what is no file of Tenure's, then run the same 'tenure forget' again: it goes on.",
         )
     return len(files)
+
+
+def traces(work: Work, customers: Sought) -> list[str]:
+    """Return the files of the lake and the output that tell of the customers, each decoded, or that can't be read."""
+    return [_named(work, file) for file in _all_files(work) if _is_traced(customers, file)]
+
+
+def _all_files(work: Work) -> list[Location]:
+    return list(dict.fromkeys([*files_below(work.lake.folder, "*"), *files_below(work.output, "*")]))

@@ -10,15 +10,18 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tenure.define.project import Project
 from tenure.errors import UnknownCustomer
 from tenure.session.work import Work
-from tenure.store.rewriting import read_whole
+from tenure.storage.location import for_arrow
 from tenure.store.traces import Sought
 
 #: A whole number as it is written one way alone: 007 and 7 may be two customers.
@@ -32,8 +35,8 @@ def sought(work: Work, keys: Sequence[str]) -> Sought:
     source = project.sources[project.entity.source]
     is_whole = tuple(source.column(name).type == "integer" for name in names)
     parsed = tuple(dict.fromkeys(_parts(project, text, is_whole) for text in keys))
-    found = Sought(names, parsed, is_whole)
-    return Sought(names, parsed, is_whole, _accounts(work, found))
+    found = Sought(names, parsed, is_whole, aliases=project.entity.other_keys)
+    return replace(found, others=_accounts(work, found))
 
 
 def _parts(project: Project, text: str, is_whole: Sequence[bool]) -> tuple[str, ...]:
@@ -61,27 +64,31 @@ def _parts(project: Project, text: str, is_whole: Sequence[bool]) -> tuple[str, 
 
 
 def _accounts(work: Work, customers: Sought) -> dict[tuple[str, ...], frozenset[tuple[str, ...]]]:
-    """The keys of accounts that bookings tell to be theirs alone, of every declared reconciliation."""
-    found: dict[tuple[str, ...], frozenset[tuple[str, ...]]] = {}
-    for defined in work.project.reconciliations.values():
-        names = defined.accounts
-        if set(customers.names) <= set(names):
-            continue
-        own, others = set[tuple[str, ...]](), set[tuple[str, ...]]()
-        for rows in _staged(work, defined.reads, (*names, *customers.names)):
-            mask = customers.rows(rows)
-            own |= _values(rows.filter(mask), names)
-            others |= _values(rows.filter(pc.invert(mask)), names)
-        found[names] = found.get(names, frozenset()) | (own - others)
-    return found
+    """The keys of accounts that were theirs alone in every version of every source that tells whose an account is."""
+    return {names: _own(work, customers, names) for names in work.project.account_columns}
 
 
-def _staged(work: Work, sources: Iterable[str], columns: Sequence[str]) -> Iterable[pa.Table]:
-    """The rows of all versions of staged sources that have these columns, file by file."""
-    for name in sources:
-        if set(columns) <= set(work.project.sources[name].column_names):
-            for file in work.lake.data_files(f"staging/{name}"):
-                yield read_whole(file).select(list(dict.fromkeys(columns)))
+def _own(work: Work, customers: Sought, names: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    own = set[tuple[str, ...]]()
+    for rows in _staged(work, names, customers):
+        own |= _values(rows.filter(customers.rows(rows)), names)
+    first = pa.array({key[0] for key in own}, pa.string())
+    for rows in _staged(work, names, customers) if own else ():
+        is_known = reduce(pc.and_, (pc.is_valid(rows[name]) for name in customers.names))
+        is_near = pc.is_in(rows[names[0]].cast(pa.string()), first)
+        is_others = pc.and_(pc.and_(pc.invert(customers.rows(rows)), is_known), is_near)
+        own -= _values(rows.filter(is_others), names)
+    return frozenset(own)
+
+
+def _staged(work: Work, accounts: Sequence[str], customers: Sought) -> Iterator[pa.Table]:
+    """Accounts and their customers, of all versions of the staged sources that tell both, file by file."""
+    names = list(dict.fromkeys((*accounts, *customers.names)))
+    for source in work.project.sources.values():
+        for file in work.lake.data_files(f"staging/{source.name}") if set(names) <= set(source.column_names) else ():
+            rows = pq.ParquetFile(for_arrow(file)).read(columns=names)
+            if set(names) <= set(rows.schema.names):
+                yield rows
 
 
 def _values(rows: pa.Table, names: Sequence[str]) -> set[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from tenure.define.source import Source
 from tenure.session.work import Work
+from tenure.store.refused import Refused
 from tenure.tables import refused as refused_rows
 
 
@@ -19,14 +20,17 @@ def refuse(work: Work, source: Source, raw_types: Mapping[str, str], rows: str) 
     No relation is made where there are none.
     """
     refused = work.lake.refused()
-    if not refused or not refused_rows.can_be_refused(work.project, source):
+    columns = refused_rows.telling_columns(work.project, source) if refused else ()
+    if not columns:
         return 0
-    asked = refused_rows.raw_keys(work.project, source, work.engine.dialect, raw_types, rows)
+    asked = refused_rows.raw_keys(source, work.engine.dialect, raw_types, rows, columns)
     keys: list[list[str]] = []
     left_out = 0
     for row in work.engine.run(asked.text).to_pylist():
-        written, typed = _parts(row, "written"), _parts(row, "typed")
-        if written is not None and refused.holds(typed or written):
+        written = [str(row[f"written_{number}"]) for number in range(len(columns))]
+        typed = [str(row[f"typed_{number}"]) for number in range(len(columns))]
+        told = {name: values[0] or values[1] for name, *values in zip(columns, typed, written, strict=True)}
+        if _is_refused(work, source, refused, told):
             keys.append(written)
             left_out += row["n"]
     if keys:
@@ -35,7 +39,11 @@ def refuse(work: Work, source: Source, raw_types: Mapping[str, str], rows: str) 
     return left_out
 
 
-def _parts(row: Mapping[str, str | None], name: str) -> list[str] | None:
-    """A key's parts; None if one is null, since nobody has such a key."""
-    parts = [value for column, value in row.items() if column.startswith(f"{name}_")]
-    return None if None in parts else [str(part) for part in parts]
+def _is_refused(work: Work, source: Source, refused: Refused, told: Mapping[str, str]) -> bool:
+    """Whether a row is that of a forgotten customer, or of an account that was theirs alone; nobody's key is ''."""
+    ways = refused_rows.told_by(work.project, source)
+    keys = ([told[name] for name in way] for way in ways)
+    if any(all(key) and refused.holds(key) for key in keys):
+        return True
+    accounts = () if ways else refused_rows.accounts_of(work.project, source)
+    return any(refused.holds_account(names, [told[name] for name in names]) for names in accounts)

@@ -29,7 +29,7 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query, Select, union_all, with_ctes
 from tenure.sql.selects import raw_relations
 from tenure.tables.conversions import kind_of
-from tenure.tables.refused import without_refused
+from tenure.tables.refused import telling_columns, without_refused
 from tenure.tables.typed_values import article, cells_of, reason_of, rounded, typed_of
 from tenure.tables.visible import first_counted, same
 
@@ -274,7 +274,8 @@ def _names(source: Source) -> list[str]:
 def _raw_rows(project: Project, source: Source, dialect: Dialect, *, refused: bool) -> Cte:
     rows, words = raw_rows(source, dialect), f"what {source.name} reads, untyped"
     if refused:
-        rows, words = without_refused(project, source, dialect, rows), f"{words}, but for customers who were forgotten"
+        columns = telling_columns(project, source)
+        rows, words = without_refused(source, dialect, rows, columns), f"{words}, but for customers who were forgotten"
     return Cte("raw_rows", words, rows)
 
 

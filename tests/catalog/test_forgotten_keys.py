@@ -20,9 +20,8 @@ def work(*columns):
         event_time="joined",
         columns=[*columns, Column("joined", type="date", role="time")],
     )
-    project = SimpleNamespace(
-        entity=Entity("customer", key=names, source="people"), sources={"people": people}, reconciliations={}
-    )
+    entity = Entity("customer", key=names, source="people")
+    project = SimpleNamespace(entity=entity, sources={"people": people}, account_columns=())
     return SimpleNamespace(project=project)
 
 

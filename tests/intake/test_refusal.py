@@ -113,10 +113,22 @@ def test_the_list_holds_no_key_and_its_own_key_is_for_the_owner_alone(tmp_path):
     assert not refused.holds(["person-4712"])
     assert "4711" not in (tmp_path / FILE_NAME).read_text()
     assert stat.S_IMODE((tmp_path / KEY_NAME).stat().st_mode) == 0o600
-    assert refused.unfinished == set(refused.customers)
+    assert set(refused.unfinished) == set(refused.customers)
     end_forgetting(tmp_path, refused.unfinished)
     again = read_refused(tmp_path)
-    assert (again.unfinished, again.key, again.customers) == (frozenset(), refused.key, refused.customers)
+    assert (again.unfinished, again.key, again.customers) == ({}, refused.key, refused.customers)
+
+
+def test_an_account_is_known_by_its_columns_too_and_models_are_noted_until_the_end(tmp_path):
+    refused = begin_refusing(tmp_path, [["13"]], {("account_id",): {("7",)}}, ["one"])
+    assert refused.holds_account(["account_id"], ["7"])
+    assert not refused.holds_account(["card_id"], ["7"])
+    assert not refused.holds(["7"])
+    assert refused == read_refused(tmp_path)
+    # A run after a kill finds neither the rows nor the models any more.
+    again = begin_refusing(tmp_path, [["13"]])
+    assert list(again.unfinished.values()) == [["one"]]
+    assert again.holds_account(["account_id"], ["7"])
 
 
 def test_parts_of_a_key_are_never_one_text(tmp_path):
