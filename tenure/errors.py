@@ -28,6 +28,7 @@ TenureError
 │   ├── MissingTable          a stage's input is not built yet
 │   ├── DamagedLake           a file of the lake is not as it was written
 │   ├── UnknownSnapshot       a snapshot date that is not built
+│   ├── UnknownCustomer       a key to be forgotten that is none, or that no table holds
 │   ├── NotReproducible       a manifest whose definitions or table versions are no longer there
 │   ├── LakeBusy              another run holds the lake
 │   ├── LakeFormat            the lake was made by an older or a newer Tenure
@@ -171,6 +172,10 @@ class DamagedLake(StoreError):
 
 class UnknownSnapshot(StoreError):
     """Rows are asked of a snapshot date that is not built."""
+
+
+class UnknownCustomer(StoreError):
+    """A key that is to be forgotten is no key of the entity, or no table holds its customer."""
 
 
 class NotReproducible(StoreError):

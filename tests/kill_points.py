@@ -57,8 +57,9 @@ class Runs:
         self.process.stdout.close()
 
     def __call__(self, folder: Path, verb: str = "run", **killed: Any) -> Ended:
-        """Run `verb` ('run' or 'backfill') of the project in `folder`; undisturbed, or killed in one of three ways.
+        """Run `verb` of the project in `folder`; undisturbed, or killed in one of three ways.
 
+        verb: 'run', 'backfill', or 'forget' with the `keys`, which is one stage of that name.
         route: through that one of the routes of features, by the name of its class.
         stage, point: at that point of the stage (1 is the first), or right after its last one if it has fewer.
         before_commit: right before that table is committed.
@@ -122,6 +123,7 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
     import pyarrow.parquet
 
     import tenure.store.lake
+    from tenure.catalog.forgetting import forget
     from tenure.define.stage import STAGES
     from tenure.engines.duckdb import DuckDBEngine
     from tenure.feature_store import routes
@@ -131,6 +133,8 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
 
     folder, backfilled = Path(asked["folder"]), asked["verb"] == "backfill"
     stages = list(stages_between("staging", "features")) if backfilled else list(STAGES)
+    if asked["verb"] == "forget":
+        stages = ["forget"]
     points = _Points(folder, stages, (asked["stage"], asked["point"]) if "stage" in asked else None)
     points.around(Lake, "commit")
     points.around(DuckDBEngine, "write")
@@ -153,6 +157,10 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it
         resource.setrlimit(resource.RLIMIT_FSIZE, (asked["file_size"], resource.RLIM_INFINITY))
     with Work.open(folder) as work:
+        if asked["verb"] == "forget":
+            forget(work, asked["keys"])
+            points.next_stage()
+            return points.passed
         for _ in backfill(work) if backfilled else run(work):
             points.next_stage()
     return points.passed
@@ -165,6 +173,7 @@ def _serve() -> None:
     import pyarrow.dataset  # noqa: F401
     import sklearn.linear_model  # noqa: F401
 
+    import tenure.catalog.forgetting
     import tenure.engines.duckdb
     import tenure.feature_store.build
     import tenure.insight.explain

@@ -169,6 +169,8 @@ def _version(table: str, commit: history.Commit, makers: Makers) -> Version:
     notes = []
     if commit.restored is not None:
         notes.append(f"version {commit.restored} restored")
+    if commit.kind:
+        notes.append(commit.kind)
     if commit.is_newest:
         notes.append("current")
     if commit.gone:

@@ -304,6 +304,40 @@ class CompactRecord(Record):
 
 
 @dataclass(frozen=True)
+class ForgottenTableRecord(Record):
+    """What goes from a table and all its kept versions: of `forget`."""
+
+    kind: ClassVar[str] = "forgotten_table"
+
+    table: Annotated[str, "the table, below the lake's folder"]
+    files: Annotated[int, "data files that are written anew"]
+    rows: Annotated[int, "rows that go, counted once a file"]
+
+
+@dataclass(frozen=True)
+class ForgottenFileRecord(Record):
+    """A file beside the tables that named a customer, or might: of `forget`."""
+
+    kind: ClassVar[str] = "forgotten_file"
+
+    file: Annotated[str, "the file, below the lake's or the output's folder"]
+    done: Annotated[str, "`rewritten` or `removed`"]
+
+
+@dataclass(frozen=True)
+class ForgottenRecord(Record):
+    """What was forgotten in all, or with `--dry-run` would be: of `forget`."""
+
+    kind: ClassVar[str] = "forgotten"
+
+    done: Annotated[bool, "false of a dry run: nothing was changed"]
+    customers: Annotated[Sequence[str], "the keyed hashes by which staging refuses the customers"]
+    rows: Annotated[int, "rows that went"]
+    models: Annotated[Sequence[str], "versions of models that were trained or chosen on the customers' rows"]
+    files_searched: Annotated[int, "files that were decoded and searched afterwards, with no trace found"]
+
+
+@dataclass(frozen=True)
 class ViewRecord(Record):
     """A view of a table's newest version in the file of views: of `views`."""
 

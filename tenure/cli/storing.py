@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,8 +21,20 @@ from tenure.cli.application import (
     verb,
 )
 from tenure.cli.printing import open_lake, open_project, print_one, print_plan, print_record
-from tenure.cli.records import CompactRecord, CopyRecord, MigrationRecord, PlanRecord, RepairRecord
+from tenure.cli.records import (
+    CompactRecord,
+    CopyRecord,
+    ForgottenFileRecord,
+    ForgottenRecord,
+    ForgottenTableRecord,
+    MigrationRecord,
+    PlanRecord,
+    RepairRecord,
+)
 from tenure.cli.terminal import say
+
+if TYPE_CHECKING:
+    from tenure.catalog.forgetting import Forgotten
 
 
 @verb("build")
@@ -204,6 +216,53 @@ def repair(
         say("ok  nothing is damaged")
     elif lost:
         say("What is lost is named above. A backup may have it: see docs/storage.md.")
+
+
+@verb("build")
+def forget(
+    keys: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY…", help="A customer's key each; of several columns 'a=1,b=2' or '1,2'."),
+    ],
+    project: ProjectOption = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: it can't be undone.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove customers from every table, version and file that is kept, and refuse their rows from now on."""
+    from tenure.catalog.forgetting import foreseen
+    from tenure.catalog.forgetting import forget as forgotten
+
+    if as_json and not (yes or dry_run):
+        raise typer.BadParameter("--json asks nothing: add --yes, or --dry-run")
+    if not yes:
+        with open_project(project, None, "") as work:
+            _print_forgotten(foreseen(work, keys), as_json, done=False)
+        if dry_run or not typer.confirm("Forget for good? It can't be undone"):
+            return
+    with open_project(project, None, "") as work:
+        _print_forgotten(forgotten(work, keys), as_json, done=True)
+
+
+def _print_forgotten(found: Forgotten, as_json: bool, *, done: bool) -> None:
+    """Print what goes, or went: tables, files, then the sum."""
+    for table in found.tables:
+        line = f"{table.table:28} {table.rows:>10,} rows of {table.files:,} {'file' if table.files == 1 else 'files'}"
+        print_one(ForgottenTableRecord(table.table, table.files, table.rows), line, as_json)
+    for file in found.files:
+        print_one(ForgottenFileRecord(file.file, file.done), f"{file.file}  {file.done}", as_json)
+    if as_json:
+        say(ForgottenRecord(done, found.customers, found.rows, found.models, found.proved).line())
+        return
+    if found.models:
+        say(
+            f"Models that saw the customer, and stay as they are until they are trained anew: {', '.join(found.models)}"
+        )
+    if not done:
+        say("Nothing was changed.")
+        return
+    say(f"Forgotten. {found.proved:,} files were decoded and searched: no trace.")
+    say("If the raw files hold the customer still, they are the bank's to clean; staging leaves such rows out.")
 
 
 @verb("build", "historical-features")

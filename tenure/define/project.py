@@ -41,24 +41,42 @@ class Entity:
     """Whom the features and labels are about: its key columns and the source with one row a customer.
 
     The source's event time is when the customer opened, its `ends` column (if any) when the customer closed.
+    `aliases` are columns of any source that hold the key by another name, such as a guarantor's: nothing is computed of
+    them, but a customer who is forgotten is forgotten there too. Of a key of several columns each is a list of as many.
     """
 
     name: str
     key: str | Sequence[str] = field(kw_only=True)
     source: str = field(kw_only=True)
+    #: No table rests on them, so that no digest does.
+    aliases: Sequence[str | Sequence[str]] = field(default=(), kw_only=True, repr=False)
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "where_defined", definition_place())
         key = either("a column's name, or a list of them", NAME, list_of(NAME, least=1))
-        check_shape(named("entity", self.name), self, key=key, source=NAME)
-        object.__setattr__(self, "key", (self.key,) if isinstance(self.key, str) else tuple(self.key))
+        check_shape(named("entity", self.name), self, key=key, source=NAME, aliases=list_of(key))
+        object.__setattr__(self, "key", _columns(self.key))
+        object.__setattr__(self, "aliases", tuple(map(_columns, self.aliases)))
         check_name("entity", self.name, where=self.where_defined)
+        for alias in self.other_keys:
+            if len(alias) != len(self.keys):
+                allowed = f"; allowed: as many columns as its key has, {len(self.keys)}"
+                raise invalid("entity", self, f"has the alias {', '.join(alias)}", allowed)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The key's columns."""
         return tuple(self.key)
+
+    @property
+    def other_keys(self) -> tuple[tuple[str, ...], ...]:
+        """The columns of each alias."""
+        return tuple(map(_columns, self.aliases))
+
+
+def _columns(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 @dataclass(frozen=True)
@@ -194,6 +212,12 @@ class Project:
             found.update(reconciliation.tables)
         return found
 
+    @property
+    def account_columns(self) -> tuple[tuple[str, ...], ...]:
+        """The columns by which reconciliations tell accounts apart, where they don't tell the customer."""
+        found = dict.fromkeys(one.accounts for one in self.reconciliations.values())
+        return tuple(names for names in found if not set(self.entity.keys) <= set(names))
+
     def churn_named(self, name: str) -> ChurnDefinition:
         """Return the churn definition so named, the main one or another; InvalidDefinition if there is none."""
         named = {self.churn.name: self.churn, **self.other_churns}
@@ -234,6 +258,9 @@ def validate(project: Project) -> None:
             f"entity '{project.entity.name}' has key {project.entity.keys}, its source '{customers.name}' has key "
             f"{customers.keys} ({project.entity.where_defined}); they must be the same."
         )
+    for alias in project.entity.other_keys:
+        if not any(set(alias) <= set(source.column_names) for source in project.sources.values()):
+            raise invalid("entity", project.entity, f"has the alias {', '.join(alias)}, which no source has")
     for churn in project.churns:
         _validate_churn(project, churn)
     for view in project.views.values():

@@ -424,6 +424,6 @@ RESERVED_TABLES = frozenset(
         "nearest_balances judged_days beside_day_before held_against stated_balances last_stated both_sides "
         "until_balance balance_spans broken_accounts in_turn told_apart beside_bookings explained_breaks broken_days "
         "version_before version_after older newer paired compared changed_cells "
-        "rows_of_other cells hashed_rows alike_rows protected_then published_then suppressed".split(),
+        "rows_of_other cells hashed_rows alike_rows protected_then published_then suppressed refused_keys".split(),
     }
 )

@@ -23,6 +23,7 @@ from tenure.define.project import Project
 from tenure.define.table_contracts import FIXED
 from tenure.define.window import ColumnName
 from tenure.errors import NotReproducible, TenureError
+from tenure.store.history import forgotten_on
 from tenure.store.lake import Lake
 from tenure.store.rows import read_file
 from tenure.store.table import TableVersion
@@ -229,6 +230,18 @@ def pinned(lake: Lake, table: str, number: int, fingerprint: str = "") -> TableV
         )
     require_files(version)
     return version
+
+
+def require_not_forgotten(lake: Lake, manifest: Manifest) -> None:
+    """Raise NotReproducible if rows of a training set are gone since customers were forgotten."""
+    day = forgotten_on(lake, f"historical/{manifest.name}", manifest.version)
+    if day:
+        raise NotReproducible(
+            f"'{manifest.name}' can no longer be rebuilt as it was: on {day} customers were forgotten, and their rows "
+            "are gone from all that is kept.",
+            hint=f"The rows that are left stay readable: 'tenure show historical/{manifest.name} --version "
+            f"{manifest.version}'. Persist the training set anew.",
+        )
 
 
 def require_equal(what: str, then: Mapping[str, str], now: Mapping[str, str], *, hint: str) -> None:

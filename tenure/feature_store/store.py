@@ -29,6 +29,7 @@ from tenure.feature_store.manifest import (
     pinned,
     read_manifest,
     require_equal,
+    require_not_forgotten,
     stored_rows,
 )
 from tenure.session.work import Work
@@ -118,6 +119,8 @@ class FeatureStore:
         spine = stored.select(list(manifest.spine))
         hint = "The files were changed after they were written; restore them."
         found = digests(spine, spine.column_names)
+        if found != manifest.spine:
+            require_not_forgotten(lake, manifest)
         require_equal(f"stored rows of '{manifest.name}' differ", manifest.spine, found, hint=hint)
         made = HistoricalFeatures(self.work, spine, columns, manifest.time, versions).to_arrow()
         self._require_same(manifest, columns, made.cast(stored.schema), stored)

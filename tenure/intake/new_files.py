@@ -70,7 +70,9 @@ def contents(work: Work, source: Source, files: FileDigests, shape: str) -> str:
     """
     select = _row_wise(work, source)
     is_of_files = files.keys() == source.raws.keys()
-    joined = joined_tables.keep(work, source, files, select) if select is not None and is_of_files else {}
+    # A joined table may hold forgotten customers, whom its own rows don't tell: then none is kept.
+    is_kept = select is not None and is_of_files and not work.lake.refused()
+    joined = joined_tables.keep(work, source, files, select) if select is not None and is_kept else {}
     return json.dumps({"made_by": _made_by(work, source), "shape": shape, "files": files, "joined": joined})
 
 

@@ -39,6 +39,9 @@ from tenure.sql.query import Query
 from tenure.store.table import TableVersion
 from tenure.tables import staging as staging_table
 
+#: The fact that is told and not kept: how many rows of forgotten customers were left out.
+_REFUSED = "rows_refused"
+
 
 def staging(work: Work) -> Outcome:
     """Stage every source; raises an InputError, with nothing of that source written, if its data are wrong."""
@@ -48,6 +51,7 @@ def staging(work: Work) -> Outcome:
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
     judged = completeness.judged(work)
     built: set[str] = set()
+    refused = Counter[str]()
     grown: dict[str, Changed] = {}
     for number, source in enumerate(work.project.sources.values()):
         work.progress.of(source.name, number, len(work.project.sources), outcome.rows)
@@ -73,13 +77,20 @@ def staging(work: Work) -> Outcome:
         else:
             stage = _capture if source.is_captured else _stage
             facts[source.name] = stage(work, source, readers, digest, outcome)
+        refused[source.name] = int(str(facts[source.name].pop(_REFUSED, 0)))
         rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
         work.lake.write(rows, INTAKE, fingerprint=digest)
+        if work.lake.refused():
+            # As it was read, a raw table holds forgotten customers too; it is read again when it changes.
+            work.lake.remove_landings(source.name)
     note_arrivals(work)
     require_matched(work, facts, grown)
     quality.require_related(work, built)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
     notes += [f"{quarantined:,} rows quarantined"] if quarantined else []
+    notes += [
+        f"{name}: {rows:,} forgotten {'row' if rows == 1 else 'rows'} left out" for name, rows in (+refused).items()
+    ]
     notes += completeness.findings_in_words(work)
     notes += quality.findings_in_words(work)
     notes += [f"{name}: {words}" for name, fact in facts.items() if (words := unmatched_words(fact))]
@@ -125,14 +136,16 @@ def _stage(
     version, checks, extract, staged = _committed(work, source, digest, made)
     outcome.add(version, built=True, checks=checks)
     if read.reasons or losers or work.lake.find(f"quarantine/{source.name}"):
-        set_aside = staging_table.set_aside_rows(work.project, source, engine.dialect, read.raw_types)
+        set_aside = staging_table.set_aside_rows(
+            work.project, source, engine.dialect, read.raw_types, refused=read.refused > 0
+        )
         work.write(set_aside, f"quarantine/{source.name}", digest)
     for relation in (staging_table.TYPED, staging_table.REPEATED, staging_table.CLAIMS):
         engine.release(relation)
     facts = (
         _facts(work, source, digest, read, staged, losers)
         | _of_joins(found)
-        | {"contents": contents(work, source, file_digests(readers), read.shape)}
+        | {"contents": contents(work, source, file_digests(readers), read.shape), _REFUSED: read.refused}
     )
     return _with_findings(work, source, readers, facts, extract)
 
@@ -154,6 +167,7 @@ def _grown(
         **{name: int(known[name]) + more for name, more in sums.items()},
         "fingerprint": digest,
         "contents": contents(work, source, file_digests(readers), read.shape),
+        _REFUSED: read.refused,
     }
     return _with_findings(work, source, readers, facts, added.extract)
 

@@ -18,6 +18,7 @@ from tenure.define.raw_tables import Parquet
 from tenure.define.source import Source
 from tenure.errors import BadValue, EmptyTable, EngineError, InvalidDefinition, choices
 from tenure.faults.redact import redacted
+from tenure.intake.refusal import refuse
 from tenure.session.work import Work, fingerprint
 from tenure.sql.dialects import READS_BROKEN_TEXT
 from tenure.sql.expressions import after, before, count_where, either, named
@@ -28,7 +29,7 @@ from tenure.tables import staging as staging_table
 
 class TypedRows(NamedTuple):
     """A source's typed rows: the types of what they are made of, a digest of the raw tables' columns, the rows, the
-    bad ones by reason, and how many values are rounded.
+    bad ones by reason, how many values are rounded, and how many rows of forgotten customers are left out.
     """
 
     raw_types: dict[str, str]
@@ -36,6 +37,7 @@ class TypedRows(NamedTuple):
     rows: int
     reasons: Counter[str]
     rounded: int
+    refused: int = 0
 
 
 def type_rows(
@@ -50,12 +52,15 @@ def type_rows(
     that are no text.
     """
     engine = work.engine
-    raw_types = planned_types(work, source, staging_table.raw_rows(source, engine.dialect))
-    typed = staging_table.typed_rows(work.project, source, engine.dialect, raw_types)
+    rows = staging_table.raw_rows(source, engine.dialect)
+    raw_types = planned_types(work, source, rows)
+    refused = refuse(work, source, raw_types, rows)
+    typed = staging_table.typed_rows(work.project, source, engine.dialect, raw_types, refused=refused > 0)
     (engine.view if are_near and _may_be_read_again(source, raw_types) else engine.cache)(typed.table, typed.text)
     _require_text(work, source)
     shapes = [(name, *of_raw.items()) for name, of_raw in columns.items()]
-    return _counted(work, source, words, raw_types, fingerprint([shapes, *raw_types.items()]))
+    counted = _counted(work, source, words, raw_types, fingerprint([shapes, *raw_types.items()]))
+    return counted._replace(refused=refused)
 
 
 def _may_be_read_again(source: Source, raw_types: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
 from tenure.errors import StoreError
-from tenure.store.lake import Lake, damaged
+from tenure.store.lake import KIND, Lake, damaged
 from tenure.store.sealed import file_problem
 from tenure.store.table import TableVersion
 
@@ -33,6 +33,8 @@ class Commit:
     gone: int
     is_newest: bool
     restored: int | None = None
+    #: 'forget' of one that brings no rows: since then rows of forgotten customers are gone from all versions.
+    kind: str = ""
 
 
 def tables(lake: Lake) -> list[str]:
@@ -67,7 +69,17 @@ def history(lake: Lake, table: str, most: int | None = None) -> Iterator[Commit]
             gone=len(found.missing_files()),
             is_newest=found is newest,
             restored=int(parameters["version"]) if commit.get("operation") == "RESTORE" else None,
+            kind=str(commit.get(KIND, "")),
         )
+
+
+def forgotten_on(lake: Lake, table: str, after: int) -> str:
+    """Return the day on which rows of a version were last forgotten by a later commit; '' if none was."""
+    delta = lake.open_delta(table)
+    for commit in delta.history() if delta else ():
+        if int(commit["version"]) > after and commit.get(KIND) == "forget":
+            return f"{datetime.fromtimestamp(commit['timestamp'] / 1000, UTC):%Y-%m-%d}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,7 @@ def restore(lake: Lake, table: str, version: int) -> TableVersion:
     delta = _delta(lake, table)
     commit = next(c for c in delta.history() if c["version"] == version)
     # All that Tenure wrote about the old version holds for the new one too: its rows are the same.
-    kept = {key: str(value) for key, value in commit.items() if key.startswith("tenure.")}
+    kept = {key: str(value) for key, value in commit.items() if key.startswith("tenure.") and key != KIND}
     with lake.committing(table):
         # Which files are there was looked at above; deltalake would look for those of S3 on this machine.
         delta.restore(version, ignore_missing_files=True, commit_properties=CommitProperties(custom_metadata=kept))

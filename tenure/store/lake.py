@@ -49,6 +49,7 @@ from tenure.store.lease import Lease
 from tenure.store.locks import lake_lock
 from tenure.store.log_digests import TableLog
 from tenure.store.private import Mode, private_files
+from tenure.store.refused import Refused, read_refused, require_forgotten_wholly
 from tenure.store.rows import in_partition, read_rows, rows_beside, typed_if_empty, write_partition, write_rows
 from tenure.store.sealed import file_problem, seal
 from tenure.store.spill import RUN_ID, Spill, new_run_id, remove_left, room_of
@@ -67,6 +68,9 @@ from tenure.store.table import (
 #: What a commit notes of the version that it makes: what it and its partitions are made of.
 FINGERPRINT = "tenure.fingerprint"
 PARTITIONS = "tenure.partitions"
+
+#: What kind of commit it is, where it brings no rows: 'forget', since when rows of forgotten customers are gone.
+KIND = "tenure.kind"
 
 #: A part of a table's name; neither '..' nor the log of another table.
 _TABLE_PART = re.compile(r"(?!_delta_log$)\w[\w.=-]*")
@@ -107,15 +111,18 @@ class Lake:
             require_owner(self.folder, self.owner)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, forgetting: bool = False) -> Iterator[None]:
         """Hold the lake for writing; raise LakeBusy if another process does. A killed process lets go.
 
         What is written meanwhile is for the owner, or the group, alone. The first time makes the folder a lake of its
-        owner; raises LakeFormat or LakeOfAnotherProject if it is another's.
+        owner; raises LakeFormat or LakeOfAnotherProject if it is another's, and StoreError while customers are half
+        forgotten, unless it is held for `forgetting`.
         """
         with self._write_lock():
             if self.owner is not None:
                 claim(self.folder, self.owner)
+            if not forgetting:
+                require_forgotten_wholly(self.folder)
             remove_left(self._room)
             self._seal_what_a_kill_left()
             yield
@@ -212,6 +219,20 @@ class Lake:
     def landing(self, name: str) -> Landing:
         """Return the place where the raw rows of a reader are landed, such as of 'payments-booked'."""
         return Landing(self.path(f"landing/{name}"))
+
+    def refused(self) -> Refused:
+        """Return the customers who were forgotten, whose rows are refused."""
+        return read_refused(self.folder)
+
+    def remove_landings(self, source: str = "") -> list[Location]:
+        """Remove what was landed of a source's raw tables, or of every source's; return the files."""
+        landed = files_below(self.folder / "landing", "*")
+        found = [
+            file for file in landed if below(file, self.folder).parts[1].startswith(f"{source}-" if source else "")
+        ]
+        for file in found:
+            file.unlink(missing_ok=True)
+        return found
 
     def spill(self, run_id: str) -> Spill:
         """Return a new spill folder of a run; close it when the run ends."""
@@ -469,6 +490,24 @@ class Lake:
                 commit_properties=_properties("", partitions),
             )
 
+    def commit_of_kind(self, table: str, kind: str) -> None:
+        """Commit the newest version once more, with the same files and ingredients, as a commit of that kind."""
+        delta, newest = self.open_delta(table), self.require(table)
+        if delta is None:
+            return
+        with self.committing(table):
+            delta.create_write_transaction(
+                [],
+                "append",
+                delta.schema(),
+                partition_by=delta.metadata().partition_columns or None,
+                commit_properties=_properties(newest.fingerprint, newest.partitions, kind),
+            )
+
+    def forget_newest(self, table: str) -> None:
+        """Let go of what is remembered of a table's newest version: its files are others now."""
+        self._newest.pop(table, None)
+
     @contextmanager
     def committing(self, table: str) -> Iterator[str]:
         """Give the path in which deltalake commits inside, and note the digest of the log that it wrote there.
@@ -491,6 +530,10 @@ class Lake:
         if table in self._to_sweep:
             self._to_sweep.remove(table)
             self._sweep(table, {})
+
+    def sealed_files(self, table: str, files: Sequence[Location]) -> list[Location]:
+        """Give files of a table's `writing_folder` names that end with their SHA-256, in its folder; no commit yet."""
+        return seal(files, self.path(table), self.writing_folder(table), self.digests)
 
     def _sealed(self, table: str, files: Sequence[Location], indexed: Collection[str]) -> list[Location]:
         # Once a file is sent, S3 would have to be asked for what is known here.
@@ -683,10 +726,14 @@ def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | No
     return pa.schema([*stored, *(field for field in new if field.name not in stored.names)])
 
 
-def _properties(fingerprint: str, partitions: Mapping[str, Ingredients] | None = None) -> CommitProperties:
+def _properties(
+    fingerprint: str, partitions: Mapping[str, Ingredients] | None = None, kind: str = ""
+) -> CommitProperties:
     noted = {FINGERPRINT: fingerprint}
     if partitions:
         noted[PARTITIONS] = json.dumps(partitions)
+    if kind:
+        noted[KIND] = kind
     return CommitProperties(custom_metadata=noted)
 
 

@@ -4,6 +4,8 @@ _delta_log/00…0.json, 00…1.json, …          what each commit did
 _log_digests.json                           the SHA-256 of each, noted right after its commit
 _committing                                 there from right before a commit until its digest is noted
 
+_rewriting.json                             there while all versions are written anew: the new digest of each log
+
 A run that is killed in between leaves `_committing` and one newest log without a digest: it is believed, and the next
 run that holds the lake's lock notes it.
 """
@@ -15,11 +17,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tenure.storage.location import Listing, Location, make_folder, write_whole
-from tenure.store.digests import FileDigests, write_own
+from tenure.store.digests import FileDigests, read_own, write_own
 
 DIGESTS = "_log_digests.json"
 
 _COMMITTING = "_committing"
+
+#: What a rewriting of all versions is to do: {"files": {old: new}, "logs": {name: SHA-256}}.
+REWRITING = "_rewriting.json"
 
 #: A hint where the newest checkpoint is; Delta lists the folder where it is wrong.
 _HINT = "_last_checkpoint"
@@ -62,6 +67,12 @@ class TableLog:
         write_own(self._kept, {name: kept.get(name) or self._digest_of(file) for name, file in there.items()})
         (self._folder / _COMMITTING).unlink(missing_ok=True)
 
+    def seal_rewritten(self) -> None:
+        """Note the digests of logs that were rewritten, in place of those before; hold the lake's lock."""
+        self._seen = Listing(self._folder)
+        kept = {name: digest for name, digest in (self._sealed() or {}).items() if name != _HINT}
+        write_own(self._kept, kept | {name: digest for name, digest in self._rewritten().items() if name in kept})
+
     def seal_what_a_kill_left(self) -> None:
         """Note the digest of a commit whose run was killed before it noted it; hold the lake's lock."""
         if self._is_committing() and not self.damage():
@@ -96,7 +107,15 @@ class TableLog:
         yield from self._foreign(noted, there)
 
     def _is_right(self, name: str, sealed: Mapping[str, str], there: Mapping[str, Location]) -> bool:
-        return name in there and self._digest_of(there[name]) == sealed[name]
+        if name not in there:
+            return False
+        digest = self._digest_of(there[name])
+        return digest == sealed[name] or digest == self._rewritten().get(name)
+
+    def _rewritten(self) -> dict[str, str]:
+        """The digests that logs have once they are rewritten; none where no rewriting is under way."""
+        logs = (read_own(self._folder / REWRITING) or {}).get("logs")
+        return {str(name): str(digest) for name, digest in logs.items()} if isinstance(logs, dict) else {}
 
     def _foreign(self, sealed: Mapping[str, str], there: Mapping[str, Location]) -> Iterator[LogDamage]:
         """Logs of commits that nobody noted, but for the one under way or left by a kill."""

@@ -72,7 +72,7 @@ def write_rows(rows: pa.Table, folder: Path, partition_by: Sequence[str], *, tok
     import pyarrow.compute as pc
 
     if not partition_by:
-        return [_write_file(rows, folder / f"part-{token}.parquet")]
+        return [write_file(rows, folder / f"part-{token}.parquet")]
     written = []
     for values in partitions_of(rows, partition_by):
         part = rows
@@ -91,7 +91,7 @@ def write_partition(
     """
     target = folder / partition_folder(values)
     target.mkdir(parents=True, exist_ok=True)
-    return _write_file(rows, target / f"part-{name}.parquet", repeating)
+    return write_file(rows, target / f"part-{name}.parquet", repeating)
 
 
 def partitions_of(rows: pa.Table, partition_by: Sequence[str]) -> list[dict[str, str]]:
@@ -142,7 +142,8 @@ def rows_beside(stored: TableVersion, values: Mapping[str, str]) -> pa.Table:
     return rows.filter(pc.and_(pc.invert(reduce(pc.and_, same)), reduce(pc.and_, known)))
 
 
-def _write_file(rows: pa.Table, file: Path, repeating: Sequence[str] | None = None) -> Path:
+def write_file(rows: pa.Table, file: Path, repeating: Sequence[str] | None = None) -> Path:
+    """Write rows as one Parquet file, as the lake keeps them, and return it."""
     pq.write_table(
         rows.cast(utc(rows.schema)),
         file,

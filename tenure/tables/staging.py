@@ -29,6 +29,7 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query, Select, union_all, with_ctes
 from tenure.sql.selects import raw_relations
 from tenure.tables.conversions import kind_of
+from tenure.tables.refused import telling_columns, without_refused
 from tenure.tables.typed_values import article, cells_of, reason_of, rounded, typed_of
 from tenure.tables.visible import first_counted, same
 
@@ -60,11 +61,14 @@ def raw_rows(source: Source, dialect: Dialect) -> str:
     return source.select.strip().rstrip(";")
 
 
-def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
+def typed_rows(
+    project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str], *, refused: bool = False
+) -> Select:
     """Return every row with its columns typed, `quarantine_reason`, null where nothing is wrong with it, and `rounded`:
     how many of its decimals had more places than are kept.
 
-    `raw_types` tells the raw columns' types, 'text' or another: text is parsed, the rest is cast.
+    `raw_types` tells the raw columns' types, 'text' or another: text is parsed, the rest is cast. If some keys are
+    `refused`, their rows are left out.
     Raises MissingColumn where a declared column is not among them.
     """
     _check_columns(source, raw_types)
@@ -83,7 +87,7 @@ def typed_rows(project: Project, source: Source, dialect: Dialect, raw_types: Ma
     )
     rows = Query(
         ctes=[
-            _raw_rows(source, dialect),
+            _raw_rows(project, source, dialect, refused=refused),
             Cte("came", "values as they came, trimmed, null where a spelling of null stands", values),
             Cte("typed", "the same beside what they are as their columns' types", typed),
         ],
@@ -108,8 +112,13 @@ def broken_texts(source: Source) -> Query:
     return Query(columns=[named(count_where(broken), "broken")], source=TYPED)
 
 
-def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str]) -> Select:
-    """Return the rows with something wrong, as text, and the reason: bad values, and keys that another row claims."""
+def set_aside_rows(
+    project: Project, source: Source, dialect: Dialect, raw_types: Mapping[str, str], *, refused: bool = False
+) -> Select:
+    """Return the rows with something wrong, as text, and the reason: bad values, and keys that another row claims.
+
+    If some keys are `refused`, their rows are left out.
+    """
     reason = reason_of(project, source, cells_of(source, dialect, raw_types), dialect)
     bad = Query(
         lines=[
@@ -127,7 +136,7 @@ def set_aside_rows(project: Project, source: Source, dialect: Dialect, raw_types
         source=CLAIMS,
         where="claim > 1",
     )
-    text = with_ctes([_raw_rows(source, dialect)], union_all([bad, rivals]))
+    text = with_ctes([_raw_rows(project, source, dialect, refused=refused)], union_all([bad, rivals]))
     return Select(f"{source.name}_set_aside", text, (*source.raws, CLAIMS))
 
 
@@ -262,8 +271,12 @@ def _names(source: Source) -> list[str]:
     return [column.name for column in source.columns]
 
 
-def _raw_rows(source: Source, dialect: Dialect) -> Cte:
-    return Cte("raw_rows", f"what {source.name} reads, untyped", raw_rows(source, dialect))
+def _raw_rows(project: Project, source: Source, dialect: Dialect, *, refused: bool) -> Cte:
+    rows, words = raw_rows(source, dialect), f"what {source.name} reads, untyped"
+    if refused:
+        columns = telling_columns(project, source)
+        rows, words = without_refused(source, dialect, rows, columns), f"{words}, but for customers who were forgotten"
+    return Cte("raw_rows", words, rows)
 
 
 def _clean_rows(source: Source) -> Cte:

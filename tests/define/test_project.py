@@ -51,6 +51,29 @@ def test_loading_leaves_nothing_in_the_banks_folder(bank):
     assert sorted(bank.folder.rglob("*")) == before
 
 
+def test_aliases_of_the_key_are_columns_of_sources_and_change_no_fingerprint(bank):
+    first = load_project(bank.folder, "Test Bank")
+    sources = (bank.folder / SOURCES).read_text()
+
+    def aliased(aliases):
+        (bank.folder / SOURCES).write_text(
+            sources.replace('key="customer_id", source=', f"{aliases} key='customer_id', source=", 1)
+        )
+        return load_project(bank.folder, "Test Bank")
+
+    named = aliased('aliases=["branch_id"],')
+    assert named.entity.other_keys == (("branch_id",),)
+    assert named.fingerprint == first.fingerprint
+    with pytest.raises(InvalidDefinition, match="has the alias guarantor_id, which no source has"):
+        aliased('aliases=["guarantor_id"],')
+    with pytest.raises(
+        InvalidDefinition, match=r"has the alias branch_id, amount .*; allowed: as many columns as its key has, 1"
+    ):
+        aliased('aliases=[("branch_id", "amount")],')
+    with pytest.raises(InvalidDefinition, match="aliases"):
+        aliased('aliases="branch_id",')
+
+
 def test_equal_definitions_have_equal_fingerprints_wherever_they_stand(bank):
     first = load_project(bank.folder, "Test Bank").fingerprint
     bank.change(SOURCES, "customer = Entity", "# The bank's customers\n\ncustomer = Entity")

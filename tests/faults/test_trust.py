@@ -23,6 +23,7 @@ ARGUMENTS = {
     "restore": ["snapshots", "--version", "0"],
     "lake": ["copy", "lake", "copied"],
     "contract": ["diff"],
+    "forget": ["999", "--dry-run"],
     "historical-features": ["--spine", "spine.csv", "--features", "paid", "--out", "out.csv"],
 }
 #: They take no project: what they do is their own.
