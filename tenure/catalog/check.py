@@ -15,6 +15,7 @@ from tenure.intake.facts import intake_facts
 from tenure.intake.matching import unmatched_words
 from tenure.intake.quality import asked_checks
 from tenure.intake.staging import check_sample
+from tenure.session.inherited_roles import require_inherited
 from tenure.session.work import Work
 from tenure.sql import DIALECTS, Dialect
 from tenure.tiles.support import require_supported
@@ -35,6 +36,7 @@ def check(work: Work) -> list[Confirmation]:
     columns compared, the bank's SELECTs planned, and every table compiled for both engines. Raises the first error.
     """
     project = work.project
+    require_inherited(project, work.dialect, work.churn)
     found = [
         Confirmation(
             "definitions",

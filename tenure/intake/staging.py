@@ -34,6 +34,7 @@ from tenure.intake.new_files import ROWS_PER_FILE, contents
 from tenure.intake.readers import Readers, are_near, file_digests, land, named_files, readers_of, seen_files
 from tenure.intake.row_sample import sample
 from tenure.intake.typed_rows import TypedRows, planned_types, type_rows
+from tenure.session.inherited_roles import require_inherited
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql.query import Query
 from tenure.store.table import TableVersion
@@ -46,6 +47,7 @@ _REFUSED = "rows_refused"
 def staging(work: Work) -> Outcome:
     """Stage every source; raises an InputError, with nothing of that source written, if its data are wrong."""
     outcome = Outcome()
+    require_inherited(work.project, work.dialect, work.churn)
     notes = require_agreed(work)
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}

@@ -141,6 +141,25 @@ def origins(select: str, column: str, dialect: Dialect) -> tuple[tuple[str, str]
     return tuple(sorted(set(found)))  # sqlglot walks in the order of a set
 
 
+@cache
+def names_behind(select: str, column: str, dialect: Dialect) -> frozenset[str]:
+    """Return the names that a column of a SELECT is computed from, whichever tables have them.
+
+    It sees through CTEs, sub-queries and UNION by name alone, so that a `*` beside it hides nothing.
+    """
+    named: dict[str, set[str]] = {}
+    for made in sqlglot.parse_one(select, read=dialect).find_all(exp.Select):
+        for part in made.expressions:
+            named.setdefault(part.alias_or_name.lower(), set()).update(
+                c.name.lower() for c in part.find_all(exp.Column)
+            )
+    found, new = set[str](), {column.lower()}
+    while new:
+        found |= new
+        new = {name for above in new for name in named.get(above, ())} - found
+    return frozenset(found)
+
+
 def _only_star(tree: exp.Expr) -> str:
     """Return the table whose `*` gives every column that a SELECT does not name, '' if it is not one table's."""
     if not isinstance(tree, exp.Select):
