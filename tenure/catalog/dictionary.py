@@ -15,12 +15,14 @@ from functools import cached_property
 from tenure.catalog.column_facts import Facts, facts_of
 from tenure.catalog.columns import own_column_words, source_column_words, sql_type
 from tenure.catalog.sql import compile_all
+from tenure.checks.score import WHOLE_TABLE
 from tenure.define.contract_base import Contract
 from tenure.define.feature import Description
 from tenure.define.formula_words import drawn_window, formula_words, history_share_words
 from tenure.define.stage import RECORDS, maker_of
 from tenure.define.window import ColumnName
 from tenure.engines import open_engine
+from tenure.intake.quality import newest_scores
 from tenure.publish.dictionary.bank_words import bank_words
 from tenure.publish.dictionary.entries import ColumnEntry, Dictionary, TableEntry
 from tenure.publish.dictionary.written import files_of, require_formats
@@ -105,6 +107,7 @@ class _Tables:
             sql=self._table_sql(relation),
             version=stored.version.version if stored.version else None,
             rows=stored.version.rows if stored.version else 0,
+            quality=self._scores.get((relation, WHOLE_TABLE)),
             dropped=tuple(_dropped(stored.columns)),
             columns=tuple(columns),
         )
@@ -148,9 +151,17 @@ class _Tables:
             role=entry.role or ("key" if name in contract.keys else ""),
             personal=name in contract.personal,
             facts=facts.as_words() if facts else {},
+            quality=self._quality(relation, entry),
             since=since,
             changes=changes,
         )
+
+    def _quality(self, relation: str, entry: ColumnEntry) -> float | None:
+        """The score of a source's column, or the lowest of the source columns that another column is made of."""
+        if relation in self._project.sources:
+            return self._scores.get((relation, entry.name))
+        places = (name.partition(".")[::2] for name in entry.sources)
+        return min((self._scores[place] for place in places if place in self._scores), default=None)
 
     def _of_source(self, relation: str, name: str) -> ColumnEntry:
         source = self._project.sources[relation]
@@ -228,6 +239,11 @@ class _Tables:
         if relation in self._project.sources:
             return self._project.sources[relation].select.strip()
         return "" if relation == "features" else self._statements.get(relation, "")
+
+    @cached_property
+    def _scores(self) -> dict[tuple[str, str], float]:
+        """The scores of each source's newest run, by source and column."""
+        return {(row["source"], row["column_name"]): row["score"] for row in newest_scores(self._work)}
 
     @cached_property
     def _described(self) -> dict[str, Description]:

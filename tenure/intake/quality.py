@@ -252,9 +252,18 @@ def findings_in_words(work: Work) -> list[str]:
 
 def noted(work: Work) -> list[Mapping[str, Any]]:
     """Return the outcomes of every source's newest run."""
-    if work.lake.find(CHECKS.table) is None:
+    return _of_newest_runs(work, CHECKS.table)
+
+
+def newest_scores(work: Work) -> list[Mapping[str, Any]]:
+    """Return the data quality scores of every source's newest run, as rows of the table `quality`."""
+    return _of_newest_runs(work, QUALITY.table)
+
+
+def _of_newest_runs(work: Work, table: str) -> list[Mapping[str, Any]]:
+    if work.lake.find(table) is None:
         return []
-    rows = work.lake.read(CHECKS.table).to_pylist()
+    rows = work.lake.read(table).to_pylist()
     newest: dict[str, str] = {}
     for row in rows:
         newest[row["source"]] = max(newest.get(row["source"], ""), row["run_id"])

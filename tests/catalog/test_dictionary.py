@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import tiny_bank
 import yaml
@@ -14,9 +16,11 @@ from typer.testing import CliRunner
 
 import tenure
 from tenure.catalog.dictionary import dictionary, write_dictionary
+from tenure.checks.in_memory import schema_of
 from tenure.cli import app
 from tenure.errors import InvalidConfig
 from tenure.publish.dictionary.bank_words import BANK_WORDS
+from tenure.publish.dictionary.pages import html, markdown
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
@@ -184,3 +188,26 @@ def test_the_words_of_banks_name_columns_of_the_bank_pack():
     assert [(word.said, name) for word in BANK_WORDS for name in word.columns if name not in names] == []
     said = " ".join(word.said for word in BANK_WORDS)
     assert all(phrase in said for phrase in ("direct deposit stopped", "bill pay down", "share draft", "card silent"))
+
+
+def test_columns_say_their_quality_and_features_the_lowest_of_what_they_are_made_of(bank, tmp_path):
+    scored = {("payments", ""): 97.5, ("payments", "amount"): 91.25, ("payments", "paid_on"): 99.0}
+    copy = shutil.copytree(bank, tmp_path / "bank")
+    with Work.open(copy) as work:
+        contract = work.contracts["quality"]
+        rows = [
+            {"source": source, "run_id": "29991231T000000-aaaaaa", "column_name": name, "score": score}
+            | {"checks": 2, "failed": 1}
+            for (source, name), score in scored.items()
+        ]
+        values = {"source": "payments", "run_id": rows[0]["run_id"]}
+        with work.lake.locked():
+            work.lake.write_partition(pa.Table.from_pylist(rows, schema=schema_of(contract)), contract, values)
+        made = dictionary(work)
+    (payments,) = [table for table in made.tables if table.name == "staging/payments"]
+    assert payments.quality == 97.5
+    assert column(made, "staging/payments", "amount").quality_words == "91.2 of 100"
+    assert column(made, "features", "amount_sum_30d").quality == 91.25
+    assert column(made, "labels", "churned").quality == 99.0
+    assert "Data quality: 97.5 of 100." in markdown(made)
+    assert "91.2 of 100" in html(made)

@@ -13,7 +13,8 @@ class ColumnEntry:
     """A column: what is not there, or not known, is empty.
 
     `role` is that of a source's column, `personal` whether its values are a person's data, `facts` what it holds in the
-    newest version, `since` the version from which on it is there, `changes` what happened to it.
+    newest version, `quality` the score of its source's newest run, or the lowest of the source columns that it is made
+    of, `since` the version from which on it is there, `changes` what happened to it.
     """
 
     name: str
@@ -31,8 +32,14 @@ class ColumnEntry:
     defined: str = ""
     sql: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+    quality: float | None = None
     since: str = ""
     changes: tuple[str, ...] = ()
+
+    @property
+    def quality_words(self) -> str:
+        """Its data quality score in words, '' where nothing judged it."""
+        return "" if self.quality is None else f"{self.quality:.1f} of 100"
 
     @property
     def facts_words(self) -> str:
@@ -50,7 +57,7 @@ class ColumnEntry:
 class TableEntry:
     """A table of the lake: its columns, its key, the rules that every commit meets, and the columns that it lost.
 
-    `version` is the newest, None where it is not built yet.
+    `version` is the newest, None where it is not built yet; `quality` the data quality score of a staged table.
     """
 
     name: str
@@ -63,6 +70,7 @@ class TableEntry:
     sql: str = ""
     version: int | None = None
     rows: int = 0
+    quality: float | None = None
     dropped: tuple[str, ...] = ()
     columns: tuple[ColumnEntry, ...] = ()
 

@@ -35,6 +35,7 @@ _WIDTHS = {
     "Computed from": 40,
     "Raw columns": 40,
     "Holds": 40,
+    "Quality": 14,
     "Since": 22,
     "Changes": 30,
     "Defined": 24,
@@ -99,6 +100,7 @@ def _column_rows(dictionary: Dictionary) -> Iterator[Sequence[str]]:
                 ", ".join(column.sources),
                 ", ".join(column.raw),
                 column.facts_words,
+                column.quality_words,
                 column.since,
                 "; ".join(column.changes),
                 column.defined,
@@ -148,6 +150,7 @@ def _meta(column: ColumnEntry) -> Mapping[str, object]:
         "empty": column.empty,
         "computed_from": list(column.sources),
         "personal": column.personal,
+        "quality": column.quality,
     }
 
 

@@ -10,7 +10,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tenure.publish.dictionary.entries import ColumnEntry, Dictionary, TableEntry
 
 #: The head of a table's columns in Markdown, and of each the cell.
-_HEADS = ("Column", "Meaning", "Unit", "Formula", "Window", "Empty", "Computed from", "Data", "Holds", "Since")
+_HEADS = (
+    "Column",
+    "Meaning",
+    "Unit",
+    "Formula",
+    "Window",
+    "Empty",
+    "Computed from",
+    "Data",
+    "Holds",
+    "Quality",
+    "Since",
+)
 
 #: Signs that Markdown, or the HTML in it, would take for its own.
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#])")
@@ -45,6 +57,7 @@ def html(dictionary: Dictionary) -> str:
 def _section(table: TableEntry) -> Iterator[str]:
     built = f"Version {table.version}, {table.rows:,} rows." if table.version is not None else "Not built yet."
     facts = [table.meaning, built, f"Key: {', '.join(table.keys) or 'none'}."]
+    facts += [f"Data quality: {table.quality:.1f} of 100."] if table.quality is not None else []
     facts += [f"Partitioned by {', '.join(table.partition_by)}."] if table.partition_by else []
     yield from ("", f"## {_text(table.name)}", "", " ".join(map(_text, filter(None, facts))), "")
     yield from _table(_HEADS, [_cells(column) for column in table.columns])
@@ -65,6 +78,7 @@ def _cells(column: ColumnEntry) -> Sequence[str]:
         ", ".join(column.sources or column.raw),
         data_words(column),
         column.facts_words,
+        column.quality_words,
         since,
     )
 
