@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ from tenure.cli.application import DataOption, EngineOption, JsonOption, Project
 from tenure.cli.printing import open_project, print_comparisons, print_one
 from tenure.cli.records import CheckRecord, ConfirmationRecord, DamageRecord, FindingRecord, ProofRecord, StrangerRecord
 from tenure.cli.terminal import say
+from tenure.define.check import CheckOutcome
 
 
 @verb("prove")
@@ -42,15 +45,24 @@ def check(
 
 
 def _check_staged(work: Any, sampled: bool, as_json: bool) -> None:
-    """Print what comes of each check of the staged rows; raise DataCheckFailed if one of severity error failed."""
+    """Print what comes of the checks of the staged rows; raise DataCheckFailed if one of severity error failed.
+
+    As JSON each check is a line; else each that failed is, and those of a source that did not are counted.
+    """
     from tenure.catalog.staged_checks import staged_checks
 
     stopping = []
-    for outcome in staged_checks(work, sampled=sampled):
-        mark = {"passed": "ok", "not applicable": "n/a"}.get(outcome.verdict, outcome.severity.upper())
-        line = f"{mark:7}  {outcome.source}: {outcome.words}"
-        print_one(CheckRecord.of(outcome), line, as_json)
-        stopping += [outcome] if outcome.stops else []
+    for source, outcomes in groupby(staged_checks(work, sampled=sampled), key=lambda outcome: outcome.source):
+        quiet = list[CheckOutcome]()
+        for outcome in outcomes:
+            failed = outcome.verdict == "failed"
+            if as_json or failed:
+                line = f"{outcome.severity.upper():7}  {source}: {outcome.words}"
+                print_one(CheckRecord.of(outcome), line, as_json)
+            quiet += [] if failed else [outcome]
+            stopping += [outcome] if outcome.stops else []
+        if quiet and not as_json:
+            say(f"ok       {source}: {_counted(quiet)}")
     if stopping:
         number = "1 check fails" if len(stopping) == 1 else f"{len(stopping)} checks fail, the first"
         first = stopping[0]
@@ -58,6 +70,14 @@ def _check_staged(work: Any, sampled: bool, as_json: bool) -> None:
             f"{number} on staged rows: source '{first.source}', {first.words}.",
             hint="Fix the data, or where they are right, the rule: contracts/ and checks.py of the project.",
         )
+
+
+def _counted(quiet: Sequence[CheckOutcome]) -> str:
+    """How many checks passed, and how many do not apply for which reason."""
+    reasons = Counter(outcome.reason for outcome in quiet if outcome.verdict == "not applicable")
+    passed = len(quiet) - reasons.total()
+    words = [f"{passed} {'check' if passed == 1 else 'checks'} passed"]
+    return "; ".join([*words, *(f"{number} not applicable: {reason}" for reason, number in reasons.items())])
 
 
 @verb("prove")

@@ -1,6 +1,7 @@
 """What staging is about to commit is checked: an error leaves nothing, a warning goes on, failing rows are kept."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -139,6 +140,22 @@ def asked(monkeypatch, capsys):
         return ended.value.code, [line for line in lines if line.get("code") == "amount_is_small"]
 
     return run_check
+
+
+def test_check_prints_what_fails_and_counts_the_rest(bank, monkeypatch, capsys):
+    staged(bank)
+    (bank / "checks.py").write_text(LARGE.format("warning", 0.0))
+    monkeypatch.setattr(sys, "argv", ["tenure", "check", "--all", "--project", str(bank)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "amount_is_small" in line] == [
+        line for line in lines if line.startswith("WARNING  payments: ") and "833 of 1,505 rows" in line
+    ]
+    counted = [line for line in lines if line.startswith("ok       ")]
+    assert sorted(line.split()[1] for line in counted) == ["customers:", "payments:"]
+    assert all(re.search(r"\d+ checks? passed", line) for line in counted)
 
 
 def test_check_of_a_sample_judges_fewer_rows_than_of_all_and_changes_nothing(bank, asked):
