@@ -152,7 +152,8 @@ def _monthly_rows(
     owner = those.owner[mine]
     awake = calendar.starts[None, :-1] < fate.dormant[:, None]
     other_income = awake & ~who.salaried[:, None]
-    pay_day = rng.integers(23, 28, who.size)
+    # No later than the 27th: a snapshot of 28 February knows of the days before, and in leap years of one more.
+    pay_day = rng.integers(22, 27, who.size)
     rent = fate.settled & (rng.random(who.size) < 0.6)[:, None]
     other_day = rng.integers(1, 28, who.size)
     utilities = fate.settled & (rng.random(who.size) < 0.85)[:, None]
