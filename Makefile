@@ -4,7 +4,7 @@ WORKERS ?= 3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-s3 check house wheel bench lock clean venv system
+.PHONY: help demo test test-s3 check contracts house wheel bench lock clean venv system
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ check: .venv/.ready ## Lint, formatting, types, and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict tenure
 	$(BIN)/lint-imports --no-logo
+
+contracts: .venv/lint/.ready ## Lint the examples' data contracts with datacontract-cli, in a venv of its own
+	for file in examples/*/contracts/*.yaml; do .venv/lint/bin/datacontract lint $$file > .venv/lint/said.txt \
+		|| { cat .venv/lint/said.txt; exit 1; }; done
 
 house: .venv/.ready ## Measure the rooms and how dense their lines are, against the goals; ARGS="--tree CHECKOUT" measures another
 	$(BIN)/python benchmarks/house.py $(ARGS)
@@ -53,6 +57,13 @@ venv: .venv/.ready
 	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock \
 		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# datacontract-cli wants other versions of libraries than Tenure does.
+.venv/lint/.ready: .venv/.ready
+	$(PYTHON) -m venv .venv/lint
+	$(BIN)/uv pip install --quiet --python .venv/lint/bin/python datacontract-cli==1.2.8 \
+		|| .venv/lint/bin/python -m pip install --quiet datacontract-cli==1.2.8
 	@touch $@
 
 # Java 17 for Spark, a browser for the report's page and an ODBC driver with its manager. Installed only where apt and root are at hand;

@@ -27,6 +27,9 @@ from tenure.stages.run import run
 
 BERKA = Path(__file__).parents[2] / "examples" / "berka"
 
+#: The codes of what contracts say.
+CONTRACT_RULES = {f"TEN-Q00{number}" for number in range(1, 6)}
+
 ROWS = {
     "customers": 4500,
     "accounts": 4500,
@@ -90,6 +93,15 @@ def built(real_data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def work(built):
     return built[0]
+
+
+def test_no_check_alarms_and_every_rule_of_the_contracts_holds(work):
+    checks = work.read("checks").to_pylist()
+    assert [row for row in checks if row["outcome"] == "failed"] == []
+    assert [row["finding"] for row in work.read("completeness").to_pylist() if row["finding"]] == []
+    assert {"interest_is_credited", "transfer_names_the_bank"} <= {row["code"] for row in checks}
+    rules = sum(row["code"] in CONTRACT_RULES for row in checks)
+    assert f"Their {rules} rules" in (BERKA / "README.md").read_text()
 
 
 def test_every_row_of_every_file_is_staged(work):

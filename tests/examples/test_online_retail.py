@@ -1,5 +1,6 @@
 """The web shop: 305 daily drops to an attrition list, measured out of time."""
 
+import re
 from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +18,8 @@ from tenure.session.work import Work
 from tenure.stages.run import run
 
 SHOP = Path(__file__).parents[2] / "examples" / "online_retail"
+#: The codes of what contracts say.
+CONTRACT_RULES = {f"TEN-Q00{number}" for number in range(1, 6)}
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,21 @@ def work(real_data, tmp_path_factory):
     assert [record.stage for record in run(made, STAGES)] == list(STAGES)
     yield made
     made.engine.close()
+
+
+def test_what_alarms_is_what_the_readme_lists_with_its_reason(work):
+    checks = work.read("checks").to_pylist()
+    alarms = {
+        row["code"]: f"{row['failing']} of {row['rows']:,} {row['source']}"
+        for row in checks
+        if row["outcome"] == "failed"
+    }
+    page = (SHOP / "README.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE)
+    assert alarms == dict(listed) == {"sale_has_a_value": "4 of 22,190 invoices"}
+    assert [row["finding"] for row in work.read("completeness").to_pylist() if row["finding"]] == []
+    rules = sum(row["code"] in CONTRACT_RULES for row in checks)
+    assert f"Its {rules} rules hold" in page
 
 
 def test_every_line_with_a_customer_is_in_an_invoice(real_data, work):
