@@ -71,7 +71,6 @@ def test_a_test_of_one_class_is_not_summed_up_in_figures(make_input):
         "importances",
         "segments",
         "segment_profiles",
-        "intake",
         "latencies",
     ],
 )
