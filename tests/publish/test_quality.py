@@ -21,16 +21,16 @@ def page(quality):
         "payments 39 amount: not a decimal payments 1 paid_on: <missing>",
         "tenure show quarantine/payments",
         "warning payments 2024-03 has 12 rows, and the months beside it 300 and 310: a part may be missing TEN-I007",
-        "1 error, 1 warning, 1 note of 214 checks. 7 checks more could not be judged",
+        "1 error, 1 warning, 1 note of 214 checks. 7 more checks could not be judged",
         "error payments amount values below 0 12 0.1% TEN-Q002",
-        "note payments whole rows payments of <nobody> 1 0.0% small_b",
+        "note payments whole rows payments of <nobody> 1 < 0.1% small_b",
         "tenure show failing_rows/payments .",
         "docs/checks.md#ten-q002",
         "customers 100.0 one run 3 0 –",
-        "payments 97.5 211 3 amount 91.2, kind 98.0",
+        "payments 97.5 3 runs, lowest 88.0 211 3 amount 91.2, kind 98.0",
         "2024-08-01 06:45 went through 12,303 40 214 1 1 0",
         "2024-07-01 06:30 stopped – – 214 9 0 0",
-        "ledger: 3 breaks on 900 account-days, 2 of 40 accounts . Looked at on 2024-08-01 06:45",
+        "ledger: 3 breaks on 900 account-days, 2 of 40 accounts. Looked at on 2024-08-01 06:45",
         "2024-07-01 06:30: ledger: 1 break on 870 account-days, 1 of 40 accounts",
         "2 alarms at 2024-07-31, in 120 comparisons",
         "amount_sum_30d Money out, total over 30 days its mean",
@@ -39,8 +39,7 @@ def page(quality):
     ],
 )
 def test_a_figure_stands_beside_its_words(words):
-    text = page(made_up()).text
-    assert words in text or words.replace(" .", ".") in text
+    assert words in page(made_up()).text
 
 
 def test_the_scores_and_the_alarms_are_drawn_over_runs():
