@@ -36,7 +36,7 @@ from tenure.store.traces import GONE, Sought
 from tenure.tables.profile import VALUE
 
 #: Pages and files that show the least and the greatest value of columns, or single bookings: they may be a customer's.
-_OF_ROWS = ("explore.html", "dictionary/", "reconciliation.html")
+_OF_ROWS = ("explore.html", "dictionary/", "quality.html", "reconciliation.html")
 
 #: Figures of fewer customers, or of fewer values, may tell a single one's.
 _FEWEST = 100

@@ -189,7 +189,7 @@ _STAGES = (
     ),
     Stage(
         "report",
-        "Write the attrition list and the HTML report",
+        "Write the attrition list, the HTML report and the quality page",
         purpose="model",
         makes=("attrition_list",),
         reads=(
@@ -197,6 +197,9 @@ _STAGES = (
             *MADE_BY_NAME,
             *(
                 "completeness",
+                "checks",
+                "quality",
+                "drift",
                 "unlabelled",
                 "split_proof",
                 "evaluations",

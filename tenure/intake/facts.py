@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -48,3 +49,14 @@ def event_days(work: Work, source: Source) -> pa.Table:
 def span_of(days: pa.Table) -> EventSpan:
     """Return the span of the days that `event_days` counted."""
     return event_span(days["day_start"].to_pylist(), days["rows"].to_pylist())
+
+
+def refused_words(rows: int) -> str:
+    """Return what staging's message says of refused rows: '16 rows quarantined'."""
+    return f"{rows:,} rows quarantined"
+
+
+def refused_in(message: str) -> int:
+    """Return how many rows were refused, as a message of staging says; 0 where it speaks of none."""
+    found = re.search(r"(?:^|; )([\d,]+) rows quarantined(?:;|$)", message)
+    return int(found[1].replace(",", "")) if found else 0

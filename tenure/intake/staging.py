@@ -27,7 +27,7 @@ from tenure.intake.agreed import require_agreed
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
 from tenure.intake.extract_files import noted_names, of_files
-from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
+from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, refused_words, span_of
 from tenure.intake.joined_tables import JoinLosses
 from tenure.intake.matching import Changed, require_matched, unmatched_words
 from tenure.intake.new_files import ROWS_PER_FILE, contents
@@ -89,7 +89,7 @@ def staging(work: Work) -> Outcome:
     require_matched(work, facts, grown)
     quality.require_related(work, built)
     quarantined = sum(int(str(row["rows_quarantined"])) for row in facts.values())
-    notes += [f"{quarantined:,} rows quarantined"] if quarantined else []
+    notes += [refused_words(quarantined)] if quarantined else []
     notes += [
         f"{name}: {rows:,} forgotten {'row' if rows == 1 else 'rows'} left out" for name, rows in (+refused).items()
     ]

@@ -18,6 +18,6 @@ def pages() -> Environment:
     )
     found.filters.update(
         share=words.share, whole=words.whole, decimal=words.decimal, seconds=words.seconds, day=words.day,
-        count_word=words.count_word, money=words.money,
+        count_word=words.count_word, money=words.money, minute=words.minute, plural=words.plural,
     )  # fmt: skip
     return found

@@ -21,6 +21,7 @@ from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
 from tenure.publish.pages import pages
 from tenure.publish.personal import personal_words
+from tenure.publish.quality import Quality
 from tenure.publish.reconciliation import Reconciled
 
 LIST_ROWS = 20
@@ -48,8 +49,9 @@ class ReportInput:
     `split_proof` one row. `longest_window` is in days, 0 for none. `personal` names the columns that sources declare
     personal, as 'source.column', each with the feature columns computed from it; `personal_keys` the keys that are
     personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
-    made of. `ledgers` are the declared reconciliations, `objected` how many customers are on the suppression list,
-    `published` the columns that stand on the list because the bank declares them so.
+    made of. `data_quality` is what is known of the data, `ledgers` are the declared reconciliations, `objected` how
+    many customers are on the suppression list, `published` the columns that stand on the list because the bank declares
+    them so.
     """
 
     project: str
@@ -67,7 +69,6 @@ class ReportInput:
     population: pd.DataFrame
     split_proof: pd.DataFrame
     unlabelled: pd.DataFrame
-    completeness: pd.DataFrame
     models: pd.DataFrame
     evaluations: pd.DataFrame
     curves: pd.DataFrame
@@ -77,8 +78,8 @@ class ReportInput:
     segments: pd.DataFrame
     segment_profiles: pd.DataFrame
     segment_parameters: pd.DataFrame
-    intake: pd.DataFrame
     latencies: pd.DataFrame
+    data_quality: Quality
     ledgers: Sequence[Reconciled] = ()
     objected: int = 0
     published: tuple[str, ...] = ()
@@ -108,6 +109,8 @@ def report(inputs: ReportInput) -> str:
             kinds=KINDS,
             list_rows=LIST_ROWS,
             svg=_svg,
+            quality=inputs.data_quality,
+            ledger_place="#ledger" if inputs.ledgers else "",
         )
     )
 
@@ -129,8 +132,8 @@ class Facts:
         self.censored = int(censored["snapshots"].sum())
         best = inputs.campaign_value[inputs.campaign_value["best"].astype(bool)]
         self.campaign = None if best.empty else best.iloc[0]
-        self.quarantined = int(inputs.intake["rows_quarantined"].sum())
-        self.read = int(inputs.intake["rows_read"].sum())
+        self.quarantined = inputs.data_quality.refused
+        self.read = inputs.data_quality.read
         self.seconds = float(inputs.latencies["seconds"].sum())
 
     @property

@@ -60,7 +60,14 @@ def _over_time(population: pd.DataFrame, column: str, number: str, colour: str) 
         for row in population.itertuples()
         if not pd.isna(getattr(row, column))
     ]
-    axis = {"title": None, "grid": False, "format": "%b %Y", "tickCount": 5, "labelOverlap": True}
+    axis = {
+        "title": None,
+        "grid": False,
+        "format": "%b %Y",
+        "tickCount": 5,
+        "labelOverlap": True,
+        "labelSeparation": 16,
+    }
     time = {"field": "t", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
     height = quantity("n", None, scale={"domain": [0, top], "nice": False}, axis={"format": number})
     line = {"type": "line", "color": colour, "strokeWidth": 2, "point": {"color": colour, "size": 16, "filled": True}}

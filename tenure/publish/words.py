@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from tenure.define.churn import ChurnDefinition
@@ -61,6 +61,16 @@ def span_words(churn: ChurnDefinition) -> str:
 def count_word(number: int) -> str:
     """Return 'three' for 3; digits from 13 on."""
     return _SMALL[number] if 0 <= number < len(_SMALL) else f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return '1 row' for 1 and 'row', '1,200 rows' for 1200."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def minute(at: datetime) -> str:
+    """Return an instant to the minute, as it is in UTC: '2024-03-01 06:30'."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def share(value: object) -> str:

@@ -24,7 +24,7 @@ from tenure.storage.settings import S3Settings
 from tenure.store.identity import is_lake, lakes_inside
 
 #: What `tenure report` and `tenure reconcile` write into the output folder.
-OUTPUT_FILES = ("attrition_list.csv", "attrition_list.parquet", "report.html", "reconciliation.html")
+OUTPUT_FILES = ("attrition_list.csv", "attrition_list.parquet", "report.html", "quality.html", "reconciliation.html")
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,19 @@ import pyarrow.parquet as pq
 
 from tenure.catalog.models import newest_training, versions_of
 from tenure.catalog.personal import personal_origins
+from tenure.catalog.quality import quality
 from tenure.catalog.reconciliations import reconciled
 from tenure.define.personal import personal_keys, published_columns
 from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
 from tenure.publish.csv_files import write_csv
+from tenure.publish.quality import Quality
 from tenure.session.work import Outcome, Work, fingerprint
 from tenure.sql import midnight_literal
 from tenure.sql.expressions import at_least, at_most, call, cast, each_of, grouped, of
 from tenure.sql.query import Query
 from tenure.stages.inputs import fingerprints, require_report_inputs
+from tenure.stages.quality_page import PAGE, write_quality_page
 from tenure.stages.suppression import objected
 from tenure.storage.location import Location, make_folder, write_whole
 from tenure.store.runs import ledger
@@ -34,27 +37,33 @@ if TYPE_CHECKING:
 
 LIST_CSV, LIST_PARQUET, REPORT = "attrition_list.csv", "attrition_list.parquet", "report.html"
 
+#: Tables that only the part on data quality reads; it says so where one is missing.
+_OF_QUALITY = ("completeness", "checks", "quality", "drift")
+
 
 def report(work: Work) -> Outcome:
-    """Write attrition_list.csv, attrition_list.parquet and report.html, and keep the list as a table.
+    """Write attrition_list.csv, attrition_list.parquet, report.html and quality.html, and keep the list as a table.
 
     Raises MissingTable, naming the stage to run, if a table is not built yet, or was made of others than those stored
     now.
     """
     outcome = Outcome()
-    inputs = fingerprints(work, STAGES["report"].relations(work.project.sources, work.project.reconciled))
+    read = STAGES["report"].relations(work.project.sources, work.project.reconciled)
+    inputs = fingerprints(work, [table for table in read if table not in _OF_QUALITY])
     newest = require_report_inputs(work)
-    digest = fingerprint([*inputs.values(), work.config.value, work.definitions, *_published(work)])
-    files = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT)]
+    data = quality(work)
+    digest = fingerprint([*inputs.values(), work.config.value, work.definitions, *_published(work), data])
+    files = [work.output / name for name in (LIST_CSV, LIST_PARQUET, REPORT, PAGE)]
     if all(file.is_file() for file in files) and work.find_current(["attrition_list"], digest, outcome):
         return outcome
     rows = _attrition_list(work, newest)
-    page = _page(work, rows, newest)
+    page = _page(work, rows, newest, data)
     listed = _typed(rows)
     listed_csv, note = _csv(listed, work.project.entity.keys)
     html = page.encode()
-    for file, content in zip(files, (listed_csv, _parquet(listed), html), strict=True):
+    for file, content in zip(files[:-1], (listed_csv, _parquet(listed), html), strict=True):
         _replace(file, content)
+    write_quality_page(work, data)
     work.keep("attrition_list", listed, digest, outcome)
     left_out = len(_of_today(work, "scores", newest)) - len(rows)
     since = f", {left_out:,} left out who have closed since" if left_out else ""
@@ -114,7 +123,7 @@ def _of_today(work: Work, table: str, newest: date) -> pd.DataFrame:
     return work.read(table, where=today if work.contracts[table].partition_by else None).to_pandas()
 
 
-def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
+def _page(work: Work, rows: pd.DataFrame, newest: date, data: Quality) -> str:
     from tenure.publish.report import Costs, ReportInput, report
 
     project = work.project
@@ -139,6 +148,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date) -> str:
             attrition_list=rows,
             population=_population(work, max(rows["snapshot_date"])),
             latencies=_latencies(work),
+            data_quality=data,
             ledgers=tuple(reconciled(work)),
             objected=objected(work),
             published=tuple(_published(work)),

@@ -18,6 +18,7 @@ from tenure.errors import InvalidConfig, TenureError
 from tenure.session.work import Outcome, Work
 from tenure.stages.extras import require_packages
 from tenure.stages.features import features, newest_features
+from tenure.stages.quality_page import SHOWN, refresh_quality_page
 from tenure.store.runs import StageRun
 
 #: The function of a stage: it builds the stage's tables, unless they are current.
@@ -87,6 +88,8 @@ def _run_stage(work: Work, stage: str, function: StageFunction, events: LineageE
         if events:
             with suppress(Exception):
                 events.add(record, before, type(error).__name__)
+        if stage in SHOWN and isinstance(error, TenureError):
+            refresh_quality_page(work, is_stopped=True)
         raise
     finally:
         work.progress.end()
@@ -100,6 +103,8 @@ def _run_stage(work: Work, stage: str, function: StageFunction, events: LineageE
     if events:
         with work.boundary(f"the lineage events of stage '{stage}'"):
             events.add(record, before)
+    if stage in SHOWN:
+        refresh_quality_page(work, is_stopped=False)
     return record
 
 

@@ -479,7 +479,8 @@ def is_theirs(row):
 
 
 def test_accounts_of_the_customer_alone_go_where_no_row_names_the_customer_and_joint_ones_stay(holders):
-    page = holders / "out" / "reconciliation.html"
+    page, quality_page = (holders / "out" / name for name in ("reconciliation.html", "quality.html"))
+    quality_page.write_text("<p>12 rows of 40</p>")
     with Work.open(holders) as work:
         expected = {place: [row for row in rows if not is_theirs(row)] for place, rows in of_accounts(work).items()}
         assert page.is_file()
@@ -488,6 +489,7 @@ def test_accounts_of_the_customer_alone_go_where_no_row_names_the_customer_and_j
         forget(work, [str(GONE)])
         now = of_accounts(work)
         assert not page.exists()
+        assert not quality_page.exists()
         assert (work.lake.folder / "logs" / "one.log").read_text() == f"account_id=(forgotten), account_id={JOINT}\n"
     tables = ("reconciliation/ledger", "reconciled_accounts/ledger", "staging/accounts", "staging/postings")
     for table in tables:

@@ -7,6 +7,7 @@ import pytest
 
 from tenure.define.churn import CENSORED, Activity, ChurnDefinition
 from tenure.define.events import Inactivity
+from tenure.publish.quality import Came, Lack, Quality
 from tenure.publish.report import Costs, ReportInput
 
 DATES = [date(2024, month, 28) for month in range(1, 9)]
@@ -77,10 +78,6 @@ def report_input(**changed):
         "costs": Costs(contact_cost=5, offer_cost=40, save_rate=0.3, customer_value=600, currency="EUR"),
         "attrition_list": listed(),
         "population": population,
-        "completeness": pd.DataFrame(
-            {"source": "payments", "month": DATES[:1], "rows": 900, "rows_before": None, "code": "TEN-I005",
-             "severity": "warning", "finding": "no row of payments came from 2024-01-03 to 2024-01-20"}
-        ),
         "unlabelled": pd.DataFrame(
             {"snapshot_date": DATES[6:], "reason": CENSORED, "customers": [1846, 1847]}
         ),
@@ -129,12 +126,18 @@ def report_input(**changed):
                  "validity": 0.2, "stability": 0.9, "score": 0.3, "chosen": True, "note": "the only one"}
             ]
         ),
-        "intake": pd.DataFrame(
-            [
-                {"source": "logins", "rows_read": 5000, "rows_staged": 4989, "duplicates_dropped": 4,
-                 "rows_quarantined": 7, "reasons": "app: not an integer (7)",
-                 "first_event": datetime(2023, 1, 1, tzinfo=UTC), "last_event": datetime(2024, 8, 29, tzinfo=UTC)}
-            ]
+        "data_quality": Quality(
+            came=(
+                Came(
+                    source="logins", files=1, read=5000, staged=4989, duplicates=4, refused=7, of_no_customer=None,
+                    reasons=(("app: not an integer", 7),), first_event=date(2023, 1, 1), last_event=date(2024, 8, 29),
+                ),
+            ),
+            lacks=(
+                Lack(source="payments", code="TEN-I005", severity="warning",
+                     finding="no row of payments came from 2024-01-03 to 2024-01-20"),
+            ),
+            checked=12,
         ),
         "latencies": pd.DataFrame(
             {"stage": ["staging", "train"], "doc": ["Read", "Learn"], "rows": [4989, 2], "seconds": [1.25, 3.5],

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from publish.judged import made_up as judged
 from publish.reconciled import made_up
 
+from tenure.publish.quality import Quality, quality_page
 from tenure.publish.reconciliation import reconciliation_page
 from tenure.publish.report import report
 
@@ -39,7 +41,7 @@ def looked_at(browser, file, width):
 @pytest.mark.parametrize("width", [400, 1280])
 def test_the_page_loads_alone_without_complaint_and_fits(browser, make_input, tmp_path, width):
     file = tmp_path / "report.html"
-    file.write_text(report(make_input(ledgers=(made_up(),))))
+    file.write_text(report(make_input(ledgers=(made_up(),), data_quality=judged())))
     asked, complaints, wide, drawn = looked_at(browser, file, width)
     assert (asked, complaints, drawn) == ([file.as_uri()], [], 10)
     assert wide <= width
@@ -49,6 +51,16 @@ def test_the_page_loads_alone_without_complaint_and_fits(browser, make_input, tm
 def test_the_page_of_the_ledger_loads_alone_without_complaint_and_fits(browser, tmp_path, width):
     file = tmp_path / "reconciliation.html"
     file.write_text(reconciliation_page("Bank", [made_up()]))
+    asked, complaints, wide, _ = looked_at(browser, file, width)
+    assert (asked, complaints) == ([file.as_uri()], [])
+    assert wide <= width
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("quality", [judged(), judged(stopped="failed", stopping=("payments",)), Quality()])
+def test_the_page_of_the_data_loads_alone_without_complaint_and_fits(browser, tmp_path, width, quality):
+    file = tmp_path / "quality.html"
+    file.write_text(quality_page("Bank", quality))
     asked, complaints, wide, _ = looked_at(browser, file, width)
     assert (asked, complaints) == ([file.as_uri()], [])
     assert wide <= width

@@ -71,7 +71,6 @@ def test_a_test_of_one_class_is_not_summed_up_in_figures(make_input):
         "importances",
         "segments",
         "segment_profiles",
-        "intake",
         "latencies",
     ],
 )
@@ -79,3 +78,9 @@ def test_an_empty_table_leaves_the_other_sections_standing(make_input, name):
     found = text(make_input(**{name: getattr(make_input(), name).iloc[:0]}))
     assert "proof holds" in found
     assert "Glossary" in found
+
+
+def test_a_definition_without_a_gap_speaks_of_none(make_input):
+    churn = replace(make_input().churn, gap=0)
+    assert "within the gap" in text(make_input())
+    assert "no answer (the horizon ends after the data) there is no label" in text(make_input(churn=churn))

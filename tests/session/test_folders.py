@@ -6,7 +6,7 @@ from tiny_bank import write_tiny_bank
 from tenure.errors import InvalidConfig
 from tenure.session.folders import OUTPUT_FILES
 from tenure.session.work import Work
-from tenure.stages import reconcile
+from tenure.stages import quality_page, reconcile
 from tenure.stages import report as deliver
 from tenure.stages.run import run
 
@@ -111,7 +111,7 @@ def test_output_that_a_source_would_read_is_refused(bank):
     file.write_text(file.read_text().replace('Csv("payments.csv")', 'Csv("*/*.csv")'))
     with pytest.raises(InvalidConfig, match="can match what runs write to the output folder"):
         Work.open(bank)
-    assert OUTPUT_FILES == (deliver.LIST_CSV, deliver.LIST_PARQUET, deliver.REPORT, reconcile.PAGE)
+    assert OUTPUT_FILES == (deliver.LIST_CSV, deliver.LIST_PARQUET, deliver.REPORT, quality_page.PAGE, reconcile.PAGE)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tenure.session.work import Work
 from tenure.stages import report as deliver
 from tenure.stages.run import run
 
-FILES = ["attrition_list.csv", "attrition_list.parquet", "report.html"]
+FILES = ["attrition_list.csv", "attrition_list.parquet", "quality.html", "report.html"]
 
 
 @pytest.fixture(scope="module")
