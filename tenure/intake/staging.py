@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ from tenure.intake.extract_files import noted_names, of_files
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, span_of
 from tenure.intake.joined_tables import JoinLosses
 from tenure.intake.matching import Changed, require_matched, unmatched_words
+from tenure.intake.naming_errors import columns_in_words, listed_names, named_in_errors
 from tenure.intake.new_files import ROWS_PER_FILE, contents
 from tenure.intake.readers import Readers, are_near, file_digests, land, named_files, readers_of, seen_files
 from tenure.intake.row_sample import sample
@@ -70,15 +71,16 @@ def staging(work: Work) -> Outcome:
         # What new files add is told beside what was found in the others.
         known_facts = facts.get(source.name, {}) if source.name in judged else {}
         words = new_files.in_words(work, source, files, known_facts)
-        added = new_files.stage_new_files(work, source, files, digest, known_facts)
-        if added is not None:
-            notes.append(f"{source.name}: {words}")
-            grown[source.name] = added.before, added.version
-            facts[source.name] = _grown(work, source, readers, digest, facts[source.name], added)
-            outcome.add(added.version, built=True, checks=added.checks)
-        else:
-            stage = _capture if source.is_captured else _stage
-            facts[source.name] = stage(work, source, readers, digest, outcome)
+        with named_in_errors(source):
+            added = new_files.stage_new_files(work, source, files, digest, known_facts)
+            if added is not None:
+                notes.append(f"{source.name}: {words}")
+                grown[source.name] = added.before, added.version
+                facts[source.name] = _grown(work, source, readers, digest, facts[source.name], added)
+                outcome.add(added.version, built=True, checks=added.checks)
+            else:
+                stage = _capture if source.is_captured else _stage
+                facts[source.name] = stage(work, source, readers, digest, outcome)
         refused[source.name] = int(str(facts[source.name].pop(_REFUSED, 0)))
         rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
         work.lake.write(rows, INTAKE, fingerprint=digest)
@@ -134,7 +136,7 @@ def _stage(
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
     losers = sum(int(row["claims"]) - 1 for row in rivals)
     if read.reasons.total() + losers > source.quarantine * read.rows:
-        raise _refusal(source, readers, read.reasons, rivals, read.rows)
+        raise _refusal(source, readers, read.reasons, rivals, read.rows, differing=_differing(work, source, rivals))
     version, checks, extract, staged = _committed(work, source, digest, made)
     outcome.add(version, built=True, checks=checks)
     if read.reasons or losers or work.lake.find(f"quarantine/{source.name}"):
@@ -320,10 +322,12 @@ def _refusal(
     reasons: Counter[str],
     rivals: list[dict[str, object]],
     rows_read: int,
+    differing: Sequence[str] = (),
 ) -> InputError:
     bad, personal = reasons.total(), personal_columns(source)
+    losers = sum(int(str(row["claims"])) - 1 for row in rivals)
     allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
-    if reasons:
+    if bad >= losers:
         first = min(reasons)
         column, _, problem = first.partition(": ")
         hint = cure(source, reasons, column, problem)
@@ -338,11 +342,21 @@ def _refusal(
     key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
     key_words = shown_row(key, personal)
     place = _place(readers, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
+    many = f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all"
+    differ = f"; they differ in {listed_names(differing)}" if differing else ""
     return DuplicateKey(
-        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {key_words}{place}; "
-        f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
+        f"source '{source.name}', {columns_in_words(source.keys)}: {rivals[0]['claims']} different rows claim the key "
+        f"{key_words}{place}; {many}, {allowed}{differ}.",
         hint=f"Fix the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …).",
     )
+
+
+def _differing(work: Work, source: Source, rivals: list[dict[str, object]]) -> list[str]:
+    """The columns in which rows that claim one key differ, the one that differs most often first."""
+    if not rivals or len(source.columns) == len({*source.keys, source.known_time} - {""}):
+        return []
+    (counted,) = work.engine.run(staging_table.rival_columns(source).text).to_pylist()
+    return sorted((name for name, keys in counted.items() if keys), key=lambda name: (-counted[name], name))
 
 
 def _place(readers: Readers, value: str, column: str) -> str:
