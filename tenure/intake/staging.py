@@ -87,6 +87,7 @@ def staging(work: Work) -> Outcome:
         if work.lake.refused():
             # As it was read, a raw table holds forgotten customers too; it is read again when it changes.
             work.lake.remove_landings(source.name)
+    completeness.note_ends(work, facts)
     note_arrivals(work)
     require_matched(work, facts, grown)
     quality.require_related(work, built)
@@ -137,7 +138,8 @@ def _stage(
     losers = sum(int(row["claims"]) - 1 for row in rivals)
     if read.reasons.total() + losers > source.quarantine * read.rows:
         raise _refusal(source, readers, read.reasons, rivals, read.rows, differing=_differing(work, source, rivals))
-    version, checks, extract, staged = _committed(work, source, digest, made)
+    kinds = _kinds(read, losers)
+    version, checks, extract, staged = _committed(work, source, digest, made, kinds)
     outcome.add(version, built=True, checks=checks)
     if read.reasons or losers or work.lake.find(f"quarantine/{source.name}"):
         set_aside = staging_table.set_aside_rows(
@@ -190,6 +192,7 @@ def _with_findings(
         extract,
         [
             *completeness.of_span(span_of(days), source),
+            *completeness.of_days(days["day_start"].to_pylist(), days["rows"].to_pylist(), source),
             *completeness.of_duplicates(facts["duplicates_dropped"], facts["rows_read"]),
             *completeness.of_rounding(facts["decimals_rounded"]),
             *joined_tables.of_losses(_losses_in(facts)),
@@ -205,7 +208,7 @@ def _with_findings(
 
 
 def _committed(
-    work: Work, source: Source, digest: str, made: captures.Made | None
+    work: Work, source: Source, digest: str, made: captures.Made | None, set_aside: Mapping[str, int]
 ) -> tuple[TableVersion, list[CheckResult], completeness.Extract, int]:
     """Write the staged rows, compared with those before; return the version, its checks, what was found, and how many
     rows of the extract are staged.
@@ -218,7 +221,13 @@ def _committed(
             staging_table.staging(work.project, source),
             table,
             digest,
-            proof=quality.proof(work, source, lambda: found.append(completeness.compare(work, source, before))),
+            proof=quality.proof(
+                work,
+                source,
+                lambda: found.append(completeness.compare(work, source, before)),
+                before=before,
+                set_aside=set_aside,
+            ),
             rows_per_file=ROWS_PER_FILE,
         )
         return version, checks, found[0], version.rows
@@ -276,11 +285,7 @@ def _typed_sample(work: Work, source: Source, folder: Path) -> str:
 
 def _facts(work: Work, source: Source, digest: str, read: TypedRows, staged: int, losers: int) -> dict[str, Any]:
     """The facts of a source that was read whole; `losers` are the rows whose key another row claims."""
-    kinds = Counter[str]()
-    for reason, rows in read.reasons.items():
-        kinds[": ".join(reason.split(": ")[:2])] += rows
-    if losers:
-        kinds[staging_table.RIVAL] = losers
+    kinds = _kinds(read, losers)
     quarantined = read.reasons.total() + losers
     return {
         "source": source.name,
@@ -293,6 +298,16 @@ def _facts(work: Work, source: Source, digest: str, read: TypedRows, staged: int
         "reasons": "; ".join(f"{kind} ({rows})" for kind, rows in sorted(kinds.items())),
         "decimals_rounded": read.rounded,
     }
+
+
+def _kinds(read: TypedRows, losers: int) -> Counter[str]:
+    """How many rows are set aside, by the reason without the value."""
+    kinds = Counter[str]()
+    for reason, rows in read.reasons.items():
+        kinds[": ".join(reason.split(": ")[:2])] += rows
+    if losers:
+        kinds[staging_table.RIVAL] = losers
+    return kinds
 
 
 def _of_joins(found: JoinLosses) -> dict[str, int]:

@@ -6,7 +6,8 @@ from tenure import Column, Csv, Source
 from tenure.errors import EngineError, UnreadableFile
 from tenure.intake.naming_errors import columns_in_words, named_in_errors
 
-PAYMENTS = Source("payments", read=Csv("p.csv"), key="id", event_time="at", columns=[Column("id"), Column("at")])
+COLUMNS = [Column("payment_id"), Column("paid_on", type="date", role="time")]
+PAYMENTS = Source("payments", read=Csv("p.csv"), key="payment_id", event_time="paid_on", columns=COLUMNS)
 
 
 @pytest.mark.parametrize("said", ["p.csv, line 3: 2 fields", "source 'payments': p.csv, line 3: 2 fields"])
