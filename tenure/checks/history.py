@@ -75,7 +75,7 @@ class Months:
     def why_not(self) -> str:
         """Why it can't be judged, '' if it can."""
         if not self.rows or self.rows[self.newest] < LEAST_ROWS:
-            return f"the newest month has fewer than {LEAST_ROWS} rows"
+            return f"no month has {LEAST_ROWS} rows"
         if len(self.earlier) < LEAST_MONTHS:
             return f"fewer than {LEAST_MONTHS} earlier months have {LEAST_ROWS} rows"
         return ""

@@ -154,18 +154,32 @@ def _same_season(one: date, other: date) -> bool:
     return min(apart, _YEAR - apart) <= _NEAR_YEARS
 
 
-def note_ends(work: Work, facts: Mapping[str, Mapping[str, Any]]) -> None:
-    """Keep which sources end long before half of the others do: a file of them is missing, or came as it was before."""
-    lasts = {name: fact["usual_last_day"] for name, fact in facts.items() if fact.get("usual_last_day")}
-    end = median_high(lasts.values()) if lasts else None
-    for name, last in lasts.items():
-        finding = of_end(name, last, int(facts[name]["longest_gap"]), end) if end else None
+def note_ends(work: Work, known: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep which sources end long before half of the others do: a file of them is missing, or came as it was before.
+
+    `known` are the facts of the staging before, `facts` those of this one. What ended early then is no news: a source
+    of customers has no new row where nobody joins.
+    """
+    then, now = _ends(known), _ends(facts)
+    for name, finding in now.items():
         kept = work.lake.read(COMPLETENESS.table, where={"source": name}).to_pylist()
         others = [row for row in kept if row["code"] != _ENDS_EARLY]
-        told = [] if finding is None else [{"source": name, "month": finding.month} | _told(finding)]
+        is_told = finding is not None and (len(others) < len(kept) or (name in then and then[name] is None))
+        told: list[dict[str, Any]] = []
+        if finding is not None and is_told:
+            told.append({"source": name, "month": finding.month, **_told(finding)})
         if told or len(others) < len(kept):
             rows = pa.Table.from_pylist(others + told, schema=schema_of(COMPLETENESS))
             work.lake.write_partition(rows, COMPLETENESS, {"source": name})
+
+
+def _ends(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Finding | None]:
+    """Whether each source ends early."""
+    lasts = {name: fact["usual_last_day"] for name, fact in facts.items() if fact.get("usual_last_day")}
+    if not lasts:
+        return {}
+    end = median_high(lasts.values())
+    return {name: of_end(name, last, int(facts[name]["longest_gap"]), end) for name, last in lasts.items()}
 
 
 def of_end(name: str, last: date, longest_gap: int, end: date) -> Finding | None:

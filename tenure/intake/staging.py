@@ -87,7 +87,7 @@ def staging(work: Work) -> Outcome:
         if work.lake.refused():
             # As it was read, a raw table holds forgotten customers too; it is read again when it changes.
             work.lake.remove_landings(source.name)
-    completeness.note_ends(work, facts)
+    completeness.note_ends(work, known, facts)
     note_arrivals(work)
     require_matched(work, facts, grown)
     quality.require_related(work, built)
