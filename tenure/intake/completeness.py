@@ -160,7 +160,8 @@ def note_ends(work: Work, known: Mapping[str, Mapping[str, Any]], facts: Mapping
     `known` are the facts of the staging before, `facts` those of this one. What ended early then is no news: a source
     of customers has no new row where nobody joins.
     """
-    then, now = _ends(known), _ends(facts)
+    # Of a run that was stopped some sources alone are known, and which of them ended early can't be told.
+    then, now = _ends(known) if known.keys() >= facts.keys() else {}, _ends(facts)
     for name, finding in now.items():
         kept = work.lake.read(COMPLETENESS.table, where={"source": name}).to_pylist()
         others = [row for row in kept if row["code"] != _ENDS_EARLY]
