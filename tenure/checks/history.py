@@ -28,6 +28,12 @@ _LEAST_NEW, _LEAST_NEW_SHARE = 5, 0.003
 #: Rows a day: unlike before beyond these multiples of the least and the most of the earlier months.
 _FEW, _MANY, _VOLUME_ERRORS = 0.6, 1.6, 8.0
 
+#: So many of the months before are near enough to be like the newest.
+_LAST = 3
+
+#: Of what is rarer than this, a delivery's share is not that of a month of its rows.
+_RARE = 0.01
+
 
 @dataclass(frozen=True)
 class Shift:
@@ -56,8 +62,8 @@ class Months:
 
     @property
     def newest(self) -> date:
-        """The month that is judged."""
-        return max(self.rows)
+        """The month that is judged: the last one of enough rows, so that no few rows of a later day hide it."""
+        return max((month for month, rows in self.rows.items() if rows >= LEAST_ROWS), default=max(self.rows))
 
     @property
     def earlier(self) -> list[date]:
@@ -69,7 +75,7 @@ class Months:
     def why_not(self) -> str:
         """Why it can't be judged, '' if it can."""
         if not self.rows or self.rows[self.newest] < LEAST_ROWS:
-            return f"the newest month has fewer than {LEAST_ROWS} rows"
+            return f"no month has {LEAST_ROWS} rows"
         if len(self.earlier) < LEAST_MONTHS:
             return f"fewer than {LEAST_MONTHS} earlier months have {LEAST_ROWS} rows"
         return ""
@@ -101,18 +107,48 @@ def unlike(name: str, before: Sequence[tuple[int, int]], now: tuple[int, int]) -
     return Shift(name, count / rows, usual) if far else None
 
 
+def unlike_delivery(
+    name: str, rows: Mapping[date, int], counted: Mapping[date, int], now: tuple[int, int]
+) -> Shift | None:
+    """Return how the (count, rows) that a delivery brought are unlike the rows that were there, of a rare measure.
+
+    None where they are like them, and where there are too few rows, or months, to say it.
+    """
+    months = [month for month in sorted(rows) if rows[month] >= LEAST_ROWS][-MOST_MONTHS:]
+    is_rare = sum(counted.values()) <= _RARE * sum(rows.values())
+    if now[1] < LEAST_ROWS or len(months) < LEAST_MONTHS or not is_rare:
+        return None
+    found = unlike(name, [(counted.get(month, 0), rows[month]) for month in months], (min(now), now[1]))
+    return found if found and found.rose else None
+
+
 def volume(months: Months, last_event: datetime, *, is_cut: bool) -> tuple[float, float, float] | None:
     """Return rows a day of the newest month, and the least and the most of earlier months; None if it is like them.
 
     Where the last day `is_cut`, the newest month counts up to that day.
     """
-    now_days = last_event.day if is_cut else _days_of(months.newest)
+    is_last = (last_event.year, last_event.month) == (months.newest.year, months.newest.month)
+    now_days = last_event.day if is_cut and is_last else _days_of(months.newest)
     earlier = [months.rows[month] / _days_of(month) for month in months.earlier]
     rows = months.rows[months.newest]
     least, most = min(earlier) * now_days, max(earlier) * now_days
     few = rows < _FEW * least and least - rows > _VOLUME_ERRORS * math.sqrt(least)
+    few = few or _fell(earlier, rows / now_days, rows)
     many = rows > _MANY * most and rows - most > _VOLUME_ERRORS * math.sqrt(most)
     return (rows / now_days, min(earlier), max(earlier)) if few or many else None
+
+
+def _fell(earlier: Sequence[float], now: float, rows: int) -> bool:
+    """Whether rows a day fell as they never did before: of a source that grows, half is still above its first months.
+
+    ── 60 ── 80 ── 100 ── 120 ── 125 ── 130 ┊ 65       below 0.6 of the least of the last three, and no month was
+    """
+    if len(earlier) < 2 * _LAST:
+        return False
+    falls = [earlier[place] / min(earlier[place - _LAST : place]) for place in range(_LAST, len(earlier))]
+    least = min(earlier[-_LAST:])
+    expected = rows * least / now
+    return now / least < _FEW * min(1.0, *falls) and expected - rows > _VOLUME_ERRORS * math.sqrt(expected)
 
 
 def _days_of(month: date) -> int:

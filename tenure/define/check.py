@@ -55,6 +55,10 @@ _CODES = (
     Code("TEN-Q018", "uniqueness", "warning", "rows alike but for their key, unlike before"),
     Code("TEN-Q019", "freshness", "warning", "rows arrive later than they used to"),
     Code("TEN-Q020", "volume", "warning", "rows a day unlike before"),
+    Code("TEN-Q021", "consistency", "warning", "rows that were staged before have other values"),
+    Code("TEN-Q022", "validity", "warning", "events further from their arrival than before"),
+    Code("TEN-Q023", "uniqueness", "warning", "keys come again with other values, unlike before"),
+    Code("TEN-Q024", "validity", "warning", "rows set aside unlike before"),
 )
 
 #: Tenure's own checks by code. What staging finds beside them has the codes TEN-I001 and on.

@@ -11,7 +11,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
+from statistics import median_high
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
@@ -22,7 +24,7 @@ from tenure.define.source import Source
 from tenure.define.table_contracts import FIXED
 from tenure.errors import VanishedRows
 from tenure.faults.redact import shown_row
-from tenure.intake.data_end import EventSpan
+from tenure.intake.data_end import OUTAGE_DAYS, EventSpan
 from tenure.session.work import Work
 from tenure.store.table import TableVersion
 from tenure.tables import completeness as completeness_table
@@ -43,6 +45,16 @@ _ERRORS, _LEAST_ROWS = 8, 50
 
 #: Exact duplicates are a warning beyond this share of the rows.
 _MANY_DUPLICATES = 0.01
+
+
+#: So many days without rows, of a source that has as many rows on each of the days beside them, are told …
+_SHORT, _LEAST_A_DAY, _BESIDE = 2, 20, 7
+
+#: … of so many days with rows or more, if there are no more such gaps, and none so near it in the days of other years.
+_LEAST_DAYS, _MOST_GAPS, _NEAR_YEARS, _YEAR = 90, 3, 5, 365.25
+
+#: A source ends early so many days, and so many times its longest gap, before the others.
+_ENDS_EARLY, _SILENT_DAYS, _SILENT_TIMES = "TEN-I018", 28, 2.5
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,67 @@ def of_span(span: EventSpan, source: Source) -> Iterator[Finding]:
     for first, until in span.outages:
         words = Outage(source.name, first, until).words
         yield Finding("TEN-I005", "warning", words, first.replace(day=1))
+
+
+def of_days(days: Sequence[date], rows: Sequence[int], source: Source) -> Iterator[Finding]:
+    """Yield the few days without a row of a source that else has many every day; longer ones are of its span.
+
+    What is so in several years, or often, belongs to the source: it is closed then.
+    """
+    gaps = [(day, following) for day, following in pairwise(days) if (following - day).days > 1]
+    if len(days) < _LEAST_DAYS or len(gaps) > _MOST_GAPS:
+        return
+    for day, following in gaps:
+        missing = (following - day).days - 1
+        beside = [number for on, number in zip(days, rows, strict=True) if abs((on - day).days) <= _BESIDE]
+        is_yearly = any(_same_season(day, other) for other, _ in gaps if other != day)
+        if _SHORT <= missing < OUTAGE_DAYS and min(beside) >= _LEAST_A_DAY and not is_yearly:
+            first = day + timedelta(days=1)
+            yield Finding("TEN-I017", "warning", Outage(source.name, first, following).words, first.replace(day=1))
+
+
+def _same_season(one: date, other: date) -> bool:
+    """Whether two days lie within a few days of each other, in whatever years."""
+    apart = abs((one - other).days) % _YEAR
+    return min(apart, _YEAR - apart) <= _NEAR_YEARS
+
+
+def note_ends(work: Work, known: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep which sources end long before half of the others do: a file of them is missing, or came as it was before.
+
+    `known` are the facts of the staging before, `facts` those of this one. What ended early then is no news: a source
+    of customers has no new row where nobody joins.
+    """
+    # Of a run that was stopped some sources alone are known, and which of them ended early can't be told.
+    then, now = _ends(known) if known.keys() >= facts.keys() else {}, _ends(facts)
+    for name, finding in now.items():
+        kept = work.lake.read(COMPLETENESS.table, where={"source": name}).to_pylist()
+        others = [row for row in kept if row["code"] != _ENDS_EARLY]
+        is_told = finding is not None and (len(others) < len(kept) or (name in then and then[name] is None))
+        told: list[dict[str, Any]] = []
+        if finding is not None and is_told:
+            told.append({"source": name, "month": finding.month, **_told(finding)})
+        if told or len(others) < len(kept):
+            rows = pa.Table.from_pylist(others + told, schema=schema_of(COMPLETENESS))
+            work.lake.write_partition(rows, COMPLETENESS, {"source": name})
+
+
+def _ends(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Finding | None]:
+    """Whether each source ends early."""
+    lasts = {name: fact["usual_last_day"] for name, fact in facts.items() if fact.get("usual_last_day")}
+    if not lasts:
+        return {}
+    end = median_high(lasts.values())
+    return {name: of_end(name, last, int(facts[name]["longest_gap"]), end) for name, last in lasts.items()}
+
+
+def of_end(name: str, last: date, longest_gap: int, end: date) -> Finding | None:
+    """Return that a source has no row for long before the `end` of others, None if it may be silent so long."""
+    silent = (end - last).days
+    if silent < _SILENT_DAYS or silent <= _SILENT_TIMES * longest_gap:
+        return None
+    words = f"no row of {name} came after {last}, and half of the sources have rows up to {end} or later"
+    return Finding(_ENDS_EARLY, "warning", words, None)
 
 
 def of_duplicates(dropped: int, rows_read: int) -> Iterator[Finding]:

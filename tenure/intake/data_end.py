@@ -26,7 +26,7 @@ _STRAY_DAYS, _STRAY_DAYS_BEFORE = 32, 367
 _YEAR = 366
 
 #: A gap between two event days is an outage if it is so many days or more, …
-_OUTAGE_DAYS = 8
+OUTAGE_DAYS = 8
 
 #: … so many times longer than any other gap, or where all others are about alike (a load a week), so many times; …
 _OUTAGE_TIMES, _OUTAGE_TIMES_OF_EVEN, _EVEN = 3, 1.6, 0.8
@@ -87,7 +87,7 @@ def _outages(days: Sequence[int], so_far: Sequence[int]) -> list[tuple[int, int]
         shortest, next_longest = gaps[number - 1], gaps[number]
         is_even = middle >= _EVEN * next_longest
         times = _OUTAGE_TIMES_OF_EVEN if is_even else _OUTAGE_TIMES
-        if shortest >= _OUTAGE_DAYS and shortest > times * next_longest:
+        if shortest >= OUTAGE_DAYS and shortest > times * next_longest:
             return [
                 (day + 1, following)
                 for day, following in pairwise(days)

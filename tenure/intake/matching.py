@@ -13,6 +13,7 @@ from tenure.define.source import Source
 from tenure.errors import UnmatchedKeys
 from tenure.faults.redact import shown_row
 from tenure.intake.facts import INTAKE
+from tenure.intake.naming_errors import columns_in_words
 from tenure.session.work import Work, fingerprint
 from tenure.store.table import TableVersion
 from tenure.tables.unmatched import CUSTOMERS_BEFORE, SOME_ROWS, has_customers, known_otherwise, strangers, unmatched
@@ -106,7 +107,8 @@ def _refusal(work: Work, source: Source, fact: Mapping[str, Any]) -> UnmatchedKe
         examples.append(f"{shown_row(list(row.items()), personal_keys(project))} ({_many(rows, 'row')})")
     allowed = f"{source.unmatched:.1%} of {_many(fact['rows_staged'], 'row')} (unmatched={source.unmatched:g})"
     return UnmatchedKeys(
-        f"source '{source.name}': {unmatched_words(fact)} of '{project.entity.source}', such as {', '.join(examples)}; "
+        f"source '{source.name}', {columns_in_words(project.entity.keys)}: {unmatched_words(fact)} of "
+        f"'{project.entity.source}', such as {', '.join(examples)}; "
         f"allowed are {allowed} ({source.where_defined}).",
         hint="Their events would count for nobody. Compare how both sources write the key: its type, leading zeros, "
         f"blanks. If they are no customers, say so: Source('{source.name}', unmatched=0.2, …).",

@@ -9,7 +9,7 @@ from datetime import date, datetime
 import pyarrow as pa
 
 from tenure.checks.coded import Counts
-from tenure.checks.history import Months, Shift, shift, swapped, volume
+from tenure.checks.history import Months, Shift, shift, swapped, unlike_delivery, volume
 from tenure.checks.in_memory import schema_of
 from tenure.define.check import CODES, CheckOutcome, Measure, RowCheck
 from tenure.define.dialect import Dialect
@@ -29,6 +29,10 @@ _ABSOLUTE = ("TEN-Q010", "TEN-Q011")
 
 #: Checks of a column's share of rows against that of earlier months.
 _BY_HISTORY = ("TEN-Q012", "TEN-Q013", "TEN-Q014", "TEN-Q016", "TEN-Q017", "TEN-Q018", "TEN-Q019")
+
+
+#: Checks of the rows that a delivery brought, in whatever months they lie, against those that were there.
+_BY_DELIVERY = ("TEN-Q022", "TEN-Q023")
 
 
 @dataclass
@@ -119,14 +123,14 @@ def judged(source: Source, profile: Profile, measures: Sequence[Measure]) -> Ite
             yield _absolute(source, measure, profile), measure.name
     if months.why_not:
         for code in (*_BY_HISTORY, "TEN-Q015", "TEN-Q020"):
-            yield _outcome(source, code, "", 0, 0, why_not=months.why_not), ""
+            yield coded_outcome(source, code, "", 0, 0, why_not=months.why_not), ""
         return
     shifts = _shifts(profile, measures, months)
     exchanged = _exchanged(profile, months, shifts)
     for first, second in exchanged:
         rows = profile.rows[months.newest]
-        yield _outcome(source, "TEN-Q015", first, rows, rows, reason=f"'{first}' looks as '{second}' did"), ""
-        yield _outcome(source, "TEN-Q015", second, rows, rows, reason=f"'{second}' looks as '{first}' did"), ""
+        yield coded_outcome(source, "TEN-Q015", first, rows, rows, reason=f"'{first}' looks as '{second}' did"), ""
+        yield coded_outcome(source, "TEN-Q015", second, rows, rows, reason=f"'{second}' looks as '{first}' did"), ""
     gone = {name for pair in exchanged for name in pair}
     for (code, column), found in shifts.items():
         if column not in gone:
@@ -134,9 +138,34 @@ def judged(source: Source, profile: Profile, measures: Sequence[Measure]) -> Ite
     yield _volume(source, months, profile), ""
 
 
+def delivered(
+    source: Source, before: Profile, now: Profile, measures: Sequence[Measure]
+) -> Iterator[tuple[CheckOutcome, str]]:
+    """Yield what comes of each check of the rows that came since a profile was kept, with the measure that failed it.
+
+    Such rows may lie in any month: those of a wrong year are few among the others there.
+    """
+    came = sum(now.rows.values()) - sum(before.rows.values())
+    found: dict[tuple[str, str], list[tuple[str, Shift, int]]] = {}
+    for measure in measures:
+        if measure.code in _BY_DELIVERY:
+            of_measure = found.setdefault((measure.code, measure.column), [])
+            was, counted = (one.counts.get((measure.column, measure.name), {}) for one in (before, now))
+            failing = max(0, sum(counted.values()) - sum(was.values()))
+            one = unlike_delivery(measure.name, before.rows, was, (failing, came))
+            of_measure += [(measure.name, one, failing)] if one else []
+    for (code, column), shifts in found.items():
+        if shifts:
+            name, one, failing = max(shifts, key=lambda each: each[1].size)
+            reason = f"'{name}' holds of {one.share:.2%} of the rows that came, and of {one.usual:.2%} a month before"
+            yield coded_outcome(source, code, column, came, min(failing, came), reason=reason), name
+        else:
+            yield coded_outcome(source, code, column, max(0, came), 0), ""
+
+
 def _absolute(source: Source, measure: Measure, profile: Profile) -> CheckOutcome:
     failing = sum(profile.counts[measure.column, measure.name].values())
-    return _outcome(source, measure.code, measure.column, sum(profile.rows.values()), failing)
+    return coded_outcome(source, measure.code, measure.column, sum(profile.rows.values()), failing)
 
 
 def _shifts(profile: Profile, measures: Sequence[Measure], months: Months) -> dict[tuple[str, str], list[Shift]]:
@@ -145,7 +174,7 @@ def _shifts(profile: Profile, measures: Sequence[Measure], months: Months) -> di
     found: dict[tuple[str, str], list[Shift]] = {}
     for (column, name), counted in profile.counts.items():
         code = codes.get((column, name)) or _code_of(name)
-        if not code or code in _ABSOLUTE:
+        if not code or code in (*_ABSOLUTE, *_BY_DELIVERY):
             continue
         found.setdefault((code, column), [])
         one = shift(months, name, counted)
@@ -182,11 +211,11 @@ def _by_history(
 ) -> tuple[CheckOutcome, str]:
     rows = months.rows[months.newest]
     if not shifts:
-        return _outcome(source, code, column, rows, 0), ""
+        return coded_outcome(source, code, column, rows, 0), ""
     most = max(shifts, key=lambda one: one.size)
     now = f"in {months.newest:%Y-%m} {_measure_words(most.measure)} {most.share:.2%} of the rows"
     reason = f"{now}, and {most.usual:.2%} in the {len(months.earlier)} months before"
-    return _outcome(source, code, column, rows, max(1, round(most.size * rows)), reason=reason), most.measure
+    return coded_outcome(source, code, column, rows, max(1, round(most.size * rows)), reason=reason), most.measure
 
 
 def _measure_words(measure: str) -> str:
@@ -199,15 +228,16 @@ def _volume(source: Source, months: Months, profile: Profile) -> CheckOutcome:
     rows = months.rows[months.newest]
     found = volume(months, profile.last_event, is_cut=True) if profile.last_event else None
     if found is None:
-        return _outcome(source, "TEN-Q020", "", rows, 0)
+        return coded_outcome(source, "TEN-Q020", "", rows, 0)
     now, least, most = found
     reason = f"{months.newest:%Y-%m} has {now:,.1f} rows a day, and the months before {least:,.1f} to {most:,.1f}"
-    return _outcome(source, "TEN-Q020", "", rows, rows, reason=reason)
+    return coded_outcome(source, "TEN-Q020", "", rows, rows, reason=reason)
 
 
-def _outcome(
+def coded_outcome(
     source: Source, code: str, column: str, rows: int, failing: int, *, reason: str = "", why_not: str = ""
 ) -> CheckOutcome:
+    """Return what came of one of Tenure's own checks: failed if any row does, not applicable if it says why not."""
     found = CODES[code]
     return CheckOutcome(
         source=source.name,
@@ -233,7 +263,7 @@ def failing_check(
         condition = profile_table.value_is(one.column, measure.removeprefix(profile_table.VALUE), dialect)
     if not condition:
         return None
-    if one.code not in _ABSOLUTE:
+    if one.code not in (*_ABSOLUTE, *_BY_DELIVERY):
         months = Months(profile.rows)
         counted = profile.counts[one.column, measure]
         found = shift(months, measure, counted)

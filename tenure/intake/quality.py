@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tenure.checks import coded
+from tenure.checks.history import LEAST_ROWS, unlike
 from tenure.checks.in_memory import schema_of
 from tenure.checks.score import scores
 from tenure.define.check import CheckOutcome, RowCheck
@@ -19,8 +22,11 @@ from tenure.define.table_contracts import FIXED
 from tenure.define.table_rules import Relation
 from tenure.faults.error_log import FOLDER, keep_private, moment
 from tenure.intake import profiles
+from tenure.intake.facts import definition_of, intake_facts
 from tenure.session.work import Work
+from tenure.store.table import TableVersion
 from tenure.tables import checks as table
+from tenure.tables import completeness as completeness_table
 from tenure.tables import profile as profile_table
 from tenure.tables.completeness import REMOVED
 
@@ -58,10 +64,13 @@ def judge_stored(work: Work, source: Source, relation: str) -> Judgement:
     return judgement
 
 
-def judge(work: Work, source: Source, relation: str = table.CHECKED, *, added: bool = False) -> Judgement:
+def judge(
+    work: Work, source: Source, relation: str = table.CHECKED, *, added: bool = False, delivered: bool = False
+) -> Judgement:
     """Check the rows of a relation, by default those about to be committed; raise nothing.
 
-    With `added` they are new ones beside those that are staged, in place of the relation `REMOVED`.
+    With `added` they are new ones beside those that are staged, in place of the relation `REMOVED`. If they are
+    `delivered`, what came since the last staging is held against what was there.
     """
     checks, measures = asked_checks(work, source), profile_table.measures(source, work.dialect)
     counts, profile = profiles.gathered(work, source, checks, relation)
@@ -69,10 +78,13 @@ def judge(work: Work, source: Source, relation: str = table.CHECKED, *, added: b
     for check, by_month in zip(checks, counts.failing, strict=True):
         found = coded.outcome(check, counts.all_rows, sum(by_month.values()))
         _add(work, source, check, found, judgement, relation)
+    before = profiles.stored(work, source) if added or delivered else profiles.Profile()
     if added:
-        profile.add(profiles.stored(work, source))
+        profile.add(before)
         profile.add(profiles.gathered(work, source, (), REMOVED)[1], -1)
-    for found, measure in profiles.judged(source, profile, measures):
+    by_history = [*profiles.judged(source, profile, measures)]
+    by_history += profiles.delivered(source, before, profile, measures) if delivered and before.rows else []
+    for found, measure in by_history:
         row_check = profiles.failing_check(source, found, measure, profile, measures, work.dialect)
         if found.verdict == "failed" and row_check:
             _add(work, source, row_check, found, judgement, relation)
@@ -90,22 +102,83 @@ def _add(work: Work, source: Source, check: RowCheck, found: CheckOutcome, judge
     judgement.outcomes.append(found)
 
 
-def proof(work: Work, source: Source, compare: Callable[[], object], *, added: bool = False) -> Callable[[], None]:
+def proof(
+    work: Work,
+    source: Source,
+    compare: Callable[[], object],
+    *,
+    added: bool = False,
+    before: TableVersion | None = None,
+    set_aside: Mapping[str, int] = MappingProxyType({}),
+) -> Callable[[], None]:
     """Return what is to be done before the rows of a source are committed: compare them, check them, note what came.
 
-    With `added` they are new ones beside those that are staged.
+    With `added` they are new ones beside those that are staged. `before` is the version that `compare` compares them
+    with, and `set_aside` how many rows are for which reason.
     It raises what `compare` does, and DataCheckFailed, with the failing rows kept, if a check stops the source.
     """
 
     def checked() -> None:
         compare()
-        judgement = judge(work, source, added=added)
+        known = intake_facts(work).get(source.name, {})
+        # What a new definition changes in every row is no fault of the delivery.
+        is_as_before = known.get("definition") == definition_of(work, source)
+        judgement = judge(work, source, added=added, delivered=is_as_before)
+        if is_as_before and not source.is_captured:
+            judgement.outcomes += rewritten(work, source, before) if before is not None else []
+            rows = sum((judgement.profile or profiles.Profile()).rows.values())
+            judgement.outcomes += set_aside_unlike_before(source, known, set_aside, rows)
         note(work, source, judgement)
         require_good(source, judgement)
         if judgement.profile is not None:
             profiles.keep(work, source, judgement.profile)
 
     return checked
+
+
+def rewritten(work: Work, source: Source, before: TableVersion) -> list[CheckOutcome]:
+    """Return, column by column, whether rows that were staged before came as they were.
+
+    A version of a row that has a known time is what was known then: another value under the same time is one that
+    snapshots since would see, though nobody knew it. Of a source without a known time rows may change.
+    """
+    if not source.known_time:
+        return []
+    fixed = {*source.keys, source.known_time}
+    columns = [c.name for c in source.columns if c.name not in fixed and c.name in before.schema.names]
+    (counted,) = work.engine.run(completeness_table.changed_cells(source, columns).text).to_pylist()
+    found = []
+    for place, name in enumerate(columns):
+        rows, failing = int(counted["n_rows"]), int(counted[f"c{place}"] or 0)
+        words = f"{failing:,} of {rows:,} rows have another value than when they were last staged"
+        found.append(profiles.coded_outcome(source, "TEN-Q021", name, rows, failing, reason=words if failing else ""))
+    return found
+
+
+def set_aside_unlike_before(
+    source: Source, known: Mapping[str, Any], now: Mapping[str, int], rows: int
+) -> list[CheckOutcome]:
+    """Return, reason by reason, whether more rows are set aside of those that came than of those before."""
+    staged = int(known.get("rows_staged") or 0)
+    came = rows - staged
+    if not staged or came < LEAST_ROWS:
+        return []
+    before = _reasons(str(known.get("reasons") or ""))
+    found = []
+    for reason, number in sorted(now.items()):
+        more, was = min(came, max(0, number - before.get(reason, 0))), before.get(reason, 0)
+        column = reason.partition(":")[0]
+        column = column if column in source.column_names else source.keys[0]
+        words = f"{more:,} of the {came:,} rows that came: {reason}; and {was:,} of the {staged:,} before"
+        failing = more if unlike(reason, [(min(was, staged), staged)], (more, came)) else 0
+        found.append(profiles.coded_outcome(source, "TEN-Q024", column, came, failing, reason=words if failing else ""))
+    return found
+
+
+def _reasons(kept: str) -> dict[str, int]:
+    """How many rows were set aside for which reason, of the text that is kept of it."""
+    pairs = [re.fullmatch(r"(.+) \((\d+)\)", part) for part in kept.split("; ")]
+    return {pair[1]: int(pair[2]) for pair in pairs if pair}
 
 
 def require_related(work: Work, built: Collection[str]) -> list[CheckOutcome]:

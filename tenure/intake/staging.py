@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ from tenure.intake.extract_files import noted_names, of_files
 from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, refused_words, span_of
 from tenure.intake.joined_tables import JoinLosses
 from tenure.intake.matching import Changed, require_matched, unmatched_words
+from tenure.intake.naming_errors import columns_in_words, listed_names, named_in_errors
 from tenure.intake.new_files import ROWS_PER_FILE, contents
 from tenure.intake.readers import Readers, are_near, file_digests, land, named_files, readers_of, seen_files
 from tenure.intake.row_sample import sample
@@ -70,21 +71,23 @@ def staging(work: Work) -> Outcome:
         # What new files add is told beside what was found in the others.
         known_facts = facts.get(source.name, {}) if source.name in judged else {}
         words = new_files.in_words(work, source, files, known_facts)
-        added = new_files.stage_new_files(work, source, files, digest, known_facts)
-        if added is not None:
-            notes.append(f"{source.name}: {words}")
-            grown[source.name] = added.before, added.version
-            facts[source.name] = _grown(work, source, readers, digest, facts[source.name], added)
-            outcome.add(added.version, built=True, checks=added.checks)
-        else:
-            stage = _capture if source.is_captured else _stage
-            facts[source.name] = stage(work, source, readers, digest, outcome)
+        with named_in_errors(source):
+            added = new_files.stage_new_files(work, source, files, digest, known_facts)
+            if added is not None:
+                notes.append(f"{source.name}: {words}")
+                grown[source.name] = added.before, added.version
+                facts[source.name] = _grown(work, source, readers, digest, facts[source.name], added)
+                outcome.add(added.version, built=True, checks=added.checks)
+            else:
+                stage = _capture if source.is_captured else _stage
+                facts[source.name] = stage(work, source, readers, digest, outcome)
         refused[source.name] = int(str(facts[source.name].pop(_REFUSED, 0)))
         rows = pa.Table.from_pylist(list(facts.values()), schema=schema_of(INTAKE))
         work.lake.write(rows, INTAKE, fingerprint=digest)
         if work.lake.refused():
             # As it was read, a raw table holds forgotten customers too; it is read again when it changes.
             work.lake.remove_landings(source.name)
+    completeness.note_ends(work, known, facts)
     note_arrivals(work)
     require_matched(work, facts, grown)
     quality.require_related(work, built)
@@ -134,8 +137,9 @@ def _stage(
     rivals = engine.run(staging_table.rival_rows(source).text).to_pylist()
     losers = sum(int(row["claims"]) - 1 for row in rivals)
     if read.reasons.total() + losers > source.quarantine * read.rows:
-        raise _refusal(source, readers, read.reasons, rivals, read.rows)
-    version, checks, extract, staged = _committed(work, source, digest, made)
+        raise _refusal(source, readers, read.reasons, rivals, read.rows, differing=_differing(work, source, rivals))
+    kinds = _kinds(read, losers)
+    version, checks, extract, staged = _committed(work, source, digest, made, kinds)
     outcome.add(version, built=True, checks=checks)
     if read.reasons or losers or work.lake.find(f"quarantine/{source.name}"):
         set_aside = staging_table.set_aside_rows(
@@ -188,6 +192,7 @@ def _with_findings(
         extract,
         [
             *completeness.of_span(span_of(days), source),
+            *completeness.of_days(days["day_start"].to_pylist(), days["rows"].to_pylist(), source),
             *completeness.of_duplicates(facts["duplicates_dropped"], facts["rows_read"]),
             *completeness.of_rounding(facts["decimals_rounded"]),
             *joined_tables.of_losses(_losses_in(facts)),
@@ -203,7 +208,7 @@ def _with_findings(
 
 
 def _committed(
-    work: Work, source: Source, digest: str, made: captures.Made | None
+    work: Work, source: Source, digest: str, made: captures.Made | None, set_aside: Mapping[str, int]
 ) -> tuple[TableVersion, list[CheckResult], completeness.Extract, int]:
     """Write the staged rows, compared with those before; return the version, its checks, what was found, and how many
     rows of the extract are staged.
@@ -216,7 +221,13 @@ def _committed(
             staging_table.staging(work.project, source),
             table,
             digest,
-            proof=quality.proof(work, source, lambda: found.append(completeness.compare(work, source, before))),
+            proof=quality.proof(
+                work,
+                source,
+                lambda: found.append(completeness.compare(work, source, before)),
+                before=before,
+                set_aside=set_aside,
+            ),
             rows_per_file=ROWS_PER_FILE,
         )
         return version, checks, found[0], version.rows
@@ -274,11 +285,7 @@ def _typed_sample(work: Work, source: Source, folder: Path) -> str:
 
 def _facts(work: Work, source: Source, digest: str, read: TypedRows, staged: int, losers: int) -> dict[str, Any]:
     """The facts of a source that was read whole; `losers` are the rows whose key another row claims."""
-    kinds = Counter[str]()
-    for reason, rows in read.reasons.items():
-        kinds[": ".join(reason.split(": ")[:2])] += rows
-    if losers:
-        kinds[staging_table.RIVAL] = losers
+    kinds = _kinds(read, losers)
     quarantined = read.reasons.total() + losers
     return {
         "source": source.name,
@@ -291,6 +298,16 @@ def _facts(work: Work, source: Source, digest: str, read: TypedRows, staged: int
         "reasons": "; ".join(f"{kind} ({rows})" for kind, rows in sorted(kinds.items())),
         "decimals_rounded": read.rounded,
     }
+
+
+def _kinds(read: TypedRows, losers: int) -> Counter[str]:
+    """How many rows are set aside, by the reason without the value."""
+    kinds = Counter[str]()
+    for reason, rows in read.reasons.items():
+        kinds[": ".join(reason.split(": ")[:2])] += rows
+    if losers:
+        kinds[staging_table.RIVAL] = losers
+    return kinds
 
 
 def _of_joins(found: JoinLosses) -> dict[str, int]:
@@ -320,10 +337,12 @@ def _refusal(
     reasons: Counter[str],
     rivals: list[dict[str, object]],
     rows_read: int,
+    differing: Sequence[str] = (),
 ) -> InputError:
     bad, personal = reasons.total(), personal_columns(source)
+    losers = sum(int(str(row["claims"])) - 1 for row in rivals)
     allowed = f"allowed are {source.quarantine:.1%} of {rows_read:,} rows (quarantine={source.quarantine})"
-    if reasons:
+    if bad >= losers:
         first = min(reasons)
         column, _, problem = first.partition(": ")
         hint = cure(source, reasons, column, problem)
@@ -338,11 +357,21 @@ def _refusal(
     key = [(name, value) for name, value in rivals[0].items() if name != "claims"]
     key_words = shown_row(key, personal)
     place = _place(readers, str(rivals[0][source.keys[0]]), source.column(source.keys[0]).raw_name)
+    many = f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all"
+    differ = f"; they differ in {listed_names(differing)}" if differing else ""
     return DuplicateKey(
-        f"source '{source.name}': {rivals[0]['claims']} different rows claim the key {key_words}{place}; "
-        f"{len(rivals):,} such {'key' if len(rivals) == 1 else 'keys'} in all, {allowed}.",
+        f"source '{source.name}', {columns_in_words(source.keys)}: {rivals[0]['claims']} different rows claim the key "
+        f"{key_words}{place}; {many}, {allowed}{differ}.",
         hint=f"Fix the data, or let such rows be set aside: Source('{source.name}', quarantine=0.01, …).",
     )
+
+
+def _differing(work: Work, source: Source, rivals: list[dict[str, object]]) -> list[str]:
+    """The columns in which rows that claim one key differ, the one that differs most often first."""
+    if not rivals or len(source.columns) == len({*source.keys, source.known_time} - {""}):
+        return []
+    (counted,) = work.engine.run(staging_table.rival_columns(source).text).to_pylist()
+    return sorted((name for name, keys in counted.items() if keys), key=lambda name: (-counted[name], name))
 
 
 def _place(readers: Readers, value: str, column: str) -> str:

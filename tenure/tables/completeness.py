@@ -7,8 +7,11 @@ now        1,000          0      990    1,020       a month that vanished: featu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tenure.define.project import Project
-from tenure.sql.expressions import call, cast, coalesce, each_of, is_null, named, of
+from tenure.define.source import Source
+from tenure.sql.expressions import call, cast, coalesce, count_where, differs, each_of, is_null, named, of
 from tenure.sql.query import Cte, Join, Query, Select
 from tenure.tables.new_rows import AGAIN
 from tenure.tables.visible import same
@@ -53,6 +56,21 @@ def gone_customers(project: Project) -> Select:
         order_by=each_of("s", keys),
     )
     return made.as_table("gone_customers", reads=[])
+
+
+def changed_cells(source: Source, columns: Sequence[str]) -> Select:
+    """Return one row of the rows whose key and known time were staged before: n_rows, and as c0, c1 … how many of them
+    have another value of each column now.
+    """
+    version = (*source.keys, *([source.known_time] if source.known_time else []))
+    changed = [count_where(differs(of("n", name), of("b", name))) for name in columns]
+    made = Query(
+        columns=[named("COUNT(*)", "n_rows"), *(named(each, f"c{place}") for place, each in enumerate(changed))],
+        source=NOW,
+        alias="n",
+        joins=[Join(BEFORE, alias="b", on=same(version, "n", "b"))],
+    )
+    return made.as_table("changed_cells", reads=[])
 
 
 def by_month(relation: str) -> Query:

@@ -27,6 +27,7 @@ from tenure.sql.expressions import (
     cast,
     equal,
     grouped,
+    is_not_null,
     is_null,
     like,
     listed,
@@ -57,6 +58,7 @@ _SIZES = tuple(10**power for power in range(7))
 _LENGTHS = (4, 8, 16, 32)
 _HOURS = (3, 6, 9, 12, 15, 18, 21)
 _DELAYS = (0, 1, 3, 7, 30)
+_LATE = (31, 183)
 
 _FIRST, _LAST, _OPEN_END = date(1900, 1, 1), date(2100, 1, 1), date(9999, 1, 1)
 
@@ -72,6 +74,8 @@ def measures(source: Source, dialect: Dialect) -> list[Measure]:
             found += _OF_TYPE[column.type](column, dialect)
     if source.known_time and source.known_time != source.event_time:
         found += _delays(source, dialect)
+        found += _distances(source, dialect)
+    found.append(Measure("TEN-Q023", source.keys[0], "superseded", is_not_null(of("r", "known_until"))))
     return found
 
 
@@ -183,6 +187,14 @@ def _delays(source: Source, dialect: Dialect) -> Iterator[Measure]:
     delay = op("days_between", dialect, of("r", "event_time"), of("r", "known_time"))
     for days in _DELAYS:
         yield Measure("TEN-Q019", source.known_time, f"delay>{days}", after(delay, days))
+
+
+def _distances(source: Source, dialect: Dialect) -> Iterator[Measure]:
+    """How far events lie from their arrival: after it, or long before it."""
+    delay = op("days_between", dialect, of("r", "event_time"), of("r", "known_time"))
+    yield Measure("TEN-Q022", source.event_time, "known before it happened", before(delay, 0))
+    for days in _LATE:
+        yield Measure("TEN-Q022", source.event_time, f"known {days} days after it happened", after(delay, days))
 
 
 _OF_TYPE = {

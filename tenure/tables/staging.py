@@ -12,7 +12,9 @@ from tenure.errors import BadValue, InvalidDefinition, MissingColumn, choices
 from tenure.faults.redact import shape
 from tenure.sql.dialects import as_text, literal, quoted
 from tenure.sql.expressions import (
+    after,
     call,
+    case,
     cast,
     count_where,
     days_later,
@@ -265,6 +267,26 @@ def rival_rows(source: Source) -> Select:
         order_by=once,
     )
     return rivals.as_table(f"{source.name}_rivals", reads=[CLAIMS])
+
+
+def rival_columns(source: Source) -> Query:
+    """Return one row: of how many keys that different rows claim these differ in a column, by the column's name."""
+    once = [*source.keys, *([source.known_time] if source.known_time else [])]
+    others = [name for name in _names(source) if name not in once]
+    by_key = Query(
+        columns=[named(count_of_values(name), name) for name in others],
+        source=CLAIMS,
+        group_by=once,
+        having="COUNT(*) > 1",
+    )
+    return Query(
+        columns=[named(count_where(after(name, 1)), name) for name in others], source=by_key, alias="rivals_by_key"
+    )
+
+
+def count_of_values(column: str) -> str:
+    """Return how many values the rows of a group have in a column, null among them."""
+    return f"COUNT(DISTINCT {column}) + MAX({case(when=is_null(column), then=1, otherwise=0)})"
 
 
 def _names(source: Source) -> list[str]:

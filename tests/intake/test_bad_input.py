@@ -131,8 +131,10 @@ def test_missing_key_is_told(bank, duckdb_engine):
 def test_duplicate_key_is_told_with_the_key_and_its_place(bank, duckdb_engine):
     spoil(bank, 50, "payment_id", "7")
     error = refused(DuplicateKey, bank, duckdb_engine, unwritten=PAYMENTS)
-    assert "source 'payments': 2 different rows claim the key payment_id=7 (payments.csv, line 9)" in error.message
+    claimed = "column 'payment_id': 2 different rows claim the key payment_id=7 (payments.csv, line 9)"
+    assert f"source 'payments', {claimed}" in error.message
     assert "1 such key in all" in error.message
+    assert re.search(r"they differ in '\w+', '\w+', '\w+'\.$", error.message)
     assert "quarantine=0.01" in error.hint
 
 
@@ -145,7 +147,7 @@ def test_empty_table_is_refused(bank, duckdb_engine):
 def test_file_without_a_header_is_unreadable(bank, duckdb_engine):
     (bank / "data" / "payments.csv").write_text("")
     error = refused(UnreadableFile, bank, duckdb_engine, unwritten=PAYMENTS)
-    assert error.message == "payments.csv, line 1: the header has no columns."
+    assert error.message == "source 'payments': payments.csv, line 1: the header has no columns."
 
 
 def test_row_of_another_width_is_told_with_its_line(bank, duckdb_engine):

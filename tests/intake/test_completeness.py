@@ -2,14 +2,17 @@
 
 import os
 import random
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
 from tiny_bank import write_raw_files, write_tiny_bank
 
+from tenure.define.raw_tables import Csv
+from tenure.define.source import Column, Source
 from tenure.demo import generate_bank
 from tenure.errors import UnmatchedKeys, VanishedRows
+from tenure.intake.completeness import of_days, of_end
 from tenure.session.start import write_project
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
@@ -186,6 +189,68 @@ def test_clean_demo_banks_raise_nothing_above_a_note(tmp_path, seed):
         list(run(work, ("staging",)))
         found = [row for row in work.read("completeness").to_pylist() if row["severity"] in ("warning", "error")]
     assert found == []
+
+
+COLUMNS = [Column("fee"), Column("paid_on", type="date", role="time")]
+PAID = Source("paid", read=Csv("p.csv"), key="fee", event_time="paid_on", columns=COLUMNS)
+
+
+def told(*missing, rows=200, since=date(2023, 1, 1), until=date(2024, 6, 30)):
+    """What is told of a source with as many rows on every day but those that are missing."""
+    every = (since + timedelta(days=n) for n in range((until - since).days + 1))
+    days = [day for day in every if day.isoformat() not in missing]
+    return [finding.message for finding in of_days(days, [rows] * len(days), PAID)]
+
+
+def test_two_days_without_a_row_are_told_of_a_source_that_has_many_every_day():
+    assert told("2024-06-10", "2024-06-11") == ["no row of paid came from 2024-06-10 to 2024-06-11"]
+    assert told("2024-06-10") == [], "one day is a holiday"
+    assert told("2024-06-10", "2024-06-11", rows=19) == [], "few a day may be none by chance"
+    assert told("2024-06-10", "2024-06-11", since=date(2024, 5, 1)) == [], "too short to know what is usual"
+    assert told("2023-06-12", "2023-06-13", "2024-06-10", "2024-06-11") == [], "closed in these days each year"
+    assert told(*(f"2024-0{n}-1{day}" for n in range(1, 6) for day in (0, 1))) == [], "what happens often is usual"
+
+
+@pytest.mark.parametrize(
+    ("last", "longest_gap", "is_told"),
+    [
+        (date(2024, 5, 31), 1, True),  # the month is missing
+        (date(2024, 6, 10), 1, False),  # one that comes a few weeks later
+        (date(2024, 5, 31), 12, False),  # 30 days are no more than 2.5 gaps of 12
+        (date(2024, 5, 25), 14, True),  # 36 are more than 2.5 of 14
+        (date(2024, 7, 31), 1, False),
+    ],
+)
+def test_a_source_that_ends_long_before_the_others_is_told(last, longest_gap, is_told):
+    finding = of_end("paid", last, longest_gap, date(2024, 6, 30))
+    assert (finding is not None) == is_told
+    if finding:
+        words = f"no row of paid came after {last}, and half of the sources have rows up to 2024-06-30 or later"
+        assert (finding.code, finding.severity, finding.message) == ("TEN-I018", "warning", words)
+
+
+def test_a_file_as_it_was_a_month_ago_is_told_though_nothing_of_it_is_read(bank):
+    """The payments end in June, and two sources go on; that customers join no more is as it was before."""
+    sources = bank / "sources.py"
+    payments = sources.read_text().partition("payments = Source(")[2]
+    more = "".join(
+        f"\n\n{name} = Source(" + payments.replace('"payments"', f'"{name}"').replace("payments.csv", f"{name}.csv")
+        for name in ("fees", "loans")
+    )
+    sources.write_text(sources.read_text() + more)
+    file = bank / "data" / "payments.csv"
+    for name in ("fees", "loans"):
+        (bank / "data" / f"{name}.csv").write_text(file.read_text())
+    assert "TEN-I018" not in built(bank)
+    header, *rows = file.read_text().splitlines()
+    pairs = [row.split(",")[:2] for row in rows[:90]]
+    later = [f"{900_000 + n},{customer},2024-08-{1 + n % 28:02},5.00" for n, (_, customer) in enumerate(pairs)]
+    for name in ("fees", "loans"):
+        (bank / "data" / f"{name}.csv").write_text("\n".join([header, *rows, *later, ""]))
+    assert "no row of payments came after 2024-06-" in built(bank)
+    assert ("payments", "TEN-I018", "warning", "None") in findings(bank)
+    file.write_text((bank / "data" / "fees.csv").read_text())
+    assert "TEN-I018" not in built(bank), "once its rows are there it is told no more"
 
 
 def by_month(folder, *names):

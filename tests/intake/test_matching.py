@@ -58,7 +58,7 @@ def test_more_than_the_source_allows_is_refused_each_time_with_the_cure(bank):
     for _ in range(2):
         with pytest.raises(UnmatchedKeys) as refused:
             staged(bank)
-        assert f"{len(written):,} rows of " in refused.value.message
+        assert f"source 'payments', column 'customer_id': {len(written):,} rows of " in refused.value.message
         assert "match no customer of 'customers', such as customer_id=" in refused.value.message
         assert "allowed are 1.0%" in refused.value.message
         assert "sources.py:" in refused.value.message
