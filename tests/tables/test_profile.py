@@ -32,10 +32,12 @@ ROWS = [
     (1, "2024-01-05 02:00:00", 0, "5.50", "'card'", "'a@b'", "'2024-01-10'", "TRUE"),
     (2, "2024-01-06 14:00:00", 2, "-120", "'Café'", "NULL", "'1899-12-31'", "FALSE"),
     (3, "2024-01-06 14:00:00", 2, "-120", "'Café'", "NULL", "'1899-12-31'", "FALSE"),
-    (4, "2024-02-01 23:00:00", 8, "NULL", "'CafÃ©'", "'9'", "'9999-12-31'", "NULL"),
+    (4, "2024-02-01 23:00:00", 40, "NULL", "'CafÃ©'", "'9'", "'9999-12-31'", "NULL"),
     (5, "2024-02-02 08:00:00", 0, "0", "'SÃO'", "NULL", "'2100-01-01'", "TRUE"),
     (6, "2024-02-29 08:00:00", 0, "1000", "NULL", "NULL", "NULL", "TRUE"),
 ]
+#: Until when the rows of these keys were the newest version.
+REPLACED = {2: "'2024-03-01 00:00:00'"}
 JANUARY, FEBRUARY = date(2024, 1, 1), date(2024, 2, 1)
 
 
@@ -46,6 +48,7 @@ def rows(engine):
         f"SELECT CAST({key} AS BIGINT) AS seen_id, TIMESTAMP '{at}' AS event_time, TIMESTAMP '{at}' AS seen_at, "
         f"TIMESTAMP '{at}' + INTERVAL '{late}' DAY AS known_time, "
         f"TIMESTAMP '{at}' + INTERVAL '{late}' DAY AS known_at, "
+        f"CAST({REPLACED.get(key, 'NULL')} AS TIMESTAMP) AS known_until, "
         f"CAST({amount} AS DECIMAL(18, 2)) AS amount, CAST({kind} AS {text}) AS kind, "
         f"CAST({email} AS {text}) AS email, "
         f"CAST({due} AS DATE) AS due, CAST({open_} AS BOOLEAN) AS open"
@@ -72,6 +75,9 @@ def test_what_cells_look_like_is_counted_by_month_in_one_statement(rows):
     assert found["seen_at", "hour<3"] == (1, 0)
     assert found["known_at", "delay>1"] == (2, 1)
     assert found["known_at", "delay>7"] == (0, 1)
+    assert found["seen_at", "known 31 days after it happened"] == (0, 1)
+    assert found["seen_at", "known 183 days after it happened"] == (0, 0)
+    assert found["seen_id", "superseded"] == (1, 0)
     assert ("seen_id", "null") not in found
 
 
