@@ -49,10 +49,14 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows to learn from: features, shape (rows, features); `churned` is 1.0 or 0.0, shape (rows,)."""
+    """Rows to learn from: features, shape (rows, features); `churned` is 1.0 or 0.0, shape (rows,).
+
+    `customer` numbers the customers from 0, shape (rows,); left out, each row is one of its own.
+    """
 
     matrix: NDArray[np.float64]
     churned: NDArray[np.float64]
+    customer: NDArray[np.int64] | None = None
 
 
 class Model(ABC):

@@ -10,9 +10,12 @@ import pandas as pd
 
 from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
 from tenure.model.base import FitSettings, Model, Sample
-from tenure.model.learners import default_kinds, learner_of
-from tenure.model.metrics import average_precision
+from tenure.model.learners import default_kinds, kinds, learner_of
+from tenure.model.metrics import metrics
 from tenure.model.select import Columns
+
+TIE = 0.001
+"""Losses that differ by no more than this share of the least are equal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +62,23 @@ class ModelTrainingService:
 
 
 def champion(models: Sequence[Model], training_set: pd.DataFrame) -> Model:
-    """Return the model with the highest average precision on split 'validation', the earlier of two equals.
+    """Return the model with the least log loss on split 'validation', or the simplest of those within TIE of it.
 
-    Average precision, because the list is worked from its top and churners are few. Test plays no part, so
-    its figures stay an honest estimate of the champion.
+    Log loss, because it judges the probabilities that value is computed from as well as the order. Test plays no part,
+    so its figures stay an honest estimate of the champion.
     """
     validation = training_set[training_set["split"] == "validation"]
     churned = validation["churned"].to_numpy(dtype=np.float64)
-    return max(models, key=lambda model: average_precision(model.predict(validation), churned))
+    losses = [metrics(model.predict(validation), churned)["log_loss"] for model in models]
+    simplest = kinds()
+    good = [model for model, loss in zip(models, losses, strict=True) if loss <= min(losses) * (1 + TIE)]
+    return min(good, key=lambda model: simplest.index(model.kind))
 
 
 def _sample(training_set: pd.DataFrame, columns: Columns, split: str) -> Sample:
     rows = training_set[training_set["split"] == split]
-    return Sample(columns.matrix(rows), rows["churned"].to_numpy(dtype=np.float64))
+    customer = rows.groupby(list(columns.keys), sort=False, dropna=False).ngroup()
+    return Sample(columns.matrix(rows), rows["churned"].to_numpy(dtype=np.float64), customer.to_numpy(dtype=np.int64))
 
 
 def _refuse_one_class(rows: pd.DataFrame, split: str, least: int) -> None:

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
 from tenure.model.base import FitSettings, Model, Sample, chunks
-from tenure.model.learners.search import PATIENCE, ROUNDS, Deadline, best_settings, mean_log_loss, threads_of
+from tenure.model.learners.search import (
+    PATIENCE,
+    ROUNDS,
+    Deadline,
+    Fit,
+    Fits,
+    log_losses,
+    mean_log_loss,
+    search_settings,
+    threads_of,
+)
 from tenure.model.select import Columns
 
 START: Mapping[str, float] = {
@@ -50,16 +60,15 @@ class LightGBMModel(Model):
 
     @classmethod
     def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> LightGBMModel:
-        """Return the trees of the trial with the least log loss on validation.
+        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less.
 
         Trees are counted by early stopping on the same loss. The winner stays as fitted on train: with validation
         added there would be no held-out rows left to count the trees by, and the model judged would not be
         the one used.
         """
         search = _Search(columns, train, validation, settings)
-        chosen, record = best_settings(search.loss, START, settings, search.deadline)
-        parameters = {**chosen, "trees": search.trees, **record}
-        model = cls(columns, parameters, search.text)
+        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline)
+        model = cls(columns, parameters, chosen.text)
         model.threads = settings.threads
         return model
 
@@ -90,7 +99,7 @@ class LightGBMModel(Model):
 
 
 class _Search:
-    """The trials of one search; keeps the text of the best booster so far."""
+    """The trials of one search; keeps the texts of the boosters that may be chosen."""
 
     def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> None:
         self.fixed = {
@@ -115,10 +124,9 @@ class _Search:
             free_raw_data=False,
         )
         self.validation = self.train.create_valid(validation.matrix, validation.churned)
+        self.judged = validation
         self.deadline = Deadline(settings.seconds)
-        self.least = np.inf
-        self.trees = 0
-        self.text = ""
+        self.fits = Fits[str](validation.customer)
 
     def loss(self, trial: optuna.Trial) -> float:
         """Return the validation log loss of one trial's settings."""
@@ -130,11 +138,11 @@ class _Search:
             feval=_log_loss,
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), self._stop_late(trial)],
         )
-        loss = float(booster.best_score["valid_0"]["log_loss"])
-        if loss < self.least:
-            self.least, self.trees = loss, booster.best_iteration
-            self.text = _text(booster)
-        return loss
+        scores = booster.predict(
+            self.judged.matrix, num_iteration=booster.best_iteration, num_threads=self.fixed["num_threads"]
+        )
+        losses = log_losses(np.asarray(scores), self.judged.churned)
+        return self.fits.consider(Fit(trial.params, losses, booster.best_iteration, _text(booster)))
 
     def _stop_late(self, trial: optuna.Trial) -> Callable[[lightgbm.callback.CallbackEnv], None]:
         def stop(_: lightgbm.callback.CallbackEnv) -> None:

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
 from tenure.model.base import FitSettings, Model, Sample, chunks
-from tenure.model.learners.search import PATIENCE, ROUNDS, Deadline, best_settings, mean_log_loss, threads_of
+from tenure.model.learners.search import (
+    PATIENCE,
+    ROUNDS,
+    Deadline,
+    Fit,
+    Fits,
+    log_losses,
+    mean_log_loss,
+    search_settings,
+    threads_of,
+)
 from tenure.model.learners.tree_shap import Tree, add_contributions
 from tenure.model.select import Columns
 
@@ -61,14 +71,16 @@ class XGBoostModel(Model):
 
     @classmethod
     def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> XGBoostModel:
-        """Return the trees of the trial with the least log loss on validation, counted by early stopping on it.
+        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less.
+
+        Trees are counted by early stopping on the same loss.
 
         Trees are fitted in one thread, whatever the settings say: XGBoost does not promise that its sums of gradients
         have the same bits with another number of threads.
         """
         search = _Search(columns, train, validation, settings)
-        chosen, record = best_settings(search.loss, START, settings, search.deadline)
-        model = cls(columns, {**chosen, "trees": search.trees, **record}, search.text)
+        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline)
+        model = cls(columns, parameters, chosen.text)
         model.threads = settings.threads
         return model
 
@@ -151,7 +163,7 @@ class _Splits:
 
 
 class _Search:
-    """The trials of one search; keeps the JSON of the best booster so far."""
+    """The trials of one search; keeps the JSON of the boosters that may be chosen."""
 
     def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> None:
         self.fixed = {
@@ -165,9 +177,7 @@ class _Search:
         self.train = _data(columns, train.matrix, train.churned)
         self.validation = _data(columns, validation.matrix, validation.churned)
         self.deadline = Deadline(settings.seconds)
-        self.least = np.inf
-        self.trees = 0
-        self.text = b""
+        self.fits = Fits[bytes](validation.customer)
 
     def loss(self, trial: optuna.Trial) -> float:
         """Return the validation log loss of one trial's settings."""
@@ -183,11 +193,10 @@ class _Search:
             callbacks=[patience, _StopLate(self.deadline, trial)],
             verbose_eval=False,
         )
-        loss = float(booster.best_score)
-        if loss < self.least:
-            self.least, self.trees = loss, booster.best_iteration + 1
-            self.text = bytes(booster[: self.trees].save_raw("json"))
-        return loss
+        trees = booster.best_iteration + 1
+        scores = booster.predict(self.validation, iteration_range=(0, trees))
+        losses = log_losses(scores, self.validation.get_label())
+        return self.fits.consider(Fit(trial.params, losses, trees, bytes(booster[:trees].save_raw("json"))))
 
 
 class _StopLate(xgboost.callback.TrainingCallback):

@@ -196,10 +196,9 @@ def test_the_trees_kept_are_those_up_to_the_least_loss_on_validation(model):
     assert model.booster.num_boosted_rounds() == len(model.splits) == model.parameters["trees"]
 
 
-def test_more_trials_never_lose_on_validation():
-    fits = [XGBoostModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=trials)) for trials in (1, 3)]
-    losses = [fit.parameters["validation_log_loss"] for fit in fits]
-    assert losses == sorted(losses, reverse=True)
+def test_more_trials_never_lose_to_the_start_on_validation():
+    start, other = (XGBoostModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=trials)) for trials in (1, 3))
+    assert other.parameters["validation_log_loss"] <= start.parameters["validation_log_loss"]
 
 
 @pytest.mark.parametrize(
