@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: help demo test test-s3 check contracts house wheel bench lock clean venv system
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.ready ## Generate a bank of 2,000 customers and run everything; the report lands in build/demo
 	$(BIN)/tenure demo --customers 2k --dir build/demo

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from operator import itemgetter
@@ -12,7 +11,7 @@ from tenure.catalog.drift import drifted
 from tenure.checks.score import WHOLE_TABLE
 from tenure.define.check import SEVERITIES
 from tenure.intake.completeness import COMPLETENESS
-from tenure.intake.facts import intake_facts, refused_in
+from tenure.intake.facts import intake_facts, reasons_in, refused_in
 from tenure.intake.quality import CHECKS, QUALITY
 from tenure.publish.quality import (
     Came,
@@ -131,16 +130,10 @@ def _came(work: Work) -> Iterator[Came]:
                 duplicates=row["duplicates_dropped"] or 0,
                 refused=row["rows_quarantined"] or 0,
                 of_no_customer=row["rows_unmatched"],
-                reasons=tuple(_reasons(row["reasons"] or "")),
+                reasons=tuple(Counter(reasons_in(row["reasons"] or "")).most_common()),
                 first_event=row["first_event"],
                 last_event=row["last_event"],
             )
-
-
-def _reasons(words: str) -> Iterator[tuple[str, int]]:
-    """The reasons of refused rows with how many there are, the most frequent first."""
-    found = re.findall(r"(.+?) \((\d+)\)(?:; |$)", words)
-    yield from sorted(((reason, int(rows)) for reason, rows in found), key=lambda one: -one[1])
 
 
 def _lacks(work: Work) -> Iterator[Lack]:

@@ -368,6 +368,11 @@ class Source:
         return tuple(self.key)
 
     @property
+    def version_key(self) -> tuple[str, ...]:
+        """The columns that tell a version of a row: the key's, and the known time where there is one."""
+        return (*self.keys, self.known_time) if self.known_time else self.keys
+
+    @property
     def is_captured(self) -> bool:
         """Whether its versions are those that stagings saw, since the bank exports it only as it is today."""
         return self.history == "capture"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +50,16 @@ def event_days(work: Work, source: Source) -> pa.Table:
 def span_of(days: pa.Table) -> EventSpan:
     """Return the span of the days that `event_days` counted."""
     return event_span(days["day_start"].to_pylist(), days["rows"].to_pylist())
+
+
+def reasons_words(reasons: Mapping[str, int]) -> str:
+    """Return the reasons of refused rows as they are kept: 'amount: not a number (3); …'."""
+    return "; ".join(f"{reason} ({rows})" for reason, rows in sorted(reasons.items()))
+
+
+def reasons_in(kept: str) -> dict[str, int]:
+    """Return how many rows were refused for which reason, of what `reasons_words` wrote."""
+    return {reason: int(rows) for reason, rows in re.findall(r"(.+?) \((\d+)\)(?:; |$)", kept)}
 
 
 def refused_words(rows: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,7 +21,7 @@ from tenure.define.table_contracts import FIXED
 from tenure.define.table_rules import Relation
 from tenure.faults.error_log import FOLDER, keep_private, moment
 from tenure.intake import profiles
-from tenure.intake.facts import definition_of, intake_facts
+from tenure.intake.facts import definition_of, intake_facts, reasons_in
 from tenure.session.work import Work
 from tenure.store.table import TableVersion
 from tenure.tables import checks as table
@@ -144,8 +143,7 @@ def rewritten(work: Work, source: Source, before: TableVersion) -> list[CheckOut
     """
     if not source.known_time:
         return []
-    fixed = {*source.keys, source.known_time}
-    columns = [c.name for c in source.columns if c.name not in fixed and c.name in before.schema.names]
+    columns = [c.name for c in source.columns if c.name not in source.version_key and c.name in before.schema.names]
     (counted,) = work.engine.run(completeness_table.changed_cells(source, columns).text).to_pylist()
     found = []
     for place, name in enumerate(columns):
@@ -163,22 +161,17 @@ def set_aside_unlike_before(
     came = rows - staged
     if not staged or came < LEAST_ROWS:
         return []
-    before = _reasons(str(known.get("reasons") or ""))
+    before = reasons_in(str(known.get("reasons") or ""))
     found = []
     for reason, number in sorted(now.items()):
-        more, was = min(came, max(0, number - before.get(reason, 0))), before.get(reason, 0)
+        was = before.get(reason, 0)
+        more = min(came, max(0, number - was))
         column = reason.partition(":")[0]
         column = column if column in source.column_names else source.keys[0]
         words = f"{more:,} of the {came:,} rows that came: {reason}; and {was:,} of the {staged:,} before"
         failing = more if unlike(reason, [(min(was, staged), staged)], (more, came)) else 0
         found.append(profiles.coded_outcome(source, "TEN-Q024", column, came, failing, reason=words if failing else ""))
     return found
-
-
-def _reasons(kept: str) -> dict[str, int]:
-    """How many rows were set aside for which reason, of the text that is kept of it."""
-    pairs = [re.fullmatch(r"(.+) \((\d+)\)", part) for part in kept.split("; ")]
-    return {pair[1]: int(pair[2]) for pair in pairs if pair}
 
 
 def require_related(work: Work, built: Collection[str]) -> list[CheckOutcome]:

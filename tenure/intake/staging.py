@@ -27,7 +27,7 @@ from tenure.intake.agreed import require_agreed
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
 from tenure.intake.extract_files import noted_names, of_files
-from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, refused_words, span_of
+from tenure.intake.facts import INTAKE, definition_of, event_days, intake_facts, reasons_words, refused_words, span_of
 from tenure.intake.joined_tables import JoinLosses
 from tenure.intake.matching import Changed, require_matched, unmatched_words
 from tenure.intake.naming_errors import columns_in_words, listed_names, named_in_errors
@@ -295,7 +295,7 @@ def _facts(work: Work, source: Source, digest: str, read: TypedRows, staged: int
         "rows_staged": staged,
         "duplicates_dropped": read.rows - staged - quarantined,
         "rows_quarantined": quarantined,
-        "reasons": "; ".join(f"{kind} ({rows})" for kind, rows in sorted(kinds.items())),
+        "reasons": reasons_words(kinds),
         "decimals_rounded": read.rounded,
     }
 
@@ -368,7 +368,7 @@ def _refusal(
 
 def _differing(work: Work, source: Source, rivals: list[dict[str, object]]) -> list[str]:
     """The columns in which rows that claim one key differ, the one that differs most often first."""
-    if not rivals or len(source.columns) == len({*source.keys, source.known_time} - {""}):
+    if not rivals or len(source.columns) == len(source.version_key):
         return []
     (counted,) = work.engine.run(staging_table.rival_columns(source).text).to_pylist()
     return sorted((name for name, keys in counted.items() if keys), key=lambda name: (-counted[name], name))

@@ -62,13 +62,12 @@ def changed_cells(source: Source, columns: Sequence[str]) -> Select:
     """Return one row of the rows whose key and known time were staged before: n_rows, and as c0, c1 … how many of them
     have another value of each column now.
     """
-    version = (*source.keys, *([source.known_time] if source.known_time else []))
     changed = [count_where(differs(of("n", name), of("b", name))) for name in columns]
     made = Query(
         columns=[named("COUNT(*)", "n_rows"), *(named(each, f"c{place}") for place, each in enumerate(changed))],
         source=NOW,
         alias="n",
-        joins=[Join(BEFORE, alias="b", on=same(version, "n", "b"))],
+        joins=[Join(BEFORE, alias="b", on=same(source.version_key, "n", "b"))],
     )
     return made.as_table("changed_cells", reads=[])
 

@@ -258,7 +258,7 @@ def in_order(project: Project, source: Source) -> list[str]:
 
 def rival_rows(source: Source) -> Select:
     """Return the keys that two different rows claim, with how many do."""
-    once = [*source.keys, *([source.known_time] if source.known_time else [])]
+    once = [*source.version_key]
     rivals = Query(
         columns=[*once, "COUNT(*) AS claims"],
         source=CLAIMS,
@@ -271,7 +271,7 @@ def rival_rows(source: Source) -> Select:
 
 def rival_columns(source: Source) -> Query:
     """Return one row: of how many keys that different rows claim these differ in a column, by the column's name."""
-    once = [*source.keys, *([source.known_time] if source.known_time else [])]
+    once = [*source.version_key]
     others = [name for name in _names(source) if name not in once]
     by_key = Query(
         columns=[named(count_of_values(name), name) for name in others],

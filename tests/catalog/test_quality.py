@@ -5,7 +5,7 @@ from tiny_bank import write_tiny_bank
 
 from tenure.catalog.quality import quality
 from tenure.errors import BadValue, DataCheckFailed
-from tenure.intake.facts import refused_in, refused_words
+from tenure.intake.facts import reasons_in, reasons_words, refused_in, refused_words
 from tenure.publish.quality import quality_page
 from tenure.session.work import Work
 from tenure.stages.run import run
@@ -142,3 +142,9 @@ def test_customers_who_are_gone_are_counted_and_not_named(bank):
 @pytest.mark.parametrize(("message", "rows"), [("", 0), ("a: 2 rows", 0), (f"x; {refused_words(1234)}; y", 1234)])
 def test_refused_rows_are_read_from_what_staging_said(message, rows):
     assert refused_in(message) == rows
+
+
+def test_the_reasons_of_refused_rows_are_read_as_they_were_written():
+    reasons = {"amount: not a number": 3, "email: x; y (2)": 1200, "two rows claim one key": 1}
+    assert reasons_in(reasons_words(reasons)) == reasons
+    assert reasons_in("") == {}
