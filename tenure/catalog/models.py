@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tenure.errors import MissingTable, OutdatedModel, choices
 from tenure.model.libraries import require_same_libraries
-from tenure.session.meaning import LABEL, meanings
+from tenure.session.meaning import LABEL
 from tenure.session.work import Work
 from tenure.store.model_files import read_model_files
 
@@ -71,7 +71,7 @@ def loaded_models(work: Work, rows: Iterable[Row]) -> dict[str, Model]:
 
 def definitions_of(work: Work, model: Model) -> dict[str, str]:
     """Return the digests of what a model reads and predicts, as the definitions stand now."""
-    now = meanings(work.project, work.churn)
+    now = work.meanings
     return {name: now[name] for name in (*model.columns.names, LABEL)}
 
 
@@ -95,7 +95,7 @@ def registered(work: Work, rows: list[dict[str, Any]]) -> pa.Table:
 
 def _require_same_meaning(work: Work, row: Row) -> None:
     """Raise OutdatedModel, naming the columns, if what a model learned is defined otherwise now."""
-    learned, now = json.loads(row["definitions"]), meanings(work.project, work.churn)
+    learned, now = json.loads(row["definitions"]), work.meanings
     changed = [name for name, digest in learned.items() if now.get(name) != digest]
     if not changed:
         return

@@ -25,7 +25,8 @@ from tenure.feature_store.plan import BackfillPlan, Partition, due_of, plan_back
 from tenure.feature_store.routes.base import Route, TileWriter, Writing, number_ranges, threads_of, tile_table
 from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
-from tenure.session.work import Outcome, Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Outcome, Work
 from tenure.sql.dialects import date_literal
 from tenure.sql.expressions import is_in, named
 from tenure.sql.query import Query, within_parentheses

@@ -20,8 +20,8 @@ from tenure.define.snapshot import SnapshotPlan
 from tenure.errors import InvalidConfig, MissingTable
 from tenure.feature_store.routes import route_for
 from tenure.feature_store.routes.base import Route, tile_table
-from tenure.session.meaning import meanings
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.store.table import Ingredients, TableVersion
 from tenure.tiles.features import FeatureSteps
 
@@ -265,7 +265,7 @@ def outdated_features(work: Work, dates: Sequence[date]) -> list[date]:
 
 def _definition(work: Work) -> str:
     """The digest of the columns in their order and of their meanings; a changed `doc` or `unit` makes nothing stale."""
-    project, meant = work.project, meanings(work.project, work.churn)
+    project, meant = work.project, work.meanings
     columns = [(name, meant[str(name)]) for name in project.columns]
     return fingerprint([project.entity.keys, *columns])
 

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from tenure.checks.in_memory import schema_of
 from tenure.define.source import Source
 from tenure.define.table_contracts import FIXED
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.store.table import TableVersion
 from tenure.tables import arrivals as arrivals_table
 from tenure.tables.completeness import NOW, REMOVED

@@ -26,7 +26,8 @@ from tenure.define.table_contracts import FIXED
 from tenure.errors import ExtractTime, InvalidDefinition, MissingTable, VanishedRows
 from tenure.intake.completeness import Extract, Finding, Severity
 from tenure.intake.readers import Reader, Readers, readers_of
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.sql import Select
 from tenure.sql.dialects import type_name
 from tenure.sql.expressions import call, cast, named

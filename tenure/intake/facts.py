@@ -11,8 +11,9 @@ import pyarrow as pa
 from tenure.define.source import Source
 from tenure.define.table_contracts import FIXED
 from tenure.intake.data_end import EventSpan, event_span
+from tenure.session.fingerprints import fingerprint
 from tenure.session.meaning import without_words
-from tenure.session.work import Work, fingerprint
+from tenure.session.work import Work
 from tenure.sql.expressions import cast, named
 from tenure.sql.query import Query
 from tenure.version import __version__

@@ -19,7 +19,8 @@ from tenure.define.source import Source
 from tenure.errors import UnmatchedKeys
 from tenure.intake.completeness import Finding
 from tenure.intake.readers import FileDigests
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.sql.expressions import count_where, either, grouped, is_null, named, of
 from tenure.sql.query import Cte, Join, Query, union_all
 from tenure.sql.row_wise import JoinedTable, RowWise, row_wise

@@ -14,7 +14,8 @@ from tenure.errors import UnmatchedKeys
 from tenure.faults.redact import shown_row
 from tenure.intake.facts import INTAKE
 from tenure.intake.naming_errors import columns_in_words
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.store.table import TableVersion
 from tenure.tables.unmatched import CUSTOMERS_BEFORE, SOME_ROWS, has_customers, known_otherwise, strangers, unmatched
 

@@ -25,7 +25,8 @@ from tenure.intake.facts import definition_of
 from tenure.intake.joined_tables import JoinLosses
 from tenure.intake.readers import FileDigests, Readers, are_near, land, named_files, reader_class, readers_of
 from tenure.intake.typed_rows import TypedRows, type_rows
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.sql.row_wise import RowWise, row_wise
 from tenure.storage.location import Location
 from tenure.store.table import TableVersion

@@ -35,8 +35,9 @@ from tenure.intake.new_files import ROWS_PER_FILE, contents
 from tenure.intake.readers import Readers, are_near, file_digests, land, named_files, readers_of, seen_files
 from tenure.intake.row_sample import sample
 from tenure.intake.typed_rows import TypedRows, planned_types, type_rows
+from tenure.session.fingerprints import fingerprint
 from tenure.session.inherited_roles import require_inherited
-from tenure.session.work import Outcome, Work, fingerprint
+from tenure.session.work import Outcome, Work
 from tenure.sql.query import Query
 from tenure.store.table import TableVersion
 from tenure.tables import staging as staging_table

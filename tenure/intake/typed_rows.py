@@ -19,7 +19,8 @@ from tenure.define.source import Source
 from tenure.errors import BadValue, EmptyTable, EngineError, InvalidDefinition, choices
 from tenure.faults.redact import redacted
 from tenure.intake.refusal import refuse
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.sql.dialects import READS_BROKEN_TEXT
 from tenure.sql.expressions import after, before, count_where, either, named
 from tenure.sql.query import Query

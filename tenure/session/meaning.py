@@ -17,8 +17,8 @@ from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Tren
 from tenure.define.project import Project
 from tenure.define.source import Source
 from tenure.define.window import ColumnName
+from tenure.session.fingerprints import fingerprint
 from tenure.session.origins import Origins
-from tenure.session.work import fingerprint
 
 #: The label's name among the columns.
 LABEL = "churned"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,7 +29,9 @@ from tenure.engines.handing import hand_over
 from tenure.errors import CheckFailed, InputError
 from tenure.faults.boundary import boundary
 from tenure.host.paths import local_path
+from tenure.session.fingerprints import fingerprint
 from tenure.session.folders import folders_of, require_outside, require_unread
+from tenure.session.meaning import meanings
 from tenure.session.progress import Progress, Silent
 from tenure.session.suppressed import ASKED_BY, SuppressionList, read_list, require_list
 from tenure.sql import Dialect, Select
@@ -231,6 +232,11 @@ class Work:
     def definitions(self) -> str:
         """The fingerprint of the definitions and of Tenure itself."""
         return fingerprint([self.project.fingerprint, __version__])
+
+    @cached_property
+    def meanings(self) -> Mapping[str, str]:
+        """The digest of what each feature column means, by its name, and of the label."""
+        return meanings(self.project, self.churn)
 
     def contract_of(self, relation: str) -> Contract:
         """Return the contract of a relation: a source's is that of its staged rows."""
@@ -446,11 +452,3 @@ def adopt(folder: Path, present: str) -> tuple[Location, Owner]:
     lake = Lake(folders_of(folder, config, None).lake, owner, config.lake.mode)
     lake.adopt(owner, present)
     return lake.folder, owner
-
-
-def fingerprint(parts: Iterable[object]) -> str:
-    """Return a short hash of the parts, in order."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(str(part).encode() + b"\0")
-    return digest.hexdigest()[:16]

@@ -142,7 +142,11 @@ def _refuse_more_than_a_row(tree: exp.Condition, where: str, asked_by: str) -> N
             )
 
 
+@cache
 def names_read(where: str, dialect: Dialect) -> tuple[str, ...]:
-    """Return the columns that a condition reads, in reading order; the condition was checked before."""
+    """Return the columns that a condition reads, in reading order; the condition was checked before.
+
+    Remembered: a few conditions are asked for thousands of times, once for each column and stage.
+    """
     found = sqlglot.parse_one(where, read=dialect, into=exp.Condition).find_all(exp.Column, bfs=False)
     return tuple(dict.fromkeys(column.name for column in found))

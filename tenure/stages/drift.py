@@ -19,7 +19,8 @@ from tenure.define.table_contracts import FIXED
 from tenure.insight.column_profile import columns_at_once, kind_of
 from tenure.insight.profile_rows import Row, Subject
 from tenure.insight.snapshot_profiles import profile_of_row, profile_row, profiles
-from tenure.session.work import Outcome, Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Outcome, Work
 from tenure.store.rows import read_batches
 from tenure.store.table import TableVersion, partition_values
 

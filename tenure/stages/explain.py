@@ -10,7 +10,8 @@ from tenure.catalog.models import (
     usable_files,
 )
 from tenure.define.personal import personal_cells
-from tenure.session.work import Outcome, Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Outcome, Work
 from tenure.stages.frames import arrow, of_partition
 from tenure.stages.inputs import (
     explained_fingerprint,

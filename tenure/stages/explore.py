@@ -48,7 +48,8 @@ from tenure.insight.profile_rows import (
 )
 from tenure.leaks.label_associations import label_associations
 from tenure.publish.explore_page import ExploreInput, explore_page
-from tenure.session.work import Outcome, Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Outcome, Work
 from tenure.storage.location import make_folder, write_whole
 from tenure.store.rows import read_batches
 from tenure.store.runs import StageRun

@@ -22,7 +22,8 @@ from tenure.define.stage import maker_of
 from tenure.errors import MissingTable
 from tenure.feature_store.plan import outdated_features
 from tenure.intake.calendar import Calendar, calendar
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.sql import Dialect, Select
 from tenure.stages.labels import labelled_dates
 from tenure.tables.labels import eligible

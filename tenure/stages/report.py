@@ -20,7 +20,8 @@ from tenure.define.stage import STAGES
 from tenure.intake.calendar import calendar
 from tenure.publish.csv_files import write_csv
 from tenure.publish.quality import Quality
-from tenure.session.work import Outcome, Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Outcome, Work
 from tenure.sql import midnight_literal
 from tenure.sql.expressions import at_least, at_most, call, cast, each_of, grouped, of
 from tenure.sql.query import Query

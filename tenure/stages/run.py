@@ -46,9 +46,17 @@ def run(
             work.suppression_file  # noqa: B018  (a list that is missing is refused before the first stage)
             lock.enter_context(work.lake.locked())
         events = LineageEvents(work) if work.config.lineage.openlineage else None
-        for stage in stages:
-            function = (overrides or {}).get(stage) or function_of(STAGES[stage])
-            yield _run_stage(work, stage, function, events)
+        is_page_old = False
+        try:
+            for stage in stages:
+                function = (overrides or {}).get(stage) or function_of(STAGES[stage])
+                record = _run_stage(work, stage, function, events)
+                # The report writes the quality page too.
+                is_page_old = stage in SHOWN or (is_page_old and stage != "report")
+                yield record
+        finally:
+            if is_page_old:
+                refresh_quality_page(work, is_stopped=False)
         with work.boundary("the views"):
             refresh_views(work)
 
@@ -103,8 +111,6 @@ def _run_stage(work: Work, stage: str, function: StageFunction, events: LineageE
     if events:
         with work.boundary(f"the lineage events of stage '{stage}'"):
             events.add(record, before)
-    if stage in SHOWN:
-        refresh_quality_page(work, is_stopped=False)
     return record
 
 

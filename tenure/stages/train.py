@@ -13,7 +13,8 @@ from tenure.catalog.models import definitions_of, newest_training, registered, u
 from tenure.errors import MissingTable, ModelError, OneClassTarget
 from tenure.leaks.search import require_nothing_written_at_the_end
 from tenure.model import CUT_SHORT
-from tenure.session.work import Outcome, Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Outcome, Work
 from tenure.stages.inputs import require_training_set, trained_from
 from tenure.store.model_files import digests, write_model_files
 from tenure.version import __version__

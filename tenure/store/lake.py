@@ -47,7 +47,7 @@ from tenure.store.journal import begin_write, keep_tokens, token_of, tokens
 from tenure.store.landing import Landing
 from tenure.store.lease import Lease
 from tenure.store.locks import lake_lock
-from tenure.store.log_digests import TableLog
+from tenure.store.log_digests import LogState, TableLog
 from tenure.store.private import Mode, private_files
 from tenure.store.refused import Refused, read_refused, require_forgotten_wholly
 from tenure.store.rows import in_partition, read_rows, rows_beside, typed_if_empty, write_partition, write_rows
@@ -102,6 +102,8 @@ class Lake:
         self._fetched: dict[Path, Stamp] = {}
         self._facts: dict[Location, FileFacts | None] = {}
         self._overlooked: set[Location] = set()
+        #: What the logs said of the newest versions when they were last read.
+        self._read: dict[str, tuple[LogState, TableVersion]] = {}
         #: The newest versions, as they were found whole, while nobody else may write the lake on S3.
         self._newest: dict[str, TableVersion] = {}
 
@@ -309,14 +311,9 @@ class Lake:
         if version is None and verified and table in self._newest:
             return self._newest[table]
         seen = Listing(self.path(table))
-        delta = self.open_delta(table, seen=seen)
-        if delta is None:
+        found = self._read_log(table, version, seen)
+        if found is None:
             return None
-        newest = delta.version()
-        wanted = newest if version is None else version
-        if not 0 <= wanted <= newest:
-            return None
-        found = self.version_of(table, delta, wanted)
         if not verified:
             return found
         left = found.without(self._overlooked)
@@ -325,6 +322,24 @@ class Lake:
             if version is None and self._lease is not None:
                 self._newest[table] = left
         return left
+
+    def _read_log(self, table: str, version: int | None, seen: Listing) -> TableVersion | None:
+        """Return what a table's log says of a version; of the newest as it was last read, while the log is the same."""
+        state = self.log(table, seen).state() if version is None else None
+        if state is not None and table in self._read and self._read[table][0] == state:
+            return self._read[table][1]
+        delta = self.open_delta(table, seen=seen)
+        if delta is None:
+            return None
+        newest = delta.version()
+        wanted = newest if version is None else version
+        if not 0 <= wanted <= newest:
+            return None
+        found = self.version_of(table, delta, wanted)
+        # A commit that came meanwhile is not what `state` stands for.
+        if state is not None and self.log(table).state() == state:
+            self._read[table] = state, found
+        return found
 
     def overlook(self, damaged_files: Iterable[Location]) -> None:
         """Take damaged files for files that are not there, so that the stage whose they are makes them again.

@@ -15,11 +15,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from tenure.storage.location import Listing, Location, make_folder, write_whole
+from tenure.storage.location import Listing, Location, Stamp, make_folder, stamp, write_whole
 from tenure.store.digests import FileDigests, read_own, write_own
 
 DIGESTS = "_log_digests.json"
+
+#: The files of a log by name, and of their digests, each with its stamp.
+LogState: TypeAlias = tuple[tuple[str, Stamp], ...]
 
 _COMMITTING = "_committing"
 
@@ -52,6 +56,16 @@ class TableLog:
     def is_there(self) -> bool:
         """Return whether the table was ever committed: its log or the digests of it are there."""
         return self._seen.has(self._kept) or any(self._there())
+
+    def state(self) -> LogState | None:
+        """Return what tells this log from what it was and will be; None where there is none, or a commit is under way.
+
+        While it stays the same, so does what the log says, and that it is as it was written.
+        """
+        if self._is_committing() or self._seen.has(self._folder / REWRITING) or not self._seen.has(self._kept):
+            return None
+        files = [*self._there().values(), self._kept]
+        return tuple((file.name, self._seen.stamp(file) or stamp(file)) for file in files)
 
     def begin_commit(self) -> None:
         """Note that a commit is under way; hold the lake's lock, and call `seal` after the commit."""

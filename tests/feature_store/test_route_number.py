@@ -21,7 +21,8 @@ from tenure.feature_store import plan
 from tenure.feature_store.routes import arrays
 from tenure.feature_store.routes.arrays import ArrayRoute, ArrayWindows
 from tenure.feature_store.routes.sql import SqlRoute
-from tenure.session.work import Work, fingerprint
+from tenure.session.fingerprints import fingerprint
+from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 from tenure.tiles.features import FeatureSteps
 

@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from tenure.define.raw_tables import Parquet
 from tenure.errors import WarehouseError
 from tenure.intake.readers import Declared, Reader
-from tenure.session.work import fingerprint
+from tenure.session.fingerprints import fingerprint
 from tenure.storage.location import Location, entries, for_arrow, make_folder, open_to_read, put, write_whole
 from tenure.store.landing import Landing
 

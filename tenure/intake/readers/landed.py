@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from tenure.define.raw_tables import Parquet, RawTable
 from tenure.errors import EmptyTable, UnreadableFile
 from tenure.intake.readers import Reader
-from tenure.session.work import fingerprint
+from tenure.session.fingerprints import fingerprint
 from tenure.storage.location import Location, for_arrow
 from tenure.store.landing import Landing
 
