@@ -4,16 +4,19 @@ WORKERS ?= 3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-s3 check contracts house wheel bench lock clean venv system
+.PHONY: help demo test test-thorough test-s3 check contracts house wheel bench lock clean venv system
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.ready ## Generate a bank of 2,000 customers and run everything; the report lands in build/demo
 	$(BIN)/tenure demo --customers 2k --dir build/demo
 
 test: .venv/.ready system ## Run the tests, a file a worker, WORKERS=3; ARGS="-k labels" or ARGS="-m 'not slow'" narrows them
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not s3_matrix" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not s3_matrix and not thorough" $(ARGS)
+
+test-thorough: .venv/.ready system ## Run the whole matrices of kills, damages and engines, of which `make test` runs a part; hours
+	TENURE_THOROUGH=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not s3_matrix" $(ARGS)
 
 test-s3: .venv/.ready ## Run everything about S3: more writers, faults and kills than `make test` does
 	TENURE_S3_COMMITS=500 $(BIN)/pytest -n $(WORKERS) tests/storage tests/store/test_lease.py tests/store/test_lake_on_s3.py \

@@ -23,6 +23,9 @@ from tenure.storage.settings import S3Settings
 
 DATA = Path(os.environ.get("TENURE_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 
+#: Whether the matrices of kills, damages and engines run whole, as by `make test-thorough`.
+THOROUGH = bool(os.environ.get("TENURE_THOROUGH"))
+
 # What else the machine does must not fail a property: no example has a deadline, and none is drawn too slowly.
 settings.register_profile("any_load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any_load")
