@@ -261,7 +261,10 @@ def _below(origin: Origin) -> Iterator[Origin]:
 
 
 def _past(name: str, versions: Sequence[Columns]) -> tuple[str, tuple[str, ...]]:
-    """Since which version a column is there without a gap, and what happened to it: added, dropped, another type."""
+    """Since which version a column is there without a gap, and what happened to it.
+
+    It was added or dropped, or got another type or another definition.
+    """
     since, changes = "", []
     before: Columns | None = None
     for now in versions:
@@ -276,8 +279,16 @@ def _past(name: str, versions: Sequence[Columns]) -> tuple[str, tuple[str, ...]]
             changes.append(f"dropped in {place}")
         elif old != new:
             changes.append(f"{old} became {new} in {place}")
+        if before is not None and old and new and _means_otherwise(name, before, now):
+            changes.append(f"defined otherwise since {place}")
         before = now
     return since, tuple(changes)
+
+
+def _means_otherwise(name: str, before: Columns, now: Columns) -> bool:
+    """Whether a column means something else than in the version before; not where an older Tenure noted no meanings."""
+    then, today = before.meanings.get(name), now.meanings.get(name)
+    return None not in (then, today) and then != today
 
 
 def _dropped(versions: Sequence[Columns]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from tenure.feature_store.routes.base import Route, TileWriter, Writing, number_
 from tenure.feature_store.routes.sql import SqlTiles
 from tenure.proofs.gate import prove_candidate
 from tenure.session.fingerprints import fingerprint
+from tenure.session.meaning import LABEL
 from tenure.session.work import Outcome, Work
 from tenure.sql.dialects import date_literal
 from tenure.sql.expressions import is_in, named
@@ -78,6 +79,7 @@ def build_features(
         _fingerprint(ingredients),
         replaced={"snapshot_date": changed} if kept else None,
         partitions=ingredients,
+        meanings={name: digest for name, digest in work.meanings.items() if name != LABEL},
     )
     outcome.add(version, built=True, checks=[*proved, *checks])
 

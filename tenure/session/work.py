@@ -362,6 +362,7 @@ class Work:
         replaced: Replaced | None = None,
         in_place_of: Collection[Location] | None = None,
         partitions: Mapping[str, Ingredients] | None = None,
+        meanings: Mapping[str, str] | None = None,
         proof: Callable[[], object] | None = None,
     ) -> tuple[TableVersion, list[CheckResult]]:
         """Make files the table's content; raise CheckFailed, with the files removed, if they break its contract.
@@ -370,6 +371,8 @@ class Work:
 
         Given `partitions`, the files are those of some partitions, whose rows the relation that the contract compares
         them with holds already; `replaced` are the stored ones that they replace, None if no other stays.
+
+        `meanings` are the digests of what columns mean: by them the dictionary tells when one is defined otherwise.
         """
         contract = self.contracts[table]
         checks: list[CheckResult] = []
@@ -390,6 +393,7 @@ class Work:
             replaced=replaced,
             in_place_of=in_place_of,
             partitions=partitions,
+            meanings=meanings,
             indexed=contract.not_personal(schema.names),
         )
         return version, checks

@@ -6,6 +6,7 @@ version   0 ── 1 ── 2 ── 3        restore to 1:   0 ── 1 ── 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.schema import PrimitiveType
 
 from tenure.errors import StoreError
-from tenure.store.lake import KIND, Lake, damaged
+from tenure.store.lake import KIND, MEANINGS, Lake, damaged
 from tenure.store.sealed import file_problem
 from tenure.store.table import TableVersion
 
@@ -84,11 +85,15 @@ def forgotten_on(lake: Lake, table: str, after: int) -> str:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a version, each with its type, and the day on which it was committed."""
+    """The columns of a version, each with its type, and the day on which it was committed.
+
+    `meanings` are the digests of what columns meant, as they were last noted; empty before any were.
+    """
 
     version: int
     committed_on: str
     types: Mapping[str, str]
+    meanings: Mapping[str, str]
 
 
 def columns_by_version(lake: Lake, table: str) -> list[Columns]:
@@ -97,6 +102,7 @@ def columns_by_version(lake: Lake, table: str) -> list[Columns]:
     if delta is None:
         return []
     found: list[Columns] = []
+    meanings: Mapping[str, str] = {}
     for commit in sorted(delta.history(), key=itemgetter("version")):
         try:
             delta.load_as_version(int(commit["version"]))
@@ -104,7 +110,8 @@ def columns_by_version(lake: Lake, table: str) -> list[Columns]:
             continue  # Delta has dropped the logs that it would be put together from.
         types = {part.name: _type_name(part.type) for part in delta.schema().fields}
         day = f"{datetime.fromtimestamp(commit['timestamp'] / 1000, UTC):%Y-%m-%d}"
-        found.append(Columns(int(commit["version"]), day, types))
+        meanings = json.loads(str(commit[MEANINGS])) if MEANINGS in commit else meanings
+        found.append(Columns(int(commit["version"]), day, types, meanings))
     return found
 
 

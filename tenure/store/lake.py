@@ -68,6 +68,7 @@ from tenure.store.table import (
 #: What a commit notes of the version that it makes: what it and its partitions are made of.
 FINGERPRINT = "tenure.fingerprint"
 PARTITIONS = "tenure.partitions"
+MEANINGS = "tenure.meanings"
 
 #: What kind of commit it is, where it brings no rows: 'forget', since when rows of forgotten customers are gone.
 KIND = "tenure.kind"
@@ -426,21 +427,23 @@ class Lake:
         replaced: Replaced | None = None,
         in_place_of: Collection[Location] | None = None,
         partitions: Mapping[str, Ingredients] | None = None,
+        meanings: Mapping[str, str] | None = None,
         columns_grow: bool = False,
         indexed: Collection[str] = (),
     ) -> TableVersion:
         """Make `files` (of the table's folder or `writing_folder`) its content, or add them to it (mode 'append').
 
         Given `replaced`, they take the place of those partitions alone; given `in_place_of`, of those files alone, of
-        which there may be none. `partitions` are the ingredients of every
-        partition of the new version. With `columns_grow`, new columns are null in the rows that stay. The log tells the
-        least and the greatest value of `indexed` columns, of no personal one. Raises StoreError if the table has other
-        partition columns, or if rows that stay have other columns.
+        which there may be none. `partitions` are the ingredients of every partition of the new version, `meanings` the
+        digests of what its columns mean. With `columns_grow`, new columns are null in the rows that stay. The log tells
+        the least and the greatest value of `indexed` columns, of no personal one. Raises StoreError if the table has
+        other partition columns, or if rows that stay have other columns.
         """
         files, delta = self._sealed(table, files, indexed), self.open_delta(table)
         if delta is None:
             self.catalogue.note(table)
-            return self._create(table, files, schema, partition_by, _properties(fingerprint, partitions), mode="error")
+            properties = _properties(fingerprint, partitions, meanings=meanings)
+            return self._create(table, files, schema, partition_by, properties, mode="error")
         others_stay = mode == "append" or replaced is not None or in_place_of is not None
         stored = {field.name for field in delta.schema().fields}
         grown = _with_stored_columns(delta, schema) if columns_grow else None
@@ -464,7 +467,7 @@ class Lake:
                 delta_schema(schema),
                 partition_by=list(partition_by) or None,
                 partition_filters=only or None,
-                commit_properties=_properties(fingerprint, partitions),
+                commit_properties=_properties(fingerprint, partitions, meanings=meanings),
             )
         return self.require(table)
 
@@ -742,11 +745,16 @@ def _with_stored_columns(delta: DeltaTable, schema: pa.Schema) -> pa.Schema | No
 
 
 def _properties(
-    fingerprint: str, partitions: Mapping[str, Ingredients] | None = None, kind: str = ""
+    fingerprint: str,
+    partitions: Mapping[str, Ingredients] | None = None,
+    kind: str = "",
+    meanings: Mapping[str, str] | None = None,
 ) -> CommitProperties:
     noted = {FINGERPRINT: fingerprint}
     if partitions:
         noted[PARTITIONS] = json.dumps(partitions)
+    if meanings:
+        noted[MEANINGS] = json.dumps(meanings)
     if kind:
         noted[KIND] = kind
     return CommitProperties(custom_metadata=noted)

@@ -116,6 +116,25 @@ def test_columns_that_came_and_went_are_told_with_their_version(found):
     ]
 
 
+def test_a_feature_that_came_to_mean_something_else_says_since_when(bank, tmp_path):
+    """Not one of which only the words are new, and none where the rows alone changed."""
+    folder = shutil.copytree(bank, tmp_path / "bank")
+    view = folder / "features" / "paid.py"
+    said = view.read_text()
+    assert "amount > 50" in said
+    view.write_text(said.replace("amount > 50", "amount > 60").replace('doc="', 'doc="In other words: ', 1))
+    build(folder)
+    with Work.open(folder) as work:
+        after = dictionary(work)
+    changes = column(after, "features", "large_count_90d").changes
+    assert [change.partition(",")[0] for change in changes] == ["defined otherwise since version 2"]
+    changed = {
+        entry.name for table in after.tables if table.name == "features" for entry in table.columns if entry.changes
+    }
+    large = {name for name in changed if name.startswith("large_")}
+    assert changed - large == {"amount_max_30d", "amount_max_90d"}  # added in version 1, and the same since
+
+
 def test_every_column_that_sql_makes_has_a_meaning(found):
     made = [table for table in found.tables if not table.name.startswith("staging/")]
     assert {table.name for table in made} >= {
