@@ -15,6 +15,7 @@ from tenure.model.metrics import (
     Array,
     auroc_interval,
     calibration,
+    calibration_line,
     churners_reached,
     metrics,
     one_class,
@@ -22,6 +23,11 @@ from tenure.model.metrics import (
 
 CURVE_POINTS = 200
 """The most points of one curve."""
+
+POOLED_METRICS = ("calibration_slope", "calibration_intercept", "auroc_low", "auroc_high")
+"""Of all snapshots of test together: how the score is calibrated, and a 95 % interval over resampled customers."""
+
+_UNKNOWN = dict.fromkeys(POOLED_METRICS, np.nan)
 
 
 class ModelEvaluationService:
@@ -37,8 +43,7 @@ class ModelEvaluationService:
         `models` maps a version to its model. Population 'unseen' is the customers of whom no row is in train;
         snapshot_date NaT pools all snapshots, and a pooled row is there even where the split or the
         population is empty. Columns rows, churners, churn_rate, then the figures of `metrics.metrics`, NaN
-        where undefined, then auroc_low and auroc_high: a 95 % interval over resampled customers, for the
-        pooled rows of test only.
+        where undefined, then those of POOLED_METRICS, for the pooled rows of test only.
         """
         judged = training_set[training_set["split"].isin(["validation", "test"])]
         rows = [
@@ -48,25 +53,27 @@ class ModelEvaluationService:
         ]
         return pd.DataFrame(rows)
 
+    def out_of_time(self, model: Model, training_set: pd.DataFrame) -> dict[str, float]:
+        """Return rows, churners, churn_rate, then the figures of SAMPLE_METRICS and POOLED_METRICS of all test rows."""
+        scored = _scored(model, training_set[training_set["split"] == "test"])
+        return _summary(scored) | self._pooled(scored, model.columns.keys)
+
     def _figures(self, scored: pd.DataFrame, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
         for split in ("validation", "test"):
             everyone = scored[scored["split"] == split]
             unseen = everyone[~everyone["seen_in_train"].astype(bool)]
             for population, group in (("all", everyone), ("unseen", unseen)):
                 identity = {"split": split, "population": population}
-                interval = self._interval(group, keys) if split == "test" else (np.nan, np.nan)
-                yield {**identity, "snapshot_date": pd.NaT, **_summary(group, interval)}
+                of_all = self._pooled(group, keys) if split == "test" else _UNKNOWN
+                yield {**identity, "snapshot_date": pd.NaT, **_summary(group), **of_all}
                 for snapshot_date, month in group.groupby("snapshot_date", sort=True):
-                    yield {
-                        **identity,
-                        "snapshot_date": snapshot_date,
-                        **_summary(month, (np.nan, np.nan)),
-                    }
+                    yield {**identity, "snapshot_date": snapshot_date, **_summary(month), **_UNKNOWN}
 
-    def _interval(self, group: pd.DataFrame, keys: Sequence[str]) -> tuple[float, float]:
+    def _pooled(self, group: pd.DataFrame, keys: Sequence[str]) -> dict[str, float]:
         customer = group.groupby(list(keys), sort=False).ngroup().to_numpy()
         scores, churned = _arrays(group)
-        return auroc_interval(scores, churned, customer, resamples=self.resamples, seed=self.seed)
+        interval = auroc_interval(scores, churned, customer, resamples=self.resamples, seed=self.seed)
+        return dict(zip(POOLED_METRICS, (*calibration_line(scores, churned), *interval), strict=True))
 
 
 def curves(models: Mapping[str, Model], training_set: pd.DataFrame) -> pd.DataFrame:
@@ -126,13 +133,11 @@ def _arrays(scored: pd.DataFrame) -> tuple[Array, Array]:
     return scored["score"].to_numpy(dtype=np.float64), scored["churned"].to_numpy(dtype=np.float64)
 
 
-def _summary(group: pd.DataFrame, interval: tuple[float, float]) -> dict[str, float]:
+def _summary(group: pd.DataFrame) -> dict[str, float]:
     scores, churned = _arrays(group)
     return {
         "rows": len(group),
         "churners": int(churned.sum()),
         "churn_rate": float(churned.mean()) if len(group) else np.nan,
         **metrics(scores, churned),
-        "auroc_low": interval[0],
-        "auroc_high": interval[1],
     }

@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from scipy.optimize import brentq
+from scipy.special import expit, logit, xlog1py, xlogy
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 Array = NDArray[np.float64]
 
-SAMPLE_METRICS = ("auroc", "average_precision", "brier", "log_loss", "lift_at_10", "ece")
+SAMPLE_METRICS = (
+    *("auroc", "average_precision", "ks", "brier", "log_loss"),
+    *("lift_at_10", "precision_at_10", "recall_at_10", "ece"),
+)
+
+#: A probability of 0 or 1 counts as one so near to it: else one wrong row would make the loss infinite.
+_NEAREST = float(np.finfo(np.float64).eps)
 
 
 def metrics(scores: Array, churned: Array) -> dict[str, float]:
@@ -23,9 +32,12 @@ def metrics(scores: Array, churned: Array) -> dict[str, float]:
     return {
         "auroc": auroc(scores, churned),
         "average_precision": average_precision(scores, churned),
-        "brier": float(brier_score_loss(churned, scores, pos_label=1)),
-        "log_loss": float(log_loss(churned, scores, labels=[0, 1])),
+        "ks": kolmogorov_smirnov(scores, churned),
+        "brier": float(np.mean((scores - churned) ** 2)),
+        "log_loss": log_loss(scores, churned),
         "lift_at_10": lift(scores, churned, 0.1),
+        "precision_at_10": precision(scores, churned, 0.1),
+        "recall_at_10": recall(scores, churned, 0.1),
         "ece": calibration_error(scores, churned),
     }
 
@@ -45,6 +57,46 @@ def average_precision(scores: Array, churned: Array) -> float:
     return np.nan if one_class(churned) else float(average_precision_score(churned, scores))
 
 
+def log_loss(scores: Array, churned: Array) -> float:
+    """Return the mean of −log of the probability given to what happened, in nats."""
+    sure = np.clip(scores, _NEAREST, 1 - _NEAREST)
+    return float(-np.mean(xlogy(churned, sure) + xlog1py(1 - churned, -sure)))
+
+
+def kolmogorov_smirnov(scores: Array, churned: Array) -> float:
+    """Return the widest gap between the shares of churners and of stayers above a score; NaN for one class."""
+    if one_class(churned):
+        return np.nan
+    _, group = np.unique(scores, return_inverse=True)
+    churners, everybody = np.bincount(group, weights=churned), np.bincount(group)
+    below_churners = np.cumsum(churners) / churners.sum()
+    below_stayers = np.cumsum(everybody - churners) / (everybody - churners).sum()
+    return float(np.abs(below_churners - below_stayers).max())
+
+
+def calibration_line(scores: Array, churned: Array) -> tuple[float, float]:
+    """Return slope and intercept of what happened against the log-odds of the scores: 1 and 0 of a calibrated score.
+
+    A slope below 1: scores lie too far apart. The intercept is taken with the slope held at 1, "in the large"; below 0,
+    fewer churn than the scores say. Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7. Both are NaN for one class,
+    and the slope for one score.
+    """
+    if one_class(churned):
+        return np.nan, np.nan
+    odds = logit(np.clip(scores, _NEAREST, 1 - _NEAREST))
+    if len(np.unique(odds)) < 2:
+        return np.nan, _shift(odds, churned)
+    slope = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(odds[:, None], churned).coef_[0, 0]
+    return float(slope), _shift(odds, churned)
+
+
+def _shift(odds: Array, churned: Array) -> float:
+    """What is added to all log-odds so that the mean score is the churn rate."""
+    furthest = np.abs(odds).max() + 40
+    found = brentq(lambda shift: float(np.mean(expit(odds + shift) - churned)), -furthest, furthest)
+    return float(found)
+
+
 def churners_reached(scores: Array, churned: Array, contacts: Array) -> Array:
     """Return the churners expected among the `contacts` highest scores, shape of `contacts`.
 
@@ -62,11 +114,24 @@ def lift(scores: Array, churned: Array, share: float) -> float:
 
     The top is rounded up to whole rows. NaN for one class.
     """
-    if one_class(churned):
+    return np.nan if one_class(churned) else float(precision(scores, churned, share) / churned.mean())
+
+
+def precision(scores: Array, churned: Array, share: float) -> float:
+    """Return the churn rate of the top `share` of rows by score, rounded up to whole rows; at least one row."""
+    top = _top(scores, share)
+    return float(churners_reached(scores, churned, np.array([top]))[0] / top)
+
+
+def recall(scores: Array, churned: Array, share: float) -> float:
+    """Return the share of all churners who are among the top `share` of rows by score; NaN where nobody churned."""
+    if not churned.any():
         return np.nan
-    top = np.ceil(round(share * len(scores), 9))
-    reached = churners_reached(scores, churned, np.array([top]))[0]
-    return float(reached / top / churned.mean())
+    return float(churners_reached(scores, churned, np.array([_top(scores, share)]))[0] / churned.sum())
+
+
+def _top(scores: Array, share: float) -> float:
+    return float(np.ceil(round(share * len(scores), 9)))
 
 
 def calibration(scores: Array, churned: Array, bins: int = 10) -> tuple[Array, Array, NDArray[np.int64]]:

@@ -15,7 +15,6 @@ from tenure.model import CUT_SHORT
 from tenure.model.base import Model
 from tenure.model.learners import learner_of
 from tenure.model.libraries import versions_here
-from tenure.model.metrics import SAMPLE_METRICS
 
 
 def model_version(model: Model, files: Mapping[str, str], data_fingerprint: str) -> str:
@@ -36,7 +35,7 @@ def registry_row(
     champion: bool,
     data_fingerprint: str,
     training_set: pd.DataFrame,
-    evaluations: pd.DataFrame,
+    figures: Mapping[str, float],
     files: Mapping[str, str],
     definitions: Mapping[str, str],
     inputs: Mapping[str, str],
@@ -47,10 +46,11 @@ def registry_row(
     `files` maps a file's name to its SHA-256, `definitions` a column that the model reads (and 'churned', what it
     predicts) to the digest of what it means, `inputs` a table that it was trained from to its fingerprint.
     training_rows, training_churners and the snapshot dates (DATE) are those of split 'train'; metrics are the
-    pooled figures of all test customers in `evaluations`, null where undefined.
+    `figures` of all test customers, null where undefined.
     """
     train = training_set[training_set["split"] == "train"]
     dates = pd.to_datetime(train["snapshot_date"])
+    known = {name: None if pd.isna(figure) else float(figure) for name, figure in figures.items()}
     return {
         "model_version": model_version,
         "kind": model.kind,
@@ -63,7 +63,7 @@ def registry_row(
         "training_churners": int(train["churned"].sum()),
         "first_snapshot_date": dates.min().date(),
         "last_snapshot_date": dates.max().date(),
-        "metrics": json.dumps(_test_metrics(evaluations, model_version), sort_keys=True),
+        "metrics": json.dumps(known, sort_keys=True),
         "libraries": json.dumps(versions_here(), sort_keys=True),
         "files": json.dumps(dict(files), sort_keys=True),
         "definitions": json.dumps(dict(definitions), sort_keys=True),
@@ -84,14 +84,3 @@ def load_model(files: Mapping[str, bytes]) -> Model:
     except (KeyError, TypeError, ValueError) as error:
         raise UnsafeModelFile(f"model.json is missing or no model card: {error!r}", hint=hint) from error
     return learner_of(kind, place="model.json", refused=UnsafeModelFile, hint=hint).load(card, files)
-
-
-def _test_metrics(evaluations: pd.DataFrame, version: str) -> dict[str, float | None]:
-    pooled = evaluations[
-        (evaluations["model_version"] == version)
-        & (evaluations["split"] == "test")
-        & (evaluations["population"] == "all")
-        & evaluations["snapshot_date"].isna()
-    ].iloc[0]
-    names = ("rows", "churn_rate", *SAMPLE_METRICS, "auroc_low", "auroc_high")
-    return {name: None if pd.isna(pooled[name]) else float(pooled[name]) for name in names}

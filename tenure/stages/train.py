@@ -59,7 +59,7 @@ def train(work: Work) -> Outcome:
         files[model.kind] = model.files()
         hashes[model.kind] = digests(files[model.kind])
         versions[model_version(model, hashes[model.kind], data.fingerprint)] = model
-    evaluations = ModelEvaluationService(seed=section.seed).evaluate(versions, frame)
+    judge = ModelEvaluationService(seed=section.seed)
     for version, model in versions.items():
         write_model_files(work.lake, version, files[model.kind])
     trained_at = datetime.now(UTC)
@@ -72,7 +72,7 @@ def train(work: Work) -> Outcome:
             champion=model is best,
             data_fingerprint=data.fingerprint,
             training_set=frame,
-            evaluations=evaluations,
+            figures=judge.out_of_time(model, frame),
             files=hashes[model.kind],
             definitions=definitions_of(work, model),
             inputs=trained_from(work),

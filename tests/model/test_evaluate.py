@@ -95,12 +95,12 @@ def test_composite_keys_are_never_glued_together(versions, world):
         {
             "bank": [1, 11] * 50,
             "customer": [11, 1] * 50,
-            "score": np.arange(100.0),
+            "score": np.arange(1, 101) / 101,
             "churned": [0, 1, 1, 1, 0] * 20,
         }
     )
-    low, high = service._interval(rows, ["bank", "customer"])
-    assert low < high
+    found = service._pooled(rows, ["bank", "customer"])
+    assert found["auroc_low"] < found["auroc_high"]
 
 
 def test_no_row_costs_a_call_of_its_own(versions, world):

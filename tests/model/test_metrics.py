@@ -2,16 +2,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from scipy.special import expit
+from scipy.stats import ks_2samp
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import log_loss as log_loss_of_scikit_learn
 
 from tenure.model.metrics import (
     SAMPLE_METRICS,
     auroc_interval,
     calibration,
     calibration_error,
+    calibration_line,
     churners_reached,
     lift,
+    log_loss,
     metrics,
+    precision,
+    recall,
 )
 
 
@@ -58,8 +65,49 @@ def test_metrics_of_four_customers_by_hand():
     assert got["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert got["brier"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
     assert got["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.9]).mean())
-    assert got["lift_at_10"] == 2.0
+    assert got["ks"] == 0.5  # above 0.6 one of the two churners and no stayer
+    assert (got["lift_at_10"], got["precision_at_10"], got["recall_at_10"]) == (2.0, 1.0, 0.5)
     assert tuple(got) == SAMPLE_METRICS
+
+
+def test_precision_and_recall_of_the_top_count_ties_at_their_own_rate():
+    # Of the top two, one is sure (a churner) and one is drawn of four equals, of which one churns; two churn in all.
+    scores, churned = arrays([0.9, 0.5, 0.5, 0.5, 0.5] + [0.1] * 15, [1, 0, 0, 1, 0] + [0] * 15)
+    assert precision(scores, churned, 0.1) == 1.25 / 2
+    assert recall(scores, churned, 0.1) == 1.25 / 2
+    assert np.isnan(recall(scores, np.zeros(20), 0.1))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40))
+def test_losses_and_ks_are_those_of_the_libraries(rows):
+    scores, churned = arrays([score for score, _ in rows], [hit for _, hit in rows])
+    assert log_loss(scores, churned) == pytest.approx(log_loss_of_scikit_learn(churned, scores, labels=[0, 1]))
+    got = metrics(scores, churned)
+    assert got["brier"] == pytest.approx(brier_score_loss(churned, scores, pos_label=1))
+    if 0 < churned.sum() < len(churned):
+        assert got["ks"] == pytest.approx(ks_2samp(scores[churned == 1], scores[churned == 0]).statistic)
+
+
+@pytest.mark.parametrize(("slope", "shift"), [(1, 0), (0.5, 0), (1, -0.7), (2, 0.4)])
+def test_the_calibration_line_finds_what_scores_were_bent_by(slope, shift):
+    random = np.random.default_rng(3)
+    truth = random.normal(-1, 1, 200_000)
+    churned = (random.random(len(truth)) < expit(truth)).astype(float)
+    bent = expit(truth / slope - shift)
+    found, moved = calibration_line(bent, churned)
+    assert found == pytest.approx(slope, rel=0.02)
+    if slope == 1:
+        assert moved == pytest.approx(shift, abs=0.02)
+    # With the shift the mean score is the churn rate, whatever the slope.
+    odds = truth / slope - shift
+    assert expit(odds + moved).mean() == pytest.approx(churned.mean())
+
+
+def test_one_score_for_all_has_a_shift_and_no_slope():
+    slope, shift = calibration_line(*arrays([0.5] * 4, [1, 0, 0, 0]))
+    assert np.isnan(slope)
+    assert expit(shift) == pytest.approx(0.25)
+    assert np.isnan(calibration_line(*arrays([0.2, 0.4], [1, 1]))).all()
 
 
 @pytest.mark.parametrize("outcome", [0, 1])

@@ -82,7 +82,7 @@ def test_the_register_says_what_was_trained_on_what(models, world):
         files={"model.txt": "1f"},
         definitions={"region": "2d"},
         inputs={"labels": "3c"},
-        evaluations=ModelEvaluationService().evaluate({"lightgbm-1": boosted}, world),
+        figures=ModelEvaluationService().out_of_time(boosted, world),
     )
     train = world[world["split"] == "train"]
     assert (row["training_rows"], row["training_churners"]) == (1800, train["churned"].sum())
@@ -113,6 +113,6 @@ def test_an_undefined_metric_is_null_in_the_register(models, world):
         files={},
         definitions={},
         inputs={},
-        evaluations=ModelEvaluationService().evaluate({"rule-1": models[0]}, quiet),
+        figures=ModelEvaluationService().out_of_time(models[0], quiet),
     )
     assert json.loads(row["metrics"])["auroc"] is None
