@@ -184,8 +184,11 @@ class SplitsSection(_Section):
     test_snapshots: int = Field(
         3, ge=1, le=MOST_COUNT, description="How many of the last labelled snapshots are the test."
     )
-    validation_share: float = Field(
-        0.2, gt=0, lt=0.9, description="Share of customers held out of training to choose parameters."
+    folds: int = Field(
+        5,
+        ge=2,
+        le=20,
+        description="Parts into which the customers of train are drawn: each is judged by what the others taught.",
     )
     group: tuple[str, ...] = Field(
         default=(),

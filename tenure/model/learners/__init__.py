@@ -12,28 +12,28 @@ from tenure.errors import ModelError, TenureError, choices
 from tenure.model.learners.learner import COMMON, NUMPY, OPTUNA, SCIKIT_LEARN, SKOPS, Learner, Library
 
 if TYPE_CHECKING:
-    from tenure.model.base import Model
+    from tenure.model.base import LearnedModel
 
 
-def _rule() -> type[Model]:
+def _rule() -> type[LearnedModel]:
     from tenure.model.learners.rule import RuleModel
 
     return RuleModel
 
 
-def _logistic() -> type[Model]:
+def _logistic() -> type[LearnedModel]:
     from tenure.model.learners.logistic import LogisticModel
 
     return LogisticModel
 
 
-def _lightgbm() -> type[Model]:
+def _lightgbm() -> type[LearnedModel]:
     from tenure.model.learners.lightgbm import LightGBMModel
 
     return LightGBMModel
 
 
-def _xgboost() -> type[Model]:
+def _xgboost() -> type[LearnedModel]:
     from tenure.model.learners.xgboost import XGBoostModel
 
     return XGBoostModel

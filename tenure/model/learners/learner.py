@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tenure.errors import UnsafeModelFile, choices
 
 if TYPE_CHECKING:
-    from tenure.model.base import FitSettings, Model, Sample
+    from tenure.model.base import FitSettings, LearnedModel, Model, Sample
     from tenure.model.select import Columns
 
 
@@ -69,17 +69,19 @@ class Learner:
 
     kind: str
     words: str
-    model: Callable[[], type[Model]]
+    model: Callable[[], type[LearnedModel]]
     file: str
     libraries: tuple[Library, ...] = ()
     read_by: Mapping[Library, int] = field(default_factory=dict)
     by_default: bool = True
 
-    def fit(self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> Model:
-        """Return the model learned from train, its settings chosen on validation."""
-        return self.model().fit(columns, train, validation, settings)
+    def fit(
+        self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> Model:
+        """Return the model learned from train, its settings chosen on validation, or those of a model `like` it."""
+        return self.model().fit(columns, train, validation, settings, like)
 
-    def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> Model:
+    def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LearnedModel:
         """Return the model that `Model.files` wrote, `card` being its model.json; raise UnsafeModelFile otherwise."""
         if self.file not in files:
             raise UnsafeModelFile(

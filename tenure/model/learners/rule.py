@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from tenure.errors import ModelError
-from tenure.model.base import FitSettings, Model, Sample
+from tenure.model.base import FitSettings, LearnedModel, Model, Sample
 from tenure.model.select import Columns
 
 BANDS = 20
@@ -38,22 +38,24 @@ class Rule:
     train_auroc: float
 
 
-class RuleModel(Model):
+class RuleModel(LearnedModel):
     """The numeric feature that alone ranks train's churners best (AUROC), as a table of churn rates."""
 
-    kind: ClassVar[str] = "rule"
+    kind = "rule"
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any], rule: Rule) -> None:
         super().__init__(columns, parameters)
         self.rule = rule
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> RuleModel:
+    def fit(
+        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> RuleModel:
         """Return the best rule on train, the first in column order where two are equal; nothing is tuned.
 
         Raises ModelError if no feature is numeric.
         """
-        del validation, settings
+        del validation, settings, like
         if not columns.numeric:
             raise ModelError(
                 "a rule needs a numeric feature; there is none", hint="tenure.toml: leave 'rule' out of [train] models"
