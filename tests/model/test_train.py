@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy.special import logit
 from sklearn.metrics import log_loss
 
 from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
+from tenure.model.learners.lightgbm import START
 from tenure.model.metrics import auroc
 from tenure.model.train import ModelTrainingService, TrainSettings, champion
 
@@ -19,9 +21,10 @@ def test_one_model_a_kind_in_order_with_plain_parameters(models):
     rule, logistic, boosted = models
     assert rule.parameters["feature"] == "days_since_last"
     assert logistic.parameters["converged"] is True
+    assert sorted(rule.members) == [0, 1, 2, 3, 4]
     assert boosted.parameters["trials"] == 3
     assert boosted.parameters["seconds_limit_hit"] is False
-    assert boosted.parameters["trees"] == boosted.booster.num_trees()
+    assert boosted.parameters["trees"] == [one.booster.num_trees() for one in boosted.members.values()]
 
 
 def test_useless_columns_are_dropped_and_the_rest_is_read(models):
@@ -37,8 +40,9 @@ def test_lightgbm_finds_the_planted_interaction_that_rule_and_logistic_cannot(mo
     assert boosted > 0.75
 
 
-def test_the_champion_has_the_least_log_loss_on_validation(models, world):
-    by_hand = {model.kind: log_loss(*reversed(scored(model, world, "validation"))) for model in models}
+def test_the_champion_has_the_least_log_loss_out_of_fold(models, world):
+    train = world[world["split"] == "train"]
+    by_hand = {model.kind: log_loss(train["churned"], model.predict_unseen(train)) for model in models}
     assert champion(models, world).kind == min(by_hand, key=by_hand.get) == "lightgbm"
     assert champion(models[:2], world).kind == min(("rule", "logistic"), key=by_hand.get)
 
@@ -49,7 +53,7 @@ class Says:
     def __init__(self, kind, share):
         self.kind, self.share = kind, share
 
-    def predict(self, rows):
+    def predict_unseen(self, rows):
         return np.where(rows["churned"] == 1, 1 - self.share, self.share)
 
 
@@ -77,7 +81,7 @@ def test_the_same_seed_gives_the_same_bits_and_later_rows_have_no_say(models, wo
     other.loc[later, ["balance_last", "days_since_last"]] = -1e6
     other.loc[later, "region"] = "elsewhere"
     again = ModelTrainingService(TrainSettings(trials=3, seconds=300)).train(other, KEYS)
-    rows = world[world["split"] == "validation"]
+    rows = world[world["split"] == "train"]
     for model, twin in zip(models, again, strict=True):
         assert model.parameters == twin.parameters
         assert model.columns == twin.columns
@@ -119,7 +123,6 @@ def test_a_search_out_of_time_finishes_its_first_candidate_and_says_so(world):
             ),
         ),
         ("train", 1, r"everybody churns; the churn rate is 100\.0%"),
-        ("validation", 0, r"split 'validation': nobody churns; the churn rate is 0\.0% \(0 of 600 rows"),
     ],
 )
 def test_one_class_is_refused_with_the_rate_the_rows_and_the_snapshots(world, split, churned, message):
@@ -139,10 +142,49 @@ def test_too_few_churners_are_refused(world):
         ModelTrainingService().train(few, KEYS)
 
 
-@pytest.mark.parametrize("split", ["train", "validation"])
-def test_an_empty_split_is_refused(world, split):
-    with pytest.raises(EmptySplit, match=f"split '{split}' has no rows"):
-        ModelTrainingService().train(world[world["split"] != split], KEYS)
+def test_an_empty_train_is_refused(world):
+    with pytest.raises(EmptySplit, match="split 'train' has no rows"):
+        ModelTrainingService().train(world[world["split"] != "train"], KEYS)
+
+
+def test_customers_who_are_all_in_one_fold_are_refused(world):
+    with pytest.raises(EmptySplit, match="all rows of split 'train' are in one fold"):
+        ModelTrainingService().train(world[(world["split"] != "train") | (world["fold"] == 2)], KEYS)
+
+
+def test_churners_who_are_all_in_one_fold_are_refused(world):
+    one_sided = world.copy()
+    one_sided.loc[(one_sided["split"] == "train") & (one_sided["fold"] != 2), "churned"] = 0
+    with pytest.raises(OneClassTarget, match="outside of fold 2 nobody churns"):
+        ModelTrainingService().train(one_sided, KEYS)
+
+
+def test_no_member_has_seen_the_customers_of_its_fold(models, world):
+    """What they did has no say in how the member scores, but for when it stops to learn, and what the others chose."""
+    settings = TrainSettings(kinds=("rule",), seconds=300)
+    other = world.copy()
+    fold = (other["fold"] == 3).fillna(value=False)
+    other.loc[fold, "churned"] = 1 - other.loc[fold, "churned"]
+    (again,) = ModelTrainingService(settings).train(other, KEYS)
+    rows = world[world["split"] == "test"]
+    np.testing.assert_array_equal(again.members[3].predict(rows), models[0].members[3].predict(rows))
+    assert (again.members[1].predict(rows) != models[0].members[1].predict(rows)).any()
+
+
+def test_a_score_is_the_mean_of_the_members_margins(models, world):
+    rows = world[world["split"] == "test"]
+    for model in models:
+        margins = [logit(member.predict(rows)) for member in model.members.values()]
+        np.testing.assert_allclose(logit(model.predict(rows)), np.mean(margins, axis=0), atol=1e-9)
+
+
+def test_members_after_the_first_take_what_it_chose(models):
+    for model in models[1:]:
+        chosen = ("C",) if model.kind == "logistic" else tuple(START)
+        assert all(
+            {name: member.parameters[name] for name in chosen} == {name: model.parameters[name] for name in chosen}
+            for member in model.members.values()
+        )
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ SETTINGS = FitSettings(trials=3, seconds=300, threads=1)
 @pytest.fixture(scope="module")
 def samples(world):
     columns = Columns.of(world, KEYS)
-    parts = {split: world[world["split"] == split] for split in ("train", "validation")}
-    found = {n: Sample(columns.matrix(rows), rows["churned"].to_numpy(dtype=float)) for n, rows in parts.items()}
-    return columns, found["train"], found["validation"]
+    train = world[world["split"] == "train"]
+    rows = Sample(columns.matrix(train), train["churned"].to_numpy(dtype=float))
+    held_out = (train["fold"] == 0).to_numpy(dtype=bool)
+    return columns, rows.only(~held_out), rows.only(held_out)
 
 
 @pytest.fixture(scope="module")

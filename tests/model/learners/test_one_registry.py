@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from tenure.config import TrainSection, config_reference
 from tenure.errors import InvalidConfig, MissingDependency, ModelError, OutdatedModel, UnsafeModelFile
 from tenure.insight.contributions import contributions
 from tenure.model import learners
-from tenure.model.base import Model
+from tenure.model.base import LearnedModel
 from tenure.model.learners.learner import Learner, Library
 from tenure.model.libraries import require_same_libraries, versions_here
 from tenure.model.registry import load_model
@@ -25,7 +26,7 @@ PYTEST = Library("pytest", "pytest")
 ABSENT = Library("forest-of-no-machine", "forest_of_no_machine")
 
 
-class Coin(Model):
+class Coin(LearnedModel):
     """Gives everybody the churn rate of train."""
 
     kind = "coin"
@@ -35,7 +36,7 @@ class Coin(Model):
         self.rate = rate
 
     @classmethod
-    def fit(cls, columns, train, validation, settings):
+    def fit(cls, columns, train, validation, settings, like=None):
         return cls(columns, {}, float(train.churned.mean()))
 
     @classmethod
@@ -86,9 +87,11 @@ def test_it_is_trained_stored_read_explained_and_told_in_words(register, world):
         TrainSettings(kinds=("coin",))
     register(coin())
     (model,) = ModelTrainingService(TrainSettings(kinds=("coin",))).train(world, ["customer_id"])
-    rate = world.loc[world["split"] == "train", "churned"].mean()
-    np.testing.assert_allclose(model.predict(world), rate)
-    assert load_model(model.files()).rate == model.rate
+    train = world[world["split"] == "train"]
+    rates = np.array([train.loc[train["fold"] != fold, "churned"].mean() for fold in range(5)])
+    np.testing.assert_allclose(logit(model.predict(world)), logit(rates).mean())
+    loaded = load_model(model.files())
+    assert [one.rate for one in loaded.members.values()] == [one.rate for one in model.members.values()]
     matrix = model.columns.matrix(world)
     contributions(model, matrix, matrix).check(world[["customer_id"]], world, model.columns.names)
     assert kind_words("coin") == "Toss of a coin"
