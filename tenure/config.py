@@ -193,7 +193,7 @@ class SplitsSection(_Section):
     group: tuple[str, ...] = Field(
         default=(),
         strict=False,
-        description="Columns of the entity's key whose rows belong on one side: of the key (customer_id, account_no) "
+        description="Columns of the entity's key whose rows belong in one fold: of the key (customer_id, account_no) "
         '`["customer_id"]` keeps a person\'s accounts together. Left out: the whole key.',
     )
 

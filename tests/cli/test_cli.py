@@ -422,10 +422,7 @@ def test_process_exits_with_codes_and_json_on_stdout_alone(bank):
     done = command("run", "--project", bank, "--json")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.splitlines() == [
-        (
-            "InvalidConfig: tenure.toml has the unknown key [splits] tests; "
-            "allowed: group, test_snapshots, validation_share."
-        ),
+        ("InvalidConfig: tenure.toml has the unknown key [splits] tests; allowed: folds, group, test_snapshots."),
         "See docs/config.md for every key.",
     ]
 
