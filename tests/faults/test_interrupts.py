@@ -42,7 +42,7 @@ def trained(tmp_path_factory):
     """A bank ready to be trained, for longer than a test waits."""
     folder = write_tiny_bank(tmp_path_factory.mktemp("interrupts") / "bank", customers=240)
     with (folder / "tenure.toml").open("a") as toml:
-        toml.write('\n[train]\nmodels = ["rule", "lightgbm"]\ntrials = 50000\nseconds = 6000\n')
+        toml.write('\n[train]\nmodels = ["rule", "lightgbm"]\ntrials = 10000\nseconds = 6000\n')
     done = tenure("run", "--project", folder, "--to", "training_set")
     assert done.returncode == 0, done.stderr
     return folder
