@@ -36,8 +36,8 @@ from tenure.store.traces import Sought
 GONE = 13
 VERSIONS = 12
 
-#: Where a forgetting is killed: as it begins, when a table's log is written and its old files are gone, in the midst of
-#: a log's digests, and as it ends. The others lie in tables that are rewritten in the same steps.
+#: Where a forgetting is killed: as it begins, in an early table, in the midst of the tables, and as it ends. The others
+#: lie in tables that are rewritten in the same steps.
 SHARES = [0.02, 0.1, 0.3, *(pytest.param(share, marks=pytest.mark.thorough) for share in (0.5, 0.7, 0.9)), 0.99]
 
 
