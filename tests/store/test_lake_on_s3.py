@@ -300,7 +300,7 @@ def test_the_verbs_look_at_a_lake_on_s3(banks, monkeypatch, capsys):
         said = capsys.readouterr()
         assert not ended.value.code, (verb, said)
         assert said.out
-    assert "nothing is damaged" in said.out
+    assert "files are as they were written" in said.out
 
 
 def test_rights_of_files_are_no_setting_of_a_lake_on_s3(banks, tmp_path):
