@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -44,6 +45,9 @@ ROWS = {
 
 #: Of the bank pack's views about the customer and the accounts, those that the files can fill.
 ACCOUNT_VIEWS = ("customer", "accounts", "loans", "cards", "account_use", "balances")
+
+
+STAGED_ON_SPARK = ("customers", "transactions", "districts")
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +347,23 @@ def test_inactivity_is_refused_with_its_rate_and_the_reason(real_data, tmp_path)
 
 @pytest.mark.slow
 @pytest.mark.spark
+def test_spark_stages_the_same_rows(work, real_data, tmp_path, spark_session):
+    """Those with formulas, with other sources joined to them, and with other spellings of null."""
+    from tenure.engines.spark import SparkEngine
+
+    spark = Work.open(BERKA, data=real_data, engine="spark", overrides={"lake": {"path": str(tmp_path / "lake")}})
+    spark.use_engine(SparkEngine(EngineSettings(name="spark"), spark_session))
+    spark.project = replace(spark.project, sources={name: spark.project.sources[name] for name in STAGED_ON_SPARK})
+    list(run(spark, ["staging"]))
+    for table in STAGED_ON_SPARK:
+        found = compare(table, work.read(table), spark.read(table), work.contract_of(table).keys)
+        assert found.equal, found
+        assert found.rows > 0
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.thorough  # test_glue.py has every table of a small bank, test_reconcile.py those of reconciliations
 def test_spark_builds_the_same_tables(real_data, tmp_path, spark_session):
     """Every table, and each fourth feature column at month-ends: Spark plans all of them for minutes."""
     from tenure.engines.spark import SparkEngine
