@@ -160,6 +160,17 @@ def test_a_lost_file_is_built_again_and_old_versions_stay(bank, tables):
             assert len(list(history(work.lake, table))) > 1, table
 
 
+@pytest.mark.parametrize("kind", ["its log", "a file"])
+def test_a_lost_profile_is_taken_anew_of_the_rows_that_are_staged(bank, kind):
+    """Without it the next delivery would be held against nothing."""
+    right = content(bank)
+    lost = "monthly_profiles/_delta_log/00000000000000000000.json" if kind == "its log" else ""
+    do_harm(Harm("delete", lost or first_file(bank, "monthly_profiles")), bank.lake, random.Random(1))  # noqa: S311
+    repaired(bank)
+    require_whole(bank)
+    assert content(bank)["monthly_profiles"] == right["monthly_profiles"]
+
+
 def test_the_newest_row_of_the_ledger_is_missed_when_it_is_taken_away(bank):
     with Work.open(bank.folder) as work:
         list(run(work, ["staging"]))
