@@ -4,7 +4,6 @@ import csv
 import re
 import shutil
 from collections import Counter, defaultdict
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -45,9 +44,6 @@ ROWS = {
 
 #: Of the bank pack's views about the customer and the accounts, those that the files can fill.
 ACCOUNT_VIEWS = ("customer", "accounts", "loans", "cards", "account_use", "balances")
-
-
-STAGED_ON_SPARK = ("customers", "transactions", "districts")
 
 
 @pytest.fixture(scope="module")
@@ -343,22 +339,6 @@ def test_inactivity_is_refused_with_its_rate_and_the_reason(real_data, tmp_path)
     assert "churn.py:2" in caught.value.message
     assert caught.value.hint
     assert not (lake / "models").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.spark
-def test_spark_stages_the_same_rows(work, real_data, tmp_path, spark_session):
-    """Those with formulas, with other sources joined to them, and with other spellings of null."""
-    from tenure.engines.spark import SparkEngine
-
-    spark = Work.open(BERKA, data=real_data, engine="spark", overrides={"lake": {"path": str(tmp_path / "lake")}})
-    spark.use_engine(SparkEngine(EngineSettings(name="spark"), spark_session))
-    spark.project = replace(spark.project, sources={name: spark.project.sources[name] for name in STAGED_ON_SPARK})
-    list(run(spark, ["staging"]))
-    for table in STAGED_ON_SPARK:
-        found = compare(table, work.read(table), spark.read(table), work.contract_of(table).keys)
-        assert found.equal, found
-        assert found.rows > 0
 
 
 @pytest.mark.slow
