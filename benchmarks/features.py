@@ -24,7 +24,8 @@ from workload import Seconds, Workload, load
 
 SIZES = {"S": 2_000, "M": 20_000, "L": 100_000}
 
-#: Each way first runs on so few customers, untimed: what Python compiles once is no part of a run.
+#: Each way first runs on so few customers, untimed: what Python compiles once is no part of a run. A bank as small is
+#: measured without.
 WARM_UP = 20
 
 
@@ -52,7 +53,8 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     pythons = {name: interpreter(WAYS[name].environment, folder / "venvs") for name in ways}
     out = folder / "out"
-    rounds(pythons, banks(folder, WARM_UP, ways), out, 1, arguments.memory)
+    if customers > WARM_UP:
+        rounds(pythons, banks(folder, WARM_UP, ways), out, 1, arguments.memory)
     givens = banks(folder, customers, ways)
     measured = rounds(pythons, givens, out, arguments.rounds, arguments.memory)
     for name in ways:

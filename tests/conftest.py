@@ -23,6 +23,9 @@ from tenure.storage.settings import S3Settings
 
 DATA = Path(os.environ.get("TENURE_TEST_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
 
+#: The bank of twelve customers whose answers were worked out by hand.
+TWELVE = Path(__file__).parent / "worlds" / "twelve_customers"
+
 #: Whether the matrices of kills, damages and engines run whole, as by `make test-thorough`.
 THOROUGH = bool(os.environ.get("TENURE_THOROUGH"))
 
@@ -37,6 +40,9 @@ SMALL_WORLDS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "2",
+    # A plan is printed for a page that nobody opens.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "1000",
     "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
 }
 
@@ -56,8 +62,13 @@ LONGEST = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spark's tests run first, then the longest files, then those with slow tests."""
+    for item in items:
+        mark = item.get_closest_marker("thorough_on_spark")
+        if mark and is_of_spark(item.nodeid) and not set(mark.args) & set(parameters_of(item)):
+            item.add_marker("thorough")
     longest = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
@@ -75,6 +86,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def is_of_spark(nodeid: str) -> bool:
     """Whether a test uses Spark: its name says so, in the file's, the function's or the parameter's."""
     return "spark" in nodeid.lower()
+
+
+def parameters_of(item: pytest.Item) -> list[str]:
+    """The names of a test's parameters, as its id has them."""
+    return list(item.callspec._idlist) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else []
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -108,6 +124,20 @@ def spark_session() -> Iterator[Any]:
     engine = SparkEngine(EngineSettings(name="spark", memory="2GB", threads=2, options=SMALL_WORLDS))
     yield engine._session
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def twelve_on_spark(spark_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The twelve customers' folder with staging to features built on Spark, once for all tests: each copies it."""
+    from tenure.engines.spark import SparkEngine
+
+    folder = tmp_path_factory.mktemp("built") / "twelve_customers"
+    shutil.copytree(TWELVE, folder)
+    shutil.copy(folder / "churn_definitions" / "balance_fell.py", folder / "churn.py")
+    with Work.open(folder, engine="spark", overrides=quick("spark")) as work:
+        work.use_engine(SparkEngine(EngineSettings(name="spark"), spark_session))
+        list(run(work, stages_between("staging", "features")))
+    return folder
 
 
 @pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])

@@ -60,6 +60,7 @@ class Runs:
         """Run `verb` of the project in `folder`; undisturbed, or killed in one of three ways.
 
         verb: 'run', 'backfill', or 'forget' with the `keys`, which is one stage of that name.
+        first: the first stage to run, for those before it have ended; staging is the first by default.
         route: through that one of the routes of features, by the name of its class.
         stage, point: at that point of the stage (1 is the first), or right after its last one if it has fewer.
         before_commit: right before that table is committed.
@@ -132,7 +133,8 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
     from tenure.store.lake import Lake
 
     folder, backfilled = Path(asked["folder"]), asked["verb"] == "backfill"
-    stages = list(stages_between("staging", "features")) if backfilled else list(STAGES)
+    first, last = asked.get("first", "staging"), "features" if backfilled else [*STAGES][-1]
+    stages = list(stages_between(first, last))
     if asked["verb"] == "forget":
         stages = ["forget"]
     points = _Points(folder, stages, (asked["stage"], asked["point"]) if "stage" in asked else None)
@@ -161,7 +163,7 @@ def _child(asked: dict[str, Any]) -> dict[str, int]:
             forget(work, asked["keys"])
             points.next_stage()
             return points.passed
-        for _ in backfill(work) if backfilled else run(work):
+        for _ in backfill(work) if backfilled and first == "staging" else run(work, tuple(stages)):
             points.next_stage()
     return points.passed
 

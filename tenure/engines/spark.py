@@ -71,9 +71,11 @@ class SparkEngine:
         self.version = f"spark {self._session.version}"
         self._files = ReadFiles()
         self._held: dict[str, DataFrame] = {}
+        self._planned: tuple[str, DataFrame] | None = None
 
     def read_csv(self, relation: str, raw: Csv, files: Sequence[Location]) -> dict[str, str]:
         """Make CSV files a relation, every value as its text."""
+        self._planned = None
         header = csv_header(files, raw)
         self._files.note_csv(relation, raw, files)
         frame = (
@@ -95,6 +97,7 @@ class SparkEngine:
 
     def read_parquet(self, relation: str, raw: Parquet, files: Sequence[Location]) -> dict[str, str]:
         """Make Parquet files a relation."""
+        self._planned = None
         self._files.note_parquet(relation, raw, files)
         reader = self._session.read.option("mergeSchema", "true")
         try:
@@ -109,6 +112,7 @@ class SparkEngine:
         """Make a table's Parquet files a relation."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
+        self._planned = None
         self._files.note_table(relation, files)
         fields = from_arrow_schema(schema)
         if not files:
@@ -126,19 +130,22 @@ class SparkEngine:
 
     def cache(self, relation: str, select: str) -> None:
         """Compute a SELECT into memory and disk."""
-        frame = self._checked(lambda: self._session.sql(select).persist())
+        frame = self._checked(self._frame(select).persist)
         self._checked(frame.count)
         self.release(relation)
         self._held[relation] = frame
         frame.createOrReplaceTempView(relation)
+        self._planned = None
 
     def view(self, relation: str, select: str) -> None:
         """Make a SELECT a temporary view."""
         self.release(relation)
-        self._checked(lambda: self._session.sql(select)).createOrReplaceTempView(relation)
+        self._frame(select).createOrReplaceTempView(relation)
+        self._planned = None
 
     def release(self, relation: str) -> None:
         """Let go of the rows of a relation that was cached, if it was."""
+        self._planned = None
         if relation in self._held:
             self._held.pop(relation).unpersist()
 
@@ -147,7 +154,7 @@ class SparkEngine:
         import pyarrow as pa
         from pyspark.sql.pandas.types import to_arrow_schema
 
-        found = to_arrow_schema(self._checked(lambda: self._session.sql(select)).schema)
+        found = to_arrow_schema(self._frame(select).schema)
         utc = pa.timestamp("us", tz="UTC")
         return pa.schema([pa.field(f.name, utc if pa.types.is_timestamp(f.type) else f.type) for f in found])
 
@@ -155,7 +162,7 @@ class SparkEngine:
         """Return a SELECT's rows."""
         import pyarrow as pa
 
-        frame = self._checked(lambda: self._session.sql(select))
+        frame = self._frame(select)
         with warnings.catch_warnings():
             # pyspark leaves the socket of a result to the garbage collector.
             warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
@@ -176,7 +183,7 @@ class SparkEngine:
         token = token or uuid.uuid4().hex
         folder.mkdir(parents=True, exist_ok=True)  # Java's own folder would be open to all.
         incoming = folder / f"_incoming-{token}"
-        frame = self._checked(lambda: self._session.sql(select))
+        frame = self._frame(select)
         # One file a partition, its rows in the SELECT's order: what the embedded engine writes.
         frame = (
             frame.repartition(*partition_by).sortWithinPartitions(*partition_by) if partition_by else frame.coalesce(1)
@@ -205,6 +212,15 @@ class SparkEngine:
             frame.unpersist()
         if self._owned:
             self._session.stop()
+
+    def _frame(self, select: str) -> DataFrame:
+        """A SELECT as Spark analysed it; asked for its types and then for its rows, a wide one takes seconds each time.
+
+        The last one is kept until a relation becomes another: an analysed SELECT reads those that there were.
+        """
+        if self._planned is None or self._planned[0] != select:
+            self._planned = select, self._checked(lambda: self._session.sql(select))
+        return self._planned[1]
 
     def _path(self, file: Location) -> str:
         """A file as Spark finds it; of S3 only where the session has Hadoop's connector, as those of Glue and EMR."""

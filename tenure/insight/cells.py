@@ -38,7 +38,11 @@ def numbers(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
     """Return the columns as floats, shape (rows, names); true becomes 1, null and what is no number NaN."""
     matrix = np.empty((len(frame), len(names)))
     for at, name in enumerate(names):
-        matrix[:, at] = frame[name].astype("object").where(frame[name].notna(), np.nan).astype(float)
+        column = frame[name]
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            matrix[:, at] = column.to_numpy(dtype=float, na_value=np.nan)
+        else:
+            matrix[:, at] = column.astype("object").where(column.notna(), np.nan).astype(float)
     return within_range(matrix)
 
 

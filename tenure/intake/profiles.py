@@ -16,6 +16,7 @@ from tenure.define.dialect import Dialect
 from tenure.define.source import Source
 from tenure.define.table_contracts import FIXED
 from tenure.session.work import Work
+from tenure.store.table import partition_values
 from tenure.tables import checks as table
 from tenure.tables import profile as profile_table
 
@@ -100,6 +101,14 @@ def stored(work: Work, source: Source) -> Profile:
         else:
             profile.counts.setdefault((row["column_name"], row["measure"]), {})[row["month"]] = row["rows"]
     return profile
+
+
+def lacking(work: Work, staged: Mapping[str, int]) -> frozenset[str]:
+    """Return the sources, of those with the number of their rows, whose profile is lost; they are staged anew."""
+    kept = work.lake.find(PROFILES.table)
+    files = kept.files if kept else ()
+    there = {partition_values(file, PROFILES.partition_by)["source"] for file in files}
+    return frozenset(name for name, rows in staged.items() if rows and name not in there)
 
 
 def keep(work: Work, source: Source, profile: Profile) -> None:

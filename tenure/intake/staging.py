@@ -22,7 +22,7 @@ from tenure.errors import (
     InputError,
 )
 from tenure.faults.redact import shown, shown_row
-from tenure.intake import captures, completeness, joined_tables, new_files, quality
+from tenure.intake import captures, completeness, joined_tables, new_files, profiles, quality
 from tenure.intake.agreed import require_agreed
 from tenure.intake.arrivals import note_arrivals
 from tenure.intake.cures import cure
@@ -53,7 +53,8 @@ def staging(work: Work) -> Outcome:
     notes = require_agreed(work)
     known = intake_facts(work)
     facts: dict[str, dict[str, object]] = {name: known[name] for name in work.project.sources if name in known}
-    judged = completeness.judged(work)
+    staged = {name: int(str(fact["rows_staged"])) for name, fact in facts.items()}
+    judged = completeness.judged(work) - profiles.lacking(work, staged)
     built: set[str] = set()
     refused = Counter[str]()
     grown: dict[str, Changed] = {}

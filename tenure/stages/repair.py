@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from tenure.define.stage import STAGES, maker_of
-from tenure.define.table_contracts import BY_SNAPSHOT_AND_MODEL
+from tenure.define.table_contracts import BY_SNAPSHOT_AND_MODEL, FIXED
 from tenure.session.work import Work
 from tenure.stages.run import run
 from tenure.store.integrity import survey
@@ -59,8 +59,10 @@ def _kept(work: Work, table: str) -> Kept:
         return "rows"
     if table == "models" or not maker_of(table):
         return "newest"
-    contract = work.contracts.get(table)
-    return "partitions" if contract and contract.partition_by == BY_SNAPSHOT_AND_MODEL else "built"
+    contract = work.contracts.get(table) or FIXED.get(table)
+    by = contract.partition_by if contract else ()
+    # Of sources, too, each partition says what was found when its rows came.
+    return "partitions" if by == BY_SNAPSHOT_AND_MODEL or by[:1] == ("source",) else "built"
 
 
 def _stages_of(work: Work, tables: Sequence[Repair]) -> list[str]:

@@ -65,7 +65,7 @@ from tenure.store.table import (
     utc,
 )
 
-#: What a commit notes of the version that it makes: what it and its partitions are made of.
+#: What a commit notes of the version that it makes: what it and its partitions are made of, and what its columns mean.
 FINGERPRINT = "tenure.fingerprint"
 PARTITIONS = "tenure.partitions"
 MEANINGS = "tenure.meanings"

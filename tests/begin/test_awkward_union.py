@@ -13,13 +13,14 @@ from tenure.errors import CheckFailed, InvalidDefinition
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
-#: The search is short: what is compared are two forms of one bank.
+#: The bank is small and the search short: what is compared are two forms of one bank.
+CUSTOMERS = 240
 QUICK = {"train": {"models": ["logistic"], "trials": 1}, "verify": {"customers": 0}}
 
 
 @pytest.fixture(scope="module")
 def unions(tmp_path_factory):
-    return write_unions(tmp_path_factory.mktemp("unions"))
+    return write_unions(tmp_path_factory.mktemp("unions"), CUSTOMERS)
 
 
 def begun(export):
@@ -75,7 +76,7 @@ def test_from_a_strangers_export_to_a_model_without_an_edit(unions):
     (ended,) = {row["reason"] for row in work.read("unlabelled").to_pylist() if row["reason"].startswith(ENDED)}
     assert ended == "ended otherwise: MOVED"
     intake = {row["source"]: row for row in work.read("intake").to_pylist()}
-    assert intake["customers"]["rows_staged"] == 600
+    assert intake["customers"]["rows_staged"] == CUSTOMERS
     assert intake["transactions"]["rows_quarantined"] < 30
     months = {str(row["month"])[:7] for row in work.read("completeness").to_pylist() if row["code"] == "TEN-I005"}
     assert MISSING in months

@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 
 def benchmark(folder, *arguments):
-    command = [sys.executable, str(BENCHMARKS / "features.py"), "--size", "60", "--dir", str(folder), *arguments]
+    command = [sys.executable, str(BENCHMARKS / "features.py"), "--size", "20", "--dir", str(folder), *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
     return done, [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -41,7 +41,7 @@ def test_loops_by_hand_and_the_floor_give_our_cells_late_and_corrected_rows_incl
     for name in ("duckdb_loop", "duckdb_bands", "floor"):
         assert compared[name]["equal"]
         assert compared[name]["columns"] == 220
-    workload = json.loads((folder / "60" / "workload.json").read_text())
+    workload = json.loads((folder / "20" / "workload.json").read_text())
     rows = pa.concat_tables([pq.read_table(file) for file in workload["transactions"]])
     assert rows["known_until"].null_count < len(rows), "the bank has corrected rows"
 

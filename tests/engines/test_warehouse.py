@@ -120,6 +120,8 @@ def refused(query, folder, dsn="BANK_DSN"):
     return caught.value
 
 
+# Landed as Parquet before an engine sees it: test_readers.py has one such file on Spark.
+@pytest.mark.thorough_on_spark
 def test_query_is_staged_alike_on_every_engine(engine, bank, build, dsn):
     work = build(bank(), engine, last="staging")
     people = work.read("customers").sort_by("customer_id").to_pylist()

@@ -140,6 +140,7 @@ def test_models_rank_well_out_of_time(work):
 
 @pytest.mark.slow
 @pytest.mark.spark
+@pytest.mark.thorough  # test_berka.py stages real rows on Spark
 def test_spark_stages_the_same_rows(work, real_data, tmp_path, spark_session):
     from tenure.engines.spark import SparkEngine
 

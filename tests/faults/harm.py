@@ -26,6 +26,11 @@ FEATURES = ["payment_count_30d", "amount_sum_90d", "region"]
 SPINE = pd.DataFrame({"customer_id": [2, 3, 4], "event_timestamp": pd.to_datetime(["2024-03-31"] * 3)})
 
 
+#: Sorts of files: the log of a table, models, the digests of logs, what a table holds, and the ledger of runs.
+SORTS = ("log", "model", "digests", "data", "ledger")
+KINDS = ("bit", "byte", "cut", "delete")
+
+
 @dataclass(frozen=True)
 class Harm:
     """One damage: how, to which file, and whether size and time are put back so that they tell nothing."""
@@ -36,8 +41,9 @@ class Harm:
 
 
 def some_harm(files: list[str], chance: random.Random, number: int) -> Harm:
-    """Draw a damage of one of the files; every second one leaves the file's size and time as they were."""
-    return Harm(chance.choice(["bit", "byte", "cut", "delete"]), chance.choice(files), put_back=number % 2 == 0)
+    """Draw a damage of a file, of each sort in turn; every second one leaves its size and time as they were."""
+    file = chance.choice(by_sort(files)[SORTS[number % len(SORTS)]])
+    return Harm(chance.choice(KINDS), file, put_back=number % 2 == 0)
 
 
 def do_harm(harm: Harm, folder: Location, chance: random.Random) -> None:
@@ -68,6 +74,23 @@ def named_files(lake: Location) -> list[str]:
     of_logs = [file for file in files_below(lake, "*.json") if file.parent.name == "_delta_log"]
     of_models = files_below(lake / "models" / "files", "*")
     return sorted({str(below(file, lake)) for file in (*of_tables, *of_logs, *of_models)})
+
+
+def by_sort(files: list[str]) -> dict[str, list[str]]:
+    """The files of each sort."""
+    found: dict[str, list[str]] = {}
+    for file in files:
+        place = Path(file)
+        if place.parts[0] in ("runs", "_ledger.json"):
+            sort = "ledger"
+        elif place.parts[:2] == ("models", "files"):
+            sort = "model"
+        elif place.parent.name == "_delta_log":
+            sort = "log"
+        else:
+            sort = "data" if place.suffix == ".parquet" else "digests"
+        found.setdefault(sort, []).append(file)
+    return found
 
 
 def write_run_bank(folder: Path) -> Path:

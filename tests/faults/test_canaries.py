@@ -85,7 +85,7 @@ def write(file, rows):
         csv.writer(lines).writerows(rows)
 
 
-def write_canary_bank(folder, *, key=NUMBER, customers=240):
+def write_canary_bank(folder, *, key=NUMBER, customers=120):
     """Write a bank of so many customers, every third of whom stops paying; a `PERSONAL` key holds a canary too."""
     write_tiny_bank(folder)
     for file in ("customers.csv", "payments.csv"):
@@ -93,7 +93,7 @@ def write_canary_bank(folder, *, key=NUMBER, customers=240):
     (folder / "sources.py").write_text(SOURCES.format(key=key))
     (folder / "features" / "paid.py").write_text(FEATURES)
     toml = folder / "tenure.toml"
-    toml.write_text(toml.read_text() + "\n[train]\ntrials = 1\n")
+    toml.write_text(toml.read_text() + "\n[train]\ntrials = 1\n\n[verify]\ncustomers = 5\n")
     names = [f"Qzxkey{n}" if key == PERSONAL else n for n in range(customers)]
     people = [
         (name, f"Qzxname {n}", "1931-07-23", ("north", "south")[n % 2], FIRST_DAY, "") for n, name in enumerate(names)

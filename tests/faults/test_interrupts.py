@@ -1,18 +1,15 @@
 """Ctrl-C and SIGTERM: one line, exit 130 or 143, the ledger says 'interrupted', and the same command goes on."""
 
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from conftest import THOROUGH
 from faults.command import edit, rows_of_ledger, started, tenure, wait_for_stage
 from tiny_bank import write_tiny_bank
-
-from tenure.demo import generate_bank
-from tenure.session.start import write_project
 
 #: Joins that no machine ends within a test: DuckDB looks for no signal in either, and is told to stop.
 ENDLESS = """
@@ -43,15 +40,9 @@ def endless(bank):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A bank ready to be trained, for longer than a test waits."""
-    folder = tmp_path_factory.mktemp("interrupts") / "bank"
-    write_project(folder)
-    generate_bank(folder, customers=300)
-    edit(folder / "tenure.toml", "# first = 2024-01-31", "first = 2024-09-30")
-    edit(folder / "tenure.toml", '["rule", "logistic", "lightgbm"]', '["rule", "lightgbm"]')
-    edit(folder / "tenure.toml", "trials = 12", "trials = 500")
-    edit(folder / "tenure.toml", "seconds = 3600", "seconds = 6000")
-    for view in ("balance", "habit", "interaction"):
-        (folder / "features" / f"{view}.py").unlink()
+    folder = write_tiny_bank(tmp_path_factory.mktemp("interrupts") / "bank", customers=240)
+    with (folder / "tenure.toml").open("a") as toml:
+        toml.write('\n[train]\nmodels = ["rule", "lightgbm"]\ntrials = 10000\nseconds = 6000\n')
     done = tenure("run", "--project", folder, "--to", "training_set")
     assert done.returncode == 0, done.stderr
     return folder
@@ -130,7 +121,7 @@ def test_the_same_command_goes_on_after_an_interrupt(bank):
 
 def test_signals_one_after_the_other_at_any_moment_give_no_traceback(endless):
     chance = random.Random(5)  # noqa: S311  (moments, not secrets)
-    for _ in range(6):
+    for _ in range(6 if THOROUGH else 3):
         with started("run", "--project", endless) as running:
             wait_for_stage(running, endless / "lake", "staging")
             time.sleep(chance.uniform(0, 1))
@@ -148,12 +139,17 @@ def test_signals_one_after_the_other_at_any_moment_give_no_traceback(endless):
     assert {status for _, status in rows_of_ledger(endless / "lake")[:-1]} == {"interrupted"}
 
 
+@pytest.fixture(scope="module")
+def with_features(tmp_path_factory):
+    """A bank whose features are built, to be looked at."""
+    folder = write_tiny_bank(tmp_path_factory.mktemp("looked_at") / "bank")
+    assert tenure("run", "--project", folder, "--to", "features").returncode == 0
+    return folder
+
+
 @pytest.mark.parametrize("verb", ["check", "plan", "verify", "history"])
-def test_verbs_that_only_look_are_interrupted_without_a_traceback(bank, verb):
-    if verb != "check":
-        shutil.rmtree(bank / "lake", ignore_errors=True)
-        assert tenure("run", "--project", bank, "--to", "features").returncode == 0
-    with started(verb, "--project", bank) as running:
+def test_verbs_that_only_look_are_interrupted_without_a_traceback(with_features, verb):
+    with started(verb, "--project", with_features) as running:
         time.sleep(1.2)
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=60)

@@ -77,7 +77,7 @@ def branch_bank(folder):
 
 
 def staged(folder, engine=None, last="staging"):
-    work = Work.open(folder, engine=engine.dialect if engine else "")
+    work = Work.open(folder, engine=engine.dialect if engine else "", overrides=quick(engine.dialect) if engine else {})
     if engine:
         work.use_engine(engine)
     list(run(work, stages_between("staging", last)))
@@ -93,11 +93,28 @@ def twelve(tmp_path):
 
 
 @pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
-def stores(request, tmp_path_factory):
-    """Both worlds on each engine, to ask and not to change."""
-    folder = tmp_path_factory.mktemp("worlds")
+def each(request, tmp_path_factory):
+    """The twelve customers on each engine, to ask and not to change."""
     engine = make_engine(request.param, request)
-    yield staged(twelve_customers(folder / "twelve"), engine), staged(branch_bank(folder / "branch"), engine)
+    yield staged(staged_before(engine, tmp_path_factory.mktemp("worlds") / "twelve", request), engine)
+    engine.close()
+
+
+def staged_before(engine, folder, request):
+    """The twelve customers' folder; Spark staged it once for all tests."""
+    if engine.dialect == "spark":
+        return shutil.copytree(request.getfixturevalue("twelve_on_spark"), folder)
+    return twelve_customers(folder)
+
+
+# test_point_in_time.py has clients of this bank on Spark, by both keys and as described within a ttl.
+@pytest.fixture(
+    scope="module", params=["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.thorough])]
+)
+def branches(request, tmp_path_factory):
+    """The clients of branches on each engine, to ask and not to change."""
+    engine = make_engine(request.param, request)
+    yield staged(branch_bank(tmp_path_factory.mktemp("worlds") / "branch"), engine)
     engine.close()
 
 
@@ -112,8 +129,7 @@ def of(job):
 # By hand: the world's own table (tests/worlds/twelve_customers/README.md), and instants between its snapshots.
 
 
-def test_the_answer_at_any_instant_is_the_one_worked_out_by_hand(stores):
-    twelve, _ = stores
+def test_the_answer_at_any_instant_is_the_one_worked_out_by_hand(each):
     spine = asked(
         ("same_instant", datetime(2024, 2, 29)),  # s1 happens and is known at this very instant
         ("same_instant", datetime(2024, 2, 29, 0, 0, 0, 1)),  # a microsecond later it is seen
@@ -126,7 +142,7 @@ def test_the_answer_at_any_instant_is_the_one_worked_out_by_hand(stores):
         ("joined_on_t", datetime(2024, 3, 30, 12)),  # announced, and not opened
     )
     names = ["segment", "payments_count_30d", "amount_sum_30d", "payment_days_since_last", "history_share_30d"]
-    got = twelve.get_historical_features(spine, names).to_arrow()
+    got = each.get_historical_features(spine, names).to_arrow()
     assert got.column_names == ["customer_id", "event_timestamp", *names]
     assert list(zip(*(got[name].to_pylist() for name in names), strict=True)) == [
         ("mass", 0, 0.0, None, 1.0),
@@ -141,13 +157,14 @@ def test_the_answer_at_any_instant_is_the_one_worked_out_by_hand(stores):
     ]
 
 
-def test_the_snapshots_are_the_hand_worked_table(stores):
-    twelve, _ = stores
+# test_time_rules.py has this table's features on Spark, and test_point_in_time.py has both routes.
+@pytest.mark.thorough_on_spark
+def test_the_snapshots_are_the_hand_worked_table(each):
     with (WORLDS / "twelve_customers" / "expected" / "features.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     spine = asked(*((r["customer_id"], date.fromisoformat(r["snapshot_date"])) for r in rows), time="snapshot_date")
     names = [name for name in rows[0] if name not in spine.column_names]
-    for got, wanted in zip(of(twelve.get_historical_features(spine, names)), rows, strict=True):
+    for got, wanted in zip(of(each.get_historical_features(spine, names)), rows, strict=True):
         told = {n: got[n] if got[n] is None else type(got[n])(wanted[n] or "nan") for n in names}
         assert {n: got[n] for n in names} == pytest.approx(told)
         assert all((got[n] is None) == (not wanted[n]) for n in names)
@@ -156,29 +173,26 @@ def test_the_snapshots_are_the_hand_worked_table(stores):
 # What Feast 0.67 gets wrong (feast-dev/feast#6787 and what was found beside it).
 
 
-def test_rows_that_share_key_and_time_are_all_kept(stores):
-    twelve, _ = stores
+def test_rows_that_share_key_and_time_are_all_kept(each):
     at = datetime(2024, 3, 31)
     spine = asked(("window_edge", at), ("window_edge", at), ("window_edge", at), label=[0, 1, None])
-    got = of(twelve.get_historical_features(spine, ["segment", "payments_count_90d"]))
+    got = of(each.get_historical_features(spine, ["segment", "payments_count_90d"]))
     assert [row["label"] for row in got] == [0, 1, None]
     assert [(row["segment"], row["payments_count_90d"]) for row in got] == [("mass", 3)] * 3
 
 
-def test_a_later_correction_is_not_served_to_an_earlier_row(stores):
-    twelve, _ = stores
+def test_a_later_correction_is_not_served_to_an_earlier_row(each):
     spine = asked(("late_correction", datetime(2024, 3, 15)), ("window_edge", datetime(2024, 4, 10)))
-    got = of(twelve.get_historical_features(spine, ["amount_max_90d", "segment"]))
+    got = of(each.get_historical_features(spine, ["amount_max_90d", "segment"]))
     assert got[0]["amount_max_90d"] == 100.0  # corrected to 60.00 on 04-02
     assert got[1]["segment"] == "mass"  # gold is known at this very instant
 
 
-def test_composite_keys_are_not_run_together(stores):
-    _, bank = stores
+def test_composite_keys_are_not_run_together(branches):
     at = datetime(2024, 3, 31)
     rows = [(1, 11), (11, 1), (111, None), (1, 1)]
     spine = pa.table({"branch": [r[0] for r in rows], "number": [r[1] for r in rows], "event_timestamp": [at] * 4})
-    got = of(bank.get_historical_features(spine, ["segment", "amount_sum_30d", "moves_count_30d"]))
+    got = of(branches.get_historical_features(spine, ["segment", "amount_sum_30d", "moves_count_30d"]))
     told = [(r["branch"], r["number"], r["segment"], r["amount_sum_30d"], r["moves_count_30d"]) for r in got]
     assert told == [
         (1, 11, "gold", 100.0, 1),
@@ -188,34 +202,31 @@ def test_composite_keys_are_not_run_together(stores):
     ]
 
 
-def test_a_customer_whose_newest_version_is_too_old_keeps_the_row(stores):
+def test_a_customer_whose_newest_version_is_too_old_keeps_the_row(branches):
     """`recently_described` has ttl=40: of (2, 2) nothing was told for 90 days, of (1, 11) for 30."""
-    _, bank = stores
     spine = pa.table({"branch": [2, 1], "number": [2, 11], "event_timestamp": [datetime(2024, 3, 31)] * 2})
-    got = of(bank.get_historical_features(spine, ["segment", "fresh_segment", "income_is_known"]))
+    got = of(branches.get_historical_features(spine, ["segment", "fresh_segment", "income_is_known"]))
     told = [(row["segment"], row["fresh_segment"], row["income_is_known"]) for row in got]
     assert told == [("mass", None, False), ("gold", "gold", True)]
 
 
-def test_a_version_is_too_old_once_ttl_has_passed_to_the_instant(stores):
-    _, bank = stores
+def test_a_version_is_too_old_once_ttl_has_passed_to_the_instant(branches):
     known = datetime(2024, 1, 1)
     times = [known, known + timedelta(microseconds=1), known + timedelta(days=40), known + timedelta(40, 0, 1)]
     spine = pa.table({"branch": [2] * 4, "number": [2] * 4, "event_timestamp": times})
-    got = of(bank.get_historical_features(spine, "fresh_segment"))
+    got = of(branches.get_historical_features(spine, "fresh_segment"))
     assert [row["fresh_segment"] for row in got] == [None, "mass", "mass", None]
 
 
 # Rows in, rows out.
 
 
-def test_nobody_and_null_have_the_documented_empty_values(stores):
-    twelve, _ = stores
+def test_nobody_and_null_have_the_documented_empty_values(each):
     for at in (datetime(2024, 3, 31), datetime(2024, 3, 31, 12)):  # by tiles, and row by row
         spine = asked(("no such customer", at), (None, at))
         names = ["payments_count_30d", "amount_sum_90d", "amount_mean_90d", "segment", "spent_to_amount_ratio_90d"]
         names += ["payment_days_since_last", "products_count", "history_share_30d", "payments_count_30d_over_90d"]
-        for row in of(twelve.get_historical_features(spine, names)):
+        for row in of(each.get_historical_features(spine, names)):
             empty = {n for n in names if row[n] is None}
             assert empty == {
                 *("amount_mean_90d", "segment", "spent_to_amount_ratio_90d", "payment_days_since_last"),
@@ -224,10 +235,9 @@ def test_nobody_and_null_have_the_documented_empty_values(stores):
             assert [row[n] for n in names if n not in empty] == [0, 0.0, 0, 0.0]
 
 
-def test_an_empty_frame_is_answered_with_no_rows(stores):
-    twelve, _ = stores
+def test_an_empty_frame_is_answered_with_no_rows(each):
     spine = asked(("window_edge", datetime(2024, 3, 31))).slice(0, 0)
-    got = twelve.get_historical_features(spine, ["segment", "amount_sum_90d"]).to_arrow()
+    got = each.get_historical_features(spine, ["segment", "amount_sum_90d"]).to_arrow()
     assert got.num_rows == 0
     assert [got.schema.field(n).type for n in ("segment", "amount_sum_90d")] == [pa.string(), pa.float64()]
 
@@ -573,8 +583,8 @@ def test_a_join_that_loses_rows_is_caught(twelve, monkeypatch):
 
 @engines
 def test_a_persisted_training_set_is_made_again_to_the_bit_after_its_sources_have_changed(name, request, tmp_path):
-    folder = twelve_customers(tmp_path / "twelve")
     engine = make_engine(name, request)
+    folder = staged_before(engine, tmp_path / "twelve", request)
     store = staged(folder, engine)
     rows = [
         ("late_correction", datetime(2024, 4, 30)),

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
-from conftest import make_engine
+from conftest import THOROUGH, make_engine
 from fixed_bank import cells_of, differing, write_fixed_bank
 from kill_points import Runs
+from stages.runs import edit
 from tiny_bank import write_tiny_bank
 
 from tenure.define.dialect import DIALECTS
@@ -157,10 +158,13 @@ def runs():
 
 @pytest.fixture(scope="module")
 def unbuilt(tmp_path_factory, runs):
-    """A tiny bank of which nothing is built, and another with its features, made by SQL in one undisturbed run."""
-    folder = write_tiny_bank(tmp_path_factory.mktemp("routes") / "unbuilt")
+    """A tiny bank of which all before the features is built, and another with its features, made by SQL undisturbed."""
+    folder = write_tiny_bank(tmp_path_factory.mktemp("routes") / "unbuilt", customers=20)
+    edit(folder / "tenure.toml", "first = 2024-01-31", "first = 2024-04-30")
+    with Work.open(folder) as work:
+        list(run(work, stages_between("staging", "snapshots")))
     built = shutil.copytree(folder, folder.with_name("built"))
-    assert runs(built, "backfill", route="SqlRoute").exit_code == 0
+    assert runs(built, "backfill", first="features", route="SqlRoute").exit_code == 0
     return folder, sorted_features(built)
 
 
@@ -170,15 +174,19 @@ def sorted_features(folder):
     )
 
 
+#: Where a run is killed: after some steps, and when most are done.
+SHARES = (0.2, 0.4, 0.6, 0.8, 0.95) if THOROUGH else (0.4, 0.8)
+
+
 @pytest.mark.parametrize("name", ["SqlRoute", "ArrayRoute"])
 def test_a_killed_run_resumes_to_the_same_cells(unbuilt, runs, tmp_path, name):
     folder, expected = unbuilt
     counted = shutil.copytree(folder, tmp_path / "counted")
-    points = runs(counted, "backfill", route=name).points["features"]
+    points = runs(counted, "backfill", first="features", route=name).points["features"]
     kept = 0
-    for share in (0.2, 0.4, 0.6, 0.8, 0.95):
+    for share in SHARES:
         killed = shutil.copytree(folder, tmp_path / str(share))
-        ended = runs(killed, "backfill", route=name, stage="features", point=int(points * share))
+        ended = runs(killed, "backfill", first="features", route=name, stage="features", point=int(points * share))
         assert ended.signal == signal.SIGKILL
         kept += bool(list((killed / "lake").rglob("_steps.json")))
         assert runs(killed, "backfill", route=name).exit_code == 0

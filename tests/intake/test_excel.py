@@ -85,6 +85,8 @@ def staged(bank, engine=None):
 STAGED = [("1", "North", "2023-07-01", None), ("2", "007", "2023-07-02", "2024-01-31")]
 
 
+# Landed as Parquet before an engine sees it: test_readers.py has one such file on Spark.
+@pytest.mark.thorough_on_spark
 @pytest.mark.parametrize("ending", FORMATS)
 def test_every_format_is_staged_alike(engine, tmp_path, ending):
     bank = excel_bank(tmp_path, path=f"customers.{ending}", more=', sheet="Data"')
@@ -133,10 +135,12 @@ def bank_with_a_key_of_text(folder, key):
     return bank
 
 
+@pytest.mark.thorough_on_spark
 def test_a_whole_number_of_a_key_is_whole(engine, tmp_path):
     assert [row[0] for row in staged(bank_with_a_key_of_text(tmp_path, 1001.0), engine)] == ["1", "1001"]
 
 
+@pytest.mark.thorough_on_spark
 @pytest.mark.parametrize("key", [1001.5, 2.0**53 + 2])
 def test_a_number_of_a_key_that_may_be_another_is_refused(engine, tmp_path, key):
     with pytest.raises(BadValue, match=r"column 'customer_id'.*\(customers\.xlsx, sheet 'Data', row 3\)"):

@@ -116,6 +116,8 @@ def test_headers_and_trailers_of_each_file_are_passed_over(engine, tmp_path):
     assert landed(bank, *files, engine=engine) == ROWS
 
 
+# Landed as Parquet before an engine sees it: test_readers.py has one such file on Spark.
+@pytest.mark.thorough_on_spark
 def test_rows_are_typed_as_those_of_a_csv(engine, tmp_path):
     bank = fixed_bank(tmp_path, more=', null=("2024-01-31",)')
     (bank / "data" / "customers.txt").write_text(f"{FIRST}\n{SECOND}\n")

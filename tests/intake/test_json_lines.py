@@ -229,6 +229,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(bank, monkeypatch):
     assert refused(bank, '{"a": 1}\n') == "customers.jsonl changed while it was read."
 
 
+# Landed as Parquet before an engine sees it: test_readers.py has one such file on Spark.
+@pytest.mark.thorough_on_spark
 def test_json_lines_are_staged_like_the_csv_of_the_same_rows(engine, tmp_path):
     by_csv, by_json = write_tiny_bank(tmp_path / "csv"), json_bank(tmp_path / "json")
     header, *rows = (by_csv / "data" / "customers.csv").read_text().splitlines()

@@ -281,6 +281,8 @@ def test_every_reader_is_in_this_suite():
     assert {kind.__name__ for kind in READERS.kinds} == set(KINDS)
 
 
+# What Spark reads itself, and one of those that are landed as Parquet before an engine sees them.
+@pytest.mark.thorough_on_spark("Csv", "Parquet", "Excel")
 def test_one_world_gives_one_staged_table(world, engine):
     world.write(WORLD)
     work = world.open(engine)

@@ -52,6 +52,8 @@ def payments(folder, engine=None):
         return work.read("payments").sort_by("payment_id").to_pylist()
 
 
+# Unpacked before an engine sees them.
+@pytest.mark.thorough_on_spark
 @pytest.mark.parametrize("packer", PACKERS)
 def test_packed_files_are_read_by_what_they_are_not_by_their_names(bank, engine, packer):
     file = bank / "data" / "payments.csv"

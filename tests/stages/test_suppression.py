@@ -88,7 +88,8 @@ def test_a_list_in_the_lake_is_refused(bank):
 
 def test_both_engines_leave_the_same_customers_out(build, engine, bank):
     suppress(bank, 1, 3)
-    work = build(bank, engine, last="labels")
+    work = build(bank, engine, last="snapshots")
+    list(run(work, ["labels"]))
     found = set(work.read("labels", ["customer_id"])["customer_id"].to_pylist())
     assert found
     assert not found & {1, 3}

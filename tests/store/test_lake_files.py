@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import THOROUGH
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -107,9 +108,9 @@ def test_damage_names_its_partition(tmp_path):
 
 
 @pytest.mark.slow
-def test_after_210_commits_checkpoint_and_clean_up_there_is_no_false_alarm_and_old_damage_is_found(tmp_path):
+def test_after_110_commits_checkpoint_and_clean_up_there_is_no_false_alarm_and_old_damage_is_found(tmp_path):
     lake = Lake(tmp_path / "lake")
-    for number in range(210):
+    for number in range(110):
         lake.write(contract=Contract(table="numbers"), rows=pa.table({"x": [number]}), mode="append")
     logs = lake.path("numbers") / "_delta_log"
     long_ago = time.time() - 40 * 86_400
@@ -119,10 +120,10 @@ def test_after_210_commits_checkpoint_and_clean_up_there_is_no_false_alarm_and_o
     table = DeltaTable(str(lake.path("numbers")))
     table.create_checkpoint()
     table.cleanup_metadata()
-    assert len(list(logs.glob("*.json"))) < 210, "Delta did not clean its log, so this test shows nothing"
+    assert len(list(logs.glob("*.json"))) < 110, "Delta did not clean its log, so this test shows nothing"
     assert survey(lake).damages == ()
-    assert lake.read("numbers").num_rows == 210
-    lake.write(contract=Contract(table="numbers"), rows=pa.table({"x": [210]}), mode="append")
+    assert lake.read("numbers").num_rows == 110
+    lake.write(contract=Contract(table="numbers"), rows=pa.table({"x": [110]}), mode="append")
     assert survey(lake).damages == ()
 
     files = lake.require("numbers").files
@@ -199,7 +200,9 @@ places = st.sampled_from(["features", "snapshots", "staging/payments", "tiles/pa
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12 if THOROUGH else 4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(layout=st.lists(st.tuples(places, names), min_size=1, max_size=8), seed=st.integers(0, 99))
 def test_no_run_changes_or_removes_a_file_that_is_not_its_own(built_bank, tmp_path_factory, layout, seed):
     folder = tmp_path_factory.mktemp("layout") / "bank"
@@ -237,7 +240,10 @@ def test_the_cure_that_a_damaged_table_names_is_the_right_cure(built_bank, tmp_p
     folder = tmp_path / "bank"
     shutil.copytree(built_bank, folder)
     lake = Lake(folder / "lake")
-    for table in [name for name in lake.tables() if name != "runs"]:
+    damaged = [name for name in lake.tables() if name != "runs"]
+    if not THOROUGH:  # made of raw files; a record that is lost; a part each snapshot; made of two other tables
+        damaged = ["staging/payments", "intake", "features", "splits"]
+    for table in damaged:
         file = next(iter(lake.require(table).files), None)
         if file is None:
             continue

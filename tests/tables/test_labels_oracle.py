@@ -154,6 +154,8 @@ def bank(request, tmp_path_factory):
     draw = Draw(seed)
     raw = {"clients": draw.clients(), "moves": draw.moves(), "holdings": draw.holdings()}
     built, told, rows = {}, {}, {}
+    # Spark's features of this bank are the oracle's in test_point_in_time.py.
+    asked = ("staging", "snapshots", "labels", *(("features",) if name == "duckdb" else ()))
     for definition in DEFINITIONS:
         shutil.copy(WORLD / "churn_definitions" / f"{definition}.py", folder / "churn.py")
         work = Work.open(folder, engine=name, overrides=quick(name))
@@ -162,14 +164,15 @@ def bank(request, tmp_path_factory):
             for source in work.project.sources.values():
                 write_csv(folder / "data" / f"{source.name}.csv", [c.name for c in source.columns], raw[source.name])
         # A churn definition changes none of the tables before the labels.
-        list(run(work, stages_between("labels" if built else "staging", "labels")))
+        stages = stages_between("labels" if built else "staging", "labels")
+        list(run(work, [stage for stage in stages if stage in asked]))
         rows = rows or {source.name: staged(source, raw[source.name]) for source in work.project.sources.values()}
         oracle = Oracle(
             project=work.project, churn=work.project.churn, rows=rows, dates=DATES, data_end=DATA_END, dialect=name
         )
         built[f"labels/{definition}"], told[f"labels/{definition}"] = work.read("labels").to_pylist(), oracle.labels()
-    for table, answer in [*rows.items(), ("snapshots", oracle.snapshots()), ("features", oracle.features())]:
-        built[table], told[table] = work.read(table).to_pylist(), answer
+    told |= {**rows, "snapshots": oracle.snapshots(), "features": oracle.features()}
+    built |= {table: work.read(table).to_pylist() for table in (*rows, *asked[1:]) if table != "labels"}
     yield built, told
     engine.close()
 
@@ -204,6 +207,8 @@ def same_cell(got, wanted):
 @pytest.mark.parametrize("table", KEYS)
 def test_every_cell_is_the_oracles(bank, table):
     built, told = bank
+    if table not in built:
+        pytest.skip("test_point_in_time.py has Spark's features")
     got, wanted = keyed(built[table], KEYS[table]), keyed(told[table], KEYS[table])
     assert sorted(got) == sorted(wanted)
     assert {

@@ -209,7 +209,10 @@ def raw_rows():
 
 @pytest.fixture
 def bank(tmp_path):
-    folder = tmp_path / "bank"
+    return write_bank(tmp_path / "bank")
+
+
+def write_bank(folder):
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -225,8 +228,19 @@ def bank(tmp_path):
 EXPECTED = {name: label for name, (_, _, label) in BY_HAND.items() if isinstance(label, int)}
 
 
-def test_the_engines_label_whom_the_hand_labels(bank, build, engine):
-    work = build(bank, engine, last="labels")
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def built(request, tmp_path_factory):
+    """The bank with its labels, built once an engine: to read, not to change."""
+    engine = make_engine(request.param, request)
+    with Work.open(write_bank(tmp_path_factory.mktemp("built") / "bank"), engine=engine.dialect) as work:
+        work.use_engine(engine)
+        list(run(work, ["staging", "snapshots", "labels"]))
+        yield work
+    engine.close()
+
+
+def test_the_engines_label_whom_the_hand_labels(built):
+    work = built
     rows = work.read("labels").to_pylist()
     assert {row["customer_id"]: row["churned"] for row in rows} == EXPECTED
     assert {(row["snapshot_date"], row["label_start"], row["label_end"]) for row in rows} == {
@@ -235,9 +249,9 @@ def test_the_engines_label_whom_the_hand_labels(bank, build, engine):
 
 
 @pytest.mark.parametrize("how", DESTRUCTIONS)
-def test_no_label_knows_what_came_after_its_horizon(bank, build, engine, how):
-    work = build(bank, engine, last="labels")
-    apart, end = engine.new_session(), date(2024, 5, 10)
+def test_no_label_knows_what_came_after_its_horizon(built, how):
+    work = built
+    apart, end = work.engine.new_session(), date(2024, 5, 10)
     for name in ("snapshots", "customers", "accounts"):
         version = work.require(name)
         source = work.project.sources.get(name)
@@ -258,8 +272,8 @@ def test_the_oracle_labels_whom_the_hand_labels(bank):
     assert {row["customer_id"]: row["churned"] for row in oracle.labels()} == EXPECTED
 
 
-def test_scored_are_those_who_hold_one_at_the_snapshot_whatever_comes(bank, build, engine):
-    work = build(bank, engine, last="snapshots")
+def test_scored_are_those_who_hold_one_at_the_snapshot_whatever_comes(built):
+    work = built
     asked = eligible(work.project, work.churn, work.dialect, T)
     assert asked.reads == ("snapshots", "customers", "accounts")
     work.scan(asked.reads)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import make_engine
+from conftest import make_engine, quick
 from oracle import Oracle, staged
 
 from tenure.define.definitions import load_project
@@ -32,7 +32,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:Resource
 def built(request, tmp_path_factory):
     """Every table of the world, by name, the labels once a churn definition: from each engine and from the oracle."""
     bank = tmp_path_factory.mktemp("bank") / "twelve_customers"
-    shutil.copytree(WORLD, bank)
+    on_spark = request.param == "spark"
+    shutil.copytree(request.getfixturevalue("twelve_on_spark") if on_spark else WORLD, bank)
     if request.param == "oracle":
         yield recomputed(bank)
         return
@@ -40,10 +41,10 @@ def built(request, tmp_path_factory):
     tables = {}
     for name in DEFINITIONS:
         shutil.copy(WORLD / "churn_definitions" / f"{name}.py", bank / "churn.py")
-        work = Work.open(bank, engine=engine.dialect)
+        work = Work.open(bank, engine=engine.dialect, overrides=quick(engine.dialect))
         work.use_engine(engine)
         # A churn definition changes none of the tables before the labels.
-        list(run(work, stages_between("labels" if tables else "staging", "labels")))
+        list(run(work, stages_between("labels" if tables or on_spark else "staging", "labels")))
         tables[f"labels/{name}"] = work.read("labels").to_pylist()
     tables |= {name: work.read(name).to_pylist() for name in ("snapshots", "features", "intake", "payments")}
     tables |= {f"quarantine/{n}": work.lake.read(f"quarantine/{n}").to_pylist() for n in ("customers", "payments")}

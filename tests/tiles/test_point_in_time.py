@@ -126,7 +126,19 @@ def test_every_feature_at_midnights_is_the_oracles(bank):
     assert bank.differences(spine, bank.names) == {}
 
 
+def test_the_stored_features_are_the_oracles(bank):
+    stored = {
+        (row["branch"], row["number"], row["snapshot_date"]): row for row in bank.work.read("features").to_pylist()
+    }
+    wanted = {(row["branch"], row["number"], row["snapshot_date"]): row for row in bank.oracle.features()}
+    assert sorted(stored) == sorted(wanted)
+    assert [
+        (key, name) for key in wanted for name in bank.names if not same_cell(stored[key][name], wanted[key][name])
+    ] == []
+
+
 def test_both_routes_are_the_stored_features(bank):
+    once_is_enough(bank)
     stored = bank.work.read("features").sort_by([(k, "ascending") for k in ("snapshot_date", "branch", "number")])
     spine = stored.select(["branch", "number", "snapshot_date"])
     by_tiles = bank.asked(spine, bank.names)
@@ -264,6 +276,7 @@ def test_dates_far_apart_are_answered_row_by_row(bank):
 
 
 def test_a_snapshot_date_is_its_midnight(bank):
+    once_is_enough(bank)
     day = pa.table({"branch": [1], "number": [1], "snapshot_date": [date(2024, 3, 31)]})
     at = pa.table({"branch": [1], "number": [1], "snapshot_date": [datetime(2024, 3, 31)]})
     assert bank.asked(day, SOME).select(SOME).equals(bank.asked(at, SOME).select(SOME))

@@ -134,7 +134,11 @@ def write_bank(folder):
     return folder
 
 
-@pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
+# test_every_aggregate.py has slopes on Spark, against the oracle that is compared with the hand here.
+@pytest.fixture(
+    scope="module",
+    params=["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow, pytest.mark.thorough])],
+)
 def work(request, tmp_path_factory):
     """The bank with its features built; on DuckDB the gate has proved them."""
     folder = write_bank(tmp_path_factory.mktemp("slopes") / "bank")
