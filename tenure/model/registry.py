@@ -14,7 +14,7 @@ from tenure.errors import UnsafeModelFile
 from tenure.model import CUT_SHORT
 from tenure.model.base import Model
 from tenure.model.cross_fit import CrossFitModel
-from tenure.model.learners import learner_of
+from tenure.model.learners import model_kind
 from tenure.model.libraries import versions_here
 
 
@@ -86,4 +86,4 @@ def load_model(files: Mapping[str, bytes]) -> Model:
         raise UnsafeModelFile(f"model.json is missing or no model card: {error!r}", hint=hint) from error
     if "folds" in card:
         return CrossFitModel.load(card, files, load_model)
-    return learner_of(kind, place="model.json", refused=UnsafeModelFile, hint=hint).load(card, files)
+    return model_kind(kind, place="model.json", refused=UnsafeModelFile, hint=hint).load(card, files)

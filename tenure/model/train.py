@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
+from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
+from tenure.model import learners
 from tenure.model.base import FitSettings, Sample
+from tenure.model.blend import blended
 from tenure.model.cross_fit import CrossFitModel, Folds
-from tenure.model.learners import default_kinds, kinds, learner_of
+from tenure.model.learners import BLEND, default_kinds, kinds, model_kind
 from tenure.model.metrics import log_loss
 from tenure.model.select import Columns
 
@@ -35,7 +37,11 @@ class TrainSettings(FitSettings):
         if not self.kinds:
             raise InvalidConfig("[train] models: got none; name at least one kind of model")
         for kind in self.kinds:
-            learner_of(kind, place="[train] models", refused=InvalidConfig)
+            model_kind(kind, place="[train] models", refused=InvalidConfig)
+        if BLEND.kind in self.kinds and len(self.kinds) < 3:
+            raise InvalidConfig(
+                f"[train] models: a blend needs two others to be made of; got {choices(self.kinds)}",
+            )
         self.require_at_least(min_churners=1)
 
 
@@ -58,8 +64,14 @@ class ModelTrainingService:
         _refuse_one_class(train, self.settings.min_churners)
         columns = Columns.of(training_set, keys)
         folds = _folds(train, columns)
-        learners = [learner_of(kind, place="[train] models") for kind in self.settings.kinds]
-        return tuple(CrossFitModel.of(learner, columns, folds, self.settings) for learner in learners)
+        fitted = {
+            learner.kind: CrossFitModel.of(learner, columns, folds, self.settings)
+            for learner in learners.LEARNERS
+            if learner.kind in self.settings.kinds
+        }
+        if BLEND.kind in self.settings.kinds:
+            fitted[BLEND.kind] = blended(list(fitted.values()), folds)
+        return tuple(fitted[kind] for kind in self.settings.kinds)
 
 
 def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> CrossFitModel:

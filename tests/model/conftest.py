@@ -53,5 +53,5 @@ def world():
 
 @pytest.fixture(scope="session")
 def models(world):
-    """Every kind, in order: rule, logistic, lightgbm."""
+    """The kinds on by default, in order: rule, logistic, lightgbm, blend."""
     return ModelTrainingService(TrainSettings(trials=3, seconds=300)).train(world, ["customer_id"])

@@ -17,8 +17,8 @@ def scored(model, world, split):
 
 
 def test_one_model_a_kind_in_order_with_plain_parameters(models):
-    assert [model.kind for model in models] == ["rule", "logistic", "lightgbm"]
-    rule, logistic, boosted = models
+    assert [model.kind for model in models] == ["rule", "logistic", "lightgbm", "blend"]
+    rule, logistic, boosted, _ = models
     assert rule.parameters["feature"] == "days_since_last"
     assert logistic.parameters["converged"] is True
     assert sorted(rule.members) == [0, 1, 2, 3, 4]
@@ -34,7 +34,7 @@ def test_useless_columns_are_dropped_and_the_rest_is_read(models):
 
 
 def test_lightgbm_finds_the_planted_interaction_that_rule_and_logistic_cannot(models, world):
-    rule, logistic, boosted = (auroc(*scored(model, world, "test")) for model in models)
+    rule, logistic, boosted, _ = (auroc(*scored(model, world, "test")) for model in models)
     assert rule < 0.62
     assert logistic < 0.65
     assert boosted > 0.75
@@ -44,7 +44,10 @@ def test_the_champion_has_the_least_log_loss_out_of_fold(models, world):
     train = world[world["split"] == "train"]
     by_hand = {model.kind: log_loss(train["churned"], model.predict_unseen(train)) for model in models}
     assert champion(models, world).kind == min(by_hand, key=by_hand.get) == "lightgbm"
-    assert champion(models[:2], world).kind == min(("rule", "logistic"), key=by_hand.get)
+    simplest = [
+        kind for kind in ("rule", "logistic") if by_hand[kind] <= 1.001 * min(by_hand["rule"], by_hand["logistic"])
+    ]
+    assert champion(models[:2], world).kind == simplest[0]
 
 
 class Says:

@@ -77,8 +77,9 @@ class LogisticModel(LearnedModel):
             "C": penalty,
             "converged": bool(best.n_iter_[0] < best.max_iter),
             "validation_log_loss": loss,
-            "seconds_limit_hit": len(tried) < len(penalties),
         }
+        if like is None:
+            parameters["seconds_limit_hit"] = len(tried) < len(penalties)
         return cls(columns, parameters, Pipeline([("prepare", prepare), ("logistic", best)]))
 
     @classmethod

@@ -79,11 +79,11 @@ def test_tenure_toml_may_ask_for_it_and_the_page_says_so(register):
 
 def test_it_is_trained_unasked_only_if_it_is_on_by_default(register):
     register(coin(by_default=True))
-    assert TrainSection().models[-1] == TrainSettings().kinds[-1] == "coin"
+    assert TrainSection().models == TrainSettings().kinds == ("rule", "logistic", "lightgbm", "coin", "blend")
 
 
 def test_it_is_trained_stored_read_explained_and_told_in_words(register, world):
-    with pytest.raises(InvalidConfig, match=r"\[train\] models: there is no learner of kind 'coin'; allowed: "):
+    with pytest.raises(InvalidConfig, match=r"\[train\] models: there is no model of kind 'coin'; allowed: "):
         TrainSettings(kinds=("coin",))
     register(coin())
     (model,) = ModelTrainingService(TrainSettings(kinds=("coin",))).train(world, ["customer_id"])
@@ -134,7 +134,7 @@ def test_a_run_that_trains_others_needs_no_package_of_it(register):
 
 
 def test_a_kind_without_a_learner_is_refused_wherever_it_comes_from():
-    known = "there is no learner of kind 'coin'; allowed: lightgbm, logistic, rule, xgboost"
+    known = "there is no model of kind 'coin'; allowed: blend, lightgbm, logistic, rule, xgboost"
     model = Coin(Columns(("k",), ("x",), ()), {}, 0.5)
     with pytest.raises(ModelError, match=f"the model to explain: {known}"):
         contributions(model, np.zeros((1, 1)), np.zeros((1, 1)))
