@@ -34,8 +34,8 @@ def pooled(evaluations, version, split, population):
 def test_one_row_per_version_split_population_and_snapshot(evaluations):
     identity = ["model_version", "kind", "split", "population", "snapshot_date"]
     assert not evaluations.duplicated(identity).any()
-    # Validation: 2 snapshots and the pool; test: 1 and the pool, of two populations; three models.
-    assert len(evaluations) == (3 + 2 * 2) * 3
+    # Validation: 2 snapshots and the pool; test: 1 and the pool, of two populations; four models.
+    assert len(evaluations) == (3 + 2 * 2) * 4
     assert evaluations["snapshot_date"].dtype.kind == "M"
 
 

@@ -43,7 +43,8 @@ def test_lightgbm_finds_the_planted_interaction_that_rule_and_logistic_cannot(mo
 def test_the_champion_has_the_least_log_loss_out_of_fold(models, world):
     train = world[world["split"] == "train"]
     by_hand = {model.kind: log_loss(train["churned"], model.predict_unseen(train)) for model in models}
-    assert champion(models, world).kind == min(by_hand, key=by_hand.get) == "lightgbm"
+    assert champion(models[:3], world).kind == min(("rule", "logistic", "lightgbm"), key=by_hand.get) == "lightgbm"
+    assert champion(models, world).kind == ("blend" if by_hand["blend"] < by_hand["lightgbm"] / 1.001 else "lightgbm")
     simplest = [
         kind for kind in ("rule", "logistic") if by_hand[kind] <= 1.001 * min(by_hand["rule"], by_hand["logistic"])
     ]
@@ -71,9 +72,10 @@ def test_of_models_within_a_thousandth_the_simplest_is_champion(world):
 
 
 def test_probabilities_stay_honest(models, world):
-    # Without resampling or class weights the mean score is the churn rate of train, here to 1 point.
+    # Without resampling or class weights the mean score out of fold is the churn rate of train, here to 1 point.
+    train = world[world["split"] == "train"]
     for model in models:
-        scores, churned = scored(model, world, "train")
+        scores, churned = model.predict_unseen(train), train["churned"]
         assert scores.mean() == pytest.approx(churned.mean(), abs=0.01)
 
 
@@ -182,7 +184,7 @@ def test_a_score_is_the_mean_of_the_members_margins(models, world):
 
 
 def test_members_after_the_first_take_what_it_chose(models):
-    for model in models[1:]:
+    for model in models[1:3]:
         chosen = ("C",) if model.kind == "logistic" else tuple(START)
         assert all(
             {name: member.parameters[name] for name in chosen} == {name: model.parameters[name] for name in chosen}
@@ -195,7 +197,7 @@ def test_members_after_the_first_take_what_it_chose(models):
     [
         (
             {"kinds": ("forest",)},
-            "models: there is no learner of kind 'forest'; allowed: lightgbm, logistic, rule, xgboost",
+            "models: there is no model of kind 'forest'; allowed: blend, lightgbm, logistic, rule, xgboost",
         ),
         ({"kinds": ()}, "models: got none"),
         ({"trials": 0}, "trials: got 0; it must be at least 1"),
