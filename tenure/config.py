@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tenure.define.snapshot import FIRST_DAY, LAST_DAY
 from tenure.errors import InvalidConfig, MissingFile, choices
 from tenure.host.text_files import read_text
-from tenure.model.learners import default_kinds, kinds
+from tenure.model.learners import default_kinds, kinds, too_few_to_blend
 
 FILE_NAME = "tenure.toml"
 
@@ -42,6 +42,13 @@ def _known_kind(value: str) -> str:
         *others, last = map(repr, kinds())
         raise ValueError(f"input should be {', '.join(others)} or {last}")
     return value
+
+
+def _enough_to_blend(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Kinds of model that can be trained together."""
+    if too_few_to_blend(kinds):
+        raise ValueError("a blend is made of two other kinds at the least; name them too, or leave it out")
+    return kinds
 
 
 def _list_kinds(schema: dict[str, Any]) -> None:
@@ -201,7 +208,7 @@ class SplitsSection(_Section):
 class TrainSection(_Section):
     """[train]"""
 
-    models: tuple[Kind, ...] = Field(
+    models: Annotated[tuple[Kind, ...], AfterValidator(_enough_to_blend)] = Field(
         default_factory=default_kinds,
         min_length=1,
         strict=False,

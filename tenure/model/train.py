@@ -13,7 +13,7 @@ from tenure.model import learners
 from tenure.model.base import FitSettings, Sample
 from tenure.model.blend import blended
 from tenure.model.cross_fit import CrossFitModel, Folds
-from tenure.model.learners import BLEND, default_kinds, kinds, model_kind
+from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
 from tenure.model.metrics import log_loss
 from tenure.model.select import Columns
 
@@ -38,7 +38,7 @@ class TrainSettings(FitSettings):
             raise InvalidConfig("[train] models: got none; name at least one kind of model")
         for kind in self.kinds:
             model_kind(kind, place="[train] models", refused=InvalidConfig)
-        if BLEND.kind in self.kinds and len(self.kinds) < 3:
+        if too_few_to_blend(self.kinds):
             raise InvalidConfig(
                 f"[train] models: a blend needs two others to be made of; got {choices(self.kinds)}",
             )

@@ -5,7 +5,7 @@ A row is light: it is read by settings and words, which load no library. `model`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tenure.errors import ModelError, TenureError, choices
@@ -94,6 +94,11 @@ def kinds() -> tuple[str, ...]:
 def default_kinds() -> tuple[str, ...]:
     """Return the kinds that a project trains which names none."""
     return tuple(one.kind for one in _every() if one.by_default)
+
+
+def too_few_to_blend(chosen: Sequence[str]) -> bool:
+    """Return whether a blend is asked for of fewer than two others."""
+    return BLEND.kind in chosen and len(chosen) < 3
 
 
 def model_kind(kind: str, *, place: str, refused: type[TenureError] = ModelError, hint: str = "") -> ModelKind:
