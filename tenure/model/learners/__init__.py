@@ -98,7 +98,7 @@ def default_kinds() -> tuple[str, ...]:
 
 def too_few_to_blend(chosen: Sequence[str]) -> bool:
     """Return whether a blend is asked for of fewer than two others."""
-    return BLEND.kind in chosen and len(chosen) < 3
+    return BLEND.kind in chosen and len(set(chosen)) < 3
 
 
 def model_kind(kind: str, *, place: str, refused: type[TenureError] = ModelError, hint: str = "") -> ModelKind:
