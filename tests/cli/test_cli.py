@@ -394,6 +394,7 @@ def test_verify_refuses_an_engine_that_does_not_exist(bank, told):
 
 @pytest.mark.slow
 @pytest.mark.spark
+@pytest.mark.thorough  # test_gate.py compares the engines, in the session that all tests share
 def test_verify_compares_duckdb_and_spark_cell_by_cell_and_leaves_the_project_alone(spark_session, bank):
     before = files(bank)
     done = subprocess.run(
