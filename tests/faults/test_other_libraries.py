@@ -73,6 +73,6 @@ def test_every_kind_of_model_has_its_rule_and_another_kind_is_refused():
     assert {library.package for learner in LEARNERS for library in learner.read_by} <= set(versions_here())
     with pytest.raises(
         UnsafeModelFile,
-        match="registry of models: there is no model of kind 'forest'; allowed: blend, lightgbm, logistic, rule, xgboost",
+        match="there is no model of kind 'forest'; allowed: blend, lightgbm, logistic, rule, xgboost",
     ):
         require_same_libraries(row("forest"))

@@ -32,16 +32,17 @@ def folds(models, train):
 def test_weights_are_those_of_the_regression_on_the_margins():
     random = np.random.default_rng(3)
     margins = random.normal(size=(4000, 2))
-    churned = (random.random(4000) < expit(margins @ [0.8, 0.3])).astype(float)
-    exact = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10).fit(margins, churned).coef_[0]
-    np.testing.assert_allclose(least_loss_weights(margins, churned), exact, atol=1e-3)
+    churned = (random.random(4000) < expit(margins @ [0.8, 0.3] - 1)).astype(float)
+    exact = LogisticRegression(C=np.inf, tol=1e-10).fit(margins, churned)
+    weights, intercept = least_loss_weights(margins, churned)
+    np.testing.assert_allclose([*weights, intercept], [*exact.coef_[0], *exact.intercept_], atol=1e-3)
 
 
 def test_a_part_that_ranks_backwards_weighs_nothing():
     random = np.random.default_rng(4)
     good = random.normal(size=4000)
     churned = (random.random(4000) < expit(good)).astype(float)
-    weights = least_loss_weights(np.column_stack([good, -good + random.normal(size=4000)]), churned)
+    weights, _ = least_loss_weights(np.column_stack([good, -good + random.normal(size=4000)]), churned)
     assert weights[1] == 0
     assert weights[0] == pytest.approx(1, abs=0.1)
 
@@ -52,6 +53,7 @@ def test_it_is_the_weighted_sum_of_the_parts_that_never_saw_its_fold(models, wor
     matrix = blend.columns.matrix(world)
     for number, member in blend.members.items():
         by_hand = sum(w * part.members[number].margin(matrix) for w, part in zip(member.weights, parts, strict=True))
+        by_hand += member.intercept
         np.testing.assert_allclose(member.margin(matrix), by_hand, rtol=0, atol=1e-12)
     assert list(blend.members) == [0, 1, 2, 3, 4]
 

@@ -21,9 +21,11 @@ class BlendModel(StoredModel):
 
     kind = BLEND.kind
 
-    def __init__(self, parts: Sequence[Model], weights: Sequence[float]) -> None:
-        super().__init__(parts[0].columns, {"parts": [part.kind for part in parts], "weights": list(weights)})
+    def __init__(self, parts: Sequence[Model], weights: Sequence[float], intercept: float) -> None:
+        parameters = {"parts": [part.kind for part in parts], "weights": list(weights), "intercept": intercept}
+        super().__init__(parts[0].columns, parameters)
         self.parts = tuple(parts)
+        self.intercept = intercept
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -41,8 +43,8 @@ class BlendModel(StoredModel):
             part.threads = threads
 
     def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the weighted sum of the parts' log-odds, shape (rows,)."""
-        found = np.zeros(len(matrix))
+        """Return the intercept plus the weighted sum of the parts' log-odds, shape (rows,)."""
+        found = np.full(len(matrix), self.intercept)
         for weight, part in self._weighing():
             found += weight * part.margin(matrix)
         return found
@@ -51,7 +53,7 @@ class BlendModel(StoredModel):
         self, matrix: NDArray[np.float64], background: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the weighted sums of the parts' values and bases: exact, since the margin is such a sum of theirs."""
-        values, base = np.zeros(matrix.shape), np.zeros(len(matrix))
+        values, base = np.zeros(matrix.shape), np.full(len(matrix), self.intercept)
         for weight, part in self._weighing():
             of_part, of_base = part.contributions(matrix, background)
             values += weight * of_part
@@ -75,7 +77,7 @@ class BlendModel(StoredModel):
                 f"model.json of a blend has {len(weights)} weights for {len(parts)} parts; it must have as many.",
                 hint="Run 'tenure train'.",
             )
-        return cls(parts, weights)
+        return cls(parts, weights, card["parameters"]["intercept"])
 
     def _weighing(self) -> Iterator[tuple[float, Model]]:
         """The parts that weigh anything."""
