@@ -4,6 +4,8 @@ from scipy.special import logit
 from sklearn.metrics import log_loss
 
 from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
+from tenure.insight.contributions import contributions
+from tenure.model.learners import default_kinds
 from tenure.model.learners.lightgbm import START
 from tenure.model.metrics import auroc
 from tenure.model.train import ModelTrainingService, TrainSettings, champion
@@ -181,6 +183,19 @@ def test_a_score_is_the_mean_of_the_members_margins(models, world):
     for model in models:
         margins = [logit(member.predict(rows)) for member in model.members.values()]
         np.testing.assert_allclose(logit(model.predict(rows)), np.mean(margins, axis=0), atol=1e-9)
+
+
+def test_a_feature_that_one_fold_alone_knows_ends_no_training_and_weighs_nothing_without_it(world):
+    known = world.assign(rare=np.where(world["fold"].eq(3).fillna(False), world["balance_last"], np.nan))
+    for model in ModelTrainingService(TrainSettings(kinds=(*default_kinds(), "xgboost"), trials=1)).train(known, KEYS):
+        assert "rare" in model.columns.names
+        matrix = model.columns.matrix(known)
+        found = contributions(model, matrix, matrix)
+        np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.margin, rtol=0, atol=1e-6)
+        other = known.assign(rare=np.where(known["rare"].isna(), 5.0, known["rare"]))
+        np.testing.assert_array_equal(
+            model.members[3].margin(model.columns.matrix(other)), model.members[3].margin(matrix)
+        )
 
 
 def test_members_after_the_first_take_what_it_chose(models):

@@ -158,7 +158,8 @@ def _sources(prepare: ColumnTransformer) -> list[int]:
 def _preparation(columns: Columns, *, rows: int) -> ColumnTransformer:
     """Return the unfitted steps that make a matrix of so many train rows fit for a linear model; they leave no NaN."""
     ranks = QuantileTransformer(n_quantiles=min(QUANTILES, rows), subsample=RANKED, random_state=0)
-    imputer = SimpleImputer(strategy="median", add_indicator=True)
+    # A feature that is known in the fold left out alone is empty here. It stays, as zeros, which weigh nothing.
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     numeric = Pipeline([("impute", imputer), ("rank", ranks), ("scale", StandardScaler())])
     codes = [np.arange(len(columns.categories[name]), dtype=np.float64) for name in columns.categorical]
     one_hot = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False)

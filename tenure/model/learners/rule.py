@@ -56,15 +56,18 @@ class RuleModel(LearnedModel):
         Raises ModelError if no feature is numeric.
         """
         del validation, settings, like
-        if not columns.numeric:
-            raise ModelError(
-                "a rule needs a numeric feature; there is none", hint="tenure.toml: leave 'rule' out of [train] models"
-            )
         rules: list[Rule] = []
         for place, name in enumerate(columns.numeric):
             values = train.matrix[:, place]
+            if np.isnan(values).all():  # Known in the fold left out alone.
+                continue
             rules.append(_rule(name, values, train.churned, rising=True))
             rules.append(_rule(name, values, train.churned, rising=False))
+        if not rules:
+            raise ModelError(
+                "a rule needs a numeric feature with values; there is none",
+                hint="tenure.toml: leave 'rule' out of [train] models",
+            )
         best = max(rules, key=lambda rule: rule.train_auroc)
         found = {"feature": best.feature, "rising": best.rising, "bands": len(best.rates)}
         return cls(columns, {**found, "train_auroc": best.train_auroc}, best)
