@@ -110,17 +110,6 @@ class RuleModel(LearnedModel):
         """Return model.json and rule.json."""
         return {"model.json": self.card(), "rule.json": json.dumps(asdict(self.rule), indent=1).encode()}
 
-    def describe(self) -> str:
-        """Return the rule in plain words, such as 'Churn rises with x: 2.0% up to 3, 31.4% above 74; …'."""
-        rule = self.rule
-        direction = "rises" if rule.rising else "falls"
-        first, last = f"{rule.rates[0]:.1%}", f"{rule.rates[-1]:.1%}"
-        if not rule.edges:
-            table = f"{first} wherever it is known"
-        else:
-            table = f"{first} up to {rule.edges[0]:g}, {last} above {rule.edges[-1]:g}"
-        return f"Churn {direction} with {rule.feature}: {table}; {rule.missing_rate:.1%} where it is missing."
-
 
 def _rule(feature: str, values: NDArray[np.float64], churned: NDArray[np.float64], *, rising: bool) -> Rule:
     """Return the monotone table of one feature. NaN rows are a band of their own."""
