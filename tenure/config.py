@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tenure.define.snapshot import FIRST_DAY, LAST_DAY
 from tenure.errors import InvalidConfig, MissingFile, choices
 from tenure.host.text_files import read_text
-from tenure.model.learners import default_kinds, kinds
+from tenure.model.learners import default_kinds, kinds, too_few_to_blend
 
 FILE_NAME = "tenure.toml"
 
@@ -42,6 +42,13 @@ def _known_kind(value: str) -> str:
         *others, last = map(repr, kinds())
         raise ValueError(f"input should be {', '.join(others)} or {last}")
     return value
+
+
+def _enough_to_blend(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Kinds of model that can be trained together."""
+    if too_few_to_blend(kinds):
+        raise ValueError("a blend is made of two other kinds at the least; name them too, or leave it out")
+    return kinds
 
 
 def _list_kinds(schema: dict[str, Any]) -> None:
@@ -184,13 +191,16 @@ class SplitsSection(_Section):
     test_snapshots: int = Field(
         3, ge=1, le=MOST_COUNT, description="How many of the last labelled snapshots are the test."
     )
-    validation_share: float = Field(
-        0.2, gt=0, lt=0.9, description="Share of customers held out of training to choose parameters."
+    folds: int = Field(
+        5,
+        ge=2,
+        le=20,
+        description="Parts into which the customers of train are drawn: each is judged by what the others taught.",
     )
     group: tuple[str, ...] = Field(
         default=(),
         strict=False,
-        description="Columns of the entity's key whose rows belong on one side: of the key (customer_id, account_no) "
+        description="Columns of the entity's key whose rows belong in one fold: of the key (customer_id, account_no) "
         '`["customer_id"]` keeps a person\'s accounts together. Left out: the whole key.',
     )
 
@@ -198,7 +208,7 @@ class SplitsSection(_Section):
 class TrainSection(_Section):
     """[train]"""
 
-    models: tuple[Kind, ...] = Field(
+    models: Annotated[tuple[Kind, ...], AfterValidator(_enough_to_blend)] = Field(
         default_factory=default_kinds,
         min_length=1,
         strict=False,

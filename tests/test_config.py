@@ -26,7 +26,7 @@ def test_smallest_config_has_the_documented_defaults(tmp_path):
     assert config.project.name == "Bank"
     assert config.engine.name == "duckdb"
     assert config.snapshots.every == "month-end"
-    assert config.train.models == ("rule", "logistic", "lightgbm")
+    assert config.train.models == ("rule", "logistic", "lightgbm", "blend")
     assert config.data.end is None
 
 
@@ -70,7 +70,11 @@ def test_config_is_frozen(tmp_path):
         (PROJECT + "[train]\ntrials = 0\n", r"\[train\] trials = 0: input should be greater than or equal to 1"),
         (
             PROJECT + "[train]\nmodels = ['xgb']\n",
-            r"\[train\] models\.0 = 'xgb': input should be 'rule', 'logistic', 'lightgbm' or",
+            r"\[train\] models\.0 = 'xgb': input should be 'rule', 'logistic', 'lightgbm', 'xgboost' or 'blend'",
+        ),
+        (
+            PROJECT + "[train]\nmodels = ['logistic', 'blend']\n",
+            r"\[train\] models = \['logistic', 'blend'\]: a blend is made of two other kinds at the least; name them",
         ),
         (PROJECT + "[train]\nmodels = []\n", r"\[train\] models = \[\]: the list is too short\."),
         (PROJECT + "[train]\nmodels = 'rule'\n", r"\[train\] models = 'rule': input should be a list\."),

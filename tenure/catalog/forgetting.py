@@ -298,7 +298,7 @@ def _models(work: Work, customers: Sought) -> tuple[str, ...]:
             mask = customers.rows(rows)
             if version and mask is not None:
                 splits = set(rows.filter(mask)["split"].to_pylist())
-                seen |= {version.fingerprint} if splits & {"train", "validation"} else set()
+                seen |= {version.fingerprint} if splits - {"embargo", "test"} else set()
     models = work.lake.read("models", columns=["model_version", "inputs"]).to_pylist()
     return tuple(sorted({m["model_version"] for m in models if json.loads(m["inputs"]).get("training_set") in seen}))
 

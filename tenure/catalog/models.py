@@ -22,6 +22,7 @@ from tenure.store.model_files import read_model_files
 
 if TYPE_CHECKING:
     from tenure.model.base import Model
+    from tenure.model.cross_fit import CrossFitModel
 
 Row = Mapping[str, Any]
 
@@ -57,15 +58,25 @@ def usable_files(work: Work, row: Row) -> dict[str, bytes]:
     return files
 
 
-def loaded_models(work: Work, rows: Iterable[Row]) -> dict[str, Model]:
-    """Return the models of rows of the registry by version, in their order; raises what `usable_files` does."""
+def loaded_models(work: Work, rows: Iterable[Row]) -> dict[str, CrossFitModel]:
+    """Return the models of rows of the registry by version, in their order.
+
+    Raises what `usable_files` does, and OutdatedModel for one that an older Tenure trained, without folds.
+    """
     found = {str(row["model_version"]): usable_files(work, row) for row in rows}
+    from tenure.model.cross_fit import CrossFitModel
     from tenure.model.registry import load_model
 
-    loaded: dict[str, Model] = {}
+    loaded: dict[str, CrossFitModel] = {}
     for version, files in found.items():
-        loaded[version] = load_model(files)
-        loaded[version].threads = work.config.engine.threads
+        model = load_model(files)
+        if not isinstance(model, CrossFitModel):
+            raise OutdatedModel(
+                f"model '{version}' was trained by an older Tenure, on one part of the customers alone.",
+                hint="Run 'tenure train'.",
+            )
+        model.threads = work.config.engine.threads
+        loaded[version] = model
     return loaded
 
 

@@ -121,7 +121,7 @@ def split_plan(work: Work, test_snapshots: int = 0) -> splits_table.SplitPlan:
         )
     return splits_table.SplitPlan(
         test_snapshots=test_snapshots or section.test_snapshots,
-        validation_share=section.validation_share,
+        folds=section.folds,
         group=section.group,
     )
 

@@ -13,7 +13,7 @@ from tenure.define.project import Project
 from tenure.define.reconciliation import KINDS, OUTCOMES, Reconciliation
 from tenure.define.source import Source
 
-SPLITS = ("train", "validation", "test", "embargo")
+SPLITS = ("train", "test", "embargo")
 
 #: How tables are partitioned that keep what each model version said of each snapshot.
 BY_SNAPSHOT_AND_MODEL = ("snapshot_date", "model_version")
@@ -83,7 +83,10 @@ def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
             table="splits",
             keys=row,
             required=(*row, "split", "seen_in_train"),
-            invariants=(OneOf("split", SPLITS, "one of the four splits"),),
+            invariants=(
+                OneOf("split", SPLITS, "one of the three splits"),
+                Invariant("train_has_folds", "(split = 'train') = (fold IS NOT NULL)", "rows of train are in a fold"),
+            ),
             same_rows_as="labels",
             doc="Which part of training or testing each labelled row belongs to.",
         ),
@@ -104,7 +107,7 @@ def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
         ),
         Contract(
             table="split_proof",
-            required=("train_rows", "validation_rows", "test_rows", "customers_in_train_and_validation", "holds"),
+            required=("train_rows", "test_rows", "folds", "customers_in_two_folds", "holds"),
             invariants=(Invariant("the_proof_holds", "holds", "no label of train reaches into the test"),),
             doc="One row that proves the splits apart.",
         ),

@@ -12,7 +12,7 @@ from tenure.errors import AdditivityError
 from tenure.faults.redact import shown, shown_row
 from tenure.insight.cells import Floats
 from tenure.model.base import Model
-from tenure.model.learners import learner_of
+from tenure.model.learners import model_kind
 
 #: What rounding may leave of a row's sum: a share of the size of its parts, and a floor in log-odds.
 RELATIVE_TOLERANCE = 1e-11
@@ -63,9 +63,9 @@ def contributions(model: Model, matrix: Floats, background: Floats) -> Contribut
     """Return the exact contributions of each row of `matrix` (rows, features), at least one row.
 
     `background` (rows, features) is what a linear or a rule model is compared with. Trees need none: theirs
-    are the path-dependent values of their own training rows. Raises ModelError for a kind that has no learner.
+    are the path-dependent values of their own training rows. Raises ModelError for an unknown kind.
     """
-    learner_of(model.kind, place="the model to explain")
+    model_kind(model.kind, place="the model to explain")
     values, base = model.contributions(matrix, background)
     return Contributions(values, base, model.margin(matrix))
 

@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -58,6 +58,11 @@ class Sample:
     churned: NDArray[np.float64]
     customer: NDArray[np.int64] | None = None
 
+    def only(self, rows: NDArray[np.bool_]) -> Sample:
+        """Return some of the rows."""
+        customer = None if self.customer is None else np.unique(self.customer[rows], return_inverse=True)[1]
+        return Sample(self.matrix[rows], self.churned[rows], customer)
+
 
 class Model(ABC):
     """A fitted model: its kind, the columns that it reads, and what its search chose (plain JSON values).
@@ -68,27 +73,17 @@ class Model(ABC):
     `threads` is how many it computes with, 0 for all cores; no bit of a result depends on it.
     """
 
-    kind: ClassVar[str]
+    kind: str
     threads: int = 0
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any]) -> None:
         self.columns = columns
         self.parameters = dict(parameters)
 
-    @classmethod
-    @abstractmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> Self:
-        """Return the model learned from train, its settings chosen on validation."""
-
-    @classmethod
-    @abstractmethod
-    def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
-        """Return the model that `files` wrote; `card` is its model.json. Raises UnsafeModelFile for another's."""
-
     @property
     def cut_short(self) -> bool:
         """Whether the guard of [train] seconds ended the search before its trials did."""
-        return bool(self.parameters.get("seconds_limit_hit", False))
+        return bool(np.any(self.parameters.get("seconds_limit_hit", False)))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probability of churn of each row, shape (rows,), in the frame's order.
@@ -128,6 +123,29 @@ class Model(ABC):
         """Return model.json: the kind, columns and parameters that every model's files begin with."""
         record = {"kind": self.kind, "columns": self.columns.as_json(), "parameters": self.parameters}
         return json.dumps(record, indent=1).encode()
+
+
+class StoredModel(Model):
+    """A model whose files can be read back."""
+
+    @classmethod
+    @abstractmethod
+    def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """Return the model that `files` wrote; `card` is its model.json. Raises UnsafeModelFile for another's."""
+
+
+class LearnedModel(StoredModel):
+    """A model that one learner fitted on one sample of rows."""
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> Self:
+        """Return the model learned from train, its settings chosen by the loss on validation.
+
+        Given a model that it shall be `like`, one of its own kind, nothing is searched: that one's settings are taken.
+        """
 
 
 def chunks(rows: int) -> Iterator[slice]:

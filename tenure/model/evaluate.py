@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import roc_curve
 
 from tenure.errors import MissingFeature, choices
-from tenure.model.base import Model
+from tenure.model.cross_fit import CrossFitModel
 from tenure.model.metrics import (
     Array,
     auroc_interval,
@@ -31,21 +31,24 @@ _UNKNOWN = dict.fromkeys(POOLED_METRICS, np.nan)
 
 
 class ModelEvaluationService:
-    """Judges models on validation and test; `resamples` and `seed` are those of the AUROC's interval."""
+    """Judges models on test, and on train each row by the member that never saw its customer.
+
+    `resamples` and `seed` are those of the AUROC's interval.
+    """
 
     def __init__(self, *, resamples: int = 200, seed: int = 7) -> None:
         self.resamples = resamples
         self.seed = seed
 
-    def evaluate(self, models: Mapping[str, Model], training_set: pd.DataFrame) -> pd.DataFrame:
+    def evaluate(self, models: Mapping[str, CrossFitModel], training_set: pd.DataFrame) -> pd.DataFrame:
         """Return one row per (model_version, kind, split, population, snapshot_date).
 
-        `models` maps a version to its model. Population 'unseen' is the customers of whom no row is in train;
-        snapshot_date NaT pools all snapshots, and a pooled row is there even where the split or the
-        population is empty. Columns rows, churners, churn_rate, then the figures of `metrics.metrics`, NaN
-        where undefined, then those of POOLED_METRICS, for the pooled rows of test only.
+        `models` maps a version to its model. Split 'validation' is that of train, out of fold. Population 'unseen' is
+        the customers of test of whom no row is in train. snapshot_date NaT pools all snapshots, and a pooled row is
+        there even where the split or the population is empty. Columns rows, churners, churn_rate, then the figures of
+        `metrics.metrics`, NaN where undefined, then those of POOLED_METRICS, for the pooled rows of test only.
         """
-        judged = training_set[training_set["split"].isin(["validation", "test"])]
+        judged = training_set[training_set["split"].isin(["train", "test"])]
         rows = [
             {"model_version": version, "kind": model.kind, **figures}
             for version, model in models.items()
@@ -53,21 +56,24 @@ class ModelEvaluationService:
         ]
         return pd.DataFrame(rows)
 
-    def out_of_time(self, model: Model, training_set: pd.DataFrame) -> dict[str, float]:
+    def out_of_time(self, model: CrossFitModel, training_set: pd.DataFrame) -> dict[str, float]:
         """Return rows, churners, churn_rate, then the figures of SAMPLE_METRICS and POOLED_METRICS of all test rows."""
         scored = _scored(model, training_set[training_set["split"] == "test"])
         return _summary(scored) | self._pooled(scored, model.columns.keys)
 
     def _figures(self, scored: pd.DataFrame, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-        for split in ("validation", "test"):
-            everyone = scored[scored["split"] == split]
-            unseen = everyone[~everyone["seen_in_train"].astype(bool)]
-            for population, group in (("all", everyone), ("unseen", unseen)):
-                identity = {"split": split, "population": population}
-                of_all = self._pooled(group, keys) if split == "test" else _UNKNOWN
-                yield {**identity, "snapshot_date": pd.NaT, **_summary(group), **of_all}
-                for snapshot_date, month in group.groupby("snapshot_date", sort=True):
-                    yield {**identity, "snapshot_date": snapshot_date, **_summary(month), **_UNKNOWN}
+        train, test = scored[scored["split"] == "train"], scored[scored["split"] == "test"]
+        unseen = test[~test["seen_in_train"].astype(bool)]
+        for split, population, group in (
+            ("validation", "all", train),
+            ("test", "all", test),
+            ("test", "unseen", unseen),
+        ):
+            identity = {"split": split, "population": population}
+            of_all = self._pooled(group, keys) if split == "test" else _UNKNOWN
+            yield {**identity, "snapshot_date": pd.NaT, **_summary(group), **of_all}
+            for snapshot_date, month in group.groupby("snapshot_date", sort=True):
+                yield {**identity, "snapshot_date": snapshot_date, **_summary(month), **_UNKNOWN}
 
     def _pooled(self, group: pd.DataFrame, keys: Sequence[str]) -> dict[str, float]:
         customer = group.groupby(list(keys), sort=False).ngroup().to_numpy()
@@ -76,7 +82,7 @@ class ModelEvaluationService:
         return dict(zip(POOLED_METRICS, (*calibration_line(scores, churned), *interval), strict=True))
 
 
-def curves(models: Mapping[str, Model], training_set: pd.DataFrame) -> pd.DataFrame:
+def curves(models: Mapping[str, CrossFitModel], training_set: pd.DataFrame) -> pd.DataFrame:
     """Return the curves of each model on all test rows, one row a point.
 
         curve         x                       y                          rows
@@ -116,15 +122,19 @@ def _curves(scores: Array, churned: Array) -> Iterator[tuple[str, Array, Array, 
         yield "calibration", score, rate, rows.astype(np.float64)
 
 
-def _scored(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
+def _scored(model: CrossFitModel, rows: pd.DataFrame) -> pd.DataFrame:
     """Return what judging needs of the rows, in their order, and their score."""
     wanted = [*model.columns.keys, "snapshot_date", "split", "seen_in_train", "churned"]
     absent = [name for name in wanted if name not in rows.columns]
     if absent:
         raise MissingFeature(f"the training set lacks {choices(absent)}", hint="run 'tenure splits'")
+    is_train = (rows["split"] == "train").to_numpy()
+    score = np.empty(len(rows))
+    score[~is_train] = model.predict(rows[~is_train])
+    score[is_train] = model.predict_unseen(rows[is_train])
     return (
         rows[wanted]
-        .assign(score=model.predict(rows), snapshot_date=pd.to_datetime(rows["snapshot_date"]).astype("datetime64[us]"))
+        .assign(score=score, snapshot_date=pd.to_datetime(rows["snapshot_date"]).astype("datetime64[us]"))
         .reset_index(drop=True)
     )
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenure.errors import OutdatedModel, UnsafeModelFile
-from tenure.model.learners import learner_of, libraries
+from tenure.model.learners import BLEND, libraries, model_kind
+from tenure.model.learners.learner import ModelKind
 
 
 def versions_here() -> dict[str, str]:
@@ -24,13 +25,11 @@ def versions_here() -> dict[str, str]:
 def require_same_libraries(row: Mapping[str, Any]) -> None:
     """Raise OutdatedModel if a row of the registry was made with a library that may read its files otherwise here.
 
-    Raises UnsafeModelFile for a kind that has no learner.
+    Raises UnsafeModelFile for an unknown kind.
     """
-    learner = learner_of(
-        str(row["kind"]), place="registry of models", refused=UnsafeModelFile, hint="Run 'tenure train'."
-    )
+    read_by = {library: leading for kind in _kinds(row) for library, leading in kind.read_by.items()}
     trained_with = json.loads(row["libraries"])
-    for library, leading in learner.read_by.items():
+    for library, leading in read_by.items():
         name, here = library.package, library.version
         before = str(trained_with.get(name, ""))
         wanted = before.split(".")[:leading]
@@ -41,3 +40,14 @@ def require_same_libraries(row: Mapping[str, Any]) -> None:
                 f"here is {name} {here or 'of no version'}, which may read it otherwise.",
                 hint=f"Run 'tenure train'{install}.",
             )
+
+
+def _kinds(row: Mapping[str, Any]) -> list[ModelKind]:
+    """What the kind of a registered model declares, and those of the parts of a blend."""
+    names = [str(row["kind"])]
+    if names == [BLEND.kind]:
+        names += json.loads(row["parameters"])["parts"]
+    return [
+        model_kind(name, place="registry of models", refused=UnsafeModelFile, hint="Run 'tenure train'.")
+        for name in names
+    ]

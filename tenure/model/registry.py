@@ -13,7 +13,8 @@ import pandas as pd
 from tenure.errors import UnsafeModelFile
 from tenure.model import CUT_SHORT
 from tenure.model.base import Model
-from tenure.model.learners import learner_of
+from tenure.model.cross_fit import CrossFitModel
+from tenure.model.learners import model_kind
 from tenure.model.libraries import versions_here
 
 
@@ -83,4 +84,6 @@ def load_model(files: Mapping[str, bytes]) -> Model:
         kind = card["kind"]
     except (KeyError, TypeError, ValueError) as error:
         raise UnsafeModelFile(f"model.json is missing or no model card: {error!r}", hint=hint) from error
-    return learner_of(kind, place="model.json", refused=UnsafeModelFile, hint=hint).load(card, files)
+    if "folds" in card:
+        return CrossFitModel.load(card, files, load_model)
+    return model_kind(kind, place="model.json", refused=UnsafeModelFile, hint=hint).load(card, files)

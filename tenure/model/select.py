@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tenure.errors import MissingFeature, ModelError, choices
 
-RESERVED = ("snapshot_date", "label_start", "label_end", "split", "seen_in_train", "churned")
+RESERVED = ("snapshot_date", "label_start", "label_end", "split", "fold", "seen_in_train", "churned")
 """Columns of a training set that are never features; the keys come on top."""
 
 MOST_CATEGORIES = 200
@@ -56,7 +56,7 @@ class Columns:
     def of(cls, frame: pd.DataFrame, keys: Sequence[str]) -> Columns:
         """Return the features of a training set.
 
-        Only rows of split 'train' are looked at, so nothing is learned from validation or test.
+        Only rows of split 'train' are looked at, of all folds, and never whether they churned.
         Raises ModelError if no feature is left.
         """
         train = frame[frame["split"] == "train"]

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
-from tenure.model.base import FitSettings, Model, Sample
-from tenure.model.learners import default_kinds, kinds, learner_of
-from tenure.model.metrics import metrics
+from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
+from tenure.model import learners
+from tenure.model.base import FitSettings, Sample
+from tenure.model.blend import blended
+from tenure.model.cross_fit import CrossFitModel, Folds
+from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
+from tenure.model.metrics import log_loss
 from tenure.model.select import Columns
 
 TIE = 0.001
@@ -34,12 +37,16 @@ class TrainSettings(FitSettings):
         if not self.kinds:
             raise InvalidConfig("[train] models: got none; name at least one kind of model")
         for kind in self.kinds:
-            learner_of(kind, place="[train] models", refused=InvalidConfig)
+            model_kind(kind, place="[train] models", refused=InvalidConfig)
+        if too_few_to_blend(self.kinds):
+            raise InvalidConfig(
+                f"[train] models: a blend needs two others to be made of; got {choices(self.kinds)}",
+            )
         self.require_at_least(min_churners=1)
 
 
 class ModelTrainingService:
-    """Trains models on split 'train' and chooses their settings on split 'validation'.
+    """Trains models on split 'train', each fold of customers judged by what the other folds taught.
 
     Rows of 'test' and 'embargo' are never looked at.
     """
@@ -47,45 +54,66 @@ class ModelTrainingService:
     def __init__(self, settings: TrainSettings | None = None) -> None:
         self.settings = settings or TrainSettings()
 
-    def train(self, training_set: pd.DataFrame, keys: Sequence[str]) -> tuple[Model, ...]:
-        """Return one fitted model a kind, in the order of `settings.kinds`.
+    def train(self, training_set: pd.DataFrame, keys: Sequence[str]) -> tuple[CrossFitModel, ...]:
+        """Return one fitted model a kind, in the order of `settings.kinds`, with a member a fold.
 
-        Raises EmptySplit if train or validation has no rows, OneClassTarget if either has one class or train
-        has too few churners, ModelError if no feature is left.
+        Raises EmptySplit if train has no rows, or they are in one fold; OneClassTarget if train, or what is outside of
+        a fold, has one class, or train too few churners; ModelError if no feature is left.
         """
-        for split, least in (("train", self.settings.min_churners), ("validation", 1)):
-            _refuse_one_class(training_set[training_set["split"] == split], split, least)
+        train = training_set[training_set["split"] == "train"]
+        _refuse_one_class(train, self.settings.min_churners)
         columns = Columns.of(training_set, keys)
-        train, validation = _sample(training_set, columns, "train"), _sample(training_set, columns, "validation")
-        learners = [learner_of(kind, place="[train] models") for kind in self.settings.kinds]
-        return tuple(learner.fit(columns, train, validation, self.settings) for learner in learners)
+        folds = _folds(train, columns)
+        fitted = {
+            learner.kind: CrossFitModel.of(learner, columns, folds, self.settings)
+            for learner in learners.LEARNERS
+            if learner.kind in self.settings.kinds
+        }
+        if BLEND.kind in self.settings.kinds:
+            fitted[BLEND.kind] = blended(list(fitted.values()), folds)
+        return tuple(fitted[kind] for kind in self.settings.kinds)
 
 
-def champion(models: Sequence[Model], training_set: pd.DataFrame) -> Model:
-    """Return the model with the least log loss on split 'validation', or the simplest of those within TIE of it.
+def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> CrossFitModel:
+    """Return the model with the least log loss out of fold, or the simplest of those within TIE of it.
 
     Log loss, because it judges the probabilities that value is computed from as well as the order. Test plays no part,
     so its figures stay an honest estimate of the champion.
     """
-    validation = training_set[training_set["split"] == "validation"]
-    churned = validation["churned"].to_numpy(dtype=np.float64)
-    losses = [metrics(model.predict(validation), churned)["log_loss"] for model in models]
+    train = training_set[training_set["split"] == "train"]
+    churned = train["churned"].to_numpy(dtype=np.float64)
+    losses = [log_loss(model.predict_unseen(train), churned) for model in models]
     simplest = kinds()
     good = [model for model, loss in zip(models, losses, strict=True) if loss <= min(losses) * (1 + TIE)]
     return min(good, key=lambda model: simplest.index(model.kind))
 
 
-def _sample(training_set: pd.DataFrame, columns: Columns, split: str) -> Sample:
-    rows = training_set[training_set["split"] == split]
-    customer = rows.groupby(list(columns.keys), sort=False, dropna=False).ngroup()
-    return Sample(columns.matrix(rows), rows["churned"].to_numpy(dtype=np.float64), customer.to_numpy(dtype=np.int64))
+def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
+    """The rows of train by their folds; each fold's model must have both classes to learn from."""
+    customer = train.groupby(list(columns.keys), sort=False, dropna=False).ngroup()
+    rows = Sample(columns.matrix(train), train["churned"].to_numpy(dtype=np.float64), customer.to_numpy(dtype=np.int64))
+    folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64))
+    if len(folds.numbers) < 2:
+        raise EmptySplit(
+            "all rows of split 'train' are in one fold, so there is nothing to judge a model by",
+            hint="tenure.toml: [splits] folds and group; a bank of so few customers can't be cross-fitted",
+        )
+    for number in folds.numbers:
+        churned = rows.churned[folds.fold != number]
+        if churned.min() == churned.max():
+            raise OneClassTarget(
+                f"split 'train': outside of fold {number} {'everybody' if churned.min() else 'nobody'} churns, so its "
+                "model has nothing to learn from",
+                hint="churn.py: change the event or horizon; tenure.toml: fewer [splits] folds",
+            )
+    return folds
 
 
-def _refuse_one_class(rows: pd.DataFrame, split: str, least: int) -> None:
-    """Raise unless `rows` hold both classes, and `least` churners at the least."""
+def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:
+    """Raise unless the `rows` of train hold both classes, and `least` churners at the least."""
     if rows.empty:
         raise EmptySplit(
-            f"split '{split}' has no rows, so there is nothing to train on",
+            "split 'train' has no rows, so there is nothing to train on",
             hint="tenure.toml: keep fewer snapshots for test; run 'tenure splits'",
         )
     churners, total = int(rows["churned"].sum()), len(rows)
@@ -100,7 +128,6 @@ def _refuse_one_class(rows: pd.DataFrame, split: str, least: int) -> None:
     dates = pd.to_datetime(rows["snapshot_date"])
     period = f"{dates.nunique()} snapshots from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
     raise OneClassTarget(
-        f"split '{split}': {reason}; the churn rate is {churners / total:.1%} "
-        f"({churners:,} of {total:,} rows, {period})",
+        f"split 'train': {reason}; the churn rate is {churners / total:.1%} ({churners:,} of {total:,} rows, {period})",
         hint="churn.py: change the event or horizon; run 'tenure labels'",
     )

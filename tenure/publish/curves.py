@@ -85,11 +85,13 @@ def _named(sketch: Sketch, names: Sequence[str], right: float, top: float, place
     """The models' names one under another where the lines leave room, each beside a stroke of its line."""
     layers: list[Spec] = []
     rows = [*names, "chance" if sketch.curve != "calibration" else "as scored"]
+    # The last one stands above the axis, however many there are.
+    first = max(sketch.names_at[1], 0.05 + 0.075 * (len(rows) - 1))
     for n, name in enumerate(rows):
         last = n == len(names)
         colour = GREY if last else COLOURS[n % len(COLOURS)]
         dash = [2, 3] if last else _DASHES[n % len(_DASHES)]
-        x, y = sketch.names_at[0] * right, (sketch.names_at[1] - 0.075 * n) * top
+        x, y = sketch.names_at[0] * right, (first - 0.075 * n) * top
         stroke = [{"x": x, "y": y}, {"x": x + 0.07 * right, "y": y}]
         layers += [
             {

@@ -9,7 +9,7 @@ from decimal import Decimal
 from tenure.define.churn import ChurnDefinition
 from tenure.define.event_base import Event, simple_events
 from tenure.define.events import where_words
-from tenure.model.learners import learner_of
+from tenure.model.learners import model_kind
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _UNKNOWN = "n/a"
@@ -17,7 +17,7 @@ _UNKNOWN = "n/a"
 
 def kind_words(kind: str) -> str:
     """Return a kind of model in words; raise ModelError for one that has none."""
-    return learner_of(kind, place="the words of the report").words
+    return model_kind(kind, place="the words of the report").words
 
 
 def event_words(event: Event) -> str:

@@ -89,9 +89,9 @@ class Origins:
             "snapshots": [*keys, "opened_on", "tenure_days"],
             "features": [*keys, *features],
             "labels": [*keys, "label_start", "label_end", "churned", "definition"],
-            "splits": [*keys, "split", "seen_in_train"],
+            "splits": [*keys, "split", "fold", "seen_in_train"],
             "split_proof": list(proof.named_selects) if isinstance(proof, sqlglot.exp.Query) else [],
-            "training_set": [*keys, "label_end", "split", "seen_in_train", "churned", *features],
+            "training_set": [*keys, "label_end", "split", "fold", "seen_in_train", "churned", *features],
         }
 
     def origin(self, table: str, column: str) -> Origin:
@@ -286,12 +286,15 @@ class Origins:
         if table == "splits" and column == "split":
             parts = [("labels", name) for name in ("snapshot_date", "label_end", *self.project.entity.keys)]
             return "by date, and by a hash of the key; [splits] in tenure.toml", parts, []
+        if table == "splits" and column == "fold":
+            parts = [("labels", name) for name in self.project.entity.keys]
+            return "by a hash of the key; [splits] in tenure.toml", parts, []
         if column == "seen_in_train" and table == "splits":
             return "a customer of split 'train'", [("splits", "split")], []
         if table == "split_proof":
             return "counted over the labelled rows", [("splits", "split"), ("labels", "label_end")], []
         above = {"features": "snapshots", "labels": "snapshots", "splits": "labels", "training_set": "labels"}
-        return "", [("splits" if column in ("split", "seen_in_train") else above[table], column)], []
+        return "", [("splits" if column in ("split", "fold", "seen_in_train") else above[table], column)], []
 
 
 def _times(source: Source, column: ColumnName, *, versions_only: bool) -> Iterator[Reading]:

@@ -167,8 +167,7 @@ def _population(work: Work, last: date) -> pd.DataFrame:
     found = found.merge(labelled, on="snapshot_date", how="left").merge(split, on="snapshot_date", how="left")
     found = found.rename(columns={"count_all": "labelled", "churned_sum": "churners", "split_max": "split"})
     found["churn_rate"] = found["churners"] / found["labelled"]
-    # Train and validation share snapshots: the customer separates them.
-    found["split"] = found["split"].fillna("unlabelled").replace("validation", "train")
+    found["split"] = found["split"].fillna("unlabelled")
     return found[found["snapshot_date"] <= last].sort_values("snapshot_date").reset_index(drop=True)
 
 

@@ -18,7 +18,7 @@ def splits(work: Work) -> Outcome:
     if len(keys) > 1 and not work.config.splits.group:
         # Which part of the key is the person, nobody but the bank knows.
         outcome.message = (
-            f"held out by the whole key ({', '.join(keys)}): rows that share but '{keys[0]}' may stand on both sides; "
+            f"held out by the whole key ({', '.join(keys)}): rows that share but '{keys[0]}' may be in two folds; "
             f'[splits] group = ["{keys[0]}"] keeps them together'
         )
     return outcome

@@ -22,7 +22,7 @@ from tenure.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tenure.model.base import Model
+    from tenure.model.cross_fit import CrossFitModel
 
 
 def train(work: Work) -> Outcome:
@@ -108,9 +108,9 @@ def _cut_short(work: Work) -> str:
     )
 
 
-def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[Model]:
+def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[CrossFitModel]:
     try:
-        trained: Sequence[Model] = service.train(frame, work.project.entity.keys)
+        trained: Sequence[CrossFitModel] = service.train(frame, work.project.entity.keys)
     except OneClassTarget as error:
         churn = work.churn
         raise OneClassTarget(

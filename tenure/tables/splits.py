@@ -1,6 +1,6 @@
-"""Splits: temporal between train and test, by customer between train and validation.
+"""Splits: temporal between train and test, and within train by customer into folds.
 
-─── train + validation ───┊ embargo ┊── test: the last labelled snapshots ──►
+─── train: fold 0 │ 1 │ 2 │ 3 │ 4 ───┊ embargo ┊── test: the last labelled snapshots ──►
        label_end + wait < first test snapshot: no label of training looks into the test, or was answered later
 """
 
@@ -26,9 +26,7 @@ from tenure.sql.expressions import (
     days_later,
     each_of,
     equal,
-    is_in,
     is_not_null,
-    named,
     of,
     text_literal,
 )
@@ -39,45 +37,46 @@ from tenure.tables.visible import same
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """How labelled rows are split: the last `test_snapshots` are the test, a share of customers validates.
+    """How labelled rows are split: the last `test_snapshots` are the test, the customers before them are in `folds`.
 
-    The validation customers are drawn by a hash of `group`, columns of their key, by default the whole of it: none is
-    in both train and validation.
+    A customer's fold is drawn by a hash of `group`, columns of their key, by default the whole of it: all rows of a
+    customer are in one fold.
     """
 
     test_snapshots: int = 3
-    validation_share: float = 0.2
+    folds: int = 5
     group: tuple[str, ...] = ()
 
 
 def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan: SplitPlan) -> Select:
-    """Return one row per row of labels: split ('train', 'validation', 'embargo', 'test') and seen_in_train.
+    """Return one row per row of labels: split ('train', 'embargo', 'test'), fold and seen_in_train.
 
-    `spans` are those of the labelled snapshots. Raises EmptySplit if no label of an earlier snapshot is answered before
-    the first test snapshot.
+    The fold of a row of train is a number from 0; of another row it is null. `spans` are those of the labelled
+    snapshots. Raises EmptySplit if no label of an earlier snapshot is answered before the first test snapshot.
     """
     first, keys = _first_test(spans, plan), project.entity.keys
     first_test, ends_by = date_literal(first), date_literal(first - (spans[0].answered - spans[0].end))
     together = plan.group or keys
-    draw = op("sha256", dialect, concatenated([as_text(key, dialect) for key in together], "|"))
-    is_drawn = before(call("SUBSTR", draw, 1, 4), text_literal(f"{round(plan.validation_share * 0x10000):04x}"))
     split = cases_in_lines(
-        [
-            (at_least("snapshot_date", first_test), "'test'"),
-            (at_least("label_end", ends_by), "'embargo'"),
-            (is_drawn, "'validation'"),
-        ],
+        [(at_least("snapshot_date", first_test), "'test'"), (at_least("label_end", ends_by), "'embargo'")],
         otherwise="'train'",
     )
-    drawn = Query(columns=[*keys, "snapshot_date"], lines=[Column(split, "split")], source="labels")
+    drawn = Query(
+        columns=[*keys, "snapshot_date"],
+        lines=[Column(split, "split"), Column(_fold(together, dialect, plan.folds), "fold")],
+        source="labels",
+    )
     trained = Query(distinct=True, columns=together, source="drawn", where="split = 'train'")
-    seen_in_train = named(is_not_null(of("t", together[0])), "seen_in_train")
     made = Query(
         ctes=[
-            Cte("drawn", "each labelled row with its split", drawn),
-            Cte("trained", "customers that the model learns from", trained),
+            Cte("drawn", "each labelled row with its split, and its customer's fold", drawn),
+            Cte("trained", "customers that models learn from", trained),
         ],
-        columns=[*each_of("d", (*keys, "snapshot_date", "split")), seen_in_train],
+        columns=each_of("d", (*keys, "snapshot_date", "split")),
+        lines=[
+            Column(case(when="d.split = 'train'", then="d.fold"), "fold"),
+            Column(is_not_null(of("t", together[0])), "seen_in_train"),
+        ],
         source="drawn",
         alias="d",
         joins=[Join("trained", alias="t", on=same(together, "t", "d"), kind="LEFT")],
@@ -86,7 +85,15 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan:
     return made.as_table("splits", reads=["labels"])
 
 
-_IS_LEARNT_FROM = is_in("split", ("'train'", "'validation'"))
+def _fold(together: Sequence[str], dialect: Dialect, folds: int) -> str:
+    """The number of a customer's fold, drawn by a hash of its key: one as likely as another."""
+    digits = call("SUBSTR", op("sha256", dialect, concatenated([as_text(key, dialect) for key in together], "|")), 1, 4)
+    ends = [f"{0x10000 * end // folds:04x}" for end in range(1, folds)]
+    draws = [(before(digits, text_literal(end)), str(fold)) for fold, end in enumerate(ends)]
+    return cases_in_lines(draws, otherwise=str(folds - 1))
+
+
+_IS_LEARNT_FROM = "split = 'train'"
 
 
 def split_proof(project: Project, wait: int = 0, group: tuple[str, ...] = ()) -> Select:
@@ -97,17 +104,17 @@ def split_proof(project: Project, wait: int = 0, group: tuple[str, ...] = ()) ->
     keys, together = project.entity.keys, group or project.entity.keys
     row = (*keys, "snapshot_date")
     labelled = Query(
-        columns=[*each_of("s", row), "s.split", "l.label_end"],
+        columns=[*each_of("s", row), "s.split", "s.fold", "l.label_end"],
         source="splits",
         alias="s",
         joins=[Join("labels", alias="l", on=same(row, "l", "s"))],
     )
-    in_both = Query(
+    in_two = Query(
         columns=together,
         source="splits",
         where=_IS_LEARNT_FROM,
         group_by=together,
-        having="MIN(split) <> MAX(split)",
+        having="MIN(fold) <> MAX(fold)",
     )
     snapshot_learnt, label_end_learnt = (
         case(when=_IS_LEARNT_FROM, then=then) for then in ("snapshot_date", "label_end")
@@ -115,21 +122,22 @@ def split_proof(project: Project, wait: int = 0, group: tuple[str, ...] = ()) ->
     last_label_end = call("MAX", label_end_learnt)
     last_answer = days_later(last_label_end, wait) if wait else last_label_end
     first_test_snapshot = call("MIN", case(when="split = 'test'", then="snapshot_date"))
-    how_many_in_both = "(SELECT COUNT(*) FROM in_both)"
+    how_many_in_two = "(SELECT COUNT(*) FROM in_two_folds)"
     proof = Query(
         ctes=[
             Cte("labelled", "each split row with its label's end", labelled),
-            Cte("in_both", "customers in both train and validation: there must be none", in_both),
+            Cte("in_two_folds", "customers whose rows are in two folds: there must be none", in_two),
         ],
         lines=[
-            *map(_rows_of, ("train", "validation", "embargo", "test")),
+            *map(_rows_of, ("train", "embargo", "test")),
+            Column(call("COUNT", "DISTINCT fold"), "folds"),
             Column(call("MIN", snapshot_learnt), "first_train_snapshot"),
             Column(call("MAX", snapshot_learnt), "last_train_snapshot"),
             Column(last_label_end, "last_train_label_end"),
             Column(first_test_snapshot, "first_test_snapshot"),
-            Column(how_many_in_both, "customers_in_train_and_validation"),
+            Column(how_many_in_two, "customers_in_two_folds"),
             Column(
-                all_of_in_lines(before(last_answer, first_test_snapshot), equal(how_many_in_both, 0)),
+                all_of_in_lines(before(last_answer, first_test_snapshot), equal(how_many_in_two, 0)),
                 "holds",
             ),
         ],

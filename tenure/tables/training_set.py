@@ -9,14 +9,17 @@ from tenure.tables.visible import same
 
 
 def training_set(project: Project) -> Select:
-    """Return one row per row of labels: keys, snapshot_date, label_end, split, seen_in_train, churned, features."""
+    """Return one row per row of labels, in order.
+
+    Its keys, snapshot_date, label_end, split, fold, seen_in_train, churned, and the features.
+    """
     keys = project.entity.keys
     row = (*keys, "snapshot_date")
     labelled = Query(
         comment="each labelled row with its split and its features",
         lines=[
             *each_of("l", (*row, "label_end")),
-            *each_of("p", ("split", "seen_in_train")),
+            *each_of("p", ("split", "fold", "seen_in_train")),
             "l.churned",
             *each_of("f", map(str, project.columns)),
         ],

@@ -172,18 +172,18 @@ def accounts(bank):
 def people_on_both_sides(folder):
     sides = {}
     for row in read(folder, "splits"):
-        if row["split"] in ("train", "validation"):
-            sides.setdefault(row["customer_id"], set()).add(row["split"])
+        if row["split"] == "train":
+            sides.setdefault(row["customer_id"], set()).add(row["fold"])
     return sum(len(those) > 1 for those in sides.values())
 
 
 def test_two_accounts_of_one_person_are_told_and_may_be_kept_together(accounts):
     message = built(accounts, "splits")["splits"]
-    assert "rows that share but 'customer_id' may stand on both sides" in message
+    assert "rows that share but 'customer_id' may be in two folds" in message
     assert people_on_both_sides(accounts) > 0
     together = {"splits": {"group": ["customer_id"]}}
     assert built(accounts, "splits", **together)["splits"] == ""
     assert people_on_both_sides(accounts) == 0
     (proof,) = read(accounts, "split_proof")
     assert proof["holds"]
-    assert proof["validation_rows"] > 0
+    assert (proof["folds"], proof["customers_in_two_folds"]) == (5, 0)

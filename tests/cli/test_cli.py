@@ -394,6 +394,7 @@ def test_verify_refuses_an_engine_that_does_not_exist(bank, told):
 
 @pytest.mark.slow
 @pytest.mark.spark
+@pytest.mark.thorough  # test_gate.py compares the engines, in the session that all tests share
 def test_verify_compares_duckdb_and_spark_cell_by_cell_and_leaves_the_project_alone(spark_session, bank):
     before = files(bank)
     done = subprocess.run(
@@ -422,10 +423,7 @@ def test_process_exits_with_codes_and_json_on_stdout_alone(bank):
     done = command("run", "--project", bank, "--json")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.splitlines() == [
-        (
-            "InvalidConfig: tenure.toml has the unknown key [splits] tests; "
-            "allowed: group, test_snapshots, validation_share."
-        ),
+        ("InvalidConfig: tenure.toml has the unknown key [splits] tests; allowed: folds, group, test_snapshots."),
         "See docs/config.md for every key.",
     ]
 

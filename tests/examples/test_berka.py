@@ -335,7 +335,7 @@ def test_inactivity_is_refused_with_its_rate_and_the_reason(real_data, tmp_path)
         for _ in run(work, [*stages_between("staging", "training_set"), "train"]):
             pass
     assert "churn definition 'inactive' can't be learned" in caught.value.message
-    assert "nobody churns; the churn rate is 0.0% (0 of 4,388 rows" in caught.value.message
+    assert "nobody churns; the churn rate is 0.0% (0 of 5,500 rows" in caught.value.message
     assert "churn.py:2" in caught.value.message
     assert caught.value.hint
     assert not (lake / "models").exists()

@@ -10,7 +10,9 @@ from tenure.model.libraries import require_same_libraries, versions_here
 
 
 def row(kind, **versions):
-    return {"model_version": f"{kind}-1", "kind": kind, "libraries": json.dumps(versions_here() | versions)}
+    parts = {"parts": ["rule", "logistic"]} if kind == "blend" else {}
+    libraries = json.dumps(versions_here() | versions)
+    return {"model_version": f"{kind}-1", "kind": kind, "parameters": json.dumps(parts), "libraries": libraries}
 
 
 def other(name, place):
@@ -33,6 +35,7 @@ def test_the_same_versions_are_read(kind):
         ("logistic", "skops", 1),
         ("logistic", "numpy", 0),
         ("lightgbm", "lightgbm", 0),
+        ("blend", "skops", 1),
     ],
 )
 def test_a_version_that_may_read_otherwise_is_refused_with_both_and_the_cure(kind, name, place):
@@ -52,6 +55,7 @@ def test_a_version_that_may_read_otherwise_is_refused_with_both_and_the_cure(kin
         ("lightgbm", "scikit-learn", 0),
         ("rule", "numpy", 0),
         ("rule", "pandas", 0),
+        ("blend", "lightgbm", 0),
     ],
 )
 def test_a_version_that_reads_the_same_is_taken(kind, name, place):
@@ -69,6 +73,6 @@ def test_every_kind_of_model_has_its_rule_and_another_kind_is_refused():
     assert {library.package for learner in LEARNERS for library in learner.read_by} <= set(versions_here())
     with pytest.raises(
         UnsafeModelFile,
-        match="registry of models: there is no learner of kind 'forest'; allowed: lightgbm, logistic, rule, xgboost",
+        match="there is no model of kind 'forest'; allowed: blend, lightgbm, logistic, rule, xgboost",
     ):
         require_same_libraries(row("forest"))

@@ -84,12 +84,19 @@ def staged(folder, engine=None, last="staging"):
     return FeatureStore(work)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The twelve customers' folder with their features built, on DuckDB: each test copies it."""
+    folder = twelve_customers(tmp_path_factory.mktemp("built") / "twelve")
+    with staged(folder, last="features"):
+        return folder
+
+
 @pytest.fixture
-def twelve(tmp_path):
+def twelve(built, tmp_path):
     """The twelve customers with their features built, on DuckDB."""
-    store = staged(twelve_customers(tmp_path / "twelve"), last="features")
-    yield store
-    store.work.__exit__(None, None, None)
+    with FeatureStore(shutil.copytree(built, tmp_path / "twelve")) as store:
+        yield store
 
 
 @pytest.fixture(scope="module", params=["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
@@ -612,12 +619,11 @@ def test_a_persisted_training_set_is_made_again_to_the_bit_after_its_sources_hav
 
 
 @pytest.fixture
-def kept(tmp_path):
+def kept(built, tmp_path):
     """A project's folder with a training set that was persisted."""
-    folder = twelve_customers(tmp_path / "twelve")
-    with staged(folder) as store:
+    folder = shutil.copytree(built, tmp_path / "twelve")
+    with FeatureStore(folder) as store:
         store.get_historical_features(asked(("late_correction", datetime(2024, 4, 30))), ["paid"]).persist("kept")
-        store.work.__exit__(None, None, None)
     return folder
 
 

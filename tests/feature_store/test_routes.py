@@ -71,7 +71,10 @@ def test_a_route_ends_in_the_cells_of_every_other(bank, route):
 
 @pytest.mark.parametrize(
     ("digits", "as_written"),
-    [("precision=10, scale=4", "{}37"), ("precision=38, scale=6", "9" * 24 + "{}")],
+    [
+        pytest.param("precision=10, scale=4", "{}37", marks=pytest.mark.thorough),
+        ("precision=38, scale=6", "9" * 24 + "{}"),
+    ],
 )
 def test_decimals_of_any_digits_end_in_the_same_cells_by_every_route(digits, as_written, tmp_path, monkeypatch):
     cells = {}
@@ -101,8 +104,9 @@ def rewrite_amounts(file, as_written):
 
 @BOTH
 def test_ranges_of_customers_and_of_periods_end_in_the_same_cells(bank, route, monkeypatch):
-    monkeypatch.setattr(feature_build, "_SHARE_OF_MEMORY", 1e-4)
-    monkeypatch.setattr(feature_build, "_MOST_ROWS", 50)
+    # Two ranges of customers, three of periods: what a range costs is DuckDB's planning.
+    monkeypatch.setattr(feature_build, "_SHARE_OF_MEMORY", 3e-4)
+    monkeypatch.setattr(feature_build, "_MOST_ROWS", 300)
     steps = []
     real = Steps.finish
 

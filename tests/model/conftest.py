@@ -19,18 +19,19 @@ def interaction_world(customers=1200, seed=1):
     recency = random.exponential(30, rows)
     region = random.choice(["east", "north", "south"], rows)
     logit = -3.2 + 3.0 * ((balance > 0) ^ (debit > 0)) + 0.01 * recency + 0.3 * (region == "north")
-    held_out = customer_id % 4 == 0
+    joined_late = customer_id % 4 == 0
     by_date = {SNAPSHOTS[2]: "embargo", SNAPSHOTS[3]: "test"}
-    by_customer = np.where(held_out, "validation", "train")
-    split = [by_date.get(t, other) for t, other in zip(snapshot_date, by_customer, strict=True)]
+    split = np.array([by_date.get(t, "train") for t in snapshot_date])
+    fold = pd.Series(customer_id % 5).where(split == "train").astype("Int32")
     recency[random.random(rows) < 0.1] = np.nan
-    return pd.DataFrame(
+    world = pd.DataFrame(
         {
             "customer_id": customer_id,
             "snapshot_date": snapshot_date,
             "label_end": snapshot_date + pd.Timedelta(days=30),
             "split": split,
-            "seen_in_train": ~held_out,
+            "fold": fold,
+            "seen_in_train": ~joined_late,
             "churned": (random.random(rows) < 1 / (1 + np.exp(-logit))).astype(int),
             "balance_last": balance,
             "debit_amount_sum_90d": debit,
@@ -42,6 +43,7 @@ def interaction_world(customers=1200, seed=1):
             "branch_code": [f"B{number}" for number in random.integers(0, 900, rows)],
         }
     )
+    return world[~(joined_late & (split == "train"))].reset_index(drop=True)
 
 
 @pytest.fixture(scope="session")
@@ -51,5 +53,5 @@ def world():
 
 @pytest.fixture(scope="session")
 def models(world):
-    """Every kind, in order: rule, logistic, lightgbm."""
+    """The kinds on by default, in order: rule, logistic, lightgbm, blend."""
     return ModelTrainingService(TrainSettings(trials=3, seconds=300)).train(world, ["customer_id"])

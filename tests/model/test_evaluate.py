@@ -34,8 +34,8 @@ def pooled(evaluations, version, split, population):
 def test_one_row_per_version_split_population_and_snapshot(evaluations):
     identity = ["model_version", "kind", "split", "population", "snapshot_date"]
     assert not evaluations.duplicated(identity).any()
-    # Validation: 2 snapshots and the pool, test: 1 and the pool; two populations, three models.
-    assert len(evaluations) == (3 + 2) * 2 * 3
+    # Validation: 2 snapshots and the pool; test: 1 and the pool, of two populations; four models.
+    assert len(evaluations) == (3 + 2 * 2) * 4
     assert evaluations["snapshot_date"].dtype.kind == "M"
 
 
@@ -51,7 +51,18 @@ def test_pooled_test_figures_are_those_of_all_test_rows(evaluations, versions, w
 
 def test_unseen_customers_are_those_without_a_row_in_train(evaluations):
     assert pooled(evaluations, "rule-1", "test", "unseen")["rows"] == 300
-    assert pooled(evaluations, "rule-1", "validation", "unseen")["rows"] == 600
+
+
+def test_a_row_of_train_is_judged_by_the_member_that_never_saw_its_customer(evaluations, versions, world):
+    train = world[world["split"] == "train"]
+    for version, model in versions.items():
+        by_hand = np.concatenate(
+            [member.predict(train[train["fold"] == fold]) for fold, member in sorted(model.members.items())]
+        )
+        churned = np.concatenate([train.loc[train["fold"] == fold, "churned"] for fold in range(5)])
+        row = pooled(evaluations, version, "validation", "all")
+        assert row["rows"] == len(train)
+        assert row["auroc"] == pytest.approx(roc_auc_score(churned, by_hand))
 
 
 def test_only_pooled_test_rows_have_an_interval(evaluations):

@@ -25,7 +25,8 @@ def bank(rows=400, seed=1):
         {
             "customer_id": np.arange(rows),
             "snapshot_date": date(2024, 1, 31),
-            "split": np.where(np.arange(rows) % 4 == 0, "validation", "train"),
+            "split": "train",
+            "fold": np.arange(rows) % 4,
             "seen_in_train": True,
             "label_end": date(2024, 3, 1),
             "churned": (random.random(rows) < mark).astype(int),

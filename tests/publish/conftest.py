@@ -84,10 +84,10 @@ def report_input(**changed):
         "split_proof": pd.DataFrame(
             [
                 {
-                    "train_rows": 320, "validation_rows": 80, "embargo_rows": 200, "test_rows": 600,
+                    "train_rows": 400, "folds": 5, "embargo_rows": 200, "test_rows": 600,
                     "first_train_snapshot": DATES[0], "last_train_snapshot": DATES[1],
                     "last_train_label_end": date(2024, 4, 27), "first_test_snapshot": DATES[3],
-                    "customers_in_train_and_validation": 0, "holds": True,
+                    "customers_in_two_folds": 0, "holds": True,
                 }
             ]
         ),

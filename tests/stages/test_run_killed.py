@@ -30,7 +30,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 QUICKER = {
     "# first = 2024-01-31": "first = 2024-11-30",
     "test_snapshots = 3": "test_snapshots = 2",
-    '["rule", "logistic", "lightgbm"]': '["rule", "lightgbm"]',
+    '["rule", "logistic", "lightgbm", "blend"]': '["rule", "lightgbm"]',
+    "folds = 5": "folds = 2",
     "trials = 12": "trials = 1",
 }
 #: What is read by no stage but `features`, whose code is the same for every view: half of a run's time is theirs.

@@ -93,7 +93,7 @@ def another_churn(bank):
 
 
 def another_split(bank):
-    edit(bank / "tenure.toml", "test_snapshots = 1", "test_snapshots = 1\nvalidation_share = 0.3")
+    edit(bank / "tenure.toml", "test_snapshots = 1", "test_snapshots = 1\nfolds = 4")
     done(bank, "splits")
 
 

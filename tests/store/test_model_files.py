@@ -107,7 +107,7 @@ def test_damage_of_an_earlier_training_is_listed(bank):
     with Work.open(bank, overrides={"train": {"trials": 2, "models": ("lightgbm",), "seed": 8}}) as work:
         list(run(work, ["train"]))
         assert before not in {row["model_version"] for row in newest_training(work)}
-        (folder_of(work.lake, before) / "model.txt").unlink()
+        (folder_of(work.lake, before) / "0-model.txt").unlink()
         assert [(f.model_version, f.problem) for f in damaged_model_files(work.lake)] == [(before, "is missing")]
 
 
@@ -117,16 +117,16 @@ def test_a_cut_text_never_reaches_lightgbm(bank, share):
     with opened(bank) as work:
         folder, _ = files_of(work, "lightgbm")
     files = {file.name: file.read_bytes() for file in folder.iterdir()}
-    text = files["model.txt"]
+    text = files["0-model.txt"]
     with pytest.raises(UnsafeModelFile, match="no whole text"):
-        load_model({**files, "model.txt": text[: int(len(text) * share)]})
+        load_model({**files, "0-model.txt": text[: int(len(text) * share)]})
 
 
 def test_a_killed_write_leaves_the_old_files_or_the_new_ones(bank, monkeypatch):
     with opened(bank) as work:
         folder, version = files_of(work, "rule")
         before = {file.name: file.read_bytes() for file in folder.iterdir()}
-        flip(folder / "rule.json")
+        flip(folder / "0-rule.json")
 
         def killed(*_):
             raise KeyboardInterrupt
@@ -134,7 +134,7 @@ def test_a_killed_write_leaves_the_old_files_or_the_new_ones(bank, monkeypatch):
         monkeypatch.setattr("tenure.store.model_files.os.fsync", killed)
         with pytest.raises(KeyboardInterrupt):
             write_model_files(work.lake, version, before)
-        assert {f.path.name for f in damaged_model_files(work.lake)} == {"rule.json"}
+        assert {f.path.name for f in damaged_model_files(work.lake)} == {"0-rule.json"}
         monkeypatch.undo()
         write_model_files(work.lake, version, before)
         assert list(damaged_model_files(work.lake)) == []

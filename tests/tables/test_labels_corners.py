@@ -305,7 +305,7 @@ def test_a_label_answered_after_the_first_test_snapshot_is_in_the_embargo(duckdb
     ]
     rows = [{"customer_id": "a", "snapshot_date": s.snapshot_date, "label_end": s.end} for s in spans]
     duckdb.cache("labels", rows_in_sql(rows, {"customer_id": "VARCHAR", "snapshot_date": "DATE", "label_end": "DATE"}))
-    made = splits(corners, "duckdb", spans, SplitPlan(test_snapshots=1, validation_share=0.0))
+    made = splits(corners, "duckdb", spans, SplitPlan(test_snapshots=1))
     assert [row["split"] for row in duckdb.run(made.text).to_pylist()] == ["train", "embargo", "test"]
 
 

@@ -454,7 +454,7 @@ def test_random_ledgers_meet_the_rules(drawn, form, wanted):
             return len([name for (name,) in seen if name.startswith("ann")]) == 1
         return bool(later - seen) if wanted == "known late" else bool(seen - later)
 
-    find(ledgers(), meets, settings=settings(phases=[Phase.generate]))
+    find(ledgers(), meets, settings=settings(max_examples=5_000, phases=[Phase.generate]))
 
 
 def test_a_combination_hands_the_reconciliation_to_its_parts(drawn):

@@ -1,42 +1,48 @@
-"""The learners, each in its file; every list of kinds is derived from LEARNERS.
+"""The learners, each in its file, and the blend of them; every list of kinds is derived from LEARNERS and BLEND.
 
 A row is light: it is read by settings and words, which load no library. `model` loads the learner's file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tenure.errors import ModelError, TenureError, choices
-from tenure.model.learners.learner import COMMON, NUMPY, OPTUNA, SCIKIT_LEARN, SKOPS, Learner, Library
+from tenure.model.learners.learner import COMMON, NUMPY, OPTUNA, SCIKIT_LEARN, SKOPS, Learner, Library, ModelKind
 
 if TYPE_CHECKING:
-    from tenure.model.base import Model
+    from tenure.model.base import LearnedModel, StoredModel
 
 
-def _rule() -> type[Model]:
+def _rule() -> type[LearnedModel]:
     from tenure.model.learners.rule import RuleModel
 
     return RuleModel
 
 
-def _logistic() -> type[Model]:
+def _logistic() -> type[LearnedModel]:
     from tenure.model.learners.logistic import LogisticModel
 
     return LogisticModel
 
 
-def _lightgbm() -> type[Model]:
+def _lightgbm() -> type[LearnedModel]:
     from tenure.model.learners.lightgbm import LightGBMModel
 
     return LightGBMModel
 
 
-def _xgboost() -> type[Model]:
+def _xgboost() -> type[LearnedModel]:
     from tenure.model.learners.xgboost import XGBoostModel
 
     return XGBoostModel
+
+
+def _blend() -> type[StoredModel]:
+    from tenure.model.learners.blend import BlendModel
+
+    return BlendModel
 
 
 _LIGHTGBM = Library("lightgbm", "lightgbm")
@@ -76,24 +82,32 @@ LEARNERS: tuple[Learner, ...] = (
 )
 """The learners, simplest first."""
 
+BLEND = ModelKind(kind="blend", words="Blend", model=_blend, file="model.json")
+"""Made of the models of all learners that a training names; its files hold theirs."""
+
 
 def kinds() -> tuple[str, ...]:
     """Return the kinds of model there are, simplest first."""
-    return tuple(learner.kind for learner in LEARNERS)
+    return tuple(one.kind for one in _every())
 
 
 def default_kinds() -> tuple[str, ...]:
     """Return the kinds that a project trains which names none."""
-    return tuple(learner.kind for learner in LEARNERS if learner.by_default)
+    return tuple(one.kind for one in _every() if one.by_default)
 
 
-def learner_of(kind: str, *, place: str, refused: type[TenureError] = ModelError, hint: str = "") -> Learner:
-    """Return the learner of a kind; raise `refused` for an unknown one that was read in `place`."""
-    for learner in LEARNERS:
-        if learner.kind == kind:
-            return learner
+def too_few_to_blend(chosen: Sequence[str]) -> bool:
+    """Return whether a blend is asked for of fewer than two others."""
+    return BLEND.kind in chosen and len(set(chosen)) < 3
+
+
+def model_kind(kind: str, *, place: str, refused: type[TenureError] = ModelError, hint: str = "") -> ModelKind:
+    """Return what a kind declares; raise `refused` for an unknown one that was read in `place`."""
+    for one in _every():
+        if one.kind == kind:
+            return one
     raise refused(
-        f"{place}: there is no learner of kind '{kind}'; allowed: {choices(kinds())}.",
+        f"{place}: there is no model of kind '{kind}'; allowed: {choices(kinds())}.",
         hint=hint or "tenure.toml: set [train] models to some of those, then run 'tenure train'.",
     )
 
@@ -107,6 +121,10 @@ def libraries_of(chosen: tuple[str, ...]) -> tuple[Library, ...]:
     """Return the libraries of the learners on by default and of those of the `chosen` kinds, each once, by package."""
     asked = [learner for learner in LEARNERS if learner.by_default or learner.kind in chosen]
     return _libraries(asked)
+
+
+def _every() -> tuple[ModelKind, ...]:
+    return (*LEARNERS, BLEND)
 
 
 def _libraries(learners: Iterable[Learner]) -> tuple[Library, ...]:

@@ -1,8 +1,8 @@
-"""A learner as it declares itself; nothing here loads one of its libraries.
+"""A kind of model as it declares itself; nothing here loads one of its libraries.
 
-Learner ── fit(columns, train, validation, settings) ──┐
-        └─ load(files) ────────────────────────────────┴─► Model: margin ─► score
-                                                              └─ contributions
+ModelKind   ── load(files) ────────────────────────────────┐
+  └ Learner ── fit(columns, train, validation, settings) ──┴─► Model: margin ─► score
+                                                                  └─ contributions
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tenure.errors import UnsafeModelFile, choices
 
 if TYPE_CHECKING:
-    from tenure.model.base import FitSettings, Model, Sample
+    from tenure.model.base import FitSettings, LearnedModel, Model, Sample, StoredModel
     from tenure.model.select import Columns
 
 
@@ -55,12 +55,12 @@ COMMON = (NUMPY, PANDAS, SCIKIT_LEARN)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner:
+class ModelKind:
     """One kind of model.
 
     kind        its name in tenure.toml, in the registry and before the hash of a model version
     words       its name in the report
-    model       loads its libraries and returns the class that fits, stores and reads its models
+    model       loads its libraries and returns the class that stores and reads its models
     file        the file that its models have, next to model.json
     libraries   what it computes with beyond COMMON
     read_by     the libraries that read its files, and how many leading numbers of their version must be equal
@@ -69,17 +69,13 @@ class Learner:
 
     kind: str
     words: str
-    model: Callable[[], type[Model]]
+    model: Callable[[], type[StoredModel]]
     file: str
     libraries: tuple[Library, ...] = ()
     read_by: Mapping[Library, int] = field(default_factory=dict)
     by_default: bool = True
 
-    def fit(self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> Model:
-        """Return the model learned from train, its settings chosen on validation."""
-        return self.model().fit(columns, train, validation, settings)
-
-    def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> Model:
+    def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> StoredModel:
         """Return the model that `Model.files` wrote, `card` being its model.json; raise UnsafeModelFile otherwise."""
         if self.file not in files:
             raise UnsafeModelFile(
@@ -87,3 +83,16 @@ class Learner:
                 hint="load only files that 'tenure train' wrote; run 'tenure train' again",
             )
         return self.model().from_files(card, files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner(ModelKind):
+    """A kind of model that is learned from rows; its `model` fits too."""
+
+    model: Callable[[], type[LearnedModel]]
+
+    def fit(
+        self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> Model:
+        """Return the model learned from train, its settings chosen on validation, or those of a model `like` it."""
+        return self.model().fit(columns, train, validation, settings, like)

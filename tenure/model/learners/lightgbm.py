@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -12,7 +12,7 @@ import optuna
 from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
-from tenure.model.base import FitSettings, Model, Sample, chunks
+from tenure.model.base import FitSettings, LearnedModel, Model, Sample, chunks
 from tenure.model.learners.search import (
     PATIENCE,
     ROUNDS,
@@ -42,14 +42,14 @@ against 0.744 and 0.864 against 0.848.
 """
 
 
-class LightGBMModel(Model):
+class LightGBMModel(LearnedModel):
     """Boosted trees over the matrix of `columns`.
 
     The booster is read back from its own text at once, so that the model in memory and the model on file are
     the same to the last bit. LightGBM ends the process where a text is cut, so one without its end is refused first.
     """
 
-    kind: ClassVar[str] = "lightgbm"
+    kind = "lightgbm"
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any], text: str) -> None:
         super().__init__(columns, parameters)
@@ -59,15 +59,19 @@ class LightGBMModel(Model):
         self.booster = lightgbm.Booster(model_str=text)
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> LightGBMModel:
-        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less.
+    def fit(
+        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> LightGBMModel:
+        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less; or
+        those of the settings of the model that they shall be `like`.
 
         Trees are counted by early stopping on the same loss. The winner stays as fitted on train: with validation
         added there would be no held-out rows left to count the trees by, and the model judged would not be
         the one used.
         """
         search = _Search(columns, train, validation, settings)
-        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline)
+        like_those = None if like is None else like.parameters
+        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline, like_those)
         model = cls(columns, parameters, chosen.text)
         model.threads = settings.threads
         return model

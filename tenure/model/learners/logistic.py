@@ -6,10 +6,10 @@ import io
 import re
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from itertools import repeat
-from typing import Any, ClassVar
+from typing import Any
 from zipfile import ZipFile, ZipInfo
 
 import numpy as np
@@ -26,7 +26,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from tenure.errors import ModelError, UnsafeModelFile
-from tenure.model.base import FitSettings, Model, Sample, chunks
+from tenure.model.base import FitSettings, LearnedModel, Model, Sample, chunks
 from tenure.model.select import Columns
 
 PENALTIES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -42,7 +42,7 @@ TRUSTED = ("numpy.dtype",)
 """The types that a pipeline file may hold beyond scikit-learn's and numpy's own that skops always allows."""
 
 
-class LogisticModel(Model):
+class LogisticModel(LearnedModel):
     """Medians for gaps (and a flag that there was one), ranks among the train rows, one column a category, L2.
 
     A rank ends where train ends: what grows from snapshot to snapshot, such as the days with the bank, leaves that
@@ -50,15 +50,17 @@ class LogisticModel(Model):
     loss from 0.526 to 0.493.
     """
 
-    kind: ClassVar[str] = "logistic"
+    kind = "logistic"
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any], pipeline: Pipeline) -> None:
         super().__init__(columns, parameters)
         self.pipeline = pipeline
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> LogisticModel:
-        """Return the fit on train whose C gives the least log loss on validation.
+    def fit(
+        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> LogisticModel:
+        """Return the fit on train whose C gives the least log loss on validation, or with the C of what it is `like`.
 
         No class weights and no resampling: both would shift every probability away from the true rate.
         """
@@ -68,14 +70,16 @@ class LogisticModel(Model):
             prepare.fit(train.matrix)
             ready = Sample(prepared(prepare, train.matrix), train.churned)
             judge = Sample(prepared(prepare, validation.matrix), validation.churned)
-            tried = _candidates(ready, judge, settings.seconds)
+            penalties = PENALTIES if like is None else (like.parameters["C"],)
+            tried = _candidates(ready, judge, penalties, settings.seconds)
         loss, penalty, best = min(tried, key=lambda candidate: candidate[:2])
         parameters = {
             "C": penalty,
             "converged": bool(best.n_iter_[0] < best.max_iter),
             "validation_log_loss": loss,
-            "seconds_limit_hit": len(tried) < len(PENALTIES),
         }
+        if like is None:
+            parameters["seconds_limit_hit"] = len(tried) < len(penalties)
         return cls(columns, parameters, Pipeline([("prepare", prepare), ("logistic", best)]))
 
     @classmethod
@@ -154,7 +158,8 @@ def _sources(prepare: ColumnTransformer) -> list[int]:
 def _preparation(columns: Columns, *, rows: int) -> ColumnTransformer:
     """Return the unfitted steps that make a matrix of so many train rows fit for a linear model; they leave no NaN."""
     ranks = QuantileTransformer(n_quantiles=min(QUANTILES, rows), subsample=RANKED, random_state=0)
-    imputer = SimpleImputer(strategy="median", add_indicator=True)
+    # A feature that is known in the fold left out alone is empty here. It stays, as zeros, which weigh nothing.
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     numeric = Pipeline([("impute", imputer), ("rank", ranks), ("scale", StandardScaler())])
     codes = [np.arange(len(columns.categories[name]), dtype=np.float64) for name in columns.categorical]
     one_hot = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False)
@@ -166,12 +171,14 @@ def _preparation(columns: Columns, *, rows: int) -> ColumnTransformer:
     return ColumnTransformer([step for step in steps if step[2]])
 
 
-def _candidates(train: Sample, validation: Sample, seconds: float) -> list[tuple[float, float, LogisticRegression]]:
+def _candidates(
+    train: Sample, validation: Sample, penalties: Sequence[float], seconds: float
+) -> list[tuple[float, float, LogisticRegression]]:
     """Return (validation log loss, C, fit) of each penalty that there was time for; at least one."""
     deadline = time.monotonic() + seconds
     classifier = LogisticRegression(max_iter=500, warm_start=True)
     tried: list[tuple[float, float, LogisticRegression]] = []
-    for penalty in PENALTIES:
+    for penalty in penalties:
         if tried and time.monotonic() > deadline:
             break
         classifier.set_params(C=penalty)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from tenure.errors import ModelError
-from tenure.model.base import FitSettings, Model, Sample
+from tenure.model.base import FitSettings, LearnedModel, Model, Sample
 from tenure.model.select import Columns
 
 BANDS = 20
@@ -38,31 +38,36 @@ class Rule:
     train_auroc: float
 
 
-class RuleModel(Model):
+class RuleModel(LearnedModel):
     """The numeric feature that alone ranks train's churners best (AUROC), as a table of churn rates."""
 
-    kind: ClassVar[str] = "rule"
+    kind = "rule"
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any], rule: Rule) -> None:
         super().__init__(columns, parameters)
         self.rule = rule
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> RuleModel:
+    def fit(
+        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> RuleModel:
         """Return the best rule on train, the first in column order where two are equal; nothing is tuned.
 
         Raises ModelError if no feature is numeric.
         """
-        del validation, settings
-        if not columns.numeric:
-            raise ModelError(
-                "a rule needs a numeric feature; there is none", hint="tenure.toml: leave 'rule' out of [train] models"
-            )
+        del validation, settings, like
         rules: list[Rule] = []
         for place, name in enumerate(columns.numeric):
             values = train.matrix[:, place]
+            if np.isnan(values).all():  # Known in the fold left out alone.
+                continue
             rules.append(_rule(name, values, train.churned, rising=True))
             rules.append(_rule(name, values, train.churned, rising=False))
+        if not rules:
+            raise ModelError(
+                "a rule needs a numeric feature with values; there is none",
+                hint="tenure.toml: leave 'rule' out of [train] models",
+            )
         best = max(rules, key=lambda rule: rule.train_auroc)
         found = {"feature": best.feature, "rising": best.rising, "bands": len(best.rates)}
         return cls(columns, {**found, "train_auroc": best.train_auroc}, best)
@@ -104,17 +109,6 @@ class RuleModel(Model):
     def files(self) -> dict[str, bytes]:
         """Return model.json and rule.json."""
         return {"model.json": self.card(), "rule.json": json.dumps(asdict(self.rule), indent=1).encode()}
-
-    def describe(self) -> str:
-        """Return the rule in plain words, such as 'Churn rises with x: 2.0% up to 3, 31.4% above 74; …'."""
-        rule = self.rule
-        direction = "rises" if rule.rising else "falls"
-        first, last = f"{rule.rates[0]:.1%}", f"{rule.rates[-1]:.1%}"
-        if not rule.edges:
-            table = f"{first} wherever it is known"
-        else:
-            table = f"{first} up to {rule.edges[0]:g}, {last} above {rule.edges[-1]:g}"
-        return f"Churn {direction} with {rule.feature}: {table}; {rule.missing_rate:.1%} where it is missing."
 
 
 def _rule(feature: str, values: NDArray[np.float64], churned: NDArray[np.float64], *, rising: bool) -> Rule:

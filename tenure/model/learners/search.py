@@ -121,26 +121,31 @@ def search_settings(
     start: Mapping[str, float],
     settings: FitSettings,
     deadline: Deadline,
+    like: Mapping[str, Any] | None = None,
 ) -> tuple[Fit[Text], dict[str, Any]]:
     """Return the chosen fit, and what a model records: its settings and how the search went.
 
     `loss` fits a trial's settings and has `fits` consider them. The first trial is `start`, so that a search which is
-    cut short still ends with a sound model.
+    cut short still ends with a sound model. Given a record that it shall be `like`, nothing is searched: a fit of the
+    settings in it is returned.
     """
+    first = {name: (like or start)[name] for name in start}
     with _quiet_optuna():
         # Five trials, the start among them, before the sampler trusts what it has seen.
         sampler = optuna.samplers.TPESampler(seed=settings.seed, n_startup_trials=5)
         study = optuna.create_study(sampler=sampler)
-        study.enqueue_trial(dict(start))
+        study.enqueue_trial(first)
         study.optimize(loss, n_trials=1)
-        study.optimize(loss, n_trials=settings.trials - 1, timeout=deadline.left)
+        if like is None:
+            study.optimize(loss, n_trials=settings.trials - 1, timeout=deadline.left)
     finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     chosen, (gain, error) = fits.chosen, fits.gain
+    fitted = {**chosen.settings, "trees": chosen.trees, "validation_log_loss": chosen.loss}
+    if like is not None:
+        return chosen, fitted
     record = {
-        **chosen.settings,
-        "trees": chosen.trees,
+        **fitted,
         "trials": len(finished),
-        "validation_log_loss": chosen.loss,
         "search_gain": gain,
         "search_gain_error": error,
         "seconds_limit_hit": len(finished) < settings.trials,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import optuna
@@ -18,7 +18,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
-from tenure.model.base import FitSettings, Model, Sample, chunks
+from tenure.model.base import FitSettings, LearnedModel, Model, Sample, chunks
 from tenure.model.learners.search import (
     PATIENCE,
     ROUNDS,
@@ -49,14 +49,14 @@ one in five churns.
 """
 
 
-class XGBoostModel(Model):
+class XGBoostModel(LearnedModel):
     """Boosted trees over the matrix of `columns`, read as float32; missing values go the way that each split learned.
 
     The booster is read back from its own JSON at once, so that the model in memory and the model on file are the same
     to the last bit.
     """
 
-    kind: ClassVar[str] = "xgboost"
+    kind = "xgboost"
 
     def __init__(self, columns: Columns, parameters: Mapping[str, Any], text: bytes) -> None:
         super().__init__(columns, parameters)
@@ -70,8 +70,11 @@ class XGBoostModel(Model):
             raise UnsafeModelFile("xgboost.json is no whole model of XGBoost.", hint="Run 'tenure train'.") from error
 
     @classmethod
-    def fit(cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> XGBoostModel:
-        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less.
+    def fit(
+        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> XGBoostModel:
+        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less; or
+        those of the settings of the model that they shall be `like`.
 
         Trees are counted by early stopping on the same loss.
 
@@ -79,7 +82,8 @@ class XGBoostModel(Model):
         have the same bits with another number of threads.
         """
         search = _Search(columns, train, validation, settings)
-        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline)
+        like_those = None if like is None else like.parameters
+        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline, like_those)
         model = cls(columns, parameters, chosen.text)
         model.threads = settings.threads
         return model

@@ -19,9 +19,10 @@ SETTINGS = FitSettings(trials=3, seconds=300, threads=1)
 @pytest.fixture(scope="module")
 def samples(world):
     columns = Columns.of(world, KEYS)
-    parts = {split: world[world["split"] == split] for split in ("train", "validation")}
-    found = {n: Sample(columns.matrix(rows), rows["churned"].to_numpy(dtype=float)) for n, rows in parts.items()}
-    return columns, found["train"], found["validation"]
+    train = world[world["split"] == "train"]
+    rows = Sample(columns.matrix(train), train["churned"].to_numpy(dtype=float))
+    held_out = (train["fold"] == 0).to_numpy(dtype=bool)
+    return columns, rows.only(~held_out), rows.only(held_out)
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +40,10 @@ def rows(world):
 
 
 def test_kinds_are_named_once():
-    assert len(set(kinds())) == len(LEARNERS)
+    assert len(set(kinds())) == len(kinds()) == len(LEARNERS) + 1
 
 
-@pytest.mark.parametrize("learner", LEARNERS, ids=kinds())
+@pytest.mark.parametrize("learner", LEARNERS, ids=[learner.kind for learner in LEARNERS])
 class TestEveryLearner:
     def test_it_is_declared_as_its_models_are(self, learner, fitted):
         assert learner.words
@@ -109,6 +110,6 @@ class TestEveryLearner:
             load_model({"model.json": files["model.json"]})
         forest = json.dumps({**json.loads(files["model.json"]), "kind": "forest"}).encode()
         with pytest.raises(
-            UnsafeModelFile, match=r"no learner of kind 'forest'; allowed: lightgbm, logistic, rule, xgboost"
+            UnsafeModelFile, match=r"no model of kind 'forest'; allowed: blend, lightgbm, logistic, rule, xgboost"
         ):
             load_model({**files, "model.json": forest})

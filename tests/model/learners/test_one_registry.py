@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
 from tenure.config import TrainSection, config_reference
 from tenure.errors import InvalidConfig, MissingDependency, ModelError, OutdatedModel, UnsafeModelFile
 from tenure.insight.contributions import contributions
 from tenure.model import learners
-from tenure.model.base import Model
+from tenure.model.base import LearnedModel
 from tenure.model.learners.learner import Learner, Library
 from tenure.model.libraries import require_same_libraries, versions_here
 from tenure.model.registry import load_model
@@ -25,7 +26,7 @@ PYTEST = Library("pytest", "pytest")
 ABSENT = Library("forest-of-no-machine", "forest_of_no_machine")
 
 
-class Coin(Model):
+class Coin(LearnedModel):
     """Gives everybody the churn rate of train."""
 
     kind = "coin"
@@ -35,7 +36,7 @@ class Coin(Model):
         self.rate = rate
 
     @classmethod
-    def fit(cls, columns, train, validation, settings):
+    def fit(cls, columns, train, validation, settings, like=None):
         return cls(columns, {}, float(train.churned.mean()))
 
     @classmethod
@@ -78,17 +79,19 @@ def test_tenure_toml_may_ask_for_it_and_the_page_says_so(register):
 
 def test_it_is_trained_unasked_only_if_it_is_on_by_default(register):
     register(coin(by_default=True))
-    assert TrainSection().models[-1] == TrainSettings().kinds[-1] == "coin"
+    assert TrainSection().models == TrainSettings().kinds == ("rule", "logistic", "lightgbm", "coin", "blend")
 
 
 def test_it_is_trained_stored_read_explained_and_told_in_words(register, world):
-    with pytest.raises(InvalidConfig, match=r"\[train\] models: there is no learner of kind 'coin'; allowed: "):
+    with pytest.raises(InvalidConfig, match=r"\[train\] models: there is no model of kind 'coin'; allowed: "):
         TrainSettings(kinds=("coin",))
     register(coin())
     (model,) = ModelTrainingService(TrainSettings(kinds=("coin",))).train(world, ["customer_id"])
-    rate = world.loc[world["split"] == "train", "churned"].mean()
-    np.testing.assert_allclose(model.predict(world), rate)
-    assert load_model(model.files()).rate == model.rate
+    train = world[world["split"] == "train"]
+    rates = np.array([train.loc[train["fold"] != fold, "churned"].mean() for fold in range(5)])
+    np.testing.assert_allclose(logit(model.predict(world)), logit(rates).mean())
+    loaded = load_model(model.files())
+    assert [one.rate for one in loaded.members.values()] == [one.rate for one in model.members.values()]
     matrix = model.columns.matrix(world)
     contributions(model, matrix, matrix).check(world[["customer_id"]], world, model.columns.names)
     assert kind_words("coin") == "Toss of a coin"
@@ -131,7 +134,7 @@ def test_a_run_that_trains_others_needs_no_package_of_it(register):
 
 
 def test_a_kind_without_a_learner_is_refused_wherever_it_comes_from():
-    known = "there is no learner of kind 'coin'; allowed: lightgbm, logistic, rule, xgboost"
+    known = "there is no model of kind 'coin'; allowed: blend, lightgbm, logistic, rule, xgboost"
     model = Coin(Columns(("k",), ("x",), ()), {}, 0.5)
     with pytest.raises(ModelError, match=f"the model to explain: {known}"):
         contributions(model, np.zeros((1, 1)), np.zeros((1, 1)))

@@ -21,7 +21,6 @@ def test_two_bands_by_hand():
     np.testing.assert_array_equal(
         model.probabilities(np.array([[0], [1], [1.5], [9], [np.nan]])).ravel(), [0.25, 0.25, 0.75, 0.75, 1.0]
     )
-    assert model.describe() == ("Churn rises with days: 25.0% up to 1, 75.0% above 1; 100.0% where it is missing.")
 
 
 def test_the_feature_with_the_best_train_auroc_is_chosen_falling_as_well_as_rising():
@@ -29,7 +28,6 @@ def test_the_feature_with_the_best_train_auroc_is_chosen_falling_as_well_as_risi
     churned = (random.random(2000) < 0.3).astype(float)
     model = rule(churned, noise=random.normal(size=2000), visits=random.normal(size=2000) - 2 * churned)
     assert (model.rule.feature, model.rule.rising) == ("visits", False)
-    assert model.describe().startswith("Churn falls with visits: ")
 
 
 def test_the_score_never_turns_against_its_direction():
@@ -54,9 +52,9 @@ def test_a_value_never_missing_in_train_gets_the_base_rate_when_missing_later():
     assert model.probabilities(np.array([[np.nan]]))[0] == 0.25
 
 
-def test_a_feature_with_one_value_and_gaps_is_described():
+def test_a_feature_with_one_value_and_gaps_has_one_band():
     model = rule([1, 1, 0, 0], fee=[5, 5, np.nan, np.nan])
-    assert model.describe() == "Churn rises with fee: 100.0% wherever it is known; 0.0% where it is missing."
+    assert (model.rule.edges, model.rule.rates, model.rule.missing_rate) == ((), (1.0,), 0.0)
 
 
 def test_no_numeric_feature_is_refused():

@@ -27,7 +27,11 @@ def test_xgboost_alone_is_trained_scored_explained_and_reported(bank):
         version = row["model_version"]
         assert re.fullmatch("xgboost-[0-9a-f]{8}", version)
         assert "xgboost" in json.loads(row["libraries"])
-        assert {file.name for file in folder_of(work.lake, version).iterdir()} == {"model.json", "xgboost.json"}
+        files = {file.name for file in folder_of(work.lake, version).iterdir()}
+        assert files == {
+            "model.json",
+            *(f"{fold}-{name}" for fold in range(5) for name in ("model.json", "xgboost.json")),
+        }
         scores = work.read("scores").to_pylist()
         assert {score["model_version"] for score in scores} == {version}
         assert records["explain"].message == "values add up to the score on every row"
