@@ -30,7 +30,7 @@ def contracts(project: Project) -> dict[str, Contract]:
     That of `historical/<name>` depends on the entity rows, see `historical_contract`.
     """
     row = (*project.entity.keys, "snapshot_date")
-    tables = [*_made_by_sql(row), *_learned(), *_explained(row), *_segmented(row)]
+    tables = [*_made_by_sql(row), *_parted(row), *_learned(), *_explained(row), *_segmented(row)]
     cells = personal_cells(project)
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
     published = {column.name for _, column in published_columns(project)}
@@ -80,17 +80,6 @@ def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
             doc="How many customers of each snapshot have no label, by reason.",
         ),
         Contract(
-            table="splits",
-            keys=row,
-            required=(*row, "split", "seen_in_train"),
-            invariants=(
-                OneOf("split", SPLITS, "one of the three splits"),
-                Invariant("train_has_folds", "(split = 'train') = (fold IS NOT NULL)", "rows of train are in a fold"),
-            ),
-            same_rows_as="labels",
-            doc="Which part of training or testing each labelled row belongs to.",
-        ),
-        Contract(
             table="features",
             keys=row,
             partition_by=("snapshot_date",),
@@ -104,6 +93,23 @@ def _made_by_sql(row: tuple[str, ...]) -> list[Contract]:
             required=(*row, "label_end", "split", "seen_in_train", "churned"),
             same_rows_as="labels",
             doc="Features, label and split of every labelled row.",
+        ),
+    ]
+
+
+def _parted(row: tuple[str, ...]) -> list[Contract]:
+    """Return the contracts of the splits and of the proof that they are apart."""
+    return [
+        Contract(
+            table="splits",
+            keys=row,
+            required=(*row, "split", "seen_in_train"),
+            invariants=(
+                OneOf("split", SPLITS, "one of the three splits"),
+                Invariant("train_has_folds", "(split = 'train') = (fold IS NOT NULL)", "rows of train are in a fold"),
+            ),
+            same_rows_as="labels",
+            doc="Which part of training or testing each labelled row belongs to.",
         ),
         Contract(
             table="split_proof",

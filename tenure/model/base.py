@@ -125,16 +125,7 @@ class Model(ABC):
         return json.dumps(record, indent=1).encode()
 
 
-class StoredModel(Model):
-    """A model whose files can be read back."""
-
-    @classmethod
-    @abstractmethod
-    def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
-        """Return the model that `files` wrote; `card` is its model.json. Raises UnsafeModelFile for another's."""
-
-
-class LearnedModel(StoredModel):
+class LearnedModel(Model):
     """A model that one learner fitted on one sample of rows."""
 
     @classmethod
@@ -146,6 +137,11 @@ class LearnedModel(StoredModel):
 
         Given a model that it shall be `like`, one of its own kind, nothing is searched: that one's settings are taken.
         """
+
+    @classmethod
+    @abstractmethod
+    def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
+        """Return the model that `files` wrote; `card` is its model.json. Raises UnsafeModelFile for another's."""
 
 
 def chunks(rows: int) -> Iterator[slice]:

@@ -13,8 +13,10 @@ import pandas as pd
 from tenure.errors import UnsafeModelFile
 from tenure.model import CUT_SHORT
 from tenure.model.base import Model
+from tenure.model.blend import BlendModel
 from tenure.model.cross_fit import CrossFitModel
 from tenure.model.learners import model_kind
+from tenure.model.learners.learner import Learner
 from tenure.model.libraries import versions_here
 
 
@@ -86,4 +88,5 @@ def load_model(files: Mapping[str, bytes]) -> Model:
         raise UnsafeModelFile(f"model.json is missing or no model card: {error!r}", hint=hint) from error
     if "folds" in card:
         return CrossFitModel.load(card, files, load_model)
-    return model_kind(kind, place="model.json", refused=UnsafeModelFile, hint=hint).load(card, files)
+    declared = model_kind(kind, place="model.json", refused=UnsafeModelFile, hint=hint)
+    return declared.load(card, files) if isinstance(declared, Learner) else BlendModel.load(card, files, load_model)

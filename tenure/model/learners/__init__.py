@@ -12,7 +12,7 @@ from tenure.errors import ModelError, TenureError, choices
 from tenure.model.learners.learner import COMMON, NUMPY, OPTUNA, SCIKIT_LEARN, SKOPS, Learner, Library, ModelKind
 
 if TYPE_CHECKING:
-    from tenure.model.base import LearnedModel, StoredModel
+    from tenure.model.base import LearnedModel
 
 
 def _rule() -> type[LearnedModel]:
@@ -37,12 +37,6 @@ def _xgboost() -> type[LearnedModel]:
     from tenure.model.learners.xgboost import XGBoostModel
 
     return XGBoostModel
-
-
-def _blend() -> type[StoredModel]:
-    from tenure.model.learners.blend import BlendModel
-
-    return BlendModel
 
 
 _LIGHTGBM = Library("lightgbm", "lightgbm")
@@ -82,7 +76,7 @@ LEARNERS: tuple[Learner, ...] = (
 )
 """The learners, simplest first."""
 
-BLEND = ModelKind(kind="blend", words="Blend", model=_blend, file="model.json")
+BLEND = ModelKind(kind="blend", words="Blend")
 """Made of the models of all learners that a training names; its files hold theirs."""
 
 

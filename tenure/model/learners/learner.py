@@ -1,8 +1,8 @@
 """A kind of model as it declares itself; nothing here loads one of its libraries.
 
-ModelKind   ── load(files) ────────────────────────────────┐
-  └ Learner ── fit(columns, train, validation, settings) ──┴─► Model: margin ─► score
-                                                                  └─ contributions
+Learner ── fit(columns, train, validation, settings) ──┐
+        └─ load(files) ────────────────────────────────┴─► Model: margin ─► score
+                                                              └─ contributions
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tenure.errors import UnsafeModelFile, choices
 
 if TYPE_CHECKING:
-    from tenure.model.base import FitSettings, LearnedModel, Model, Sample, StoredModel
+    from tenure.model.base import FitSettings, LearnedModel, Model, Sample
     from tenure.model.select import Columns
 
 
@@ -60,22 +60,36 @@ class ModelKind:
 
     kind        its name in tenure.toml, in the registry and before the hash of a model version
     words       its name in the report
-    model       loads its libraries and returns the class that stores and reads its models
-    file        the file that its models have, next to model.json
-    libraries   what it computes with beyond COMMON
     read_by     the libraries that read its files, and how many leading numbers of their version must be equal
     by_default  whether a project that says nothing about it trains it
     """
 
     kind: str
     words: str
-    model: Callable[[], type[StoredModel]]
-    file: str
-    libraries: tuple[Library, ...] = ()
     read_by: Mapping[Library, int] = field(default_factory=dict)
     by_default: bool = True
 
-    def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> StoredModel:
+
+@dataclass(frozen=True, kw_only=True)
+class Learner(ModelKind):
+    """A kind of model that is learned from rows.
+
+    model       loads its libraries and returns the class that fits, stores and reads its models
+    file        the file that its models have, next to model.json
+    libraries   what it computes with beyond COMMON
+    """
+
+    model: Callable[[], type[LearnedModel]]
+    file: str
+    libraries: tuple[Library, ...] = ()
+
+    def fit(
+        self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
+    ) -> Model:
+        """Return the model learned from train, its settings chosen on validation, or those of a model `like` it."""
+        return self.model().fit(columns, train, validation, settings, like)
+
+    def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LearnedModel:
         """Return the model that `Model.files` wrote, `card` being its model.json; raise UnsafeModelFile otherwise."""
         if self.file not in files:
             raise UnsafeModelFile(
@@ -83,16 +97,3 @@ class ModelKind:
                 hint="load only files that 'tenure train' wrote; run 'tenure train' again",
             )
         return self.model().from_files(card, files)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Learner(ModelKind):
-    """A kind of model that is learned from rows; its `model` fits too."""
-
-    model: Callable[[], type[LearnedModel]]
-
-    def fit(
-        self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
-    ) -> Model:
-        """Return the model learned from train, its settings chosen on validation, or those of a model `like` it."""
-        return self.model().fit(columns, train, validation, settings, like)
