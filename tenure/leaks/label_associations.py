@@ -1,7 +1,7 @@
 """What each feature alone says of the label, of the rows of split train and no other.
 
 train        ├── who churns, who does not: the AUROC within snapshots, missing cells apart
-validation   │   never read
+embargo      │   never read
 test         │   never read
 """
 
