@@ -29,9 +29,10 @@ import numpy as np
 import optuna
 import pandas as pd
 
-from tenure.model.base import FitSettings, Sample
+from tenure.model.base import FitSettings
 from tenure.model.learners.lightgbm import LightGBMModel
 from tenure.model.metrics import auroc, log_loss
+from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 from tenure.model.train import ModelTrainingService, TrainSettings, champion
 from tenure.session.work import Work
@@ -161,7 +162,8 @@ def others(task: Task, seed: int, trials: int) -> Iterator[tuple[str, Array]]:
     matrix, test = columns.matrix(task.train), columns.matrix(task.test)
     churned, fold = task.train["churned"].to_numpy(dtype=float), task.train["fold"].to_numpy(dtype=int)
     rows = Sample(matrix, churned)
-    start = LightGBMModel.fit(columns, rows.only(fold != 0), rows.only(fold == 0), FitSettings(trials=1, seed=seed))
+    one = Folds.of(rows.only(fold != 0), rows.only(fold == 0))
+    start = LightGBMModel.cross_fit(columns, one, FitSettings(trials=1, seed=seed))[0]
     yield "start", start.probabilities(test)
     categories = list(range(len(columns.numeric), len(columns.names)))
     yield "default", fitted({"seed": seed}, 100, matrix, churned, categories).predict(test)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from tenure.errors import InvalidConfig
+from tenure.model.sample import Folds
 from tenure.model.select import Columns
 
 CHUNK_ROWS = 20_000
@@ -45,23 +46,6 @@ class FitSettings:
         for name, allowed in least.items():
             if getattr(self, name) < allowed:
                 raise InvalidConfig(f"{name}: got {getattr(self, name)}; it must be at least {allowed}")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Rows to learn from: features, shape (rows, features); `churned` is 1.0 or 0.0, shape (rows,).
-
-    `customer` numbers the customers from 0, shape (rows,); left out, each row is one of its own.
-    """
-
-    matrix: NDArray[np.float64]
-    churned: NDArray[np.float64]
-    customer: NDArray[np.int64] | None = None
-
-    def only(self, rows: NDArray[np.bool_]) -> Sample:
-        """Return some of the rows."""
-        customer = None if self.customer is None else np.unique(self.customer[rows], return_inverse=True)[1]
-        return Sample(self.matrix[rows], self.churned[rows], customer)
 
 
 class Model(ABC):
@@ -130,12 +114,13 @@ class LearnedModel(Model):
 
     @classmethod
     @abstractmethod
-    def fit(
-        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
-    ) -> Self:
-        """Return the model learned from train, its settings chosen by the loss on validation.
+    def cross_fit(
+        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
+    ) -> dict[int, Self]:
+        """Return a member a fold, learned from the rows outside of it; settings are chosen by the loss out of fold.
 
-        Given a model that it shall be `like`, one of its own kind, nothing is searched: that one's settings are taken.
+        Given a model that they shall be `like`, one of their own kind, nothing is searched: that one's settings are
+        taken.
         """
 
     @classmethod

@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # c
 
 from tenure.errors import UnsafeModelFile
 from tenure.model.base import Model
-from tenure.model.cross_fit import CrossFitModel, Folds
+from tenure.model.cross_fit import CrossFitModel
 from tenure.model.learners import BLEND
+from tenure.model.sample import Folds
 
 
 class BlendModel(Model):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,26 +19,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
-from tenure.model.base import FitSettings, Model, Sample
+from tenure.model.base import FitSettings, Model
 from tenure.model.learners.learner import Learner
+from tenure.model.sample import Folds
 from tenure.model.select import Columns
-
-
-@dataclass(frozen=True)
-class Folds:
-    """The rows to learn from, and the fold of each, shape (rows,), numbered from 0."""
-
-    rows: Sample
-    fold: NDArray[np.int64]
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The folds that have rows, in order."""
-        return tuple(int(number) for number in np.unique(self.fold))
-
-    def apart(self, number: int) -> tuple[Sample, Sample]:
-        """Return the rows outside of a fold, and those in it."""
-        return self.rows.only(self.fold != number), self.rows.only(self.fold == number)
 
 
 class CrossFitModel(Model):
@@ -56,14 +39,11 @@ class CrossFitModel(Model):
         self.members = dict(members)
 
     @classmethod
-    def of(cls, learner: Learner, columns: Columns, folds: Folds, settings: FitSettings) -> CrossFitModel:
-        """Return a learner's model with a member a fold; what the first search chose holds for the others too."""
-        members: dict[int, Model] = {}
-        for number in folds.numbers:
-            others, judged = folds.apart(number)
-            like = next(iter(members.values()), None)
-            members[number] = learner.fit(columns, others, judged, settings, like=like)
-        return cls(members)
+    def of(
+        cls, learner: Learner, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
+    ) -> CrossFitModel:
+        """Return a learner's model with a member a fold, its settings searched, or those of a model `like` it."""
+        return cls(learner.cross_fit(columns, folds, settings, like))
 
     @property
     def threads(self) -> int:

@@ -10,11 +10,12 @@ import pandas as pd
 
 from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
 from tenure.model import learners
-from tenure.model.base import FitSettings, Sample
+from tenure.model.base import FitSettings
 from tenure.model.blend import blended
-from tenure.model.cross_fit import CrossFitModel, Folds
+from tenure.model.cross_fit import CrossFitModel
 from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
 from tenure.model.metrics import log_loss
+from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 
 TIE = 0.001

@@ -10,11 +10,10 @@ from sklearn.metrics import log_loss
 
 from tenure.errors import InvalidConfig, OutdatedModel, UnsafeModelFile
 from tenure.insight.contributions import contributions
-from tenure.model.base import Sample
 from tenure.model.blend import blended, least_loss_weights
-from tenure.model.cross_fit import Folds
 from tenure.model.libraries import require_same_libraries, versions_here
 from tenure.model.registry import load_model
+from tenure.model.sample import Folds, Sample
 from tenure.model.train import TrainSettings
 
 

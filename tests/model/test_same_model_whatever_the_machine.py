@@ -8,15 +8,17 @@ import sys
 
 import numpy as np
 import pytest
+from one_fold import one_fold
 from tiny_bank import write_leavers, write_tiny_bank
 
 from tenure.catalog.models import newest_training
 from tenure.config import TrainSection
 from tenure.insight.contributions import contributions
-from tenure.model.base import FitSettings, Sample
+from tenure.model.base import FitSettings
 from tenure.model.learners.lightgbm import LightGBMModel
 from tenure.model.learners.logistic import LogisticModel
 from tenure.model.registry import model_version
+from tenure.model.sample import Sample
 from tenure.model.select import Columns
 from tenure.session.work import Work
 from tenure.stages.run import run
@@ -38,7 +40,7 @@ def sample(rows, seed):
 @pytest.fixture(scope="module")
 def by_threads():
     train, validation = sample(20_000, 0), sample(5_000, 1)
-    return {n: LightGBMModel.fit(COLUMNS, train, validation, FitSettings(trials=2, threads=n)) for n in (1, 2, 3)}
+    return {n: one_fold(LightGBMModel, COLUMNS, train, validation, FitSettings(trials=2, threads=n)) for n in (1, 2, 3)}
 
 
 def test_lightgbm_has_the_same_text_with_any_number_of_threads(by_threads):
@@ -60,7 +62,7 @@ def test_scores_and_contributions_have_the_same_bits_with_any_number_of_threads(
 
 
 def test_the_logistic_model_has_the_same_bytes_each_time():
-    fits = [LogisticModel.fit(COLUMNS, sample(500, 0), sample(200, 1), FitSettings()) for _ in range(2)]
+    fits = [one_fold(LogisticModel, COLUMNS, sample(500, 0), sample(200, 1), FitSettings()) for _ in range(2)]
     first, second = (model.files() for model in fits)
     assert first == second == fits[0].files()
 

@@ -1,8 +1,8 @@
 """A kind of model as it declares itself; nothing here loads one of its libraries.
 
-Learner ── fit(columns, train, validation, settings) ──┐
-        └─ load(files) ────────────────────────────────┴─► Model: margin ─► score
-                                                              └─ contributions
+Learner ── cross_fit(columns, folds, settings) ──┐
+        └─ load(files) ──────────────────────────┴─► Model: margin ─► score
+                                                        └─ contributions
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from tenure.errors import UnsafeModelFile, choices
 
 if TYPE_CHECKING:
-    from tenure.model.base import FitSettings, LearnedModel, Model, Sample
+    from tenure.model.base import FitSettings, LearnedModel, Model
+    from tenure.model.sample import Folds
     from tenure.model.select import Columns
 
 
@@ -83,11 +84,11 @@ class Learner(ModelKind):
     file: str
     libraries: tuple[Library, ...] = ()
 
-    def fit(
-        self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
-    ) -> Model:
-        """Return the model learned from train, its settings chosen on validation, or those of a model `like` it."""
-        return self.model().fit(columns, train, validation, settings, like)
+    def cross_fit(
+        self, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
+    ) -> Mapping[int, LearnedModel]:
+        """Return a member a fold, their settings chosen by the loss out of fold, or those of a model `like` them."""
+        return self.model().cross_fit(columns, folds, settings, like)
 
     def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LearnedModel:
         """Return the model that `Model.files` wrote, `card` being its model.json; raise UnsafeModelFile otherwise."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import lightgbm
@@ -12,18 +13,9 @@ import optuna
 from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
-from tenure.model.base import FitSettings, LearnedModel, Model, Sample, chunks
-from tenure.model.learners.search import (
-    PATIENCE,
-    ROUNDS,
-    Deadline,
-    Fit,
-    Fits,
-    log_losses,
-    mean_log_loss,
-    search_settings,
-    threads_of,
-)
+from tenure.model.base import FitSettings, LearnedModel, Model, chunks
+from tenure.model.learners.search import Ground, Grown, Search, log_losses, mean_log_loss, threads_of
+from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 
 START: Mapping[str, float] = {
@@ -59,22 +51,22 @@ class LightGBMModel(LearnedModel):
         self.booster = lightgbm.Booster(model_str=text)
 
     @classmethod
-    def fit(
-        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
-    ) -> LightGBMModel:
-        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less; or
-        those of the settings of the model that they shall be `like`.
+    def cross_fit(
+        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
+    ) -> dict[int, LightGBMModel]:
+        """Return a member a fold, with the settings of START, or of the trial with the least log loss out of fold if
+        it is surely less; or with those of the model that they shall be `like`.
 
-        Trees are counted by early stopping on the same loss. The winner stays as fitted on train: with validation
-        added there would be no held-out rows left to count the trees by, and the model judged would not be
-        the one used.
+        Trees are counted by early stopping on the mean loss of all folds.
         """
-        search = _Search(columns, train, validation, settings)
-        like_those = None if like is None else like.parameters
-        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline, like_those)
-        model = cls(columns, parameters, chosen.text)
-        model.threads = settings.threads
-        return model
+        search = Search(partial(_Ground, columns, settings), _suggested, START, settings)
+        found, record = search.members(folds, None if like is None else like.parameters)
+        members: dict[int, LightGBMModel] = {}
+        for number, grown in found.grown.items():
+            members[number] = cls(columns, found.parameters(number) | record, grown.stored(found.trees))
+            members[number].threads = settings.threads
+            record = {}
+        return members
 
     @classmethod
     def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LightGBMModel:
@@ -102,10 +94,10 @@ class LightGBMModel(LearnedModel):
         return {"model.json": self.card(), "model.txt": self.text.encode()}
 
 
-class _Search:
-    """The trials of one search; keeps the texts of the boosters that may be chosen."""
+class _Ground(Ground[str]):
+    """The rows of one member, cut into LightGBM's bins: those that teach, and those that judge."""
 
-    def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> None:
+    def __init__(self, columns: Columns, settings: FitSettings, train: Sample, judged: Sample) -> None:
         self.fixed = {
             "objective": "binary",
             # LightGBM's own sum of the loss depends on the number of threads in its last bits; _log_loss does not.
@@ -123,47 +115,49 @@ class _Search:
         self.train = lightgbm.Dataset(
             train.matrix,
             train.churned,
+            weight=train.weight,
             categorical_feature=list(range(first_code, len(columns.names))),
             params=self.fixed,
-            free_raw_data=False,
         )
-        self.validation = self.train.create_valid(validation.matrix, validation.churned)
-        self.judged = validation
-        self.deadline = Deadline(settings.seconds)
-        self.fits = Fits[str](validation.customer)
+        self.judging = self.train.create_valid(judged.matrix, judged.churned, params=self.fixed)
+        self.judged = judged
 
-    def loss(self, trial: optuna.Trial) -> float:
-        """Return the validation log loss of one trial's settings."""
-        booster = lightgbm.train(
-            {**self.fixed, **_suggested(trial)},
-            self.train,
-            num_boost_round=ROUNDS,
-            valid_sets=[self.validation],
-            feval=_log_loss,
-            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), self._stop_late(trial)],
-        )
-        scores = booster.predict(
-            self.judged.matrix, num_iteration=booster.best_iteration, num_threads=self.fixed["num_threads"]
-        )
-        losses = log_losses(np.asarray(scores), self.judged.churned)
-        return self.fits.consider(Fit(trial.params, losses, booster.best_iteration, _text(booster)))
+    def grown(self, settings: Mapping[str, Any]) -> _Grown:
+        """Return the beginning of trees with some settings."""
+        booster = lightgbm.Booster({**self.fixed, **settings}, self.train)
+        booster.add_valid(self.judging, "judged")
+        return _Grown(booster, self)
 
-    def _stop_late(self, trial: optuna.Trial) -> Callable[[lightgbm.callback.CallbackEnv], None]:
-        def stop(_: lightgbm.callback.CallbackEnv) -> None:
-            self.deadline.prune(trial)
 
-        return stop
+class _Grown(Grown[str]):
+    """A booster that grows."""
+
+    def __init__(self, booster: lightgbm.Booster, ground: _Ground) -> None:
+        super().__init__()
+        self._booster = booster
+        self._ground = ground
+
+    def grow(self) -> float:
+        """Add a tree; return the log loss of the fold that judges."""
+        self._booster.update()
+        (evaluated,) = self._booster.eval_valid(_log_loss)
+        return float(evaluated[2])
+
+    def losses(self, trees: int) -> NDArray[np.float64]:
+        """Return the log loss of each row that judges."""
+        judged, threads = self._ground.judged, self._ground.fixed["num_threads"]
+        scores = self._booster.predict(judged.matrix, num_iteration=trees, num_threads=threads)
+        return log_losses(np.asarray(scores), judged.churned)
+
+    def stored(self, trees: int) -> str:
+        """Return LightGBM's text of the first trees; the number of threads, which it also writes, is left out."""
+        text = self._booster.model_to_string(num_iteration=trees)
+        return re.sub(r"^\[num_threads: \d+\]\n", "", text, flags=re.MULTILINE)
 
 
 def _log_loss(scores: NDArray[np.float64], data: lightgbm.Dataset) -> tuple[str, float, bool]:
     """Return the mean log loss of the probabilities, as LightGBM asks for a metric: name, value, higher is better."""
     return "log_loss", mean_log_loss(scores, np.asarray(data.get_label())), False
-
-
-def _text(booster: lightgbm.Booster) -> str:
-    """Return LightGBM's text of the best trees; the number of threads, which it also writes down, is left out."""
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
-    return re.sub(r"^\[num_threads: \d+\]\n", "", text, flags=re.MULTILINE)
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, float]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from tenure.errors import ModelError
-from tenure.model.base import FitSettings, LearnedModel, Model, Sample
+from tenure.model.base import FitSettings, LearnedModel, Model
+from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 
 BANDS = 20
@@ -48,14 +49,18 @@ class RuleModel(LearnedModel):
         self.rule = rule
 
     @classmethod
-    def fit(
-        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
-    ) -> RuleModel:
-        """Return the best rule on train, the first in column order where two are equal; nothing is tuned.
+    def cross_fit(
+        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
+    ) -> dict[int, RuleModel]:
+        """Return the best rule of each fold's other rows, the first in column order where two are equal.
 
-        Raises ModelError if no feature is numeric.
+        Nothing is tuned. Raises ModelError if no feature is numeric.
         """
-        del validation, settings, like
+        del settings, like
+        return {number: cls._best(columns, folds.apart(number)[0]) for number in folds.numbers}
+
+    @classmethod
+    def _best(cls, columns: Columns, train: Sample) -> RuleModel:
         rules: list[Rule] = []
         for place, name in enumerate(columns.numeric):
             values = train.matrix[:, place]

@@ -1,14 +1,19 @@
 """The search for the settings of boosted trees, the same for every library of them.
 
 hand-set start ─► four at random ─► Optuna's sampler … until the trials are done, or the guard ends them
-       └──────────── kept, unless the best of the others beats it by more than chance does
+       │              │ each on one fold first; it goes on to all folds unless it is clearly worse there
+       └──────────────┴─ the start is kept, unless the best of the others beats it by more than chance does
+
+Trees are counted by the mean loss of all folds, one number for all members, as `lightgbm.cv` counts them. Were each
+member's counted on the fold that judges it, every fold would have chosen its own judge's favourite.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -18,14 +23,15 @@ import optuna
 from numpy.typing import NDArray
 
 from tenure.model.base import FitSettings
+from tenure.model.sample import SEARCHED_ROWS, Folds, Sample
 
-Text = TypeVar("Text", str, bytes)
+Text = TypeVar("Text")
 
 ROUNDS = 2000
 """The most trees of one model; early stopping ends far below."""
 
 PATIENCE = 30
-"""Trees without a better validation log loss before a fit stops."""
+"""Trees without a better loss before a fit stops."""
 
 SURE = 2.0
 """The start is left for a gain of more than so many of its standard errors.
@@ -33,6 +39,188 @@ SURE = 2.0
 The best of a dozen equals seems to gain one and a half. On four data sets such a gain cost more than it paid: of six
 searches that found one of 0.4 to 1.6 standard errors two lost 0.015 and 0.04 of the test's AUROC, and none won 0.004.
 """
+
+HOPELESS = 0.5
+"""A trial ends with the first fold if it is worse there than the start by more than so many standard errors."""
+
+
+class Grown(ABC, Generic[Text]):
+    """Boosted trees of one member, which grow on demand and are judged by the fold that taught none of them."""
+
+    def __init__(self) -> None:
+        self._losses: list[float] = []
+
+    def loss(self, trees: int) -> float:
+        """Return the mean log loss of so many trees."""
+        while len(self._losses) < trees:
+            self._losses.append(self.grow())
+        return self._losses[trees - 1]
+
+    @abstractmethod
+    def grow(self) -> float:
+        """Add a tree; return the mean log loss of all that there are."""
+
+    @abstractmethod
+    def losses(self, trees: int) -> NDArray[np.float64]:
+        """Return the log loss of each row of the fold with so many trees, shape (rows,)."""
+
+    @abstractmethod
+    def stored(self, trees: int) -> Text:
+        """Return the first trees as the library stores them."""
+
+
+class Ground(ABC, Generic[Text]):
+    """The rows of one member, as a library holds them: made once, grown on by every trial."""
+
+    @abstractmethod
+    def grown(self, settings: Mapping[str, Any]) -> Grown[Text]:
+        """Return the beginning of trees with some settings; there is none yet."""
+
+
+@dataclass(frozen=True)
+class Trees(Generic[Text]):
+    """Trees with one group of settings: of each fold by its number, and how many there are, the same for all."""
+
+    settings: Mapping[str, Any]
+    grown: Mapping[int, Grown[Text]]
+    trees: int
+
+    def parameters(self, number: int) -> dict[str, Any]:
+        """Return what a member records: the settings, how many trees, and its loss on the fold that judges it."""
+        return {**self.settings, "trees": self.trees, "validation_log_loss": self.grown[number].loss(self.trees)}
+
+    def losses(self) -> NDArray[np.float64]:
+        """Return the log loss of each judged row, fold after fold, shape (rows,)."""
+        return np.concatenate([grown.losses(self.trees) for grown in self.grown.values()])
+
+
+class Search(Generic[Text]):
+    """The search of one library for its settings, over all folds.
+
+    ground     makes what a member's trees grow on, of the rows that teach it and those that judge it
+    suggested  draws a trial's settings
+    start      the settings that a search begins with
+    """
+
+    def __init__(
+        self,
+        ground: Callable[[Sample, Sample], Ground[Text]],
+        suggested: Callable[[optuna.Trial], dict[str, float]],
+        start: Mapping[str, float],
+        settings: FitSettings,
+    ) -> None:
+        self._ground = ground
+        self._suggested = suggested
+        self._start = start
+        self._settings = settings
+
+    def members(self, folds: Folds, like: Mapping[str, Any] | None = None) -> tuple[Trees[Text], dict[str, Any]]:
+        """Return the members' trees, and what a model records of the search.
+
+        Given a record that it shall be `like`, nothing is searched: trees with the settings in it are returned.
+        """
+        if like is not None:
+            return self._fitted(folds, {name: like[name] for name in self._start}), {}
+        some = folds.of_some_customers(SEARCHED_ROWS, self._settings.seed)
+        found = _Trials(self._grounds(some), some, self._settings, self._start)
+        chosen = found.best(self._suggested)
+        if some is not folds:
+            chosen = self._fitted(folds, chosen.settings)
+        return chosen, found.record()
+
+    def _fitted(self, folds: Folds, settings: Mapping[str, Any]) -> Trees[Text]:
+        grown = {number: ground.grown(settings) for number, ground in self._grounds(folds).items()}
+        return Trees(settings, grown, least_loss_trees(list(grown.values())))
+
+    def _grounds(self, folds: Folds) -> dict[int, Ground[Text]]:
+        return {number: self._ground(*folds.apart(number)) for number in folds.numbers}
+
+
+class _Trials(Generic[Text]):
+    """The trials of one search, the start among them."""
+
+    def __init__(
+        self,
+        grounds: Mapping[int, Ground[Text]],
+        folds: Folds,
+        settings: FitSettings,
+        start: Mapping[str, float],
+    ) -> None:
+        self._grounds = grounds
+        self._settings = settings
+        self._customer = _in_order_of_folds(folds)
+        self._first = next(iter(grounds))
+        self._deadline = Deadline(settings.seconds)
+        self._history: list[dict[str, Any]] = []
+        self._from_start = self._trees(start)
+        self._start_losses = self._from_start.losses()
+        self._best = self._from_start
+        self._gain = (0.0, 0.0)
+
+    def best(self, suggested: Callable[[optuna.Trial], dict[str, float]]) -> Trees[Text]:
+        """Return the trees of the start, or of the trial with the most gain on it if that is more than chance."""
+
+        def gained(trial: optuna.Trial) -> float:
+            return self._judged(suggested(trial), trial.number)
+
+        with _quiet_optuna():
+            # Five trials, the start among them, before the sampler trusts what it has seen.
+            sampler = optuna.samplers.TPESampler(seed=self._settings.seed, n_startup_trials=5)
+            study = optuna.create_study(sampler=sampler, direction="maximize")
+            study.enqueue_trial(dict(self._from_start.settings))
+            study.optimize(gained, n_trials=1)
+            study.optimize(gained, n_trials=self._settings.trials - 1, timeout=self._deadline.left)
+        gain, error = self._gain
+        return self._best if gain > SURE * error else self._from_start
+
+    def record(self) -> dict[str, Any]:
+        """Return how the search went: `search` holds each trial with what it gained on the start."""
+        gain, error = self._gain
+        return {
+            "trials": len(self._history),
+            "search_gain": gain,
+            "search_gain_error": error,
+            "seconds_limit_hit": len(self._history) < self._settings.trials,
+            "search": self._history,
+        }
+
+    def _judged(self, settings: Mapping[str, Any], number: int) -> float:
+        """Return what a trial gains on the start in mean log loss, on as many folds as it was tried on."""
+        if number == 0:
+            self._note(settings, self._from_start.trees, len(self._grounds), 0.0, 0.0)
+            return 0.0
+        first = self._grounds[self._first].grown(settings)
+        alone = Trees(settings, {self._first: first}, least_loss_trees([first], self._deadline))
+        gain, error = self._gained(alone.losses())
+        if gain < -HOPELESS * error or len(self._grounds) == 1:
+            return self._considered(alone, gain, error)
+        every = self._trees(settings, {self._first: first}, self._deadline)
+        return self._considered(every, *self._gained(every.losses()))
+
+    def _considered(self, trees: Trees[Text], gain: float, error: float) -> float:
+        """Keep trees of all folds that gain the most so far; return the gain."""
+        self._note(trees.settings, trees.trees, len(trees.grown), gain, error)
+        if len(trees.grown) == len(self._grounds) and gain > self._gain[0]:
+            self._best, self._gain = trees, (gain, error)
+        return gain
+
+    def _note(self, settings: Mapping[str, Any], trees: int, folds: int, gain: float, error: float) -> None:
+        self._history.append({**settings, "trees": trees, "folds": folds, "gain": gain, "gain_error": error})
+
+    def _gained(self, losses: NDArray[np.float64]) -> tuple[float, float]:
+        """The gain on the start of the rows of the first folds, and its standard error."""
+        rows = len(losses)
+        return paired_gain(self._start_losses[:rows], losses, self._customer[:rows])
+
+    def _trees(
+        self,
+        settings: Mapping[str, Any],
+        begun: Mapping[int, Grown[Text]] | None = None,
+        deadline: Deadline | None = None,
+    ) -> Trees[Text]:
+        """Trees of all folds; those that have `begun` go on."""
+        grown = {number: (begun or {}).get(number) or self._grounds[number].grown(settings) for number in self._grounds}
+        return Trees(settings, grown, least_loss_trees(list(grown.values()), deadline))
 
 
 class Deadline:
@@ -46,59 +234,27 @@ class Deadline:
         """The seconds that are left, 0 when it is over."""
         return max(0.0, self._at - time.monotonic())
 
-    def prune(self, trial: optuna.Trial) -> None:
-        """Raise TrialPruned if it is over; asked after each tree, since Optuna looks at the clock between trials only.
-
-        The first trial must finish, or there is no model.
-        """
-        if trial.number > 0 and not self.left:
+    def prune(self) -> None:
+        """Raise TrialPruned if it is over; asked after each tree, since Optuna looks at the clock between trials."""
+        if not self.left:
             raise optuna.TrialPruned
 
 
-@dataclass(frozen=True)
-class Fit(Generic[Text]):
-    """What a trial fitted: its log loss on each row of validation, its number of trees, and the booster as stored."""
+def least_loss_trees(members: Sequence[Grown[Any]], deadline: Deadline | None = None) -> int:
+    """Return the number of trees of the least mean loss over the members, which grow until it is found.
 
-    settings: Mapping[str, Any]
-    losses: NDArray[np.float64]
-    trees: int
-    text: Text
-
-    @property
-    def loss(self) -> float:
-        """The mean log loss."""
-        return float(self.losses.mean())
-
-
-class Fits(Generic[Text]):
-    """The fit of the start, which is the first trial, and the best of all; `customer` is that of validation's rows."""
-
-    def __init__(self, customer: NDArray[np.int64] | None) -> None:
-        self._customer = customer
-        self._start: Fit[Text] | None = None
-        self._best: Fit[Text] | None = None
-
-    def consider(self, fit: Fit[Text]) -> float:
-        """Keep the fit if it is the first or the best; return its loss."""
-        self._start = self._start or fit
-        if self._best is None or fit.loss < self._best.loss:
-            self._best = fit
-        return fit.loss
-
-    @property
-    def chosen(self) -> Fit[Text]:
-        """The start's, unless the best gains more than SURE standard errors; there is one after the first trial."""
-        if self._start is None or self._best is None:
-            raise RuntimeError("no trial has ended")
-        gain, error = self.gain
-        return self._best if gain > SURE * error else self._start
-
-    @property
-    def gain(self) -> tuple[float, float]:
-        """What the best gains on the start in mean log loss, and its standard error: paired, and by customer."""
-        if self._start is None or self._best is None or self._best is self._start:
-            return 0.0, 0.0
-        return paired_gain(self._start.losses, self._best.losses, self._customer)
+    Raises TrialPruned when the deadline is over.
+    """
+    least, at = np.inf, 0
+    for trees in range(1, ROUNDS + 1):
+        loss = float(np.mean([grown.loss(trees) for grown in members]))
+        if loss < least:
+            least, at = loss, trees
+        elif trees - at >= PATIENCE:
+            break
+        if deadline is not None:
+            deadline.prune()
+    return at
 
 
 def paired_gain(
@@ -109,55 +265,17 @@ def paired_gain(
     All of shape (rows,). The error is that of a sum over customers drawn at random (Liang & Zeger 1986).
     """
     gains = losses - others
-    sums = gains if customer is None else np.bincount(customer, weights=gains)
+    sums = gains if customer is None else np.bincount(np.unique(customer, return_inverse=True)[1], weights=gains)
     if len(sums) < 2:
         return float(gains.mean()), float("inf")
     return float(gains.mean()), float(sums.std(ddof=1) * np.sqrt(len(sums)) / len(gains))
-
-
-def search_settings(
-    loss: Callable[[optuna.Trial], float],
-    fits: Fits[Text],
-    start: Mapping[str, float],
-    settings: FitSettings,
-    deadline: Deadline,
-    like: Mapping[str, Any] | None = None,
-) -> tuple[Fit[Text], dict[str, Any]]:
-    """Return the chosen fit, and what a model records: its settings and how the search went.
-
-    `loss` fits a trial's settings and has `fits` consider them. The first trial is `start`, so that a search which is
-    cut short still ends with a sound model. Given a record that it shall be `like`, nothing is searched: a fit of the
-    settings in it is returned.
-    """
-    first = {name: (like or start)[name] for name in start}
-    with _quiet_optuna():
-        # Five trials, the start among them, before the sampler trusts what it has seen.
-        sampler = optuna.samplers.TPESampler(seed=settings.seed, n_startup_trials=5)
-        study = optuna.create_study(sampler=sampler)
-        study.enqueue_trial(first)
-        study.optimize(loss, n_trials=1)
-        if like is None:
-            study.optimize(loss, n_trials=settings.trials - 1, timeout=deadline.left)
-    finished = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    chosen, (gain, error) = fits.chosen, fits.gain
-    fitted = {**chosen.settings, "trees": chosen.trees, "validation_log_loss": chosen.loss}
-    if like is not None:
-        return chosen, fitted
-    record = {
-        **fitted,
-        "trials": len(finished),
-        "search_gain": gain,
-        "search_gain_error": error,
-        "seconds_limit_hit": len(finished) < settings.trials,
-    }
-    return chosen, record
 
 
 def mean_log_loss(probabilities: NDArray[Any], churned: NDArray[Any]) -> float:
     """Return the mean log loss, summed in one order whatever the number of threads.
 
     Log loss and not average precision chooses the settings: it is a proper score, so it rewards honest
-    probabilities, which the campaign value is computed from, and it moves smoothly where validation has few churners.
+    probabilities, which the campaign value is computed from, and it moves smoothly where there are few churners.
     """
     return float(log_losses(probabilities, churned).mean())
 
@@ -174,6 +292,12 @@ def threads_of(threads: int) -> int:
         return threads
     # Not every system says which cores a process may use.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_order_of_folds(folds: Folds) -> NDArray[np.int64]:
+    """The customer of each judged row, fold after fold, as `Trees.losses` has its rows."""
+    customer = np.arange(len(folds.fold)) if folds.rows.customer is None else folds.rows.customer
+    return np.concatenate([customer[folds.fold == number] for number in folds.numbers])
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,10 @@ import xgboost
 from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
-from tenure.model.base import FitSettings, LearnedModel, Model, Sample, chunks
-from tenure.model.learners.search import (
-    PATIENCE,
-    ROUNDS,
-    Deadline,
-    Fit,
-    Fits,
-    log_losses,
-    mean_log_loss,
-    search_settings,
-    threads_of,
-)
+from tenure.model.base import FitSettings, LearnedModel, Model, chunks
+from tenure.model.learners.search import Ground, Grown, Search, log_losses, mean_log_loss, threads_of
 from tenure.model.learners.tree_shap import Tree, add_contributions
+from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 
 LARGEST_SINGLE = 1e38
@@ -70,23 +62,25 @@ class XGBoostModel(LearnedModel):
             raise UnsafeModelFile("xgboost.json is no whole model of XGBoost.", hint="Run 'tenure train'.") from error
 
     @classmethod
-    def fit(
-        cls, columns: Columns, train: Sample, validation: Sample, settings: FitSettings, like: Model | None = None
-    ) -> XGBoostModel:
-        """Return the trees of START, or of the trial with the least log loss on validation if it is surely less; or
-        those of the settings of the model that they shall be `like`.
+    def cross_fit(
+        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
+    ) -> dict[int, XGBoostModel]:
+        """Return a member a fold, with the settings of START, or of the trial with the least log loss out of fold if
+        it is surely less; or with those of the model that they shall be `like`.
 
-        Trees are counted by early stopping on the same loss.
+        Trees are counted by early stopping on the mean loss of all folds.
 
         Trees are fitted in one thread, whatever the settings say: XGBoost does not promise that its sums of gradients
         have the same bits with another number of threads.
         """
-        search = _Search(columns, train, validation, settings)
-        like_those = None if like is None else like.parameters
-        chosen, parameters = search_settings(search.loss, search.fits, START, settings, search.deadline, like_those)
-        model = cls(columns, parameters, chosen.text)
-        model.threads = settings.threads
-        return model
+        search = Search(partial(_Ground, columns, settings), _suggested, START, settings)
+        found, record = search.members(folds, None if like is None else like.parameters)
+        members: dict[int, XGBoostModel] = {}
+        for number, grown in found.grown.items():
+            members[number] = cls(columns, found.parameters(number) | record, grown.stored(found.trees))
+            members[number].threads = settings.threads
+            record = {}
+        return members
 
     @classmethod
     def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> XGBoostModel:
@@ -166,10 +160,10 @@ class _Splits:
         return np.where(np.isnan(asked), self.missing_left[:, None], left)
 
 
-class _Search:
-    """The trials of one search; keeps the JSON of the boosters that may be chosen."""
+class _Ground(Ground[bytes]):
+    """The rows of one member as XGBoost reads them: those that teach, and those that judge."""
 
-    def __init__(self, columns: Columns, train: Sample, validation: Sample, settings: FitSettings) -> None:
+    def __init__(self, columns: Columns, settings: FitSettings, train: Sample, judged: Sample) -> None:
         self.fixed = {
             "objective": "binary:logistic",
             "disable_default_eval_metric": True,
@@ -178,52 +172,52 @@ class _Search:
             "nthread": 1,
             "verbosity": 0,
         }
-        self.train = _data(columns, train.matrix, train.churned)
-        self.validation = _data(columns, validation.matrix, validation.churned)
-        self.deadline = Deadline(settings.seconds)
-        self.fits = Fits[bytes](validation.customer)
+        self.train = _data(columns, train.matrix, train.churned, train.weight)
+        self.judging = _data(columns, judged.matrix, judged.churned)
 
-    def loss(self, trial: optuna.Trial) -> float:
-        """Return the validation log loss of one trial's settings."""
-        patience = xgboost.callback.EarlyStopping(
-            rounds=PATIENCE, metric_name="log_loss", data_name="validation", maximize=False
-        )
-        booster = xgboost.train(
-            {**self.fixed, **_suggested(trial)},
-            self.train,
-            num_boost_round=ROUNDS,
-            evals=[(self.validation, "validation")],
-            custom_metric=_log_loss,
-            callbacks=[patience, _StopLate(self.deadline, trial)],
-            verbose_eval=False,
-        )
-        trees = booster.best_iteration + 1
-        scores = booster.predict(self.validation, iteration_range=(0, trees))
-        losses = log_losses(scores, self.validation.get_label())
-        return self.fits.consider(Fit(trial.params, losses, trees, bytes(booster[:trees].save_raw("json"))))
+    def grown(self, settings: Mapping[str, Any]) -> _Grown:
+        """Return the beginning of trees with some settings."""
+        # A booster that knows the rows which judge adds up their scores tree by tree.
+        booster = xgboost.Booster({**self.fixed, **settings}, cache=[self.train, self.judging])
+        return _Grown(booster, self)
 
 
-class _StopLate(xgboost.callback.TrainingCallback):
-    """Ends a trial when the guard of seconds is over."""
+class _Grown(Grown[bytes]):
+    """A booster that grows."""
 
-    def __init__(self, deadline: Deadline, trial: optuna.Trial) -> None:
+    def __init__(self, booster: xgboost.Booster, ground: _Ground) -> None:
         super().__init__()
-        self.deadline = deadline
-        self.trial = trial
+        self._booster = booster
+        self._ground = ground
 
-    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Any) -> bool:
-        """Raise TrialPruned if it is over; never stop the fit in another way."""
-        del model, epoch, evals_log
-        self.deadline.prune(self.trial)
-        return False
+    def grow(self) -> float:
+        """Add a tree; return the log loss of the fold that judges."""
+        self._booster.update(self._ground.train, iteration=self._booster.num_boosted_rounds())
+        return mean_log_loss(self._booster.predict(self._ground.judging), self._ground.judging.get_label())
+
+    def losses(self, trees: int) -> NDArray[np.float64]:
+        """Return the log loss of each row that judges."""
+        scores = self._booster.predict(self._ground.judging, iteration_range=(0, trees))
+        return log_losses(scores, self._ground.judging.get_label())
+
+    def stored(self, trees: int) -> bytes:
+        """Return XGBoost's JSON of the first trees."""
+        return bytes(self._booster[:trees].save_raw("json"))
 
 
 def _data(
-    columns: Columns, matrix: NDArray[np.float64], churned: NDArray[np.float64] | None = None, *, threads: int = 1
+    columns: Columns,
+    matrix: NDArray[np.float64],
+    churned: NDArray[np.float64] | None = None,
+    weight: NDArray[np.float64] | None = None,
+    *,
+    threads: int = 1,
 ) -> xgboost.DMatrix:
     """Return rows as XGBoost reads them: numbers, then codes of categories."""
     types = ["q"] * len(columns.numeric) + ["c"] * len(columns.categorical)
-    return xgboost.DMatrix(_singles(matrix), churned, feature_types=types, enable_categorical=True, nthread=threads)
+    return xgboost.DMatrix(
+        _singles(matrix), churned, weight=weight, feature_types=types, enable_categorical=True, nthread=threads
+    )
 
 
 def _singles(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -235,10 +229,6 @@ def _log_odds(base_score: str) -> float:
     """Return the margin before the first tree; XGBoost writes it as a probability, '[2.5E-1]'."""
     rate = float(np.float32(base_score.strip("[]")))
     return float(np.log(rate) - np.log1p(-rate))
-
-
-def _log_loss(scores: NDArray[np.float32], data: xgboost.DMatrix) -> tuple[str, float]:
-    return "log_loss", mean_log_loss(scores, data.get_label())
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, float]:

@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from one_fold import one_fold
 
 from tenure.errors import MissingFeature, UnsafeModelFile
 from tenure.insight.contributions import contributions
-from tenure.model.base import FitSettings, Sample
+from tenure.model.base import FitSettings
 from tenure.model.learners import LEARNERS, kinds, libraries
 from tenure.model.registry import load_model
+from tenure.model.sample import Sample
 from tenure.model.select import Columns
 
 KEYS = ("customer_id",)
@@ -27,7 +29,7 @@ def samples(world):
 
 @pytest.fixture(scope="module")
 def fitted(samples):
-    return {learner.kind: learner.fit(*samples, SETTINGS) for learner in LEARNERS}
+    return {learner.kind: one_fold(learner, *samples, SETTINGS) for learner in LEARNERS}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ class TestEveryLearner:
     def test_the_same_rows_seed_and_settings_give_the_same_bytes_in_one_thread_and_in_two(
         self, learner, fitted, samples
     ):
-        again = learner.fit(*samples, FitSettings(trials=3, seconds=300, threads=2))
+        again = one_fold(learner, *samples, FitSettings(trials=3, seconds=300, threads=2))
         assert again.files() == fitted[learner.kind].files()
 
     def test_the_score_is_made_of_the_margin_alone_and_rises_with_it(self, learner, fitted, rows):

@@ -36,8 +36,8 @@ class Coin(LearnedModel):
         self.rate = rate
 
     @classmethod
-    def fit(cls, columns, train, validation, settings, like=None):
-        return cls(columns, {}, float(train.churned.mean()))
+    def cross_fit(cls, columns, folds, settings, like=None):
+        return {number: cls(columns, {}, float(folds.apart(number)[0].churned.mean())) for number in folds.numbers}
 
     @classmethod
     def from_files(cls, card, files):

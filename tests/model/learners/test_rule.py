@@ -1,17 +1,19 @@
 import numpy as np
 import pytest
+from one_fold import one_fold
 from sklearn.metrics import roc_auc_score
 
 from tenure.errors import ModelError
-from tenure.model.base import FitSettings, Sample
+from tenure.model.base import FitSettings
 from tenure.model.learners.rule import RuleModel
+from tenure.model.sample import Sample
 from tenure.model.select import Columns
 
 
 def rule(churned, **features):
     columns = Columns(("customer_id",), tuple(features), ())
     sample = Sample(np.column_stack(list(features.values())).astype(float), np.array(churned, dtype=float))
-    return RuleModel.fit(columns, sample, sample, FitSettings())
+    return one_fold(RuleModel, columns, sample, sample, FitSettings())
 
 
 def test_two_bands_by_hand():
@@ -61,4 +63,4 @@ def test_no_numeric_feature_is_refused():
     sample = Sample(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
     columns = Columns(("customer_id",), (), ("region",), {"region": ("a", "b")})
     with pytest.raises(ModelError, match="a rule needs a numeric feature"):
-        RuleModel.fit(columns, sample, sample, FitSettings())
+        one_fold(RuleModel, columns, sample, sample, FitSettings())

@@ -6,12 +6,13 @@ import numpy as np
 import optuna
 import pytest
 import xgboost
-from optuna.trial import TrialState
+from one_fold import one_fold
 
 from tenure.errors import UnsafeModelFile
-from tenure.model.base import FitSettings, Sample
-from tenure.model.learners.xgboost import START, XGBoostModel, _data, _Search, _singles
+from tenure.model.base import FitSettings
+from tenure.model.learners.xgboost import START, XGBoostModel, _data, _singles
 from tenure.model.registry import load_model
+from tenure.model.sample import Sample
 from tenure.model.select import Columns
 
 COLUMNS = Columns(
@@ -43,7 +44,7 @@ def booster_says(model, matrix, **how):
 
 @pytest.fixture(scope="module")
 def model():
-    return XGBoostModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=4, threads=1))
+    return one_fold(XGBoostModel, COLUMNS, sample(0), sample(1), FitSettings(trials=4, threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_contributions_add_up_far_more_closely_than_those_of_xgboost(deep):
 def test_a_base_far_from_one_half_is_read_from_the_file():
     train = sample(0)
     rare = Sample(train.matrix, train.churned * (np.random.default_rng(9).random(len(train.churned)) < 0.05))
-    fitted = XGBoostModel.fit(COLUMNS, rare, rare, FitSettings(trials=1, threads=1))
+    fitted = one_fold(XGBoostModel, COLUMNS, rare, rare, FitSettings(trials=1, threads=1))
     # Of few trees, since the booster's own sum loses up to 1e-5 over hundreds.
     model = XGBoostModel(COLUMNS, {}, bytes(fitted.booster[:20].save_raw("json")))
     assert model.base < -2
@@ -131,14 +132,14 @@ def test_contributions_equal_shapley_values_enumerated_over_all_coalitions(deep)
 def test_a_feature_that_is_asked_for_twice_on_one_path_is_one_feature():
     days = np.random.default_rng(4).normal(size=(800, 1))
     churned = (np.abs(days[:, 0]) < 0.5).astype(float)
-    model = XGBoostModel.fit(Columns(("k",), ("days",), ()), Sample(days, churned), Sample(days, churned), QUICK)
+    model = one_fold(XGBoostModel, Columns(("k",), ("days",), ()), Sample(days, churned), Sample(days, churned), QUICK)
     values, base = model.contributions(days, days)
     np.testing.assert_allclose(values[:, 0], model.margin(days) - base, rtol=0, atol=1e-12)
 
 
 def test_a_tree_that_is_one_leaf_moves_the_base_alone():
     nothing = Sample(np.zeros((200, 1)), (np.arange(200) % 4 == 0).astype(float))
-    model = XGBoostModel.fit(Columns(("k",), ("x",), ()), nothing, nothing, QUICK)
+    model = one_fold(XGBoostModel, Columns(("k",), ("x",), ()), nothing, nothing, QUICK)
     values, base = model.contributions(nothing.matrix, nothing.matrix)
     assert (values == 0).all()
     np.testing.assert_allclose(base, model.margin(nothing.matrix), rtol=0, atol=1e-12)
@@ -163,7 +164,7 @@ def test_numbers_beyond_single_precision_are_read_as_its_largest(model):
 
 
 def test_the_bytes_are_the_same_with_any_number_of_threads():
-    fits = [XGBoostModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=2, threads=n)) for n in (1, 2, 3)]
+    fits = [one_fold(XGBoostModel, COLUMNS, sample(0), sample(1), FitSettings(trials=2, threads=n)) for n in (1, 2, 3)]
     assert fits[0].files() == fits[1].files() == fits[2].files()
     rows = sample(2, 700).matrix
     margins = [fit.margin(rows) for fit in fits]
@@ -172,19 +173,12 @@ def test_the_bytes_are_the_same_with_any_number_of_threads():
 
 
 def test_another_seed_gives_another_model(model):
-    other = XGBoostModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=4, threads=1, seed=2**32 - 1))
+    other = one_fold(XGBoostModel, COLUMNS, sample(0), sample(1), FitSettings(trials=4, threads=1, seed=2**32 - 1))
     assert other.files() != model.files()
 
 
-def test_a_trial_is_cut_off_within_when_time_is_up_but_never_the_first():
-    search = _Search(COLUMNS, sample(0), sample(1), FitSettings(seconds=0))
-    study = optuna.create_study()
-    study.optimize(search.loss, n_trials=3)
-    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED]
-
-
 def test_the_first_trial_is_the_hand_set_start():
-    model = XGBoostModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=1))
+    model = one_fold(XGBoostModel, COLUMNS, sample(0), sample(1), FitSettings(trials=1))
     assert {name: model.parameters[name] for name in START} == dict(START)
 
 
@@ -197,7 +191,9 @@ def test_the_trees_kept_are_those_up_to_the_least_loss_on_validation(model):
 
 
 def test_more_trials_never_lose_to_the_start_on_validation():
-    start, other = (XGBoostModel.fit(COLUMNS, sample(0), sample(1), FitSettings(trials=trials)) for trials in (1, 3))
+    start, other = (
+        one_fold(XGBoostModel, COLUMNS, sample(0), sample(1), FitSettings(trials=trials)) for trials in (1, 3)
+    )
     assert other.parameters["validation_log_loss"] <= start.parameters["validation_log_loss"]
 
 
@@ -222,5 +218,5 @@ def test_a_model_that_xgboost_itself_refuses_is_refused(model):
 
 def test_nothing_is_printed(capfd):
     optuna.logging.set_verbosity(optuna.logging.INFO)
-    XGBoostModel.fit(COLUMNS, sample(0), sample(1), QUICK)
+    one_fold(XGBoostModel, COLUMNS, sample(0), sample(1), QUICK)
     assert capfd.readouterr() == ("", "")

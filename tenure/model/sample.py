@@ -1,0 +1,72 @@
+"""The rows that models learn from, and in which fold each is; plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEACHES_ALL = -1
+"""The fold of a row that teaches every member and judges none."""
+
+SEARCHED_ROWS = 50_000
+"""A search looks at about so many rows, those of customers drawn by the seed; what it chose is then fitted on all."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to learn from: features, shape (rows, features); `churned` is 1.0 or 0.0, shape (rows,).
+
+    `customer` numbers the customers from 0, shape (rows,); left out, each row is one of its own. `weight` is how much
+    a row counts in learning, never in judging, shape (rows,); left out, all count alike.
+    """
+
+    matrix: NDArray[np.float64]
+    churned: NDArray[np.float64]
+    customer: NDArray[np.int64] | None = None
+    weight: NDArray[np.float64] | None = None
+
+    def only(self, rows: NDArray[np.bool_]) -> Sample:
+        """Return some of the rows."""
+        customer = None if self.customer is None else np.unique(self.customer[rows], return_inverse=True)[1]
+        weight = None if self.weight is None else self.weight[rows]
+        return Sample(self.matrix[rows], self.churned[rows], customer, weight)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The rows to learn from, and the fold of each, shape (rows,), numbered from 0; or TEACHES_ALL."""
+
+    rows: Sample
+    fold: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, train: Sample, judged: Sample) -> Folds:
+        """Return folds of one member, which learns from `train` and is judged by `judged`."""
+        fold = np.repeat([TEACHES_ALL, 0], [len(train.matrix), len(judged.matrix)])
+        customer = None
+        if judged.customer is not None:
+            # Errors are judged by customer, so only those of the judged rows are told apart.
+            others = np.full(len(train.matrix), judged.customer.max(initial=0) + 1)
+            customer = np.concatenate([others, judged.customer])
+        matrix = np.concatenate([train.matrix, judged.matrix])
+        return cls(Sample(matrix, np.concatenate([train.churned, judged.churned]), customer), fold)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The folds that have rows, in order."""
+        return tuple(int(number) for number in np.unique(self.fold) if number != TEACHES_ALL)
+
+    def apart(self, number: int) -> tuple[Sample, Sample]:
+        """Return the rows outside of a fold, and those in it."""
+        return self.rows.only(self.fold != number), self.rows.only(self.fold == number)
+
+    def of_some_customers(self, rows: int, seed: int) -> Folds:
+        """Return the folds of about so many rows, those of customers drawn by `seed`; these folds if they are fewer."""
+        if len(self.fold) <= rows:
+            return self
+        customer = np.arange(len(self.fold)) if self.rows.customer is None else self.rows.customer
+        draw = np.random.default_rng(seed).random(int(customer.max()) + 1)
+        drawn = (draw < rows / len(self.fold))[customer]
+        return Folds(self.rows.only(drawn), self.fold[drawn])
