@@ -45,6 +45,11 @@ class CrossFitModel(Model):
         """Return a learner's model with a member a fold, its settings searched, or those of a model `like` it."""
         return cls(learner.cross_fit(columns, folds, settings, like))
 
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Record more of how the members were made, the same for all."""
+        for model in (self, *self.members.values()):
+            model.parameters.update(record)
+
     @property
     def threads(self) -> int:
         """How many threads the members compute with."""

@@ -19,19 +19,28 @@ class Sample:
     """Rows to learn from: features, shape (rows, features); `churned` is 1.0 or 0.0, shape (rows,).
 
     `customer` numbers the customers from 0, shape (rows,); left out, each row is one of its own. `weight` is how much
-    a row counts in learning, never in judging, shape (rows,); left out, all count alike.
+    a row counts in learning, never in judging, shape (rows,); left out, all count alike. `snapshot` and `label_end` are
+    days, whole numbers from any first day on, shape (rows,); left out where rows have no dates.
     """
 
     matrix: NDArray[np.float64]
     churned: NDArray[np.float64]
     customer: NDArray[np.int64] | None = None
     weight: NDArray[np.float64] | None = None
+    snapshot: NDArray[np.int64] | None = None
+    label_end: NDArray[np.int64] | None = None
 
     def only(self, rows: NDArray[np.bool_]) -> Sample:
         """Return some of the rows."""
         customer = None if self.customer is None else np.unique(self.customer[rows], return_inverse=True)[1]
-        weight = None if self.weight is None else self.weight[rows]
-        return Sample(self.matrix[rows], self.churned[rows], customer, weight)
+        return Sample(
+            self.matrix[rows],
+            self.churned[rows],
+            customer,
+            None if self.weight is None else self.weight[rows],
+            None if self.snapshot is None else self.snapshot[rows],
+            None if self.label_end is None else self.label_end[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,11 @@ class Folds:
             # Errors are judged by customer, so only those of the judged rows are told apart.
             others = np.full(len(train.matrix), judged.customer.max(initial=0) + 1)
             customer = np.concatenate([others, judged.customer])
+        weight = None
+        if train.weight is not None:
+            weight = np.concatenate([train.weight, np.ones(len(judged.matrix))])
         matrix = np.concatenate([train.matrix, judged.matrix])
-        return cls(Sample(matrix, np.concatenate([train.churned, judged.churned]), customer), fold)
+        return cls(Sample(matrix, np.concatenate([train.churned, judged.churned]), customer, weight), fold)
 
     @property
     def numbers(self) -> tuple[int, ...]:

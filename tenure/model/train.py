@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
 from tenure.model import learners
@@ -15,6 +16,7 @@ from tenure.model.blend import blended
 from tenure.model.cross_fit import CrossFitModel
 from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
 from tenure.model.metrics import log_loss
+from tenure.model.recency import chosen_half_life, weighted
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 
@@ -70,9 +72,29 @@ class ModelTrainingService:
             for learner in learners.LEARNERS
             if learner.kind in self.settings.kinds
         }
+        fitted = self._by_recency(fitted, columns, folds)
         if BLEND.kind in self.settings.kinds:
             fitted[BLEND.kind] = blended(list(fitted.values()), folds)
         return tuple(fitted[kind] for kind in self.settings.kinds)
+
+    def _by_recency(
+        self, fitted: Mapping[str, CrossFitModel], columns: Columns, folds: Folds
+    ) -> dict[str, CrossFitModel]:
+        """Return the models, learned anew with a half-life if that pays; the last kind decides for all."""
+        learner = [one for one in learners.LEARNERS if one.kind in fitted][-1]
+        found = chosen_half_life(learner, fitted[learner.kind], columns, folds, self.settings)
+        if found.days is None:
+            models = dict(fitted)
+        else:
+            aged = Folds(weighted(folds.rows, found.days), folds.fold)
+            models = {
+                one.kind: CrossFitModel.of(one, columns, aged, self.settings, like=fitted[one.kind])
+                for one in learners.LEARNERS
+                if one.kind in fitted
+            }
+        for model in models.values():
+            model.note(found.record())
+        return models
 
 
 def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> CrossFitModel:
@@ -92,7 +114,13 @@ def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> Cro
 def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
     """The rows of train by their folds; each fold's model must have both classes to learn from."""
     customer = train.groupby(list(columns.keys), sort=False, dropna=False).ngroup()
-    rows = Sample(columns.matrix(train), train["churned"].to_numpy(dtype=np.float64), customer.to_numpy(dtype=np.int64))
+    rows = Sample(
+        columns.matrix(train),
+        train["churned"].to_numpy(dtype=np.float64),
+        customer=customer.to_numpy(dtype=np.int64),
+        snapshot=_days(train["snapshot_date"]),
+        label_end=_days(train["label_end"]),
+    )
     folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64))
     if len(folds.numbers) < 2:
         raise EmptySplit(
@@ -108,6 +136,10 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
                 hint="churn.py: change the event or horizon; tenure.toml: fewer [splits] folds",
             )
     return folds
+
+
+def _days(dates: pd.Series) -> NDArray[np.int64]:
+    return np.asarray(pd.to_datetime(dates).to_numpy(dtype="datetime64[D]").astype(np.int64))
 
 
 def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:

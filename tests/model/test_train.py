@@ -198,7 +198,7 @@ def test_a_feature_that_one_fold_alone_knows_ends_no_training_and_weighs_nothing
         )
 
 
-def test_members_after_the_first_take_what_it_chose(models):
+def test_all_members_have_the_settings_that_were_chosen(models):
     for model in models[1:3]:
         chosen = ("C",) if model.kind == "logistic" else tuple(START)
         assert all(

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile
 from tenure.model.base import FitSettings, LearnedModel, Model, chunks
-from tenure.model.learners.search import Ground, Grown, Search, log_losses, mean_log_loss, threads_of
+from tenure.model.learners.search import Ground, Grown, Search, threads_of
+from tenure.model.losses import log_losses, mean_log_loss
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tenure.model.base import FitSettings
-from tenure.model.learners.search import PATIENCE, ROUNDS, Ground, Grown, Search, least_loss_trees, paired_gain
+from tenure.model.learners.search import PATIENCE, ROUNDS, Ground, Grown, Search, least_loss_trees
+from tenure.model.losses import paired_gain
 from tenure.model.sample import SEARCHED_ROWS, Folds, Sample
 
 START = {"leaves": 8}

@@ -1,0 +1,156 @@
+"""Whether recent rows shall count more than old ones: the half-life of a row's weight, chosen by forward chaining.
+
+──── taught: label_end <= origin ────┊──── judged: origin <= t < next origin ────►   three origins or four
+     weight 2 ** (-age / half-life)        weight 1
+
+Folds of customers can't choose it: each holds all snapshots, the newest too, so that nothing in them is later than what
+teaches. Rolling origins: Tashman 2000, doi:10.1016/S0169-2070(00)00065-0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenure.model.base import FitSettings, Model
+from tenure.model.learners.learner import Learner
+from tenure.model.losses import log_losses, paired_gain
+from tenure.model.sample import SEARCHED_ROWS, Folds, Sample
+from tenure.model.select import Columns
+
+HALF_LIVES = (365, 180, 90)
+"""Days after which a row counts half; the other candidate is that all rows count alike."""
+
+MOST_ORIGINS = 4
+
+LEAST_ORIGINS = 3
+
+LEAST_OF_A_CLASS = 20
+"""At an origin so many churners and so many stayers must teach, and as many be judged."""
+
+
+@dataclass(frozen=True)
+class HalfLife:
+    """The half-life chosen, None for none, and why: the best candidate's gain in log loss on none, and its error.
+
+    `origins` is 0 where history is too short to choose.
+    """
+
+    days: int | None = None
+    gain: float = 0.0
+    gain_error: float = 0.0
+    origins: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """Return what a model records of it."""
+        return {
+            "half_life_days": self.days,
+            "half_life_gain": self.gain,
+            "half_life_gain_error": self.gain_error,
+            "half_life_origins": self.origins,
+        }
+
+
+def weighted(rows: Sample, days: int) -> Sample:
+    """Return the rows with a weight each that halves every so many days of age; its mean is 1."""
+    snapshot = _known(rows.snapshot)
+    weight = np.exp2((snapshot - snapshot.max(initial=0)) / days)
+    return replace(rows, weight=weight / weight.mean())
+
+
+def chosen_half_life(learner: Learner, like: Model, columns: Columns, folds: Folds, settings: FitSettings) -> HalfLife:
+    """Return the half-life that gains the most on none, if that is more than its error, and a gain at every origin.
+
+    Each candidate is tried with the settings of the model `like`. Trees are counted on the rows that judge, which
+    flatters all candidates alike. With fewer than LEAST_ORIGINS origins it is none.
+    """
+    rows = folds.of_some_customers(SEARCHED_ROWS, settings.seed).rows
+    judged = [_Judged.of(learner, like, columns, origin, settings) for origin in _origins(rows)]
+    if len(judged) < LEAST_ORIGINS:
+        return HalfLife()
+    found = [_compared(days, judged) for days in HALF_LIVES]
+    sure = [one for one in found if one.days is not None]
+    return max(sure or found, key=lambda one: one.gain)
+
+
+def _compared(days: int, judged: list[_Judged]) -> HalfLife:
+    """What a candidate gains on none; its days are None where that is not sure."""
+    losses, others = (np.concatenate([one.losses[candidate] for one in judged]) for candidate in (None, days))
+    gain, error = paired_gain(losses, others, np.concatenate([one.customer for one in judged]))
+    is_sure = gain > error and all(one.gains_by(days) for one in judged)
+    return HalfLife(days if is_sure else None, gain, error, len(judged))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The losses of every candidate, and of None, on the rows that an origin judges; and the customers of the rows."""
+
+    losses: Mapping[int | None, NDArray[np.float64]]
+    customer: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, learner: Learner, like: Model, columns: Columns, origin: _Origin, settings: FitSettings) -> _Judged:
+        """Fit every candidate on what an origin knew."""
+        losses = {days: origin.losses(learner, like, columns, days, settings) for days in (None, *HALF_LIVES)}
+        return cls(losses, origin.customer)
+
+    def gains_by(self, days: int) -> bool:
+        """Whether a candidate is better than none here."""
+        return bool(self.losses[days].mean() < self.losses[None].mean())
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """The rows whose labels had ended by a day, those of the snapshots from it on, and the customers of the latter."""
+
+    taught: Sample
+    judged: Sample
+    customer: NDArray[np.int64]
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are rows of both classes to learn from and to judge by."""
+        counts = (np.bincount(part.churned.astype(int), minlength=2) for part in (self.taught, self.judged))
+        return all(count.min() >= LEAST_OF_A_CLASS for count in counts)
+
+    def losses(
+        self, learner: Learner, like: Model, columns: Columns, days: int | None, settings: FitSettings
+    ) -> NDArray[np.float64]:
+        """Return the log loss of each judged row by a model that learned with a half-life, shape (rows,)."""
+        taught = self.taught if days is None else weighted(self.taught, days)
+        (model,) = learner.cross_fit(columns, Folds.of(taught, self.judged), settings, like).values()
+        return log_losses(model.probabilities(self.judged.matrix), self.judged.churned)
+
+
+def _origins(rows: Sample) -> Iterator[_Origin]:
+    """Yield the origins, evenly among the later half of the snapshots that can be one.
+
+    What the earlier ones knew is so short that all of it is about as old.
+    """
+    if rows.snapshot is None:
+        return
+    days = np.unique(rows.snapshot)
+    ends = np.append(days[1:], days[-1] + 1)
+    able = [day for day, end in zip(days, ends, strict=True) if _origin(rows, day, end).is_enough]
+    able = able[len(able) // 2 :]
+    count = min(MOST_ORIGINS, len(able))
+    begins = [able[place] for place in np.linspace(0, len(able) - 1, count).round().astype(int)]
+    for begin, end in zip(begins, [*begins[1:], days[-1] + 1], strict=True):
+        yield _origin(rows, begin, end)
+
+
+def _origin(rows: Sample, begin: np.int64, end: np.int64) -> _Origin:
+    snapshot, label_end = _known(rows.snapshot), _known(rows.label_end)
+    is_judged = (snapshot >= begin) & (snapshot < end)
+    customer = np.arange(len(snapshot)) if rows.customer is None else rows.customer
+    return _Origin(rows.only(label_end <= begin), rows.only(is_judged), customer[is_judged])
+
+
+def _known(days: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    if days is None:
+        raise ValueError("rows without dates have no age")
+    return days
