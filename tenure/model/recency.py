@@ -136,7 +136,9 @@ def _origins(rows: Sample) -> Iterator[_Origin]:
     days = np.unique(rows.snapshot)
     ends = np.append(days[1:], days[-1] + 1)
     able = [day for day, end in zip(days, ends, strict=True) if _origin(rows, day, end).is_enough]
-    able = able[len(able) // 2 :]
+    if len(able) < LEAST_ORIGINS:
+        return
+    able = able[min(len(able) // 2, len(able) - LEAST_ORIGINS) :]
     count = min(MOST_ORIGINS, len(able))
     begins = [able[place] for place in np.linspace(0, len(able) - 1, count).round().astype(int)]
     for begin, end in zip(begins, [*begins[1:], days[-1] + 1], strict=True):

@@ -62,7 +62,8 @@ def test_where_effects_stay_none_is_chosen_nearly_always():
 
 
 def test_with_too_few_origins_none_is_chosen_and_said():
-    assert chosen(book(1, moves=True, months=3)) == HalfLife(None, 0.0, 0.0, 0)
+    for months in (1, 3):
+        assert chosen(book(1, moves=True, months=months)) == HalfLife(None, 0.0, 0.0, 0)
     undated = book(1, moves=True, months=4)
     assert chosen(Folds(replace(undated.rows, snapshot=None, label_end=None), undated.fold)) == HalfLife()
 
