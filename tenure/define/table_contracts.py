@@ -150,6 +150,30 @@ def _learned() -> list[Contract]:
             doc="The points of each model's curves.",
         ),
         Contract(
+            table="comparisons",
+            keys=("model_version", "against_version", "metric"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "against_version", "against_kind", "metric"), _TEXT),
+                "customers": _WHOLE,
+                **dict.fromkeys(("difference", "low", "high"), "double"),
+                "verdict": _TEXT,
+            },
+            required=("model_version", "kind", "against_version", "against_kind", "metric", "customers", "verdict"),
+            invariants=(OneOf("verdict", ("better", "worse", "unclear"), "how a model fares against another"),),
+            doc="Each model against each other one on the test, with a paired interval over customers.",
+        ),
+        Contract(
+            table="back_test",
+            keys=("model_version", "metric"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "metric"), _TEXT),
+                **dict.fromkeys(("snapshots", "independent_periods"), _WHOLE),
+                **dict.fromkeys(("value", "least", "greatest", "periods_low", "periods_high"), "double"),
+            },
+            required=("model_version", "kind", "metric", "snapshots", "independent_periods"),
+            doc="How steady each model is over the snapshots of the test, and how many of them are independent.",
+        ),
+        Contract(
             table="campaign_value",
             keys=("share",),
             columns={"expected_profit": "double", "best": "bool"},

@@ -93,6 +93,46 @@ def test_another_model_that_ranks_the_test_better_is_named(make_input):
     assert "ranks better" not in Page(report(make_input())).text
 
 
+def test_who_beats_whom_is_told_with_the_interval(page):
+    assert "Which model beats which The champion ranks leavers better than Rule on one feature." in page.text
+    assert "0.150 0.110 to 0.190 better -0.0200 -0.0500 to 0.0100 unclear" in page.text
+
+
+def test_models_that_the_test_can_not_tell_apart_are_said_to_be_so(make_input):
+    equal = make_input()
+    equal.comparisons["verdict"] = "unclear"
+    assert (
+        "The champion is neither clearly better nor clearly worse than Rule on one feature." in Page(report(equal)).text
+    )
+
+
+def test_one_model_alone_is_compared_with_none(make_input):
+    assert "Which model beats which" not in report(make_input(comparisons=make_input().comparisons.head(0)))
+
+
+def test_few_periods_have_a_range_and_no_interval_over_time(page):
+    assert "The test has three snapshots and one independent period: snapshots less than 60 days apart" in page.text
+    assert "AUROC lay between 0.771 and 0.823, its log loss between 0.281 and 0.322" in page.text
+    assert "Fewer than eight periods are too few" in page.text
+    assert page.text.count("2024-05-28 200 60 10.0%") == 1
+
+
+def test_many_periods_have_an_interval_over_time(make_input):
+    steady = make_input()
+    steady.back_test[["snapshots", "independent_periods", "periods_low", "periods_high"]] = [9, 9, 0.74, 0.86]
+    text = Page(report(steady)).text
+    assert "nine snapshots and nine independent periods." in text
+    assert "AUROC would lie between 0.740 and 0.860" in text
+    assert "too few" not in text
+
+
+def test_the_threshold_is_told_with_where_it_comes_from(make_input, page):
+    assert "Who scores 25.0% or more counts as a leaver (from there a contact earns more than it costs" in page.text
+    assert "30.0% left (precision), and they are 60.0% of all leavers (recall)" in page.text
+    declared = Page(report(make_input(threshold_is_declared=True))).text
+    assert "counts as a leaver ([evaluate] threshold of tenure.toml)" in declared
+
+
 def test_a_proof_that_fails_is_not_glossed_over(make_input):
     broken = make_input()
     broken.split_proof["holds"] = False

@@ -41,6 +41,34 @@ def test_the_churners_judged_are_those_of_the_labels(two_months):
     assert pooled == [expected] * 2
 
 
+def test_each_model_is_held_against_the_other_on_the_same_customers(two_months):
+    test = [row for row in two_months.lake.read("training_set").to_pylist() if row["split"] == "test"]
+    found = two_months.lake.read("comparisons").to_pylist()
+    pooled = {
+        row["model_version"]: row
+        for row in two_months.lake.read("evaluations").to_pylist()
+        if (row["split"], row["population"], row["snapshot_date"]) == ("test", "all", None)
+    }
+    assert len(found) == 2 * 2
+    for row in found:
+        one, other = pooled[row["model_version"]], pooled[row["against_version"]]
+        assert row["difference"] == pytest.approx(one[row["metric"]] - other[row["metric"]])
+        assert row["customers"] == len({row["customer_id"] for row in test})
+
+
+def test_one_test_snapshot_is_one_period_without_an_interval(two_months):
+    for row in two_months.lake.read("back_test").to_pylist():
+        assert (row["snapshots"], row["independent_periods"]) == (1, 1)
+        assert row["value"] == row["least"] == row["greatest"]
+        assert row["periods_low"] is None or row["periods_low"] != row["periods_low"]
+
+
+def test_the_threshold_is_where_a_contact_pays(two_months):
+    # (40 + 5) / (0.3 · (600 - 40) + 40), the amounts of [value] that nobody has set.
+    thresholds = {row["threshold"] for row in two_months.lake.read("evaluations").to_pylist()}
+    assert list(thresholds) == [pytest.approx(45 / 208)]
+
+
 @pytest.fixture(scope="module")
 def protecting(tmp_path_factory):
     """A bank of 300 customers that declares their sex and day of birth protected, every stage run."""
@@ -104,3 +132,11 @@ def test_a_change_of_what_is_protected_makes_the_evaluation_anew(protecting):
     finally:
         sources.write_text(text)
     assert status["evaluate"] == "built"
+
+
+def test_a_declared_threshold_makes_the_evaluation_anew(protecting):
+    with Work.open(protecting, overrides=SETTINGS | {"evaluate": {"threshold": 0.4}}) as work:
+        status = {record.stage: record.status for record in run(work)}
+        assert {row["threshold"] for row in work.read("evaluations").to_pylist()} == {0.4}
+    assert (status["train"], status["evaluate"]) == ("current", "built")
+    assert "[evaluate] threshold of tenure.toml" in (protecting / "out" / "report.html").read_text()
