@@ -255,6 +255,12 @@ class EvaluateSection(_Section):
         description="Score from which precision, recall and F1 count a customer as a leaver. Left out: the score from "
         "which a contact earns more than it costs, at the amounts of [value].",
     )
+    segments: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description='Features of few values, such as `["branch"]`, by whose values the test is taken apart; text or '
+        "flags. Values of fewer than 100 customers are pooled.",
+    )
 
 
 class SuppressSection(_Section):

@@ -139,6 +139,18 @@ _IN_TABLE = {
         "periods_low": "the lower end of the 95 % interval over periods; empty of fewer than 8",
         "periods_high": "the upper end of that interval",
     },
+    "by_group": {
+        "attribute": "what the test is taken apart by: shows the sign, years as a customer, or a feature",
+        "value": "the group",
+        "customers": "customers of the group in the test, 100 or more",
+        "rows": "rows of the test: a customer is there once a snapshot",
+        "churners": "rows that churned",
+        "churn_rate": "churners ÷ rows",
+        "mean_score": "the mean probability that the model gives the group",
+        "calibration_gap": "mean_score - churn_rate",
+        "auroc": "the chance that a churner of the group outranks a stayer of it, ties half",
+        "log_loss": "the logarithmic loss of the score in the group; lower is better",
+    },
     "campaign_value": {
         "share": "the share of the customers who are contacted, the highest scores first",
         "contacts": "how many that are",

@@ -159,8 +159,8 @@ _STAGES = (
         "evaluate",
         "Measure the models out of time",
         purpose="model",
-        makes=("evaluations", "curves", "comparisons", "back_test", "campaign_value", "fairness"),
-        reads=("staging", "labels", "splits", "training_set", "models"),
+        makes=("evaluations", "curves", "comparisons", "back_test", "by_group", "campaign_value", "fairness"),
+        reads=("staging", "snapshots", "labels", "splits", "training_set", "models"),
         extra="ml",
     ),
     Stage(
@@ -206,6 +206,7 @@ _STAGES = (
                 "curves",
                 "comparisons",
                 "back_test",
+                "by_group",
                 "campaign_value",
                 "fairness",
                 "scores",

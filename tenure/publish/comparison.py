@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from tenure.define.churn import ChurnDefinition
+
 #: What each verdict means for ranking, in the words of a sentence about the champion.
 _CLAUSES = {
     "better": "ranks leavers better than {}",
@@ -84,6 +86,24 @@ def steadiness(back_test: pd.DataFrame, evaluations: pd.DataFrame, champion: str
         auroc=own.loc["auroc"].to_dict(),
         log_loss=own.loc["log_loss"].to_dict(),
     )
+
+
+def taken_apart(by_group: pd.DataFrame, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return each attribute with its groups: the champion's figures, and the AUROC of each of `names`, in order."""
+    found = []
+    for attribute, of_one in by_group.groupby("attribute", sort=False):
+        rows = []
+        for _, models in of_one.groupby("value", sort=False):
+            by_version = models.set_index("model_version")
+            aurocs = [by_version["auroc"].get(version) for version in names]
+            rows.append({**by_version.loc[next(iter(names))].to_dict(), "aurocs": aurocs})
+        found.append({"attribute": attribute, "names": list(names.values()), "groups": rows})
+    return found
+
+
+def without_sign(churn: ChurnDefinition) -> list[str]:
+    """Return the events of a churn definition of which nothing shows at t, in words."""
+    return [event.words for event in churn.events if churn.sign_of(event) is None]
 
 
 def _listed(parts: list[str], between: str = " and ") -> str:

@@ -11,6 +11,7 @@ from tenure.catalog.models import loaded_models, newest_training, usable_files
 from tenure.define.stage import STAGES
 from tenure.session.work import Outcome, Work
 from tenure.stages.frames import arrow
+from tenure.stages.groups import declared_segments, group_attributes
 from tenure.stages.inputs import evaluations_fingerprint, require_trained_on
 from tenure.tables.protected import attributes, protected_then
 
@@ -32,6 +33,7 @@ def evaluate(work: Work) -> Outcome:
     require_trained_on(work, rows)
     for row in rows:
         usable_files(work, row)
+    declared_segments(work)
     digest = evaluations_fingerprint(work)
     if work.find_current(list(STAGES["evaluate"].makes), digest, outcome):
         return outcome
@@ -66,6 +68,7 @@ def _measured(work: Work, models: Mapping[str, CrossFitModel], frame: pd.DataFra
     """The tables that are made of the test rows and the models' scores of them, by name."""
     from tenure.model.back_test import back_test
     from tenure.model.evaluate import curves
+    from tenure.model.groups import by_group
     from tenure.model.judged import judge
     from tenure.model.paired import comparisons
     from tenure.model.value import campaign_value
@@ -78,6 +81,7 @@ def _measured(work: Work, models: Mapping[str, CrossFitModel], frame: pd.DataFra
         "curves": curves(models, frame),
         "comparisons": comparisons(judged, seed=seed),
         "back_test": back_test(judged, horizon=work.churn.horizon, seed=seed),
+        "by_group": by_group(judged, group_attributes(work, judged, frame)),
         "campaign_value": campaign_value(best[last], judged.churned[last], _value_settings(work)),
     }
     return {table: _typed(work, table, rows) for table, rows in made.items()}

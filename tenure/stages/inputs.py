@@ -108,7 +108,7 @@ def evaluations_fingerprint(work: Work) -> str:
     """Return the fingerprint of the evaluations of the newest models on the stored training set."""
     versions, sections = versions_of(newest_training(work)), (work.config.value, work.config.evaluate)
     compared = protected_columns(work.project)
-    read = fingerprints(work, dict.fromkeys(source.name for source, _ in compared))
+    read = fingerprints(work, dict.fromkeys(["snapshots", *(source.name for source, _ in compared)]))
     parts = [work.require("training_set").fingerprint, versions, *sections, work.config.train.seed]
     return fingerprint([*parts, *(column.name for _, column in compared), *read.values()])
 

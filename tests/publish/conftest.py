@@ -40,6 +40,14 @@ def back_tested(version, metric, value, least, greatest, **figures):
     }  # fmt: skip
 
 
+def in_group(version, value, **figures):
+    return {
+        "model_version": version, "kind": MODELS[version], "attribute": "shows the sign", "value": value,
+        "rows": 600, "churners": 60, "churn_rate": 0.1, "mean_score": 0.12, "calibration_gap": 0.02, "log_loss": 0.3,
+        **figures,
+    }  # fmt: skip
+
+
 def listed():
     rows = [
         {
@@ -132,6 +140,13 @@ def report_input(**changed):
                 back_tested("lightgbm-aa", "log_loss", 0.3, 0.281, 0.322),
                 back_tested("rule-bb", "auroc", 0.65, 0.6, 0.7),
                 back_tested("rule-bb", "log_loss", 0.32, 0.31, 0.33),
+            ]
+        ),
+        "by_group": pd.DataFrame(
+            [
+                in_group(version, value, customers=customers, auroc=auroc)
+                for value, customers in (("yes", 120), ("no", 480))
+                for version, auroc in (("lightgbm-aa", 0.71), ("rule-bb", 0.58))
             ]
         ),
         "campaign_value": pd.DataFrame(

@@ -126,6 +126,29 @@ def test_many_periods_have_an_interval_over_time(make_input):
     assert "too few" not in text
 
 
+def test_those_who_show_the_sign_stand_apart_with_every_model(page):
+    # Active within 45 days and a horizon of 60, but any login counts as activity: the sign is of the whole horizon.
+    assert (
+        "who were, at the snapshot and in what was known then, without a row of logins (app < 3) in the 60" in page.text
+    )
+    assert "AUROC, LightGBM AUROC, Rule on one feature" in page.text
+    assert "yes 120 60 10.0% 12.0% 2.0% 0.710 0.580 0.300" in page.text
+    assert "no 480 60" in page.text
+
+
+def test_an_event_without_a_sign_is_said_to_have_none(make_input):
+    inputs = make_input()
+    closing = replace(inputs.churn, event=Closure())
+    text = Page(report(replace(inputs, churn=closing, by_group=inputs.by_group.head(0)))).text
+    assert "No sign is defined for: the customer closes." in text
+    assert "show the sign" not in text
+
+
+def test_groups_too_small_to_be_shown_are_said_to_be_so(make_input):
+    text = Page(report(make_input(by_group=make_input().by_group.head(0)))).text
+    assert "No group of the test has 100 customers, so none is shown." in text
+
+
 def test_the_threshold_is_told_with_where_it_comes_from(make_input, page):
     assert "Who scores 25.0% or more counts as a leaver (from there a contact earns more than it costs" in page.text
     assert "30.0% left (precision), and they are 60.0% of all leavers (recall)" in page.text

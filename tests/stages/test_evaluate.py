@@ -8,7 +8,9 @@ import pytest
 from canaries import leaks_in_files
 from tiny_bank import write_leavers, write_tiny_bank
 
+from tenure.errors import InvalidConfig
 from tenure.session.work import Work
+from tenure.stages.evaluate import evaluate
 from tenure.stages.run import run
 
 SETTINGS = {"train": {"models": ("logistic",)}, "verify": {"customers": 0}}
@@ -116,6 +118,37 @@ def test_protected_values_are_in_no_table_but_staging_and_fairness(protecting):
     assert page.count('<td class="w">Qzx') == 2
 
 
+def test_the_test_is_taken_apart_by_sign_tenure_and_declared_features(protecting):
+    settings = SETTINGS | {"evaluate": {"segments": ["region"]}}
+    with Work.open(protecting, overrides=settings) as work:
+        assert {record.stage: record.status for record in run(work, ["evaluate"])} == {"evaluate": "built"}
+        found = work.read("by_group").to_pylist()
+        test = [row for row in work.read("training_set").to_pylist() if row["split"] == "test"]
+    rows = {(row["attribute"], row["value"]): row["rows"] for row in found}
+    not_silent = [row for row in test if row["payment_count_30d"] > 0]
+    assert rows["shows the sign", "no"] == len(not_silent)
+    assert rows["years as a customer", "under 1"] == len(test)
+    assert rows["region", "north"] == sum(row["region"] == "north" for row in test)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("nowhere", "is no feature"), ("payment_count_30d", "is a feature of numbers or days")]
+)
+def test_a_segment_that_has_no_few_values_is_refused(protecting, name, what):
+    said = f"segments has '{name}', which {what}; allowed: region"
+    settings = SETTINGS | {"evaluate": {"segments": [name]}}
+    with Work.open(protecting, overrides=settings) as work, pytest.raises(InvalidConfig, match=said):
+        evaluate(work)
+
+
+def test_a_declared_threshold_makes_the_evaluation_anew(protecting):
+    with Work.open(protecting, overrides=SETTINGS | {"evaluate": {"threshold": 0.4}}) as work:
+        status = {record.stage: record.status for record in run(work)}
+        assert {row["threshold"] for row in work.read("evaluations").to_pylist()} == {0.4}
+    assert (status["train"], status["evaluate"]) == ("current", "built")
+    assert "[evaluate] threshold of tenure.toml" in (protecting / "out" / "report.html").read_text()
+
+
 def test_a_bank_without_protected_columns_compares_none(two_months):
     assert two_months.lake.read("fairness").num_rows == 0
     assert 'id="fairness"' not in (two_months.folder / "out" / "report.html").read_text()
@@ -132,11 +165,3 @@ def test_a_change_of_what_is_protected_makes_the_evaluation_anew(protecting):
     finally:
         sources.write_text(text)
     assert status["evaluate"] == "built"
-
-
-def test_a_declared_threshold_makes_the_evaluation_anew(protecting):
-    with Work.open(protecting, overrides=SETTINGS | {"evaluate": {"threshold": 0.4}}) as work:
-        status = {record.stage: record.status for record in run(work)}
-        assert {row["threshold"] for row in work.read("evaluations").to_pylist()} == {0.4}
-    assert (status["train"], status["evaluate"]) == ("current", "built")
-    assert "[evaluate] threshold of tenure.toml" in (protecting / "out" / "report.html").read_text()
