@@ -151,6 +151,16 @@ _IN_TABLE = {
         "auroc": "the chance that a churner of the group outranks a stayer of it, ties half",
         "log_loss": "the logarithmic loss of the score in the group; lower is better",
     },
+    "warning_time": {
+        "until": "until when days are counted: the leaving, or label_start and label_end where it has no moment",
+        "churners": "customers of the test who left",
+        "listed": "those who stood in the first tenth of a snapshot before",
+        "share_never_listed": "the share of the churners who did not",
+        "lower_quartile": "days from the first such snapshot that a quarter of the listed stay below",
+        "median": "days that half of the listed stay below",
+        "upper_quartile": "days that three quarters of the listed stay below",
+        "longest_possible": "the most days that a churner could have had, since the test begins only then",
+    },
     "campaign_value": {
         "share": "the share of the customers who are contacted, the highest scores first",
         "contacts": "how many that are",

@@ -159,8 +159,11 @@ _STAGES = (
         "evaluate",
         "Measure the models out of time",
         purpose="model",
-        makes=("evaluations", "curves", "comparisons", "back_test", "by_group", "campaign_value", "fairness"),
-        reads=("staging", "snapshots", "labels", "splits", "training_set", "models"),
+        makes=(
+            *("evaluations", "curves", "comparisons", "back_test", "by_group", "warning_time"),
+            *("campaign_value", "fairness"),
+        ),
+        reads=("staging", "intake", "snapshots", "labels", "splits", "training_set", "models"),
         extra="ml",
     ),
     Stage(
@@ -207,6 +210,7 @@ _STAGES = (
                 "comparisons",
                 "back_test",
                 "by_group",
+                "warning_time",
                 "campaign_value",
                 "fairness",
                 "scores",

@@ -206,6 +206,19 @@ def _compared() -> list[Contract]:
             invariants=(Within("customers", 100, 10**12, "a group large enough that its figures tell of no person"),),
             doc="How each model fares with groups of the test; groups of 100 customers or more alone.",
         ),
+        Contract(
+            table="warning_time",
+            keys=("model_version", "until"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "until"), _TEXT),
+                **dict.fromkeys(("churners", "listed"), _WHOLE),
+                **dict.fromkeys(("share_never_listed", "lower_quartile", "median", "upper_quartile"), "double"),
+                "longest_possible": "double",
+            },
+            required=("model_version", "kind", "until", "churners", "listed"),
+            invariants=(Within("share_never_listed", 0, 1, "a share of the churners"),),
+            doc="How long before they left churners stood in the first tenth of the list.",
+        ),
     ]
 
 

@@ -101,6 +101,12 @@ def taken_apart(by_group: pd.DataFrame, names: Mapping[str, str]) -> list[dict[s
     return found
 
 
+def warned(warning_time: pd.DataFrame, champion: str) -> dict[str, dict[str, Any]]:
+    """Return the champion's warning time by until when its days are counted; none where nobody of the test left."""
+    own = warning_time[(warning_time["model_version"] == champion) & (warning_time["churners"] > 0)]
+    return {str(row["until"]): {str(k): v for k, v in row.items()} for row in own.to_dict("records")}
+
+
 def without_sign(churn: ChurnDefinition) -> list[str]:
     """Return the events of a churn definition of which nothing shows at t, in words."""
     return [event.words for event in churn.events if churn.sign_of(event) is None]

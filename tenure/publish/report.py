@@ -17,7 +17,7 @@ from tenure.define.reconciliation import KINDS
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
-from tenure.publish.comparison import champion_clause, compared, steadiness, taken_apart, without_sign
+from tenure.publish.comparison import champion_clause, compared, steadiness, taken_apart, warned, without_sign
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
 from tenure.publish.pages import pages
@@ -76,6 +76,7 @@ class ReportInput:
     comparisons: pd.DataFrame
     back_test: pd.DataFrame
     by_group: pd.DataFrame
+    warning_time: pd.DataFrame
     campaign_value: pd.DataFrame
     fairness: pd.DataFrame
     importances: pd.DataFrame
@@ -229,6 +230,7 @@ def _comparison(inputs: ReportInput) -> dict[str, Any]:
         "pairs": compared(inputs.comparisons, names),
         "champion_clause": champion_clause(inputs.comparisons, names),
         "steady": steadiness(inputs.back_test, inputs.evaluations, next(iter(names))),
+        "warned": warned(inputs.warning_time, next(iter(names))),
         "taken_apart": taken_apart(inputs.by_group, names),
         "signs": [sign.words for sign in inputs.churn.signs],
         "unsigned": without_sign(inputs.churn),

@@ -11,7 +11,7 @@ from tenure.catalog.models import loaded_models, newest_training, usable_files
 from tenure.define.stage import STAGES
 from tenure.session.work import Outcome, Work
 from tenure.stages.frames import arrow
-from tenure.stages.groups import declared_segments, group_attributes
+from tenure.stages.groups import declared_segments, group_attributes, left_at
 from tenure.stages.inputs import evaluations_fingerprint, require_trained_on
 from tenure.tables.protected import attributes, protected_then
 
@@ -72,6 +72,7 @@ def _measured(work: Work, models: Mapping[str, CrossFitModel], frame: pd.DataFra
     from tenure.model.judged import judge
     from tenure.model.paired import comparisons
     from tenure.model.value import campaign_value
+    from tenure.model.warning_time import warning_time
 
     seed, judged = work.config.train.seed, judge(models, frame, work.project.entity.keys)
     dates = judged.rows["snapshot_date"]
@@ -82,6 +83,7 @@ def _measured(work: Work, models: Mapping[str, CrossFitModel], frame: pd.DataFra
         "comparisons": comparisons(judged, seed=seed),
         "back_test": back_test(judged, horizon=work.churn.horizon, seed=seed),
         "by_group": by_group(judged, group_attributes(work, judged, frame)),
+        "warning_time": warning_time(judged, left_at(work, judged), horizon=work.churn.horizon),
         "campaign_value": campaign_value(best[last], judged.churned[last], _value_settings(work)),
     }
     return {table: _typed(work, table, rows) for table, rows in made.items()}

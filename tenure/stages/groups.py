@@ -1,6 +1,6 @@
-"""By what the test is taken apart: the sign at t, years as a customer, and the features that [evaluate] names.
+"""What the test is judged by beside scores: the sign at t, years as a customer, declared features, and the leaving.
 
-Each is known at the snapshot: the sign is asked of rows known before it, tenure stands in `snapshots`.
+All but the leaving is known at the snapshot: the sign is asked of rows known before it, tenure stands in `snapshots`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import pyarrow.compute as pc
 
 from tenure.define.event_base import Sign
 from tenure.errors import InvalidConfig, choices
+from tenure.intake.calendar import calendar
 from tenure.session.work import Work
+from tenure.tables.label_spans import label_spans
+from tenure.tables.leaving import leaving_moments
 from tenure.tables.signs import sign_then
 
 if TYPE_CHECKING:
@@ -54,6 +57,21 @@ def declared_segments(work: Work) -> tuple[str, ...]:
                 hint="Set it in tenure.toml to features of text or flags, such as an Attribute.",
             )
     return work.config.evaluate.segments
+
+
+def left_at(work: Work, judged: Judged) -> pd.Series | None:
+    """Return when the customer of each test row left, null where they did not; None for an event without a moment."""
+    if len(judged.rows) == 0:
+        return None
+    days, dates = calendar(work), [snapshot.date() for snapshot in judged.snapshots]
+    spans = label_spans(work.project, work.churn, dates, days.data_end, days.outages)
+    select = leaving_moments(work.project, work.dialect, spans)
+    if select is None:
+        return None
+    work.scan(select.reads)
+    rows = work.engine.run(select.text)
+    place = rows.column_names.index("left_at")
+    return _beside(judged, rows.set_column(place, "left_at", rows["left_at"].cast(pa.timestamp("us"))), "left_at")
 
 
 def _has_few_values(type_: pa.DataType) -> bool:

@@ -314,10 +314,14 @@ def _joined(operator: Callable[..., str], moment: str, parts: Sequence[EventSql]
     )
 
 
+#: When a customer closed, as an instant: the column may be of days.
+_CLOSED = cast("e.closed", "TIMESTAMP")
+
+
 @_SQL_OF.register(Closure)
 def _closed(question: Question, event: Closure) -> EventSql:
     if not event.where and event.winback == "stays":
-        return EventSql(grouped(all_of("e.closed IS NOT NULL", "e.closed < e.label_end")), moment="e.closed")
+        return EventSql(grouped(all_of("e.closed IS NOT NULL", "e.closed < e.label_end")), moment=_CLOSED)
     customers = question.project.sources[question.project.entity.source]
     closing = of("r", customers.ends)
     is_known = before("r.known_time", "d.answered") if event.winback == "leaves" else _KNOWN
@@ -328,7 +332,7 @@ def _closed(question: Question, event: Closure) -> EventSql:
     cte = Cte(name, f"customers who ended within the horizon{even_if}", ended)
     happens = grouped(is_not_null(of(name, "snapshot_date")))
     # Of a customer who is open again the row that counts says no end any more.
-    moment = "" if event.winback == "leaves" else "e.closed"
+    moment = "" if event.winback == "leaves" else _CLOSED
     return EventSql(happens, moment=moment, ctes=[cte], joins=[_left_join(question, name)])
 
 

@@ -48,6 +48,14 @@ def in_group(version, value, **figures):
     }  # fmt: skip
 
 
+def until(version, until, **figures):
+    return {
+        "model_version": version, "kind": MODELS[version], "until": until, "churners": 58, "listed": 21,
+        "share_never_listed": 37 / 58, "lower_quartile": 11.0, "median": 33.0, "upper_quartile": 52.0,
+        "longest_possible": 120.0, **figures,
+    }  # fmt: skip
+
+
 def listed():
     rows = [
         {
@@ -149,6 +157,7 @@ def report_input(**changed):
                 for version, auroc in (("lightgbm-aa", 0.71), ("rule-bb", 0.58))
             ]
         ),
+        "warning_time": pd.DataFrame([until(version, "the leaving") for version in MODELS]),
         "campaign_value": pd.DataFrame(
             {
                 "share": [0.05, 0.2, 1.0], "contacts": [10, 40, 200], "churners_reached": [6.0, 14.0, 20.0],

@@ -149,6 +149,28 @@ def test_groups_too_small_to_be_shown_are_said_to_be_so(make_input):
     assert "No group of the test has 100 customers, so none is shown." in text
 
 
+def test_how_early_the_list_warns_is_told(page):
+    assert "Of the 58 customers of the test who left, 21 had stood in the first tenth of the list before" in page.text
+    assert "half of these for 33 days or more, a quarter for less than 11 and a quarter for more than 52" in page.text
+    assert "63.8% of the leavers were never in the first tenth in time." in page.text
+    assert "no warning could be longer than 120 days" in page.text
+
+
+def test_a_leaving_without_a_moment_is_bounded(make_input):
+    frame = make_input().warning_time.head(1)
+    bounds = pd.concat([frame.assign(until="label_start", median=3.0), frame.assign(until="label_end", median=63.0)])
+    text = Page(report(make_input(warning_time=bounds))).text
+    assert "half of these had 3 days or more to its first day, and 63 or more to its end" in text
+
+
+def test_where_nobody_left_or_was_listed_no_warning_is_made_up(make_input):
+    frame = make_input().warning_time
+    nobody = report(make_input(warning_time=frame.assign(churners=0, listed=0)))
+    assert "How early" not in nobody
+    none = Page(report(make_input(warning_time=frame.assign(listed=0, median=np.nan)))).text
+    assert "who left, none had stood in the first tenth of the list before." in none
+
+
 def test_the_threshold_is_told_with_where_it_comes_from(make_input, page):
     assert "Who scores 25.0% or more counts as a leaver (from there a contact earns more than it costs" in page.text
     assert "30.0% left (precision), and they are 60.0% of all leavers (recall)" in page.text

@@ -65,6 +65,20 @@ def test_one_test_snapshot_is_one_period_without_an_interval(two_months):
         assert row["periods_low"] is None or row["periods_low"] != row["periods_low"]
 
 
+def test_a_silence_of_a_whole_horizon_bounds_its_warning(two_months):
+    churners = {
+        row["customer_id"]
+        for row in two_months.lake.read("training_set").to_pylist()
+        if row["split"] == "test" and row["churned"]
+    }
+    found = two_months.lake.read("warning_time").to_pylist()
+    assert {row["until"] for row in found} == {"label_start", "label_end"}
+    for row in found:
+        assert row["churners"] == len(churners)
+        # One test snapshot, a horizon of 30 days without a gap.
+        assert row["longest_possible"] == (0 if row["until"] == "label_start" else 30)
+
+
 def test_the_threshold_is_where_a_contact_pays(two_months):
     # (40 + 5) / (0.3 · (600 - 40) + 40), the amounts of [value] that nobody has set.
     thresholds = {row["threshold"] for row in two_months.lake.read("evaluations").to_pylist()}
