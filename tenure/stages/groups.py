@@ -65,7 +65,7 @@ def left_at(work: Work, judged: Judged) -> pd.Series | None:
         return None
     days, dates = calendar(work), [snapshot.date() for snapshot in judged.snapshots]
     spans = label_spans(work.project, work.churn, dates, days.data_end, days.outages)
-    select = leaving_moments(work.project, work.dialect, spans)
+    select = leaving_moments(work.project, work.churn, work.dialect, spans)
     if select is None:
         return None
     work.scan(select.reads)
@@ -81,7 +81,7 @@ def _has_few_values(type_: pa.DataType) -> bool:
 def _shows(work: Work, judged: Judged, sign: Sign) -> pd.Series:
     """Whether each test row shows a sign, null where it can't be measured."""
     dates = [snapshot.date() for snapshot in judged.snapshots]
-    select = sign_then(work.project, sign, work.dialect, dates)
+    select = sign_then(work.project, work.churn, sign, work.dialect, dates)
     work.scan(select.reads)
     return _beside(judged, work.engine.run(select.text), "shows")
 

@@ -129,8 +129,7 @@ def generate_churn_label(
     labelled = Query(
         ctes=[
             Cte("dates", "snapshots whose horizon ends within the data", dates_of(spans)),
-            # The CTEs of whom is asked are numbered on their own.
-            *_get_eligible_customers(Question(project, churn, dialect)),
+            *asked_ctes(project, churn, dialect),
             *event.ctes,
             Cte("answered", "eligible customers with the answer, null where it can't be told", answered),
         ],
@@ -166,9 +165,9 @@ def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapsho
     return asked.as_table("eligible", reads=[*asked_of(project), *known_before])
 
 
-def asked_ctes(project: Project, dialect: Dialect) -> list[Cte]:
-    """Return the CTEs, after `dates`, that end in `eligible`: whom the main question is asked of."""
-    return _get_eligible_customers(Question(project, project.churn, dialect))
+def asked_ctes(project: Project, churn: ChurnDefinition, dialect: Dialect) -> list[Cte]:
+    """Return the CTEs, after `dates`, that end in `eligible`: whom the question is asked of, numbered on their own."""
+    return _get_eligible_customers(Question(project, churn, dialect))
 
 
 def asked_of(project: Project) -> tuple[str, ...]:

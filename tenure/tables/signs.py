@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from tenure.define.churn import ChurnDefinition
 from tenure.define.dialect import Dialect
 from tenure.define.event_base import Sign, sources_of
 from tenure.define.project import Project
@@ -21,13 +22,14 @@ from tenure.tables.labels import DATES, Question, event_sql
 from tenure.tables.visible import dates_relation
 
 
-def sign_then(project: Project, sign: Sign, dialect: Dialect, dates: Sequence[date]) -> Select:
+def sign_then(project: Project, churn: ChurnDefinition, sign: Sign, dialect: Dialect, dates: Sequence[date]) -> Select:
     """Return one row per row of split test: keys, snapshot_date and `shows`, null where it can't be measured.
 
-    `dates` are the test snapshots. The SQL is that of the event's labels, with another span and another answering day.
+    `sign` is one of those of `churn`, `dates` are the test snapshots.
+    The SQL is that of the event's labels, with another span and answering day.
     """
     keys = project.entity.keys
-    event = event_sql(Question(project, project.churn, dialect), sign.event)
+    event = event_sql(Question(project, churn, dialect), sign.event)
     spans = [(day, *_asked_before(day, sign.days)) for day in dates]
     asked = Query(
         columns=[*each_of("s", (*keys, "snapshot_date")), *each_of("d", ("label_start", "label_end"))],

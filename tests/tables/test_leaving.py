@@ -1,6 +1,5 @@
 """When customers left: the moment that makes the label, for every labelled row that churned and no other."""
 
-from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -28,7 +27,7 @@ def moments_and_labels(folder, event):
         list(run(work, stages_between("staging", "labels")))
         days = calendar(work)
         spans = label_spans(work.project, work.churn, days.dates, days.data_end, days.outages)
-        select = leaving_moments(work.project, work.dialect, spans)
+        select = leaving_moments(work.project, work.churn, work.dialect, spans)
         work.scan(select.reads)
         found = work.engine.run(select.text).to_pylist()
         labels = [row for row in work.read("labels").to_pylist() if row["churned"]]
@@ -83,6 +82,5 @@ def test_the_first_of_any_and_the_last_of_all_is_the_moment(tmp_path):
 def test_an_event_that_lasts_a_horizon_has_no_moment(tmp_path, event):
     project = load_project(write_tiny_bank(tmp_path / "bank"), "Tiny Bank")
     churn = ChurnDefinition("leaving", event=event, horizon=30)
-    asked = replace(project, churn=churn)
-    spans = label_spans(asked, churn, [date(2024, 1, 31)], date(2024, 7, 1))
-    assert leaving_moments(asked, "duckdb", spans) is None
+    spans = label_spans(project, churn, [date(2024, 1, 31)], date(2024, 7, 1))
+    assert leaving_moments(project, churn, "duckdb", spans) is None
