@@ -245,6 +245,24 @@ class ValueSection(_Section):
         return self
 
 
+class EvaluateSection(_Section):
+    """[evaluate]"""
+
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Score from which precision, recall and F1 count a customer as a leaver. Left out: the score from "
+        "which a contact earns more than it costs, at the amounts of [value].",
+    )
+    segments: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description='Features of few values, such as `["branch"]`, by whose values the test is taken apart; text or '
+        "flags. Values of fewer than 100 customers are pooled.",
+    )
+
+
 class SuppressSection(_Section):
     """[suppress]"""
 
@@ -320,6 +338,7 @@ class Config(_Section):
     splits: SplitsSection = SplitsSection()
     train: TrainSection = TrainSection()
     value: ValueSection = ValueSection()
+    evaluate: EvaluateSection = EvaluateSection()
     suppress: SuppressSection = SuppressSection()
     segment: SegmentSection = SegmentSection()
     verify: VerifySection = VerifySection()

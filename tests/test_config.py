@@ -63,7 +63,7 @@ def test_config_is_frozen(tmp_path):
         ("[project]\nname = ''\n", r"\[project\] name = '': string should have at least 1 character"),
         (
             PROJECT + "[nope]\nx = 1\n",
-            r"unknown key \[nope\]; allowed: data, drift, engine, lake, lineage, output, project, ",
+            r"unknown key \[nope\]; allowed: data, drift, engine, evaluate, lake, lineage, output, project, ",
         ),
         (PROJECT + "[train]\ntrial = 1\n", r"unknown key \[train\] trial; allowed: models, seconds, seed, trials\."),
         (PROJECT + "[train]\ntrials = '5'\n", r"\[train\] trials = '5': input should be a valid integer"),

@@ -19,6 +19,7 @@ from tenure.define.event_base import (
     Asked,
     Event,
     RowsRead,
+    Sign,
     SimpleEvent,
     bounds_of,
     rows_of,
@@ -141,6 +142,16 @@ class ChurnDefinition:
     def events(self) -> tuple[SimpleEvent, ...]:
         """The simple events, in reading order; raises InvalidDefinition for one that Tenure does not know."""
         return simple_events(self.event)
+
+    @property
+    def signs(self) -> tuple[Sign, ...]:
+        """What tells at t, without a model, that a customer may be leaving: the signs of its events that have one."""
+        return tuple(filter(None, map(self.sign_of, self.events)))
+
+    def sign_of(self, event: SimpleEvent) -> Sign | None:
+        """Return the sign of one of its events, None where there is none."""
+        heard = {(self.active.source, self.active.where): self.active.within} if self.active else {}
+        return event.sign(self.horizon, heard)
 
     @property
     def rows(self) -> tuple[RowsRead, ...]:

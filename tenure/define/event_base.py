@@ -99,8 +99,28 @@ class Event(ABC):
         """Which customers get no label although asked, since there is no answer, as a clause; '' for none."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """What tells at t, without any model, that a customer may be leaving: an event, asked of the `days` before t.
+
+    `words` says who shows it, as a clause.
+    """
+
+    event: SimpleEvent
+    days: int
+    words: str
+
+
 class SimpleEvent(Event):
     """An event that is made of no others."""
+
+    def sign(self, horizon: int, heard: Mapping[tuple[str, str], int], /) -> Sign | None:
+        """Return its sign at t; None where there is none, since nobody who shows it would be asked.
+
+        `horizon` is in days; `heard` says within how many days before t everybody asked has a row, by source and where.
+        """
+        del horizon, heard
+        return None
 
     @property
     @abstractmethod

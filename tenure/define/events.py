@@ -7,7 +7,17 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
-from tenure.define.event_base import Asked, Combination, Event, RowsRead, SimpleEvent, churn_event, each, event_kinds
+from tenure.define.event_base import (
+    Asked,
+    Combination,
+    Event,
+    RowsRead,
+    Sign,
+    SimpleEvent,
+    churn_event,
+    each,
+    event_kinds,
+)
 from tenure.define.naming import aside, definition_place
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.shape import (
@@ -139,6 +149,18 @@ class Inactivity(SimpleEvent):
         """The days of its silence, if it is one of so many days."""
         return self.days or 0
 
+    def sign(self, horizon: int, heard: Mapping[tuple[str, str], int], /) -> Sign:
+        """Return its silence before t: of as many days; of half of those within which everybody asked has a row."""
+        days = self.days or horizon
+        least = min(filter(None, (self.days, heard.get((self.source, self.where)))), default=days + 1)
+        silent = max(1, least // 2) if least <= days else days
+        rows = f"{self.source}{where_words(self.where)}"
+        return Sign(
+            event=Inactivity(self.source, where=self.where),
+            days=silent,
+            words=f"without a row of {rows} in the {silent} days before the snapshot",
+        )
+
     @property
     def words(self) -> str:
         """What counts as leaving, as a clause: 'there is no row of payments (amount > 0)'."""
@@ -216,6 +238,15 @@ class BalanceDecline(SimpleEvent):
         event = copy(self)
         object.__setattr__(event, "ledger", declared.get(self.reconciled))
         return event
+
+    def sign(self, horizon: int, _: Mapping[tuple[str, str], int], /) -> Sign:
+        """Return its fall before t: the mean of the last days, as many as the horizon has, against those before."""
+        return Sign(
+            event=self,
+            days=horizon,
+            words=f"whose mean {self._balance} of the {horizon} days before the snapshot lies under {self.below:.0%} "
+            f"of that of the {self.baseline} days before these",
+        )
 
     @property
     def words(self) -> str:

@@ -30,7 +30,16 @@ def contracts(project: Project) -> dict[str, Contract]:
     That of `historical/<name>` depends on the entity rows, see `historical_contract`.
     """
     row = (*project.entity.keys, "snapshot_date")
-    tables = [*_made_by_sql(row), *_parted(row), *_learned(), *_explained(row), *_segmented(row)]
+    tables = [
+        *_made_by_sql(row),
+        *_parted(row),
+        *_learned(),
+        *_judged(),
+        *_compared(),
+        *_with_the_champion(),
+        *_explained(row),
+        *_segmented(row),
+    ]
     cells = personal_cells(project)
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
     published = {column.name for _, column in published_columns(project)}
@@ -121,7 +130,7 @@ def _parted(row: tuple[str, ...]) -> list[Contract]:
 
 
 def _learned() -> list[Contract]:
-    """Return the contracts of the models and of what they are worth."""
+    """Return the contracts of the models."""
     return [
         Contract(
             table="models",
@@ -130,6 +139,12 @@ def _learned() -> list[Contract]:
             required=("model_version", "kind", "created_at", "champion"),
             doc="The registry: a row a model.",
         ),
+    ]
+
+
+def _judged() -> list[Contract]:
+    """Return the contracts of what each model is worth on the test."""
+    return [
         Contract(
             table="evaluations",
             keys=("model_version", "split", "population", "snapshot_date"),
@@ -149,6 +164,67 @@ def _learned() -> list[Contract]:
             required=("model_version", "kind", "curve", "x", "y"),
             doc="The points of each model's curves.",
         ),
+    ]
+
+
+def _compared() -> list[Contract]:
+    """Return the contracts of models against each other, over snapshots and by group."""
+    return [
+        Contract(
+            table="comparisons",
+            keys=("model_version", "against_version", "metric"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "against_version", "against_kind", "metric"), _TEXT),
+                "customers": _WHOLE,
+                **dict.fromkeys(("difference", "low", "high"), "double"),
+                "verdict": _TEXT,
+            },
+            required=("model_version", "kind", "against_version", "against_kind", "metric", "customers", "verdict"),
+            invariants=(OneOf("verdict", ("better", "worse", "unclear"), "how a model fares against another"),),
+            doc="Each model against each other one on the test, with a paired interval over customers.",
+        ),
+        Contract(
+            table="back_test",
+            keys=("model_version", "metric"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "metric"), _TEXT),
+                **dict.fromkeys(("snapshots", "independent_periods"), _WHOLE),
+                **dict.fromkeys(("value", "least", "greatest", "periods_low", "periods_high"), "double"),
+            },
+            required=("model_version", "kind", "metric", "snapshots", "independent_periods"),
+            doc="How steady each model is over the snapshots of the test, and how many of them are independent.",
+        ),
+        Contract(
+            table="by_group",
+            keys=("model_version", "attribute", "value"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "attribute", "value"), _TEXT),
+                **dict.fromkeys(("customers", "rows", "churners"), _WHOLE),
+                **dict.fromkeys(("churn_rate", "mean_score", "calibration_gap", "auroc", "log_loss"), "double"),
+            },
+            required=("model_version", "kind", "attribute", "value", "customers", "rows", "churners"),
+            invariants=(Within("customers", 100, 10**12, "a group large enough that its figures tell of no person"),),
+            doc="How each model fares with groups of the test; groups of 100 customers or more alone.",
+        ),
+        Contract(
+            table="warning_time",
+            keys=("model_version", "until"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "until"), _TEXT),
+                **dict.fromkeys(("churners", "listed"), _WHOLE),
+                **dict.fromkeys(("share_never_listed", "lower_quartile", "median", "upper_quartile"), "double"),
+                "longest_possible": "double",
+            },
+            required=("model_version", "kind", "until", "churners", "listed"),
+            invariants=(Within("share_never_listed", 0, 1, "a share of the churners"),),
+            doc="How long before they left churners stood in the first tenth of the list.",
+        ),
+    ]
+
+
+def _with_the_champion() -> list[Contract]:
+    """Return the contracts of what a campaign with the champion earns, and of how groups fare with it."""
+    return [
         Contract(
             table="campaign_value",
             keys=("share",),

@@ -12,14 +12,16 @@ from sklearn.metrics import roc_curve
 from tenure.errors import MissingFeature, choices
 from tenure.model.cross_fit import CrossFitModel
 from tenure.model.metrics import (
+    THRESHOLD_METRICS,
     Array,
-    auroc_interval,
+    at_threshold,
     calibration,
     calibration_line,
     churners_reached,
     metrics,
     one_class,
 )
+from tenure.model.resample import RESAMPLES, auroc_interval
 
 CURVE_POINTS = 200
 """The most points of one curve."""
@@ -33,12 +35,14 @@ _UNKNOWN = dict.fromkeys(POOLED_METRICS, np.nan)
 class ModelEvaluationService:
     """Judges models on test, and on train each row by the member that never saw its customer.
 
-    `resamples` and `seed` are those of the AUROC's interval.
+    `resamples` and `seed` are those of the AUROC's interval. Precision, recall and F1 at a threshold are taken of the
+    scores that reach `threshold`; of None they are NaN.
     """
 
-    def __init__(self, *, resamples: int = 200, seed: int = 7) -> None:
+    def __init__(self, *, resamples: int = RESAMPLES, seed: int = 7, threshold: float | None = None) -> None:
         self.resamples = resamples
         self.seed = seed
+        self.threshold = np.nan if threshold is None else threshold
 
     def evaluate(self, models: Mapping[str, CrossFitModel], training_set: pd.DataFrame) -> pd.DataFrame:
         """Return one row per (model_version, kind, split, population, snapshot_date).
@@ -46,7 +50,8 @@ class ModelEvaluationService:
         `models` maps a version to its model. Split 'validation' is that of train, out of fold. Population 'unseen' is
         the customers of test of whom no row is in train. snapshot_date NaT pools all snapshots, and a pooled row is
         there even where the split or the population is empty. Columns rows, churners, churn_rate, then the figures of
-        `metrics.metrics`, NaN where undefined, then those of POOLED_METRICS, for the pooled rows of test only.
+        `metrics.metrics` and THRESHOLD_METRICS, NaN where undefined, then those of POOLED_METRICS, for the pooled rows
+        of test only.
         """
         judged = training_set[training_set["split"].isin(["train", "test"])]
         rows = [
@@ -71,9 +76,14 @@ class ModelEvaluationService:
         ):
             identity = {"split": split, "population": population}
             of_all = self._pooled(group, keys) if split == "test" else _UNKNOWN
-            yield {**identity, "snapshot_date": pd.NaT, **_summary(group), **of_all}
+            yield {**identity, "snapshot_date": pd.NaT, **self._of(group), **of_all}
             for snapshot_date, month in group.groupby("snapshot_date", sort=True):
-                yield {**identity, "snapshot_date": snapshot_date, **_summary(month), **_UNKNOWN}
+                yield {**identity, "snapshot_date": snapshot_date, **self._of(month), **_UNKNOWN}
+
+    def _of(self, group: pd.DataFrame) -> dict[str, float]:
+        if np.isnan(self.threshold):
+            return {**_summary(group), **dict.fromkeys(THRESHOLD_METRICS, np.nan)}
+        return {**_summary(group), **at_threshold(*_arrays(group), self.threshold)}
 
     def _pooled(self, group: pd.DataFrame, keys: Sequence[str]) -> dict[str, float]:
         customer = group.groupby(list(keys), sort=False).ngroup().to_numpy()

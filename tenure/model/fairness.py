@@ -45,7 +45,7 @@ def fairness(scored: pd.DataFrame, attributes: Mapping[str, pd.Series], keys: Se
     rows = [
         {"model_version": scored["model_version"].iloc[0], "attribute": attribute, **figures}
         for attribute, values in attributes.items()
-        for figures in _figures(scored, customer, _large_groups(groups(values, scored["snapshot_date"]), customer))
+        for figures in _figures(scored, customer, large_groups(groups(values, scored["snapshot_date"]), customer))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -74,8 +74,8 @@ def _bands(years: pd.Series) -> Any:
     return np.array(_BANDS, dtype=object)[np.searchsorted(_FROM_AGE, years.fillna(0), side="right")]
 
 
-def _large_groups(named: pd.Series, customer: pd.Series) -> pd.Series:
-    """The group of each row, small ones pooled; null where even the pool is too small to be shown."""
+def large_groups(named: pd.Series, customer: pd.Series) -> pd.Series:
+    """Return the group of each row, small ones pooled; null where even the pool is too small to be shown."""
     found = named.copy()
     sizes = customer.groupby(named).nunique()
     found[named.map(sizes) < LEAST_CUSTOMERS] = POOLED

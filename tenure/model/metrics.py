@@ -18,8 +18,10 @@ Array = NDArray[np.float64]
 
 SAMPLE_METRICS = (
     *("auroc", "average_precision", "ks", "brier", "log_loss"),
-    *("lift_at_10", "precision_at_10", "recall_at_10", "ece"),
+    *("lift_at_10", "precision_at_10", "recall_at_10", "f1_at_10", "ece"),
 )
+
+THRESHOLD_METRICS = ("threshold", "precision_at_threshold", "recall_at_threshold", "f1_at_threshold")
 
 #: A probability of 0 or 1 counts as one so near to it: else one wrong row would make the loss infinite.
 _NEAREST = float(np.finfo(np.float64).eps)
@@ -29,6 +31,7 @@ def metrics(scores: Array, churned: Array) -> dict[str, float]:
     """Return SAMPLE_METRICS by name; what is not defined (ranking one class, or no rows at all) is NaN."""
     if len(scores) == 0:
         return dict.fromkeys(SAMPLE_METRICS, np.nan)
+    precision_at_10, recall_at_10 = precision(scores, churned, 0.1), recall(scores, churned, 0.1)
     return {
         "auroc": auroc(scores, churned),
         "average_precision": average_precision(scores, churned),
@@ -36,8 +39,9 @@ def metrics(scores: Array, churned: Array) -> dict[str, float]:
         "brier": float(np.mean((scores - churned) ** 2)),
         "log_loss": log_loss(scores, churned),
         "lift_at_10": lift(scores, churned, 0.1),
-        "precision_at_10": precision(scores, churned, 0.1),
-        "recall_at_10": recall(scores, churned, 0.1),
+        "precision_at_10": precision_at_10,
+        "recall_at_10": recall_at_10,
+        "f1_at_10": f1(precision_at_10, recall_at_10),
         "ece": calibration_error(scores, churned),
     }
 
@@ -57,10 +61,16 @@ def average_precision(scores: Array, churned: Array) -> float:
     return np.nan if one_class(churned) else float(average_precision_score(churned, scores))
 
 
+def log_losses(scores: Array, churned: Array) -> Array:
+    """Return −log of the probability given to what happened, in nats, shape (rows,)."""
+    sure = np.clip(scores, _NEAREST, 1 - _NEAREST)
+    losses: Array = -(xlogy(churned, sure) + xlog1py(1 - churned, -sure))
+    return losses
+
+
 def log_loss(scores: Array, churned: Array) -> float:
     """Return the mean of −log of the probability given to what happened, in nats."""
-    sure = np.clip(scores, _NEAREST, 1 - _NEAREST)
-    return float(-np.mean(xlogy(churned, sure) + xlog1py(1 - churned, -sure)))
+    return float(np.mean(log_losses(scores, churned)))
 
 
 def kolmogorov_smirnov(scores: Array, churned: Array) -> float:
@@ -130,6 +140,24 @@ def recall(scores: Array, churned: Array, share: float) -> float:
     return float(churners_reached(scores, churned, np.array([_top(scores, share)]))[0] / churned.sum())
 
 
+def f1(precision: float, recall: float) -> float:
+    """Return the harmonic mean of precision and recall; 0 where both are 0, NaN where one is not defined."""
+    total = precision + recall
+    return 2 * precision * recall / total if total else total
+
+
+def at_threshold(scores: Array, churned: Array, threshold: float) -> dict[str, float]:
+    """Return THRESHOLD_METRICS: the threshold, and precision, recall and F1 of the rows whose score reaches it.
+
+    Precision is NaN where none does, recall where nobody churned, F1 where either is.
+    """
+    reached = scores >= threshold
+    hits, churners = float(churned[reached].sum()), float(churned.sum())
+    precise = hits / reached.sum() if reached.any() else np.nan
+    recalled = hits / churners if churners else np.nan
+    return dict(zip(THRESHOLD_METRICS, (threshold, precise, recalled, f1(precise, recalled)), strict=True))
+
+
 def _top(scores: Array, share: float) -> float:
     return float(np.ceil(round(share * len(scores), 9)))
 
@@ -150,30 +178,3 @@ def calibration_error(scores: Array, churned: Array) -> float:
     """Return the expected calibration error: |mean score - churn rate| over ten bins, weighted by rows."""
     score, rate, rows = calibration(scores, churned)
     return float(np.average(np.abs(score - rate), weights=rows))
-
-
-def auroc_interval(
-    scores: Array, churned: Array, customer: NDArray[np.int64], *, resamples: int = 200, seed: int = 7
-) -> tuple[float, float]:
-    """Return the 2.5 % and 97.5 % quantile of the AUROC when customers are drawn anew with replacement.
-
-    `customer` numbers each row's customer from 0. A customer's rows are drawn together, since they resemble
-    each other; drawing rows would give too narrow an interval. (NaN, NaN) for one class.
-    """
-    if one_class(churned):
-        return np.nan, np.nan
-    order = np.argsort(scores, kind="stable")
-    first = np.unique(scores[order], return_index=True)[1]
-    churned, customer = churned[order], customer[order]
-    random, customers = np.random.default_rng(seed), int(customer.max()) + 1
-    drawn = np.empty(resamples)
-    for turn in range(resamples):
-        times = np.bincount(random.integers(0, customers, customers), minlength=customers)[customer]
-        lost = np.add.reduceat(times * churned, first)
-        kept = np.add.reduceat(times * (1.0 - churned), first)
-        wins = (lost * (np.cumsum(kept) - kept / 2)).sum()
-        pairs = lost.sum() * kept.sum()
-        # A draw without a churner has no AUROC.
-        drawn[turn] = wins / pairs if pairs else np.nan
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return float(low), float(high)

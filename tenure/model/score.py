@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from tenure.errors import MissingFeature, choices
@@ -30,12 +32,17 @@ class ModelInferenceService:
         scored = features[identity].reset_index(drop=True)
         scored["model_version"] = self.model_version
         scored["score"] = self.model.predict(features)
-        queue = scored.sort_values(
-            ["score", *self.model.columns.keys], ascending=[False, *(True for _ in self.model.columns.keys)]
-        )
-        # Numbers come back by row label, so the frame keeps its order.
-        snapshots = queue.groupby("snapshot_date")
-        scored["rank"] = snapshots.cumcount() + 1
-        size = snapshots["score"].transform("size")
-        scored["decile"] = (scored["rank"] - 1) * 10 // size + 1
-        return scored.astype({"rank": "int64", "decile": "int64"})
+        return scored.join(in_queue(scored, self.model.columns.keys))
+
+
+def in_queue(scored: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return rank and decile of each row of `scored` (keys, snapshot_date, score), by its row label.
+
+    Rank 1 is the highest score of a snapshot, equal scores are ranked by their keys; decile 1 is the first tenth.
+    """
+    queue = scored.sort_values(["score", *keys], ascending=[False, *(True for _ in keys)])
+    # Numbers come back by row label, so the frame keeps its order.
+    snapshots = queue.groupby("snapshot_date")
+    rank = snapshots.cumcount() + 1
+    decile = (rank - 1) * 10 // snapshots["score"].transform("size") + 1
+    return pd.DataFrame({"rank": rank, "decile": decile}, dtype="int64").reindex(scored.index)

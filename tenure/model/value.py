@@ -49,6 +49,15 @@ class ValueSettings:
                 hint="tenure.toml: raise save_rate or customer_value, or lower the costs",
             )
 
+    @property
+    def break_even(self) -> float:
+        """The probability of churn from which a contact earns more than it costs, 0 to 1.
+
+        p · save_rate · (customer_value − offer_cost) = (1 − p) · offer_cost + contact_cost
+        """
+        saved = self.save_rate * (self.customer_value - self.offer_cost)
+        return (self.offer_cost + self.contact_cost) / (saved + self.offer_cost)
+
 
 def campaign_value(scores: NDArray[np.float64], churned: NDArray[np.float64], settings: ValueSettings) -> pd.DataFrame:
     """Return one row per campaign size, and what it earns.

@@ -17,6 +17,7 @@ from tenure.define.reconciliation import KINDS
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
+from tenure.publish.comparison import champion_clause, compared, steadiness, taken_apart, warned, without_sign
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
 from tenure.publish.pages import pages
@@ -51,7 +52,7 @@ class ReportInput:
     personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
     made of. `data_quality` is what is known of the data, `ledgers` are the declared reconciliations, `objected` how
     many customers are on the suppression list, `published` the columns that stand on the list because the bank declares
-    them so.
+    them so, `threshold_is_declared` whether [evaluate] says from which score a customer counts as a leaver.
     """
 
     project: str
@@ -72,6 +73,10 @@ class ReportInput:
     models: pd.DataFrame
     evaluations: pd.DataFrame
     curves: pd.DataFrame
+    comparisons: pd.DataFrame
+    back_test: pd.DataFrame
+    by_group: pd.DataFrame
+    warning_time: pd.DataFrame
     campaign_value: pd.DataFrame
     fairness: pd.DataFrame
     importances: pd.DataFrame
@@ -83,6 +88,7 @@ class ReportInput:
     ledgers: Sequence[Reconciled] = ()
     objected: int = 0
     published: tuple[str, ...] = ()
+    threshold_is_declared: bool = False
 
 
 def report(inputs: ReportInput) -> str:
@@ -96,6 +102,7 @@ def report(inputs: ReportInput) -> str:
             figures=_figures(inputs),
             models=_models(inputs),
             segments=_segments(inputs),
+            **_comparison(inputs),
             event=words.event_words(inputs.churn.event),
             eligible=words.eligibility_words(inputs.churn),
             eligible_in_brief=words.eligibility_brief(inputs.churn),
@@ -214,6 +221,20 @@ def _models(inputs: ReportInput) -> list[dict[str, Any]]:
             figures = _pooled(inputs.evaluations, version, population).to_dict()
             rows.append({**model, "population": population, **figures})
     return rows
+
+
+def _comparison(inputs: ReportInput) -> dict[str, Any]:
+    """What stands beside the table of models: pairs of them, the champion's clause and snapshots, and groups."""
+    names = _model_names(inputs)
+    return {
+        "pairs": compared(inputs.comparisons, names),
+        "champion_clause": champion_clause(inputs.comparisons, names),
+        "steady": steadiness(inputs.back_test, inputs.evaluations, next(iter(names))),
+        "warned": warned(inputs.warning_time, next(iter(names))),
+        "taken_apart": taken_apart(inputs.by_group, names),
+        "signs": [sign.words for sign in inputs.churn.signs],
+        "unsigned": without_sign(inputs.churn),
+    }
 
 
 def _figures(inputs: ReportInput) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tenure.catalog.models import loaded_models, newest_training, usable_files
+from tenure.define.stage import STAGES
 from tenure.session.work import Outcome, Work
 from tenure.stages.frames import arrow
+from tenure.stages.groups import declared_segments, group_attributes, left_at
 from tenure.stages.inputs import evaluations_fingerprint, require_trained_on
 from tenure.tables.protected import attributes, protected_then
 
@@ -16,11 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tenure.model.base import Model
+    from tenure.model.cross_fit import CrossFitModel
+    from tenure.model.value import ValueSettings
 
 
 def evaluate(work: Work) -> Outcome:
-    """Measure each model on validation and out of time, its curves, what a campaign with the champion earns, and how
-    groups of protected attributes fare with it.
+    """Measure each model on validation and out of time, against each other one and over snapshots; its curves, what a
+    campaign with the champion earns, and how groups of protected attributes fare with it.
     """
     outcome = Outcome()
     work.require("training_set")
@@ -28,32 +33,72 @@ def evaluate(work: Work) -> Outcome:
     require_trained_on(work, rows)
     for row in rows:
         usable_files(work, row)
-    tables, digest = ["evaluations", "curves", "campaign_value", "fairness"], evaluations_fingerprint(work)
-    if work.find_current(tables, digest, outcome):
+    declared_segments(work)
+    digest = evaluations_fingerprint(work)
+    if work.find_current(list(STAGES["evaluate"].makes), digest, outcome):
         return outcome
-    import pandas as pd
-
-    from tenure.model.evaluate import ModelEvaluationService, curves
-    from tenure.model.value import ValueSettings, campaign_value
-
-    models = loaded_models(work, rows)
-    settings = ValueSettings(**work.config.value.model_dump())
-    frame = work.read("training_set").to_pandas()
-    found = ModelEvaluationService(seed=work.config.train.seed).evaluate(models, frame)
+    models, frame = loaded_models(work, rows), work.read("training_set").to_pandas()
     best_version, best = next(iter(models.items()))
-    last = frame[frame["split"] == "test"]
-    last = last[last["snapshot_date"] == last["snapshot_date"].max()]
-    value = campaign_value(best.predict(last), last["churned"].to_numpy(dtype=float), settings)
-    found["snapshot_date"] = pd.to_datetime(found["snapshot_date"]).dt.date
     compared = _fairness(work, best_version, best, frame[frame["split"] == "test"])
-    kept = (arrow(found), arrow(curves(models, frame)), arrow(value), compared)
-    for table, made in zip(tables, kept, strict=True):
-        work.keep(table, made, digest, outcome)
+    found = _evaluations(work, models, frame)
+    made = {"evaluations": arrow(found), **_measured(work, models, frame), "fairness": compared}
+    for table in STAGES["evaluate"].makes:
+        work.keep(table, made[table], digest, outcome)
     outcome.rows = len(found)
     pooled = found[(found["split"] == "test") & (found["population"] == "all") & found["snapshot_date"].isna()]
     auroc = pooled.set_index("model_version")["auroc"][best_version]
     outcome.message = "; ".join([f"{best_version} out of time: AUROC {auroc:.3f}", *_unequal(compared)])
     return outcome
+
+
+def _evaluations(work: Work, models: Mapping[str, CrossFitModel], frame: pd.DataFrame) -> pd.DataFrame:
+    """Each model by split, population and snapshot."""
+    import pandas as pd
+
+    from tenure.model.evaluate import ModelEvaluationService
+
+    declared = work.config.evaluate.threshold
+    threshold = _value_settings(work).break_even if declared is None else declared
+    found = ModelEvaluationService(seed=work.config.train.seed, threshold=threshold).evaluate(models, frame)
+    found["snapshot_date"] = pd.to_datetime(found["snapshot_date"]).dt.date
+    return found
+
+
+def _measured(work: Work, models: Mapping[str, CrossFitModel], frame: pd.DataFrame) -> dict[str, pa.Table]:
+    """The tables that are made of the test rows and the models' scores of them, by name."""
+    from tenure.model.back_test import back_test
+    from tenure.model.evaluate import curves
+    from tenure.model.groups import by_group
+    from tenure.model.judged import judge
+    from tenure.model.paired import comparisons
+    from tenure.model.value import campaign_value
+    from tenure.model.warning_time import warning_time
+
+    seed, judged = work.config.train.seed, judge(models, frame, work.project.entity.keys)
+    dates = judged.rows["snapshot_date"]
+    last = (dates == dates.max()).to_numpy()
+    best = next(iter(judged.scores.values()))
+    made = {
+        "curves": curves(models, frame),
+        "comparisons": comparisons(judged, seed=seed),
+        "back_test": back_test(judged, horizon=work.churn.horizon, seed=seed),
+        "by_group": by_group(judged, group_attributes(work, judged, frame)),
+        "warning_time": warning_time(judged, left_at(work, judged), horizon=work.churn.horizon),
+        "campaign_value": campaign_value(best[last], judged.churned[last], _value_settings(work)),
+    }
+    return {table: _typed(work, table, rows) for table, rows in made.items()}
+
+
+def _typed(work: Work, table: str, rows: pd.DataFrame) -> pa.Table:
+    """The rows of a table, its columns typed as its contract says also where there is no row."""
+    made, types = arrow(rows), work.contracts[table].columns
+    return made.cast(pa.schema([(name, types.get(name, made.schema.field(name).type)) for name in made.column_names]))
+
+
+def _value_settings(work: Work) -> ValueSettings:
+    from tenure.model.value import ValueSettings
+
+    return ValueSettings(**work.config.value.model_dump())
 
 
 def _fairness(work: Work, version: str, champion: Model, test: pd.DataFrame) -> pa.Table:

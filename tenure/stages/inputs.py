@@ -18,7 +18,7 @@ from typing import get_args
 from tenure.catalog.models import Row, newest_training, versions_of
 from tenure.catalog.sql import labels_select, reconcile_selects, snapshots_select, splits_select
 from tenure.define.personal import protected_columns
-from tenure.define.stage import maker_of
+from tenure.define.stage import STAGES, maker_of
 from tenure.errors import MissingTable
 from tenure.feature_store.plan import outdated_features
 from tenure.intake.calendar import Calendar, calendar
@@ -106,10 +106,10 @@ def require_scores(work: Work) -> date:
 
 def evaluations_fingerprint(work: Work) -> str:
     """Return the fingerprint of the evaluations of the newest models on the stored training set."""
-    versions, section = versions_of(newest_training(work)), work.config.value
+    versions, sections = versions_of(newest_training(work)), (work.config.value, work.config.evaluate)
     compared = protected_columns(work.project)
-    read = fingerprints(work, dict.fromkeys(source.name for source, _ in compared))
-    parts = [work.require("training_set").fingerprint, versions, section, work.config.train.seed]
+    read = fingerprints(work, dict.fromkeys(["snapshots", *(source.name for source, _ in compared)]))
+    parts = [work.require("training_set").fingerprint, versions, *sections, work.config.train.seed]
     return fingerprint([*parts, *(column.name for _, column in compared), *read.values()])
 
 
@@ -136,9 +136,7 @@ def require_report_inputs(work: Work) -> date:
         require_training_set(work)
         require_trained_on(work, rows)
     require_reconciled(work)
-    _require_same(
-        work, ("evaluations", "curves", "campaign_value", "fairness"), evaluations_fingerprint(work), "evaluate"
-    )
+    _require_same(work, STAGES["evaluate"].makes, evaluations_fingerprint(work), "evaluate")
     _require_same(work, ("shap_values", "reasons", "importances"), explained_fingerprint(work), "explain")
     _require_same(work, ("segments", "segment_parameters", "segment_profiles"), segments_fingerprint(work), "segment")
     return snapshot_date

@@ -62,7 +62,7 @@ from tenure.tables.visible import dates_relation, same, visible_at, within
 
 #: The columns of `dates`: the snapshot's date, and the instants that it begins, that the horizon begins and ends, and
 #: that the answer is read.
-_DATES = ("snapshot_date", "t", "label_start", "label_end", "answered")
+DATES = ("snapshot_date", "t", "label_start", "label_end", "answered")
 
 #: The relation of the keys of customers who objected: it is handed over by whoever runs the SELECT, and in no lake.
 SUPPRESSED = "suppressed"
@@ -92,9 +92,13 @@ class Question:
 
 @dataclass(frozen=True)
 class EventSql:
-    """An event in SQL: its three-valued expression over `eligible AS e`, and the CTEs and joins that it needs."""
+    """An event in SQL: its three-valued expression over `eligible AS e`, and the CTEs and joins that it needs.
+
+    `moment` is when it happened, of the rows for which it did; '' of an event that has no moment.
+    """
 
     happens: str
+    moment: str = field(default="", kw_only=True)
     ctes: list[Cte] = field(default_factory=list, kw_only=True)
     joins: list[Join] = field(default_factory=list, kw_only=True)
 
@@ -114,9 +118,7 @@ def generate_churn_label(
     """
     keys, question = project.entity.keys, Question(project, churn, dialect)
     spans = label_spans(project, churn, dates, data_end, outages)
-    # The CTEs of whom is asked are numbered on their own.
-    asked = _get_eligible_customers(Question(project, churn, dialect))
-    event = _event(question, churn.event)
+    event = event_sql(question, churn.event)
     answered = Query(
         columns=each_of("e", (*question.row, "label_start", "label_end")),
         lines=[Column(event.happens, "churns")],
@@ -126,8 +128,8 @@ def generate_churn_label(
     )
     labelled = Query(
         ctes=[
-            Cte("dates", "snapshots whose horizon ends within the data", dates_relation(_DATES, _days(spans))),
-            *asked,
+            Cte("dates", "snapshots whose horizon ends within the data", dates_of(spans)),
+            *asked_ctes(project, churn, dialect),
             *event.ctes,
             Cte("answered", "eligible customers with the answer, null where it can't be told", answered),
         ],
@@ -152,7 +154,7 @@ def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapsho
     question = Question(project, churn, dialect)
     asked = Query(
         ctes=[
-            Cte("dates", "the snapshot", dates_relation(_DATES, [(snapshot_date,) * len(_DATES)])),
+            Cte("dates", "the snapshot", dates_relation(DATES, [(snapshot_date,) * len(DATES)])),
             *_get_eligible_customers(question),
         ],
         columns=question.row,
@@ -161,6 +163,11 @@ def eligible(project: Project, churn: ChurnDefinition, dialect: Dialect, snapsho
     )
     known_before = [rows.source for rows in churn.rows if rows.before_snapshot]
     return asked.as_table("eligible", reads=[*asked_of(project), *known_before])
+
+
+def asked_ctes(project: Project, churn: ChurnDefinition, dialect: Dialect) -> list[Cte]:
+    """Return the CTEs, after `dates`, that end in `eligible`: whom the question is asked of, numbered on their own."""
+    return _get_eligible_customers(Question(project, churn, dialect))
 
 
 def asked_of(project: Project) -> tuple[str, ...]:
@@ -174,7 +181,7 @@ def _get_eligible_customers(question: Question) -> list[Cte]:
     Customers at t with the minimum tenure, active before t if the definition says so, not gone within the gap, who are
     not on the list of those who objected.
     """
-    columns = [*each_of("s", question.row), *each_of("d", _DATES[1:]), "o.closed"]
+    columns = [*each_of("s", question.row), *each_of("d", DATES[1:]), "o.closed"]
     ctes, eligible = _to_ask(question, columns)
     of_age = f"customers of at least {question.churn.min_tenure} days, not gone within the gap"
     if question.churn.ends_counted:
@@ -195,9 +202,8 @@ def ended_otherwise(question: Question, spans: Sequence[LabelSpan]) -> list[Cte]
     ctes, asked = _to_ask(question, [*each_of("s", question.row), "o.end_reason"])
     gone = replace(asked, where=[*asked.where, negated(_ENDED_AS_COUNTED)])
     summary = "customers of whom the question would be asked, had they not ended in another way"
-    days = dates_relation(_DATES, _days(spans))
     return [
-        Cte("dates", "snapshots whose labels have an answer", days),
+        Cte("dates", "snapshots whose labels have an answer", dates_of(spans)),
         *ctes,
         Cte("ended_otherwise", summary, gone),
     ]
@@ -233,9 +239,10 @@ def _to_ask(question: Question, columns: list[str]) -> tuple[list[Cte], Query]:
     return [*ctes, _outcome(question)], asked
 
 
-def _days(spans: Sequence[LabelSpan]) -> list[tuple[date, ...]]:
-    """The literal rows of `dates`."""
-    return [(span.snapshot_date, span.snapshot_date, span.start, span.end, span.answered) for span in spans]
+def dates_of(spans: Sequence[LabelSpan]) -> Query:
+    """Return the relation `dates`: a literal row a snapshot."""
+    days = [(span.snapshot_date, span.snapshot_date, span.start, span.end, span.answered) for span in spans]
+    return dates_relation(DATES, days)
 
 
 def _active_before(question: Question, active: Activity) -> Cte:
@@ -277,37 +284,43 @@ _ASKED_OF: ByKind[Callable[[Question, Any], tuple[Cte, Join]]] = ByKind("churn e
 _SQL_OF: ByKind[Callable[[Question, Any], EventSql]] = ByKind("churn event")
 
 
-def _event(question: Question, event: Event) -> EventSql:
+def event_sql(question: Question, event: Event) -> EventSql:
     """Return the event in SQL, over `eligible AS e`."""
     return _SQL_OF.of(event)(question, event)
 
 
 @_SQL_OF.register(AnyOf)
 def _any_of(question: Question, event: AnyOf) -> EventSql:
-    return _joined(any_of, [_event(question, part) for part in event.events])
+    return _joined(any_of, "LEAST", [event_sql(question, part) for part in event.events])
 
 
 @_SQL_OF.register(AllOf)
 def _all_of(question: Question, event: AllOf) -> EventSql:
-    return _joined(_all_of_them, [_event(question, part) for part in event.events])
+    return _joined(_all_of_them, "GREATEST", [event_sql(question, part) for part in event.events])
 
 
 def _all_of_them(*conditions: str) -> str:
     return grouped(all_of(*conditions))
 
 
-def _joined(operator: Callable[..., str], parts: Sequence[EventSql]) -> EventSql:
+def _joined(operator: Callable[..., str], moment: str, parts: Sequence[EventSql]) -> EventSql:
+    moments = [case(when=part.happens, then=part.moment) for part in parts if part.moment]
     return EventSql(
         operator(*(part.happens for part in parts)),
+        moment=call(moment, *moments) if len(moments) == len(parts) else "",
         ctes=[cte for part in parts for cte in part.ctes],
         joins=[join for part in parts for join in part.joins],
     )
 
 
+#: When a customer closed, as an instant: the column may be of days.
+_CLOSED = cast("e.closed", "TIMESTAMP")
+
+
 @_SQL_OF.register(Closure)
 def _closed(question: Question, event: Closure) -> EventSql:
     if not event.where and event.winback == "stays":
-        return EventSql(grouped(all_of("e.closed IS NOT NULL", "e.closed < e.label_end")))
+        return EventSql(grouped(all_of("e.closed IS NOT NULL", "e.closed < e.label_end")), moment=_CLOSED)
     customers = question.project.sources[question.project.entity.source]
     closing = of("r", customers.ends)
     is_known = before("r.known_time", "d.answered") if event.winback == "leaves" else _KNOWN
@@ -317,7 +330,9 @@ def _closed(question: Question, event: Closure) -> EventSql:
     ended = _rows_in(question, customers.name, event.where, span)
     cte = Cte(name, f"customers who ended within the horizon{even_if}", ended)
     happens = grouped(is_not_null(of(name, "snapshot_date")))
-    return EventSql(happens, ctes=[cte], joins=[_left_join(question, name)])
+    # Of a customer who is open again the row that counts says no end any more.
+    moment = "" if event.winback == "leaves" else _CLOSED
+    return EventSql(happens, moment=moment, ctes=[cte], joins=[_left_join(question, name)])
 
 
 @_SQL_OF.register(Inactivity)
@@ -374,7 +389,7 @@ def _silent_for(question: Question, event: Inactivity, days: int) -> EventSql:
             (all_of(is_not_null(of(silence, "snapshot_date")), _not_by(complete, "e.label_end")), "FALSE"),
         ]
     )
-    return EventSql(grouped(happens), ctes=ctes, joins=[_left_join(question, silence)])
+    return EventSql(grouped(happens), moment=complete, ctes=ctes, joins=[_left_join(question, silence)])
 
 
 def _not_by(moment: str, end: str) -> str:

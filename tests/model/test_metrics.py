@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import ks_2samp
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, f1_score
 from sklearn.metrics import log_loss as log_loss_of_scikit_learn
 
 from tenure.model.metrics import (
     SAMPLE_METRICS,
-    auroc_interval,
+    at_threshold,
     calibration,
     calibration_error,
     calibration_line,
@@ -69,6 +69,7 @@ def test_metrics_of_four_customers_by_hand():
     assert got["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.9]).mean())
     assert got["ks"] == 0.5  # above 0.6 one of the two churners and no stayer
     assert (got["lift_at_10"], got["precision_at_10"], got["recall_at_10"]) == (2.0, 1.0, 0.5)
+    assert got["f1_at_10"] == pytest.approx(2 / 3)
     assert tuple(got) == SAMPLE_METRICS
 
 
@@ -137,30 +138,34 @@ def test_row_order_has_no_say(rows, random):
     np.testing.assert_allclose(list(one.values()), list(other.values()))
 
 
-def test_the_interval_is_seeded_and_holds_the_auroc():
-    random = np.random.default_rng(0)
-    churned = (random.random(2000) < 0.2).astype(float)
-    scores = np.round(random.normal(size=2000) + churned, 1)
-    customer = np.arange(2000) // 2
-    low, high = auroc_interval(scores, churned, customer)
-    assert (low, high) == auroc_interval(scores, churned, customer)
-    assert low < roc_auc_score(churned, scores) < high
-    assert 0.02 < high - low < 0.1
+def test_precision_recall_and_f1_at_a_threshold_by_hand():
+    # Three scores reach 0.5, two of them churn; one churner lies below.
+    scores, churned = arrays([0.9, 0.6, 0.5, 0.4, 0.1], [1, 0, 1, 1, 0])
+    expected = {
+        "threshold": 0.5,
+        "precision_at_threshold": 2 / 3,
+        "recall_at_threshold": 2 / 3,
+        "f1_at_threshold": 2 / 3,
+    }
+    assert at_threshold(scores, churned, 0.5) == pytest.approx(expected)
 
 
-def test_drawing_each_customer_once_gives_the_plain_auroc():
-    # A single customer is always drawn as a whole, so every resample is the sample itself, ties included.
-    scores, churned = arrays([0.9, 0.5, 0.5, 0.1], [1, 1, 0, 0])
-    assert auroc_interval(scores, churned, np.zeros(4, dtype=int), resamples=5) == (0.875, 0.875)
+def test_a_threshold_that_nobody_reaches_has_no_precision():
+    found = at_threshold(*arrays([0.2, 0.1], [1, 0]), 0.5)
+    assert found["recall_at_threshold"] == 0
+    assert np.isnan([found["precision_at_threshold"], found["f1_at_threshold"]]).all()
 
 
-def test_rows_of_one_customer_are_drawn_together_so_copies_do_not_narrow_the_interval():
-    random = np.random.default_rng(0)
-    churned = (random.random(300) < 0.3).astype(float)
-    scores, customer = random.normal(size=300) + churned, np.arange(300)
-    once = auroc_interval(scores, churned, customer)
-    assert auroc_interval(np.tile(scores, 5), np.tile(churned, 5), np.tile(customer, 5)) == pytest.approx(once)
+def test_where_nobody_churned_a_threshold_has_no_recall():
+    assert np.isnan(at_threshold(*arrays([0.9, 0.1], [0, 0]), 0.5)["recall_at_threshold"])
 
 
-def test_one_class_has_no_interval():
-    assert np.isnan(auroc_interval(*arrays([0.1, 0.2], [0, 0]), np.array([0, 1]))).all()
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1)), min_size=1, max_size=30).filter(
+        lambda rows: any(hit for _, hit in rows) and any(score >= 5 for score, _ in rows)
+    )
+)
+def test_f1_at_a_threshold_is_that_of_scikit_learn(rows):
+    scores, churned = arrays([score / 10 for score, _ in rows], [hit for _, hit in rows])
+    found = at_threshold(scores, churned, 0.5)["f1_at_threshold"]
+    assert found == pytest.approx(f1_score(churned, scores >= 0.5))

@@ -62,3 +62,10 @@ def test_costs_that_can_never_pay_are_refused(change, message):
     }
     with pytest.raises(InvalidConfig, match=message):
         ValueSettings(**{**allowed, **change})
+
+
+def test_a_contact_breaks_even_where_its_profit_is_nothing():
+    p = SETTINGS.break_even
+    saved = SETTINGS.save_rate * (SETTINGS.customer_value - SETTINGS.offer_cost)
+    assert 0 < p < 1
+    assert p * saved - (1 - p) * SETTINGS.offer_cost == pytest.approx(SETTINGS.contact_cost)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,7 +21,38 @@ def evaluation(version, population, **figures):
     return {
         "model_version": version, "kind": MODELS[version], "split": "test", "population": population,
         "snapshot_date": None, "rows": 600, "churners": 60, "churn_rate": 0.1, "auroc": 0.8, "auroc_low": 0.75,
-        "auroc_high": 0.85, "average_precision": 0.4, "brier": 0.08, "lift_at_10": 3.1, "ece": 0.01, **figures,
+        "auroc_high": 0.85, "average_precision": 0.4, "brier": 0.08, "log_loss": 0.3, "lift_at_10": 3.1, "ece": 0.01,
+        "threshold": 0.25, "precision_at_threshold": 0.3, "recall_at_threshold": 0.6, "f1_at_threshold": 0.4, **figures,
+    }  # fmt: skip
+
+
+def comparison(version, against, metric, difference, low, high, verdict):
+    return {
+        "model_version": version, "kind": MODELS[version], "against_version": against, "against_kind": MODELS[against],
+        "metric": metric, "customers": 210, "difference": difference, "low": low, "high": high, "verdict": verdict,
+    }  # fmt: skip
+
+
+def back_tested(version, metric, value, least, greatest, **figures):
+    return {
+        "model_version": version, "kind": MODELS[version], "metric": metric, "snapshots": 3, "independent_periods": 1,
+        "value": value, "least": least, "greatest": greatest, "periods_low": np.nan, "periods_high": np.nan, **figures,
+    }  # fmt: skip
+
+
+def in_group(version, value, **figures):
+    return {
+        "model_version": version, "kind": MODELS[version], "attribute": "shows the sign", "value": value,
+        "rows": 600, "churners": 60, "churn_rate": 0.1, "mean_score": 0.12, "calibration_gap": 0.02, "log_loss": 0.3,
+        **figures,
+    }  # fmt: skip
+
+
+def until(version, until, **figures):
+    return {
+        "model_version": version, "kind": MODELS[version], "until": until, "churners": 58, "listed": 21,
+        "share_never_listed": 37 / 58, "lower_quartile": 11.0, "median": 33.0, "upper_quartile": 52.0,
+        "longest_possible": 120.0, **figures,
     }  # fmt: skip
 
 
@@ -98,9 +130,34 @@ def report_input(**changed):
                 evaluation("lightgbm-aa", "unseen", rows=90, auroc=0.7),
                 evaluation("rule-bb", "all", auroc=0.65),
                 evaluation("rule-bb", "unseen", rows=90, auroc=0.6),
+                *(evaluation("lightgbm-aa", "all", snapshot_date=day, rows=200) for day in DATES[3:6]),
             ]
         ),
         "curves": curves(),
+        "comparisons": pd.DataFrame(
+            [
+                comparison("lightgbm-aa", "rule-bb", "auroc", 0.15, 0.11, 0.19, "better"),
+                comparison("lightgbm-aa", "rule-bb", "log_loss", -0.02, -0.05, 0.01, "unclear"),
+                comparison("rule-bb", "lightgbm-aa", "auroc", -0.15, -0.19, -0.11, "worse"),
+                comparison("rule-bb", "lightgbm-aa", "log_loss", 0.02, -0.01, 0.05, "unclear"),
+            ]
+        ),
+        "back_test": pd.DataFrame(
+            [
+                back_tested("lightgbm-aa", "auroc", 0.8, 0.771, 0.823),
+                back_tested("lightgbm-aa", "log_loss", 0.3, 0.281, 0.322),
+                back_tested("rule-bb", "auroc", 0.65, 0.6, 0.7),
+                back_tested("rule-bb", "log_loss", 0.32, 0.31, 0.33),
+            ]
+        ),
+        "by_group": pd.DataFrame(
+            [
+                in_group(version, value, customers=customers, auroc=auroc)
+                for value, customers in (("yes", 120), ("no", 480))
+                for version, auroc in (("lightgbm-aa", 0.71), ("rule-bb", 0.58))
+            ]
+        ),
+        "warning_time": pd.DataFrame([until(version, "the leaving") for version in MODELS]),
         "campaign_value": pd.DataFrame(
             {
                 "share": [0.05, 0.2, 1.0], "contacts": [10, 40, 200], "churners_reached": [6.0, 14.0, 20.0],

@@ -93,6 +93,91 @@ def test_another_model_that_ranks_the_test_better_is_named(make_input):
     assert "ranks better" not in Page(report(make_input())).text
 
 
+def test_who_beats_whom_is_told_with_the_interval(page):
+    assert "Which model beats which The champion ranks leavers better than Rule on one feature." in page.text
+    assert "0.150 0.110 to 0.190 better -0.0200 -0.0500 to 0.0100 unclear" in page.text
+
+
+def test_models_that_the_test_can_not_tell_apart_are_said_to_be_so(make_input):
+    equal = make_input()
+    equal.comparisons["verdict"] = "unclear"
+    assert (
+        "The champion is neither clearly better nor clearly worse than Rule on one feature." in Page(report(equal)).text
+    )
+
+
+def test_one_model_alone_is_compared_with_none(make_input):
+    assert "Which model beats which" not in report(make_input(comparisons=make_input().comparisons.head(0)))
+
+
+def test_few_periods_have_a_range_and_no_interval_over_time(page):
+    assert "The test has three snapshots and one independent period: snapshots less than 60 days apart" in page.text
+    assert "AUROC lay between 0.771 and 0.823, its log loss between 0.281 and 0.322" in page.text
+    assert "Fewer than eight periods are too few" in page.text
+    assert page.text.count("2024-05-28 200 60 10.0%") == 1
+
+
+def test_many_periods_have_an_interval_over_time(make_input):
+    steady = make_input()
+    steady.back_test[["snapshots", "independent_periods", "periods_low", "periods_high"]] = [9, 9, 0.74, 0.86]
+    text = Page(report(steady)).text
+    assert "nine snapshots and nine independent periods." in text
+    assert "AUROC would lie between 0.740 and 0.860" in text
+    assert "too few" not in text
+
+
+def test_those_who_show_the_sign_stand_apart_with_every_model(page):
+    # Active within 45 days and a horizon of 60, but any login counts as activity: the sign is of the whole horizon.
+    assert (
+        "who were, at the snapshot and in what was known then, without a row of logins (app < 3) in the 60" in page.text
+    )
+    assert "AUROC, LightGBM AUROC, Rule on one feature" in page.text
+    assert "yes 120 60 10.0% 12.0% 2.0% 0.710 0.580 0.300" in page.text
+    assert "no 480 60" in page.text
+
+
+def test_an_event_without_a_sign_is_said_to_have_none(make_input):
+    inputs = make_input()
+    closing = replace(inputs.churn, event=Closure())
+    text = Page(report(replace(inputs, churn=closing, by_group=inputs.by_group.head(0)))).text
+    assert "No sign is defined for: the customer closes." in text
+    assert "show the sign" not in text
+
+
+def test_groups_too_small_to_be_shown_are_said_to_be_so(make_input):
+    text = Page(report(make_input(by_group=make_input().by_group.head(0)))).text
+    assert "No group of the test has 100 customers, so none is shown." in text
+
+
+def test_how_early_the_list_warns_is_told(page):
+    assert "Of the 58 customers of the test who left, 21 had stood in the first tenth of the list before" in page.text
+    assert "half of these for 33 days or more, a quarter for less than 11 and a quarter for more than 52" in page.text
+    assert "63.8% of the leavers were never in the first tenth in time." in page.text
+    assert "no warning could be longer than 120 days" in page.text
+
+
+def test_a_leaving_without_a_moment_is_bounded(make_input):
+    frame = make_input().warning_time.head(1)
+    bounds = pd.concat([frame.assign(until="label_start", median=3.0), frame.assign(until="label_end", median=63.0)])
+    text = Page(report(make_input(warning_time=bounds))).text
+    assert "half of these had 3 days or more to its first day, and 63 or more to its end" in text
+
+
+def test_where_nobody_left_or_was_listed_no_warning_is_made_up(make_input):
+    frame = make_input().warning_time
+    nobody = report(make_input(warning_time=frame.assign(churners=0, listed=0)))
+    assert "How early" not in nobody
+    none = Page(report(make_input(warning_time=frame.assign(listed=0, median=np.nan)))).text
+    assert "who left, none had stood in the first tenth of the list before." in none
+
+
+def test_the_threshold_is_told_with_where_it_comes_from(make_input, page):
+    assert "Who scores 25.0% or more counts as a leaver (from there a contact earns more than it costs" in page.text
+    assert "30.0% left (precision), and they are 60.0% of all leavers (recall)" in page.text
+    declared = Page(report(make_input(threshold_is_declared=True))).text
+    assert "counts as a leaver ([evaluate] threshold of tenure.toml)" in declared
+
+
 def test_a_proof_that_fails_is_not_glossed_over(make_input):
     broken = make_input()
     broken.split_proof["holds"] = False

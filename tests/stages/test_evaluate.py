@@ -8,7 +8,9 @@ import pytest
 from canaries import leaks_in_files
 from tiny_bank import write_leavers, write_tiny_bank
 
+from tenure.errors import InvalidConfig
 from tenure.session.work import Work
+from tenure.stages.evaluate import evaluate
 from tenure.stages.run import run
 
 SETTINGS = {"train": {"models": ("logistic",)}, "verify": {"customers": 0}}
@@ -39,6 +41,48 @@ def test_the_churners_judged_are_those_of_the_labels(two_months):
         if (row["split"], row["population"], row["snapshot_date"]) == ("test", "all", None)
     ]
     assert pooled == [expected] * 2
+
+
+def test_each_model_is_held_against_the_other_on_the_same_customers(two_months):
+    test = [row for row in two_months.lake.read("training_set").to_pylist() if row["split"] == "test"]
+    found = two_months.lake.read("comparisons").to_pylist()
+    pooled = {
+        row["model_version"]: row
+        for row in two_months.lake.read("evaluations").to_pylist()
+        if (row["split"], row["population"], row["snapshot_date"]) == ("test", "all", None)
+    }
+    assert len(found) == 2 * 2
+    for row in found:
+        one, other = pooled[row["model_version"]], pooled[row["against_version"]]
+        assert row["difference"] == pytest.approx(one[row["metric"]] - other[row["metric"]])
+        assert row["customers"] == len({row["customer_id"] for row in test})
+
+
+def test_one_test_snapshot_is_one_period_without_an_interval(two_months):
+    for row in two_months.lake.read("back_test").to_pylist():
+        assert (row["snapshots"], row["independent_periods"]) == (1, 1)
+        assert row["value"] == row["least"] == row["greatest"]
+        assert row["periods_low"] is None or row["periods_low"] != row["periods_low"]
+
+
+def test_a_silence_of_a_whole_horizon_bounds_its_warning(two_months):
+    churners = {
+        row["customer_id"]
+        for row in two_months.lake.read("training_set").to_pylist()
+        if row["split"] == "test" and row["churned"]
+    }
+    found = two_months.lake.read("warning_time").to_pylist()
+    assert {row["until"] for row in found} == {"label_start", "label_end"}
+    for row in found:
+        assert row["churners"] == len(churners)
+        # One test snapshot, a horizon of 30 days without a gap.
+        assert row["longest_possible"] == (0 if row["until"] == "label_start" else 30)
+
+
+def test_the_threshold_is_where_a_contact_pays(two_months):
+    # (40 + 5) / (0.3 · (600 - 40) + 40), the amounts of [value] that nobody has set.
+    thresholds = {row["threshold"] for row in two_months.lake.read("evaluations").to_pylist()}
+    assert list(thresholds) == [pytest.approx(45 / 208)]
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +130,37 @@ def test_protected_values_are_in_no_table_but_staging_and_fairness(protecting):
     page = (protecting / "out" / "report.html").read_text()
     assert "Protected, and read for the section on fairness alone: customers.sex, customers.born." in page
     assert page.count('<td class="w">Qzx') == 2
+
+
+def test_the_test_is_taken_apart_by_sign_tenure_and_declared_features(protecting):
+    settings = SETTINGS | {"evaluate": {"segments": ["region"]}}
+    with Work.open(protecting, overrides=settings) as work:
+        assert {record.stage: record.status for record in run(work, ["evaluate"])} == {"evaluate": "built"}
+        found = work.read("by_group").to_pylist()
+        test = [row for row in work.read("training_set").to_pylist() if row["split"] == "test"]
+    rows = {(row["attribute"], row["value"]): row["rows"] for row in found}
+    not_silent = [row for row in test if row["payment_count_30d"] > 0]
+    assert rows["shows the sign", "no"] == len(not_silent)
+    assert rows["years as a customer", "under 1"] == len(test)
+    assert rows["region", "north"] == sum(row["region"] == "north" for row in test)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("nowhere", "is no feature"), ("payment_count_30d", "is a feature of numbers or days")]
+)
+def test_a_segment_that_has_no_few_values_is_refused(protecting, name, what):
+    said = f"segments has '{name}', which {what}; allowed: region"
+    settings = SETTINGS | {"evaluate": {"segments": [name]}}
+    with Work.open(protecting, overrides=settings) as work, pytest.raises(InvalidConfig, match=said):
+        evaluate(work)
+
+
+def test_a_declared_threshold_makes_the_evaluation_anew(protecting):
+    with Work.open(protecting, overrides=SETTINGS | {"evaluate": {"threshold": 0.4}}) as work:
+        status = {record.stage: record.status for record in run(work)}
+        assert {row["threshold"] for row in work.read("evaluations").to_pylist()} == {0.4}
+    assert (status["train"], status["evaluate"]) == ("current", "built")
+    assert "[evaluate] threshold of tenure.toml" in (protecting / "out" / "report.html").read_text()
 
 
 def test_a_bank_without_protected_columns_compares_none(two_months):
