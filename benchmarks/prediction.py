@@ -31,7 +31,8 @@ import pandas as pd
 
 from tenure.model.base import FitSettings
 from tenure.model.learners.lightgbm import LightGBMModel
-from tenure.model.metrics import auroc, log_loss
+from tenure.model.losses import log_loss
+from tenure.model.metrics import auroc
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 from tenure.model.train import ModelTrainingService, TrainSettings, champion

@@ -17,7 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tenure.model.judged import Judged
-from tenure.model.metrics import Array, auroc, log_loss
+from tenure.model.losses import log_loss
+from tenure.model.metrics import Array, auroc
 from tenure.model.resample import RESAMPLED, interval, resampled
 
 LEAST_PERIODS = 8

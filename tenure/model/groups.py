@@ -14,7 +14,8 @@ import pandas as pd
 
 from tenure.model.fairness import NOT_KNOWN, POOLED, large_groups
 from tenure.model.judged import Judged
-from tenure.model.metrics import Array, auroc, log_loss
+from tenure.model.losses import log_loss
+from tenure.model.metrics import Array, auroc
 
 SIGN, TENURE = "shows the sign", "years as a customer"
 """The attributes that need no setting."""

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+NEAREST = float(np.finfo(np.float64).eps)
+"""A probability of 0 or 1 counts as one so near to it: else one wrong row would make the loss infinite."""
+
 
 def paired_gain(
     losses: NDArray[np.float64], others: NDArray[np.float64], customer: NDArray[np.int64] | None
@@ -22,16 +25,16 @@ def paired_gain(
     return float(gains.mean()), float(sums.std(ddof=1) * np.sqrt(len(sums)) / len(gains))
 
 
-def mean_log_loss(probabilities: NDArray[Any], churned: NDArray[Any]) -> float:
-    """Return the mean log loss, summed in one order whatever the number of threads.
+def log_losses(scores: NDArray[Any], churned: NDArray[Any]) -> NDArray[np.float64]:
+    """Return −log of the probability given to what happened, in nats, shape (rows,)."""
+    sure = np.clip(np.asarray(scores, dtype=np.float64), NEAREST, 1 - NEAREST)
+    return np.asarray(-np.log(np.where(np.asarray(churned) > 0, sure, 1 - sure)))
 
-    Log loss and not average precision chooses the settings: it is a proper score, so it rewards honest
+
+def log_loss(scores: NDArray[Any], churned: NDArray[Any]) -> float:
+    """Return the mean of the log losses, summed in one order whatever the number of threads.
+
+    It and not average precision chooses settings and champions: it is a proper score, so it rewards honest
     probabilities, which the campaign value is computed from, and it moves smoothly where there are few churners.
     """
-    return float(log_losses(probabilities, churned).mean())
-
-
-def log_losses(probabilities: NDArray[Any], churned: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the log loss of each row."""
-    bounded = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-15, 1 - 1e-15)
-    return np.asarray(-np.log(np.where(np.asarray(churned) > 0, bounded, 1 - bounded)))
+    return float(np.mean(log_losses(scores, churned)))

@@ -10,9 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logit, xlog1py, xlogy
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
+
+from tenure.model.losses import NEAREST, log_loss
 
 Array = NDArray[np.float64]
 
@@ -22,9 +24,6 @@ SAMPLE_METRICS = (
 )
 
 THRESHOLD_METRICS = ("threshold", "precision_at_threshold", "recall_at_threshold", "f1_at_threshold")
-
-#: A probability of 0 or 1 counts as one so near to it: else one wrong row would make the loss infinite.
-_NEAREST = float(np.finfo(np.float64).eps)
 
 
 def metrics(scores: Array, churned: Array) -> dict[str, float]:
@@ -61,18 +60,6 @@ def average_precision(scores: Array, churned: Array) -> float:
     return np.nan if one_class(churned) else float(average_precision_score(churned, scores))
 
 
-def log_losses(scores: Array, churned: Array) -> Array:
-    """Return −log of the probability given to what happened, in nats, shape (rows,)."""
-    sure = np.clip(scores, _NEAREST, 1 - _NEAREST)
-    losses: Array = -(xlogy(churned, sure) + xlog1py(1 - churned, -sure))
-    return losses
-
-
-def log_loss(scores: Array, churned: Array) -> float:
-    """Return the mean of −log of the probability given to what happened, in nats."""
-    return float(np.mean(log_losses(scores, churned)))
-
-
 def kolmogorov_smirnov(scores: Array, churned: Array) -> float:
     """Return the widest gap between the shares of churners and of stayers above a score; NaN for one class."""
     if one_class(churned):
@@ -93,7 +80,7 @@ def calibration_line(scores: Array, churned: Array) -> tuple[float, float]:
     """
     if one_class(churned):
         return np.nan, np.nan
-    odds = logit(np.clip(scores, _NEAREST, 1 - _NEAREST))
+    odds = logit(np.clip(scores, NEAREST, 1 - NEAREST))
     if len(np.unique(odds)) < 2:
         return np.nan, _shift(odds, churned)
     slope = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(odds[:, None], churned).coef_[0, 0]

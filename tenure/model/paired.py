@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from tenure.model.judged import Judged
-from tenure.model.metrics import auroc, log_loss
+from tenure.model.losses import log_loss
+from tenure.model.metrics import auroc
 from tenure.model.resample import RESAMPLED, interval, resampled
 
 PAIRED_RESAMPLES = 500

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tenure.model.metrics import Array, log_losses, one_class
+from tenure.model.losses import log_losses
+from tenure.model.metrics import Array, one_class
 
 Whole = NDArray[np.int64]
 

@@ -15,7 +15,7 @@ from tenure.model.base import FitSettings
 from tenure.model.blend import blended
 from tenure.model.cross_fit import CrossFitModel
 from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
-from tenure.model.metrics import log_loss
+from tenure.model.losses import log_loss
 from tenure.model.recency import chosen_half_life, weighted
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns

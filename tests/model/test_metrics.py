@@ -9,6 +9,7 @@ from scipy.stats import ks_2samp
 from sklearn.metrics import brier_score_loss, f1_score
 from sklearn.metrics import log_loss as log_loss_of_scikit_learn
 
+from tenure.model.losses import log_loss
 from tenure.model.metrics import (
     SAMPLE_METRICS,
     at_threshold,
@@ -17,7 +18,6 @@ from tenure.model.metrics import (
     calibration_line,
     churners_reached,
     lift,
-    log_loss,
     metrics,
     precision,
     recall,

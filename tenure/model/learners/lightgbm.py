@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tenure.errors import UnsafeModelFile
 from tenure.model.base import FitSettings, LearnedModel, Model, chunks
 from tenure.model.learners.search import Ground, Grown, Search, threads_of
-from tenure.model.losses import log_losses, mean_log_loss
+from tenure.model.losses import log_loss, log_losses
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 
@@ -158,7 +158,7 @@ class _Grown(Grown[str]):
 
 def _log_loss(scores: NDArray[np.float64], data: lightgbm.Dataset) -> tuple[str, float, bool]:
     """Return the mean log loss of the probabilities, as LightGBM asks for a metric: name, value, higher is better."""
-    return "log_loss", mean_log_loss(scores, np.asarray(data.get_label())), False
+    return "log_loss", log_loss(scores, np.asarray(data.get_label())), False
 
 
 def _suggested(trial: optuna.Trial) -> dict[str, float]:

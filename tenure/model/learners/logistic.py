@@ -21,7 +21,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
@@ -29,6 +28,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # c
 
 from tenure.errors import ModelError, UnsafeModelFile
 from tenure.model.base import FitSettings, LearnedModel, Model, chunks
+from tenure.model.losses import log_loss
 from tenure.model.sample import SEARCHED_ROWS, Folds
 from tenure.model.select import Columns
 
@@ -216,7 +216,7 @@ class _Path:
                 classifier.fit(teaching, train.churned, sample_weight=train.weight)
                 scores = classifier.predict_proba(judging)[:, 1]
                 fits[penalty] = deepcopy(classifier)
-                losses[penalty] = float(log_loss(judged.churned, scores, labels=[0.0, 1.0]))
+                losses[penalty] = log_loss(scores, judged.churned)
                 if _only_rises(list(losses.values())):
                     break
         return cls(prepare, fits, losses)

@@ -22,7 +22,7 @@ from tenure.errors import UnsafeModelFile
 from tenure.model.base import FitSettings, LearnedModel, Model, chunks
 from tenure.model.learners.search import Ground, Grown, Search, threads_of
 from tenure.model.learners.tree_shap import Tree, add_contributions
-from tenure.model.losses import log_losses, mean_log_loss
+from tenure.model.losses import log_loss, log_losses
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns
 
@@ -194,7 +194,7 @@ class _Grown(Grown[bytes]):
     def grow(self) -> float:
         """Add a tree; return the log loss of the fold that judges."""
         self._booster.update(self._ground.train, iteration=self._booster.num_boosted_rounds())
-        return mean_log_loss(self._booster.predict(self._ground.judging), self._ground.judging.get_label())
+        return log_loss(self._booster.predict(self._ground.judging), self._ground.judging.get_label())
 
     def losses(self, trees: int) -> NDArray[np.float64]:
         """Return the log loss of each row that judges."""
