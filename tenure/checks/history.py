@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from statistics import median
 
 #: A month with fewer rows says too little of shares.
@@ -60,15 +61,16 @@ class Months:
 
     rows: Mapping[date, int]
 
-    @property
+    @cached_property
     def newest(self) -> date:
         """The month that is judged: the last one of enough rows, so that no few rows of a later day hide it."""
         return max((month for month, rows in self.rows.items() if rows >= LEAST_ROWS), default=max(self.rows))
 
-    @property
-    def earlier(self) -> list[date]:
+    @cached_property
+    def earlier(self) -> Sequence[date]:
         """The months that it is judged by, in order."""
-        found = [month for month in sorted(self.rows) if month < self.newest and self.rows[month] >= LEAST_ROWS]
+        newest = self.newest
+        found = [month for month in sorted(self.rows) if month < newest and self.rows[month] >= LEAST_ROWS]
         return found[-MOST_MONTHS:]
 
     @property

@@ -32,7 +32,7 @@ from tenure.define.shape import (
     whole,
 )
 from tenure.define.source import Source, refused_protected
-from tenure.errors import InvalidDefinition, choices
+from tenure.errors import InvalidDefinition
 
 #: What a bank's churn.py may import of this module; `tenure` exports just these.
 __all__ = ["BalanceDecline", "Closure", "Inactivity", "ProductClosure", "all_of", "any_of"]
@@ -277,7 +277,7 @@ class BalanceDecline(SimpleEvent):
         what its reconciliation reads.
         """
         if self.reconciled:
-            _require_reconciled(self.source, asked.reconciliation(self.reconciled), asked)
+            asked.reconciliation(self.reconciled).require_reads(self.source, asked_by=asked.by)
         balance = require_prompt_rows(self.source, asked).column(self.of)
         if balance.role == "protected":
             raise refused_protected(f"{asked.by} takes the mean of '{self.of}'")
@@ -292,23 +292,9 @@ def _reconciling(ledger: Reconciliation) -> Iterable[RowsRead]:
     """The rows that a reconciliation reads."""
     why = f"whether '{ledger.name}' finds a break"
     for source in ledger.reads:
-        names = [*ledger.accounts]
-        if source == ledger.bookings:
-            names += [ledger.amount, *([ledger.day] if ledger.day else [])]
-        if source == ledger.reads[-1]:
-            names.append(ledger.balance)
         credit = ledger.credit if source == ledger.bookings else ""
-        yield RowsRead(source=source, role=why, where=credit, columns=tuple((name, why) for name in names))
-
-
-def _require_reconciled(name: str, ledger: Reconciliation, asked: Asked) -> None:
-    """Raise InvalidDefinition if a reconciliation does not read the source so named."""
-    if name not in ledger.reads:
-        raise InvalidDefinition(
-            f"{asked.by} counts only rows of source '{name}' whose account reconciliation '{ledger.name}' finds no "
-            f"break of, but that reads: {choices(ledger.reads)} ({ledger.where_defined}).",
-            hint="Name a Reconciliation that reads the source, or leave reconciled= out.",
-        )
+        columns = tuple((name, why) for name in ledger.columns_of(source))
+        yield RowsRead(source=source, role=why, where=credit, columns=columns)
 
 
 _BELOW = share("a share in (0, 1)", least_is_allowed=False)

@@ -103,7 +103,9 @@ class Aggregate:
     `of` names the column; rows where it is null are left out. `where` keeps only the rows that meet a condition.
     `by` and `values` make the same columns once for each listed value of a column: per-category counts and sums.
 
-    The head of `tenure/define/aggregates.py` says what each `how` computes.
+    The head of `tenure/define/aggregates.py` says what each `how` computes. With `reconciled`, the name of a
+    Reconciliation, the columns are null for a customer with rows in an account of which it finds a break of a day
+    before t, in what was known before t.
     """
 
     name: str
@@ -113,12 +115,14 @@ class Aggregate:
     where: str = field(default="", kw_only=True)
     by: str = field(default="", kw_only=True)
     values: Sequence[str] = field(default=(), kw_only=True)
+    reconciled: str = field(default="", kw_only=True)
     unit: str = field(default="", kw_only=True)
     doc: str = field(kw_only=True)
     where_defined: str = field(default="", init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_fields(self, how=_HOW, of=TEXT, where=TEXT, by=TEXT, unit=TEXT, windows=_WINDOWS, values=_TEXTS)
+        texts = dict.fromkeys(("of", "where", "by", "reconciled", "unit"), TEXT)
+        _check_fields(self, how=_HOW, windows=_WINDOWS, values=_TEXTS, **texts)
         object.__setattr__(self, "how", (self.how,) if isinstance(self.how, str) else tuple(self.how))
         object.__setattr__(self, "windows", tuple(sorted(set(self.windows))))
         object.__setattr__(self, "values", tuple(self.values))
@@ -215,6 +219,8 @@ class Aggregate:
     def _description(self, how: str, window: Window | None) -> Description:
         kind = KINDS[how]
         empty = "null where there are none" if kind.empty is None else "0 where there are none"
+        if self.reconciled:
+            empty += f", null where '{self.reconciled}' finds a break"
         if isinstance(kind.computed, DaysSince):
             which = "last" if kind.computed.newest else "first"
             text, boundary = f"{self.doc}, days since the {which} one", "all event_time < t with known_time < t"

@@ -48,7 +48,8 @@ def _of_aggregate(column: ColumnName, part: Aggregate, _: FeatureView, source: S
     else:
         which = "open at t" if source.ends else "event_time < t"
     left_out = f"; rows without {part.of} are left out" if part.of else ""
-    return f"{computed} of the rows of {source.name}{where}, {which}, known_time < t{left_out}"
+    broken = f"; null where '{part.reconciled}' finds a break before t in an account" if part.reconciled else ""
+    return f"{computed} of the rows of {source.name}{where}, {which}, known_time < t{left_out}{broken}"
 
 
 def _of_ratio(column: ColumnName, part: Ratio, _: FeatureView, __: Source) -> str:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 from tenure.define.aggregates import KINDS
@@ -148,8 +149,18 @@ class Project:
 
     @property
     def viewed(self) -> tuple[str, ...]:
-        """The sources that feature views read, in the order of the views, each once."""
-        return tuple(dict.fromkeys(view.source for view in self.views.values()))
+        """The sources that features read, each once: those of the views in their order, then those that accounts are
+        reconciled by.
+        """
+        held = chain.from_iterable(ledger.reads for ledger in self.reconciling)
+        return tuple(dict.fromkeys([*(view.source for view in self.views.values()), *held]))
+
+    @property
+    def reconciling(self) -> tuple[Reconciliation, ...]:
+        """The reconciliations whose breaks make features unknown, each once."""
+        features = chain.from_iterable(view.aggregates for view in self.views.values())
+        names = dict.fromkeys(feature.reconciled for feature in features if feature.reconciled)
+        return tuple(self.reconciliations[name] for name in names)
 
     def aggregates_of(self, source: str) -> list[Aggregate]:
         """Return the aggregates over a source in all views."""
@@ -333,6 +344,9 @@ def _validate_view(project: Project, view: FeatureView) -> None:
     for feature in view.features:
         if isinstance(feature, Attribute | Aggregate):
             _validate_reading(feature, source)
+        if isinstance(feature, Aggregate) and feature.reconciled:
+            by = with_place("feature", feature)
+            project.reconciliation(feature.reconciled, asked_by=by).require_reads(source.name, asked_by=by)
         if isinstance(feature, Attribute) and set(source.keys) != set(project.entity.keys):
             says = f"reads source '{source.name}', which has many rows a customer"
             raise invalid("attribute", feature, says, "; use an Aggregate")

@@ -15,7 +15,7 @@ from typing import Literal
 from tenure.define.naming import check_name, definition_place, invalid, with_place
 from tenure.define.shape import NAME, TEXT, Allowed, check_shape, either, list_of, named, one_of
 from tenure.define.source import Column, Source, refused_protected
-from tenure.errors import UnknownColumn, choices
+from tenure.errors import InvalidDefinition, UnknownColumn, choices
 
 #: What an account's first day opens with: 0, or what nobody knows, so that its first balance is taken as it is.
 OPENINGS = ("zero", "unknown")
@@ -139,6 +139,24 @@ class Reconciliation:
     def reads(self) -> tuple[str, ...]:
         """The sources that it reads."""
         return (self.bookings, self.balances) if self.balances else (self.bookings,)
+
+    def columns_of(self, source: str) -> tuple[str, ...]:
+        """Return the columns that it reads of one of its sources, beside keys, times and what `credit` reads."""
+        names = [*self.accounts]
+        if source == self.bookings:
+            names += [self.amount, *([self.day] if self.day else [])]
+        if source == self.reads[-1]:
+            names.append(self.balance)
+        return tuple(names)
+
+    def require_reads(self, source: str, *, asked_by: str) -> None:
+        """Raise InvalidDefinition, naming who asked, if it does not read the source so named."""
+        if source not in self.reads:
+            raise InvalidDefinition(
+                f"{asked_by} counts only rows of source '{source}' whose account reconciliation '{self.name}' finds no "
+                f"break of, but that reads: {choices(self.reads)} ({self.where_defined}).",
+                hint="Name a Reconciliation that reads the source, or leave reconciled= out.",
+            )
 
     def validate(self, source: Callable[[str, str], Source]) -> None:
         """Raise UnknownSource, UnknownColumn or InvalidDefinition where the bank does not have what it needs.

@@ -71,7 +71,7 @@ def people(rng: np.random.Generator, calendar: Calendar, first_id: int, size: in
     before = rng.random(size) < JOINED_BEFORE
     joined = np.where(
         before,
-        -30 - np.minimum(rng.exponential(1_500, size), 7_000).astype(np.int64),
+        -1 - np.minimum(rng.exponential(1_500, size), 7_000).astype(np.int64),
         rng.integers(0, calendar.days - 1, size),
     )
     return People(

@@ -164,7 +164,7 @@ def _write_features(work: Work, plan: BackfillPlan, steps: FeatureSteps, whole: 
     finished = work.lake.steps("features").finished(whole)
     work.scan(steps.reads)
     cache_snapshots(work, plan.due)
-    for select in steps.calendar:
+    for select in (*steps.calendar, *steps.unreconciled):
         engine.cache(select.table, select.text)
     for name, partitions in plan.tiles.items():
         version = work.lake.require(tile_table(name), run="features")

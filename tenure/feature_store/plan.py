@@ -231,7 +231,7 @@ def _reason(ingredient: str) -> str:
 def _seen(project: Project, arrivals: Mapping[str, Arrivals], t: date) -> dict[str, str]:
     """The digest of what a snapshot at t sees of each source that features or snapshots read."""
     read = dict.fromkeys([project.entity.source])
-    read |= dict.fromkeys(view.source for view in project.views.values())
+    read |= dict.fromkeys(project.viewed)
     return {name: arrivals[name].counted(_first_seen(project, name, t), t) for name in read}
 
 
@@ -239,6 +239,8 @@ def _first_seen(project: Project, source: str, t: date) -> date | None:
     """The first day of arrivals that can matter at t; None where all history does."""
     views = [view for view in project.views.values() if view.source == source]
     if source == project.entity.source or any(view.attributes for view in views):
+        return None
+    if any(source in ledger.reads for ledger in project.reconciling):
         return None
     starts = [t]
     for aggregate in chain.from_iterable(view.aggregates for view in views):

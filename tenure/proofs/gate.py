@@ -26,6 +26,9 @@ from tenure.session.work import Work
 from tenure.sql.query import Query
 from tenure.tables.futures import Futures
 from tenure.tables.sample import SAMPLED, rows_in_and_out, rows_of_sample, sample
+from tenure.tables.sampled_accounts import SampledAccounts
+from tenure.tables.snapshots import snapshots
+from tenure.tables.time_travel import destroyed
 from tenure.tiles.features import FeatureSteps
 
 #: Stored columns of `snapshots` that are not its key.
@@ -147,8 +150,11 @@ def _sampled(work: Work, customers: int) -> Iterator[Engine]:
             version = work.require(name)
             engine.scan(_staged(name), version.files, version.schema, version.partition_by)
         engine.cache(SAMPLED, sample(project, work.dialect, customers, _staged(project.entity.source)).text)
+        held = {name for ledger in project.reconciling for name in ledger.reads}
+        accounts = SampledAccounts(project, work.dialect, _staged)
         for name in read_sources(work):
-            engine.cache(_of_sample(name), rows_of_sample(keys, _staged(name), work.require(name).schema.names))
+            own = rows_of_sample(keys, _staged(name), work.require(name).schema.names) if name not in held else ""
+            engine.cache(_of_sample(name), own or accounts.rows(name))
         yield engine
     finally:
         engine.close()
@@ -214,7 +220,9 @@ def _travel_proof(
 ) -> Proof:
     futures = Futures(work.project, tuple(dates))
     with work.lake.scratch(work.run_id) as folder:
-        in_futures = _in_futures(engine, futures, work, folder)
+        # A ledger is held against balances whole, and so is no ledger of several futures.
+        recomputed = _one_by_one if work.project.reconciling else _in_futures
+        in_futures = recomputed(engine, futures, work, folder)
     cells = Cells(0, 0)
     for number, (day, how) in enumerate(futures.all):
         then = _rows_where(in_futures, futures.column, number)
@@ -252,6 +260,24 @@ def _in_futures(engine: Engine, futures: Futures, work: Work, folder: Path) -> d
         "snapshots": engine.run("SELECT * FROM snapshots").to_pylist(),
         "features": engine.run(steps.final().text).to_pylist(),
     }
+
+
+def _one_by_one(engine: Engine, futures: Futures, work: Work, folder: Path) -> dict[str, list[Row]]:
+    """What `_in_futures` returns, each future made by itself."""
+    found: dict[str, list[Row]] = {"snapshots": [], "features": []}
+    project, dialect = work.project, work.dialect
+    for number, (day, how) in enumerate(futures.all):
+        for name in read_sources(work):
+            rows = destroyed(project.sources[name], _of_sample(name), day, how, dialect)
+            engine.scan(name, engine.write(rows, folder / f"{name}_{number}", ()), work.require(name).schema, ())
+        spine = snapshots(project, dialect, [day]).text
+        engine.scan("snapshots", engine.write(spine, folder / f"snapshots_{number}", ()), engine.schema(spine), ())
+        steps = FeatureSteps(project, dialect, [day])
+        for select in (*steps.cached, *steps.ranged()):
+            engine.cache(select.table, select.text)
+        for name, text in (("snapshots", "SELECT * FROM snapshots"), ("features", steps.final().text)):
+            found[name] += [row | {futures.column: number} for row in engine.run(text).to_pylist()]
+    return found
 
 
 def _compared(

@@ -69,13 +69,27 @@ class _Meanings:
             # The column's own windows say how the two sides are compared.
             return [column.window, column.over, *(self.of(side) for side in part.parts[column])]
         source = self._project.sources[view.source]
-        read = {reading.column for reading in self._origins.readings_of(column)}
+        read = self._read(column, source.name)
         if isinstance(part, Attribute):
             return [part.of, part.how, view.ttl, self._reading(source, read)]
         if isinstance(part, Aggregate):
             values = part.values if KINDS[column.aggregate].lists_values else ()
-            return [column.aggregate, part.of, part.where, column.window, values, self._reading(source, read)]
+            asked = [column.aggregate, part.of, part.where, column.window, values, self._reading(source, read)]
+            return [*asked, *self._ledger(part.reconciled, column)]
         assert_never(part)
+
+    def _ledger(self, name: str, column: ColumnName) -> Iterable[object]:
+        """How the accounts are reconciled whose breaks make a column unknown, and what that reads."""
+        if not name:
+            return
+        ledger = self._project.reconciliations[name]
+        yield replace(ledger, doc="")
+        for source in ledger.reads:
+            yield self._reading(self._project.sources[source], self._read(column, source))
+
+    def _read(self, column: ColumnName, source: str) -> set[str]:
+        """The columns of a source that a feature column reads."""
+        return {reading.column for reading in self._origins.readings_of(column) if reading.source == source}
 
     def _reading(self, source: Source, columns: Iterable[str]) -> str:
         """Return how rows of a source come about, and how the columns that are read are typed."""

@@ -18,6 +18,7 @@ from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.raw_tables import RawTable
+from tenure.define.reconciliation import Reconciliation
 from tenure.define.source import Source
 from tenure.define.window import ColumnName, Window
 from tenure.sql import Dialect
@@ -171,7 +172,21 @@ class Origins:
             found += self._of_condition(source.name, part.where, by)
         found += self._of_keys(source.name)
         found += _times(source, column, versions_only=isinstance(part, Attribute))
+        if isinstance(part, Aggregate) and part.reconciled:
+            found += self._of_ledger(self.project.reconciliations[part.reconciled])
         return found
+
+    def _of_ledger(self, ledger: Reconciliation) -> Iterator[Reading]:
+        """The columns that decide whether an account has a break before t."""
+        why = f"whether '{ledger.name}' finds a break"
+        for name in ledger.reads:
+            source = self.project.sources[name]
+            yield from (Reading(name, column, why, "counts") for column in ledger.columns_of(name))
+            if name == ledger.bookings:
+                yield from self._of_condition(name, ledger.credit)
+            yield from (Reading(name, key, why, "counts") for key in source.keys)
+            yield Reading(name, source.event_time, why, "counts")
+            yield Reading(name, source.known_time or source.event_time, _known(source), "counts")
 
     def churn_readings(self) -> list[Reading]:
         """Return the source columns that decide who is asked and who churned."""

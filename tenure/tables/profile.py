@@ -150,8 +150,11 @@ def _numbers(column: Column, _dialect: Dialect) -> Iterator[Measure]:
     yield Measure("TEN-Q012", column.name, "negative", before(value, 0))
     yield Measure("TEN-Q017", column.name, "zero", equal(value, 0))
     for size in _SIZES:
-        # The least of 64 bits has no absolute value, and the floor of 38 digits no room.
-        yield Measure("TEN-Q013", column.name, f"size>={size}", any_of(at_least(value, size), at_most(value, -size)))
+        # The least of 64 bits has no absolute value, and the floor of 38 digits no room; of others it costs half.
+        has_absolute = column.type == "decimal" and not column.value_type.is_long
+        either = any_of(at_least(value, size), at_most(value, -size))
+        is_large = at_least(call("ABS", value), size) if has_absolute else either
+        yield Measure("TEN-Q013", column.name, f"size>={size}", is_large)
     if column.type != "integer":
         yield Measure("TEN-Q017", column.name, "fraction", f"{value} % 1 <> 0")
 

@@ -44,6 +44,7 @@ from tenure.tables.visible import days_before, same, visible_at, within
 from tenure.tiles.columns import compared
 from tenure.tiles.grid import months_up_to, start_column
 from tenure.tiles.partials import Partial, Readings
+from tenure.tiles.unreconciled import Masks
 
 #: The entity rows: row_no, keys, ts.
 ASKED = "asked_rows"
@@ -88,6 +89,7 @@ class AtInstants:
     def __init__(self, project: Project, dialect: Dialect) -> None:
         self.project, self.dialect = project, dialect
         self.keys = project.entity.keys
+        self._masks = Masks.of(project, dialect, "ts")
         self._aggregates: dict[str, list[Aggregate]] = {}
         self._readings: dict[str, Readings] = {}
         for name, source in project.sources.items():
@@ -111,6 +113,12 @@ class AtInstants:
         )
         return query.as_table(POINTS, reads=[ASKED])
 
+    @property
+    def unreconciled(self) -> list[Select]:
+        """The customers at instants whose columns a break in an account makes unknown: a reconciliation an instant."""
+        instants = Query(distinct=True, columns=["ts AS snapshot_date", "ts AS t"], source=POINTS)
+        return self._masks.selects(instants)
+
     def final(self, points: str = ">= 0") -> Select:
         """Return keys, ts and every column of the project, of the points whose number meets the condition."""
         row = (*self.keys, "ts")
@@ -123,10 +131,10 @@ class AtInstants:
             relation = part.rows.name
             joins.append(Join(relation, kind="LEFT", on=equal(of(relation, "point_no"), "p.point_no")))
         every_point = Query(
-            lines=[listed(each_of("p", row)), *map(Column, measured.values(), map(str, measured))],
+            lines=[listed(each_of("p", row)), *map(Column, self._masks.over(measured).values(), map(str, measured))],
             source=POINTS,
             alias="p",
-            joins=joins,
+            joins=[*joins, *self._masks.joins("p")],
             where=_numbered(points),
         )
         query = Query(

@@ -62,6 +62,7 @@ from tenure.tiles.grid import Grid, months_up_to, start_column
 from tenure.tiles.partials import Partial, Readings
 from tenure.tiles.support import require_supported
 from tenure.tiles.tiles import Tiles, names_of, numbered_keys, numbered_tiles
+from tenure.tiles.unreconciled import Masks
 
 #: The relation that numbers the customers; ranges of numbers bound the memory of a step.
 NUMBERS = "customer_numbers"
@@ -99,6 +100,7 @@ class FeatureSteps:
         self.project, self.dialect, self.plan = project, dialect, plan
         self.taken = taken
         self.keys = project.entity.keys
+        self._masks = Masks.of(project, dialect)
         self._aggregates: dict[str, list[Aggregate]] = {}
         self._readings: dict[str, Readings] = {}
         self._families: dict[str, list[Family]] = {}
@@ -133,7 +135,12 @@ class FeatureSteps:
     @property
     def cached(self) -> list[Select]:
         """The relations that every range reads, tiles made anew."""
-        return [*self.calendar, *map(self._tiled, self.tiled)]
+        return [*self.calendar, *self.unreconciled, *map(self._tiled, self.tiled)]
+
+    @property
+    def unreconciled(self) -> list[Select]:
+        """The customers at snapshots whose columns a break in an account makes unknown; they read the sources."""
+        return self._masks.selects()
 
     @property
     def calendar(self) -> list[Select]:
@@ -188,7 +195,8 @@ class FeatureSteps:
             measured |= part.columns
         for window in self.project.windows:
             measured[ColumnName("history", "share", window)] = history_share(window, self.dialect)
-        columns = map(Column, measured.values(), map(str, measured))
+        columns = map(Column, self._masks.over(measured).values(), map(str, measured))
+        joins += self._masks.joins("s")
         query = Query(lines=[qualified(row, "s"), *columns], source="spine", alias="s", joins=joins)
         final = Query(
             ctes=[*ctes, Cte("measured", "every snapshot row with what each source says of it", query)],

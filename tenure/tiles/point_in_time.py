@@ -120,7 +120,7 @@ class PointInTime:
         """The relations that every range of the aggregates reads."""
         if not self.aggregated:
             return []
-        return self._tiled.cached if self._tiled else [self._instants.points]
+        return self._tiled.cached if self._tiled else [self._instants.points, *self._instants.unreconciled]
 
     @property
     def counted(self) -> str:

@@ -28,6 +28,7 @@ from tenure.demo.reasons import REASONS, close_reasons
 from tenure.engines.base import EngineSettings
 from tenure.engines.duckdb import DuckDBEngine
 from tenure.errors import InvalidConfig
+from tenure.intake.completeness import _beside
 from tenure.session.start import write_project
 from tenure.session.work import Work
 from tenure.stages.run import run
@@ -268,6 +269,15 @@ def test_no_account_has_a_transaction_before_it_was_opened(bank):
     for row in reversed(final_versions(data)):
         first[row["account_id"]] = row["booked_at"].date()
     assert all(day >= opened[account] for account, day in first.items() if account in opened)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_month_of_a_large_bank_looks_as_if_customers_were_missing_or_doubled(seed):
+    calendar = Calendar(date(2025, 12, 31), 36)
+    joined = people(np.random.default_rng(seed), calendar, 1, 20_000).joined
+    counted = Counter(day.astype(date).replace(day=1) for day in calendar.dates(joined))
+    months = [{"month": month, "rows": rows} for month, rows in sorted(counted.items())]
+    assert [*_beside(months)] == []
 
 
 def test_a_correction_keeps_key_and_time_and_comes_3_to_60_days_later_with_another_amount_or_category(bank):

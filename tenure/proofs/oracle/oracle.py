@@ -94,13 +94,19 @@ class Oracle:
         """The columns that are not proved, with the reason; whole once `features()` was asked."""
         found: dict[ColumnName, str] = {}
         for _, feature, name in self._wanted:
-            if feature.where in self._unsure:
-                found[name] = self._unsure[feature.where]
+            for where in self._conditions_of(feature):
+                if where in self._unsure:
+                    found[name] = self._unsure[where]
         for _, name, parts in self._compared:
             for part in parts:
                 if part in found:
                     found.setdefault(name, found[part])
         return {str(name): reason for name, reason in found.items()}
+
+    def _conditions_of(self, feature: Aggregate) -> list[str]:
+        """The conditions that decide what counts: its own, and which bookings add."""
+        ledger = self.project.reconciliations.get(feature.reconciled)
+        return [feature.where, ledger.credit] if ledger else [feature.where]
 
     def _is_customer(self, source: Source, row: Row, t: datetime) -> bool:
         """Opened ──(······ t ······]── closed."""
@@ -181,7 +187,8 @@ class Oracle:
             for attribute in view.attributes:
                 measured[ColumnName(attribute.name)] = self._attribute(view, attribute, sight)
         for source, feature, name in self._wanted:
-            measured[name] = self._aggregate(source, feature, name, sight)
+            is_known = not feature.reconciled or self._is_reconciled(source, feature.reconciled, sight)
+            measured[name] = self._aggregate(source, feature, name, sight) if is_known else None
         for compared, name, (top, bottom) in self._compared:
             measured[name] = divided(_side(compared, top, measured), _side(compared, bottom, measured))
         for window in self._windows:
@@ -201,6 +208,12 @@ class Oracle:
         if feature.how == "value":
             return float(value) if isinstance(value, Decimal) else value
         return {"years_since": whole_years, "days_since": whole_days}[feature.how](value, sight.t)
+
+    def _is_reconciled(self, source: str, name: str, sight: Sight) -> bool:
+        """Whether no account of the customer's rows before t has a break of a day before t, in what is known then."""
+        defined = self.project.reconciliations[name]
+        owned = {key_of(row, defined.accounts) for row in sight.rows(source) if row["event_time"] < sight.t}
+        return owned.isdisjoint(self.broken_accounts(defined, sight.t, sight.t.date()))
 
     def _aggregate(self, source: str, feature: Aggregate, name: ColumnName, sight: Sight) -> Any:
         how = name.aggregate
