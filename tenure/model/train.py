@@ -15,7 +15,9 @@ from tenure.model.blend import blended
 from tenure.model.cross_fit import CrossFitModel, Folds
 from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
 from tenure.model.metrics import log_loss
-from tenure.model.select import Columns
+from tenure.model.select import Columns, feature_names, matching
+from tenure.model.selection import SELECTIONS, select_in_folds
+from tenure.model.suspects import Judged, ranks_of, ranks_of_keys, refuse_suspects
 
 TIE = 0.001
 """Losses that differ by no more than this share of the least are equal."""
@@ -27,10 +29,16 @@ class TrainSettings(FitSettings):
 
     kinds         which models to train, of the learners there are
     min_churners  the fewest churners in train worth learning from
+    exclude       names or patterns ('branch_*') of features that no model reads
+    trust         names or patterns of features that models read though they look like the label or a key
+    select        which of the others a member reads: one of SELECTIONS
     """
 
     kinds: tuple[str, ...] = field(default_factory=default_kinds)
     min_churners: int = 20
+    exclude: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
+    select: str = SELECTIONS[0]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,6 +50,8 @@ class TrainSettings(FitSettings):
             raise InvalidConfig(
                 f"[train] models: a blend needs two others to be made of; got {choices(self.kinds)}",
             )
+        if self.select not in SELECTIONS:
+            raise InvalidConfig(f"[train] select: got '{self.select}'; allowed: {choices(SELECTIONS)}")
         self.require_at_least(min_churners=1)
 
 
@@ -58,20 +68,30 @@ class ModelTrainingService:
         """Return one fitted model a kind, in the order of `settings.kinds`, with a member a fold.
 
         Raises EmptySplit if train has no rows, or they are in one fold; OneClassTarget if train, or what is outside of
-        a fold, has one class, or train too few churners; ModelError if no feature is left.
+        a fold, has one class, or train too few churners; CheckFailed if a feature that is not trusted reveals the
+        label or is a key; ModelError if no feature is left.
         """
         train = training_set[training_set["split"] == "train"]
         _refuse_one_class(train, self.settings.min_churners)
-        columns = Columns.of(training_set, keys)
-        folds = _folds(train, columns)
+        columns = Columns.of(training_set, keys, self.settings.exclude)
+        folds = self._chosen(_folds(train, columns), train)
         fitted = {
-            learner.kind: CrossFitModel.of(learner, columns, folds, self.settings)
+            learner.kind: CrossFitModel.of(learner, folds, self.settings)
             for learner in learners.LEARNERS
             if learner.kind in self.settings.kinds
         }
         if BLEND.kind in self.settings.kinds:
             fitted[BLEND.kind] = blended(list(fitted.values()), folds)
         return tuple(fitted[kind] for kind in self.settings.kinds)
+
+    def _chosen(self, folds: Folds, train: pd.DataFrame) -> Folds:
+        """Return the folds with the columns that each member reads, once none of them is suspect."""
+        settings, columns = self.settings, folds.columns
+        snapshot = ranks_of(train["snapshot_date"]) if "snapshot_date" in train else np.zeros(len(train), np.int64)
+        keys = np.column_stack([ranks_of_keys(train[name]) for name in columns.keys])
+        trusted = matching(settings.trust, feature_names(train, columns.keys), place="[train] trust")
+        refuse_suspects(Judged(columns, folds.rows, folds.fold, snapshot, keys), trusted, settings.seed)
+        return select_in_folds(folds, snapshot, select=settings.select, seed=settings.seed)
 
 
 def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> CrossFitModel:
@@ -92,7 +112,7 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
     """The rows of train by their folds; each fold's model must have both classes to learn from."""
     customer = train.groupby(list(columns.keys), sort=False, dropna=False).ngroup()
     rows = Sample(columns.matrix(train), train["churned"].to_numpy(dtype=np.float64), customer.to_numpy(dtype=np.int64))
-    folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64))
+    folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64), columns)
     if len(folds.numbers) < 2:
         raise EmptySplit(
             "all rows of split 'train' are in one fold, so there is nothing to judge a model by",

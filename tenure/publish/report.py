@@ -19,6 +19,7 @@ from tenure.model import CUT_SHORT
 from tenure.publish import charts, timelines, words
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
+from tenure.publish.left_out import left_out
 from tenure.publish.pages import pages
 from tenure.publish.personal import personal_words
 from tenure.publish.quality import Quality
@@ -95,6 +96,7 @@ def report(inputs: ReportInput) -> str:
             facts=Facts(inputs),
             figures=_figures(inputs),
             models=_models(inputs),
+            left_out=left_out(Facts(inputs).champion),
             segments=_segments(inputs),
             event=words.event_words(inputs.churn.event),
             eligible=words.eligibility_words(inputs.churn),
