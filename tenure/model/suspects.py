@@ -123,16 +123,19 @@ def _labels(judged: Judged) -> Iterator[Suspect]:
     if min(churners, len(churned) - churners) < LEAST:
         return
     for place, name in enumerate(judged.columns.names):
-        bands = banded(judged.rows.matrix[:, place])
-        message = _pure(bands, churned, has_history=has_history) or _ranking(bands, churned, judged)
+        values = judged.rows.matrix[:, place]
+        bands = banded(values)
+        # The first category has the code 0, which is no silence.
+        silent = values == 0 if name in judged.columns.numeric else np.zeros(len(values), dtype=np.bool_)
+        message = _pure(bands, churned, silent, has_history=has_history) or _ranking(bands, churned, judged)
         if message:
             yield Suspect(name, message)
 
 
-def _pure(bands: Integers, churned: Integers, *, has_history: bool) -> str:
-    """How (nearly) only churners have a value, or none, or one of few, '' if it is not so.
+def _pure(bands: Integers, churned: Integers, silent: NDArray[np.bool_], *, has_history: bool) -> str:
+    """How (nearly) only churners have a value, or one of few, '' if it is not so.
 
-    Without history only whether there is a value is looked at: no activity, and 0 of it, may be honest silence.
+    No value, and 0, may be honest silence. Without history it may show in any value, so that none is looked at alone.
     """
     churners = int(churned.sum())
     if 2 * churners > len(churned):
@@ -140,10 +143,9 @@ def _pure(bands: Integers, churned: Integers, *, has_history: bool) -> str:
     rows = np.bincount(bands)
     ill = np.bincount(bands, weights=churned)
     groups = [("a value", rows[1:].sum(), ill[1:].sum())]
-    if has_history:
-        groups.append(("no value", rows[0], ill[0]))
     if has_history and len(rows) <= MOST_VALUES + 1:
-        groups += [("one of its values", *pair) for pair in zip(rows[1:], ill[1:], strict=True)]
+        told = np.setdiff1d(np.arange(1, len(rows)), bands[silent])
+        groups += [("one of its values", rows[band], ill[band]) for band in told]
     for words, of_rows, of_ill in groups:
         if of_ill >= LEAST and of_ill >= PURITY * of_rows and of_ill >= COVERAGE * churners:
             return (

@@ -96,6 +96,14 @@ def test_a_flag_that_only_churners_have_is_refused():
     assert "rows with one of its values, 100.0% churn" in refusal("is_closing", flag).message
 
 
+def test_silence_at_the_first_churned_row_is_let_through():
+    """No row within a window: a count of 0, and no mean. That all who are silent leave is the definition's doing."""
+    is_silent = (ROWS["customer_id"] % 2 == 0) & (ROWS["churned"] == 1)
+    count = np.where(is_silent, 0, 1 + ROWS["month"] % 3)
+    (rule,) = train(FRAME.assign(payment_count_30d=count, amount_mean_30d=ROWS["amount"].mask(is_silent)))
+    assert {"payment_count_30d", "amount_mean_30d"} <= set(rule.columns.names)
+
+
 def test_an_identifier_that_sorts_by_leaving_is_refused():
     # Given out as the bank closed accounts, the others after them; each row of a customer has it, early ones too.
     when = ROWS.groupby("customer_id")["left"].first() + np.random.default_rng(6).random(CUSTOMERS)
