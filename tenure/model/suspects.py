@@ -39,8 +39,8 @@ PURITY, COVERAGE = 0.98, 0.25
 LEAST = 10
 """Fewer churners, or fewer that stayed, are no evidence."""
 
-MOST_VALUES = 50
-"""More values than these are numbers or names, not categories."""
+MOST_VALUES, FLAG_VALUES = 50, 2
+"""More categories than these are names; and more numbers are an amount or a count, of which any may go with leaving."""
 
 MOST_ROWS = 50_000
 """Of more rows those of customers drawn at random are looked at, about so many."""
@@ -125,34 +125,41 @@ def _labels(judged: Judged) -> Iterator[Suspect]:
     for place, name in enumerate(judged.columns.names):
         values = judged.rows.matrix[:, place]
         bands = banded(values)
-        # The first category has the code 0, which is no silence.
-        silent = values == 0 if name in judged.columns.numeric else np.zeros(len(values), dtype=np.bool_)
-        message = _pure(bands, churned, silent, has_history=has_history) or _ranking(bands, churned, judged)
+        message = _filled(bands, churned)
+        if has_history:
+            is_number = name in judged.columns.numeric
+            message = message or _status(bands, churned, np.unique(bands[values == 0]) if is_number else None)
+        message = message or _ranking(bands, churned, judged)
         if message:
             yield Suspect(name, message)
 
 
-def _pure(bands: Integers, churned: Integers, silent: NDArray[np.bool_], *, has_history: bool) -> str:
-    """How (nearly) only churners have a value, or one of few, '' if it is not so.
+def _filled(bands: Integers, churned: Integers) -> str:
+    """How (nearly) only churners have a value, '' if it is not so; that they have none may be honest silence."""
+    return _pure("a value", bands > 0, churned)
 
-    No value, and 0, may be honest silence. Without history it may show in any value, so that none is looked at alone.
+
+def _status(bands: Integers, churned: Integers, silent: Integers | None) -> str:
+    """How (nearly) only churners have one of few values, '' if it is not so.
+
+    Of numbers a flag's alone, and not its 0, the band that is `silent`; of categories, where that is None, any.
     """
-    churners = int(churned.sum())
-    if 2 * churners > len(churned):
+    told = np.setdiff1d(bands, [0] if silent is None else [0, *silent])
+    many = len(np.setdiff1d(bands, [0]))
+    if many > (MOST_VALUES if silent is None else FLAG_VALUES):
         return ""
-    rows = np.bincount(bands)
-    ill = np.bincount(bands, weights=churned)
-    groups = [("a value", rows[1:].sum(), ill[1:].sum())]
-    if has_history and len(rows) <= MOST_VALUES + 1:
-        told = np.setdiff1d(np.arange(1, len(rows)), bands[silent])
-        groups += [("one of its values", rows[band], ill[band]) for band in told]
-    for words, of_rows, of_ill in groups:
-        if of_ill >= LEAST and of_ill >= PURITY * of_rows and of_ill >= COVERAGE * churners:
-            return (
-                f"of {int(of_rows):,} rows with {words}, {of_ill / of_rows:.1%} churn, which are {int(of_ill):,} of "
-                f"{churners:,} churners; under {PURITY:.0%} is plausible"
-            )
-    return ""
+    return next(filter(None, (_pure("one of its values", bands == band, churned) for band in told)), "")
+
+
+def _pure(words: str, some: NDArray[np.bool_], churned: Integers) -> str:
+    """How (nearly) all of some rows churn, in words, '' if they do not, or are few, or most rows churn anyway."""
+    rows, ill, churners = int(some.sum()), int(churned[some].sum()), int(churned.sum())
+    if 2 * churners > len(churned) or ill < max(LEAST, PURITY * rows, COVERAGE * churners):
+        return ""
+    return (
+        f"of {rows:,} rows with {words}, {ill / rows:.1%} churn, which are {ill:,} of {churners:,} churners; "
+        f"under {PURITY:.0%} is plausible"
+    )
 
 
 def _ranking(bands: Integers, churned: Integers, judged: Judged) -> str:

@@ -100,7 +100,9 @@ def test_silence_at_the_first_churned_row_is_let_through():
     """No row within a window: a count of 0, and no mean. That all who are silent leave is the definition's doing."""
     is_silent = (ROWS["customer_id"] % 2 == 0) & (ROWS["churned"] == 1)
     count = np.where(is_silent, 0, 1 + ROWS["month"] % 3)
-    (rule,) = train(FRAME.assign(payment_count_30d=count, amount_mean_30d=ROWS["amount"].mask(is_silent)))
+    few = np.where(is_silent, 1, 2 + ROWS["month"] % 3)
+    mean = ROWS["amount"].mask(is_silent)
+    (rule,) = train(FRAME.assign(payment_count_30d=count, payment_count_90d=few, amount_mean_30d=mean))
     assert {"payment_count_30d", "amount_mean_30d"} <= set(rule.columns.names)
 
 
