@@ -20,6 +20,10 @@ TOML = """\
 [project]
 name = "Tiny Bank"
 
+[train]
+# Everybody pays every ninth day until they stop: silence alone tells who leaves, as it does in no bank.
+trust = ["*"]
+
 [snapshots]
 every = "month-end"
 first = 2024-01-31
