@@ -126,6 +126,11 @@ def _write(file: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) 
         csv.writer(lines, lineterminator="\n").writerows([header, *rows])
 
 
+def with_train(toml: str, keys: str) -> str:
+    """The tiny bank's tenure.toml with more keys in [train]."""
+    return toml.replace("[train]\n", f"[train]\n{keys}\n", 1)
+
+
 def write_leavers(data: Path, customers: int = 240, last_day: date = LAST_DAY) -> None:
     """Write the tiny bank's raw files for more customers, every third of whom stops paying at some time."""
     with (data / "customers.csv").open("w", newline="") as lines:
