@@ -150,7 +150,7 @@ def test_the_reverse_goes_on_to_features_services_and_models(tmp_path):
             'till = FeatureService("till", features=["region", "large_count_90d"], doc="What the till sees")\n'
         )
     toml = bank / "tenure.toml"
-    toml.write_text(with_train(toml.read_text(), 'models = ["logistic"]'))
+    toml.write_text(tiny_bank.with_train(toml.read_text(), 'models = ["logistic"]'))
     with Work.open(bank) as work:
         before = lineage(work, "payments.amount").read_by
         list(run(work, stages_between("staging", "train")))
