@@ -163,8 +163,8 @@ def others(task: Task, seed: int, trials: int) -> Iterator[tuple[str, Array]]:
     matrix, test = columns.matrix(task.train), columns.matrix(task.test)
     churned, fold = task.train["churned"].to_numpy(dtype=float), task.train["fold"].to_numpy(dtype=int)
     rows = Sample(matrix, churned)
-    one = Folds.of(rows.only(fold != 0), rows.only(fold == 0))
-    start = LightGBMModel.cross_fit(columns, one, FitSettings(trials=1, seed=seed))[0]
+    one = Folds.of(columns, rows.only(fold != 0), rows.only(fold == 0))
+    start = LightGBMModel.cross_fit(one, FitSettings(trials=1, seed=seed))[0]
     yield "start", start.probabilities(test)
     categories = list(range(len(columns.numeric), len(columns.names)))
     yield "default", fitted({"seed": seed}, 100, matrix, churned, categories).predict(test)

@@ -55,6 +55,7 @@ def _list_kinds(schema: dict[str, Any]) -> None:
     schema["enum"] = list(kinds())
 
 
+Names: TypeAlias = tuple[Annotated[str, Field(min_length=1)], ...]
 Kind: TypeAlias = Annotated[str, AfterValidator(_known_kind), Field(json_schema_extra=_list_kinds)]
 
 
@@ -223,6 +224,24 @@ class TrainSection(_Section):
         "with '-cut-short'. A search ends by its trials, so that no result depends on the machine's load.",
     )
     seed: int = Field(7, ge=0, le=2**32 - 1, description="Seed of everything random.")
+    exclude: Names = Field(
+        default=(),
+        strict=False,
+        description='Features that no model reads, by name or pattern: `["district_no", "branch_*"]`.',
+    )
+    trust: Names = Field(
+        default=(),
+        strict=False,
+        description="Features, by name or pattern, that models may read though one alone reveals who leaves, or is "
+        "unique to each customer as a key is; such features are refused.",
+    )
+    select: Literal["plain", "alike", "null_importance", "none"] = Field(
+        "plain",
+        description="How each fold's model chooses among the features, by the rows that teach it: 'plain' drops those "
+        "that are empty, constant, ended or equal to another; 'alike' those too that rank customers as another does; "
+        "'null_importance' those too that tell no more than with labels dealt out anew; 'none' drops nothing "
+        "within folds.",
+    )
 
 
 class ValueSection(_Section):

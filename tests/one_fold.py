@@ -4,4 +4,4 @@ from tenure.model.sample import Folds
 
 
 def one_fold(model, columns, train, judged, settings):
-    return model.cross_fit(columns, Folds.of(train, judged), settings)[0]
+    return model.cross_fit(Folds.of(columns, train, judged), settings)[0]

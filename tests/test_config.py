@@ -65,7 +65,10 @@ def test_config_is_frozen(tmp_path):
             PROJECT + "[nope]\nx = 1\n",
             r"unknown key \[nope\]; allowed: data, drift, engine, evaluate, lake, lineage, output, project, ",
         ),
-        (PROJECT + "[train]\ntrial = 1\n", r"unknown key \[train\] trial; allowed: models, seconds, seed, trials\."),
+        (
+            PROJECT + "[train]\ntrial = 1\n",
+            r"unknown key \[train\] trial; allowed: exclude, models, seconds, seed, select, trials, trust\.",
+        ),
         (PROJECT + "[train]\ntrials = '5'\n", r"\[train\] trials = '5': input should be a valid integer"),
         (PROJECT + "[train]\ntrials = 0\n", r"\[train\] trials = 0: input should be greater than or equal to 1"),
         (

@@ -20,6 +20,10 @@ TOML = """\
 [project]
 name = "Tiny Bank"
 
+[train]
+# Everybody pays every ninth day until they stop: silence alone tells who leaves, as it does in no bank.
+trust = ["*"]
+
 [snapshots]
 every = "month-end"
 first = 2024-01-31
@@ -120,6 +124,11 @@ def write_raw_files(data: Path, *, last_day: date = LAST_DAY, customers: int = 0
 def _write(file: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     with file.open("w", newline="") as lines:
         csv.writer(lines, lineterminator="\n").writerows([header, *rows])
+
+
+def with_train(toml: str, keys: str) -> str:
+    """The tiny bank's tenure.toml with more keys in [train]."""
+    return toml.replace("[train]\n", f"[train]\n{keys}\n", 1)
 
 
 def write_leavers(data: Path, customers: int = 240, last_day: date = LAST_DAY) -> None:

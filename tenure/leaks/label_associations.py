@@ -27,6 +27,7 @@ from tenure.leaks.target_proxies import (
     orders_of,
     target_proxy,
 )
+from tenure.model.first_shown import first_shown
 from tenure.store.rows import read_batches
 from tenure.store.table import TableVersion
 
@@ -38,8 +39,6 @@ _ROOM = 2**26
 
 #: Labelled rows that are compared at most: of more every second, third … is taken.
 MOST_LABELLED = 2_000_000
-
-_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -107,21 +106,6 @@ def _train(training_set: TableVersion, keys: Sequence[str]) -> _Train:
     rows = np.zeros(len(rows), dtype=np.bool_)
     rows[kept] = True
     return _Train(rows, churned[::stride], snapshot[::stride], shown[::stride])
-
-
-def first_shown(customers: Integers, churned: Integers, snapshot: Integers) -> npt.NDArray[np.bool_]:
-    """Return the rows in which a status written at the end shows, and honest silence not yet.
-
-    These are all rows of who never churns, and the first churned one of the others unless nothing came before it.
-    """
-    many = int(customers.max()) + 1 if len(customers) else 0
-    left, first = np.full(many, _NEVER), np.full(many, _NEVER)
-    ill = churned == 1
-    np.minimum.at(left, customers[ill], snapshot[ill])
-    np.minimum.at(first, customers, snapshot)
-    left_at, first_at = left[customers], first[customers]
-    found: npt.NDArray[np.bool_] = (left_at == _NEVER) | ((snapshot == left_at) & (first_at < left_at))
-    return found
 
 
 def _customers(rows: pa.Table, keys: Sequence[str]) -> Integers:

@@ -114,9 +114,7 @@ class LearnedModel(Model):
 
     @classmethod
     @abstractmethod
-    def cross_fit(
-        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
-    ) -> dict[int, Self]:
+    def cross_fit(cls, folds: Folds, settings: FitSettings, like: Model | None = None) -> dict[int, Self]:
         """Return a member a fold, learned from the rows outside of it; settings are chosen by the loss out of fold.
 
         Given a model that they shall be `like`, one of their own kind, nothing is searched: that one's settings are

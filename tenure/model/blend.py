@@ -91,6 +91,8 @@ class BlendModel(Model):
                 "it must have as many.",
                 hint="Run 'tenure train'.",
             )
+        if len({part.columns.names for part in parts}) > 1:
+            raise UnsafeModelFile("the parts of a blend read different columns.", hint="Run 'tenure train'.")
         return cls(parts, weighed["weights"], weighed["intercept"])
 
     def _weighing(self) -> Iterator[tuple[float, Model]]:
@@ -102,13 +104,14 @@ class BlendModel(Model):
 
 def blended(models: Sequence[CrossFitModel], folds: Folds) -> CrossFitModel:
     """Return the blend of models that were cross-fitted on the same folds."""
+    # The members of a fold read the same columns, whatever their kind.
     margins = np.column_stack([model.out_of_fold(folds.rows.matrix, folds.fold) for model in models])
     members: dict[int, Model] = {}
     for number in folds.numbers:
         others = folds.fold != number
         weights, intercept = least_loss_weights(margins[others], folds.rows.churned[others])
         members[number] = BlendModel([model.members[number] for model in models], weights, intercept)
-    return CrossFitModel(members)
+    return CrossFitModel(members, models[0].columns)
 
 
 def least_loss_weights(margins: NDArray[np.float64], churned: NDArray[np.float64]) -> tuple[list[float], float]:

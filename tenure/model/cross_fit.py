@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tenure.errors import UnsafeModelFile
+from tenure.errors import UnsafeModelFile, choices
 from tenure.model.base import FitSettings, Model
 from tenure.model.learners.learner import Learner
-from tenure.model.sample import Folds
+from tenure.model.sample import Folds, columns_at
 from tenure.model.select import Columns
 
 
@@ -32,18 +32,17 @@ class CrossFitModel(Model):
     Parmanto, Munro and Doyle 1996. What is judged is what is used: no member learns anew from all rows.
     """
 
-    def __init__(self, members: Mapping[int, Model]) -> None:
-        first = next(iter(members.values()))
-        super().__init__(first.columns, _shared([member.parameters for member in members.values()]))
-        self.kind = first.kind
+    def __init__(self, members: Mapping[int, Model], columns: Columns) -> None:
+        """Make one model of members that read some of the `columns` each."""
+        super().__init__(columns, _shared([member.parameters for member in members.values()]))
+        self.kind = next(iter(members.values())).kind
         self.members = dict(members)
+        self._places = {number: member.columns.places_in(columns) for number, member in members.items()}
 
     @classmethod
-    def of(
-        cls, learner: Learner, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
-    ) -> CrossFitModel:
+    def of(cls, learner: Learner, folds: Folds, settings: FitSettings, like: Model | None = None) -> CrossFitModel:
         """Return a learner's model with a member a fold, its settings searched, or those of a model `like` it."""
-        return cls(learner.cross_fit(columns, folds, settings, like))
+        return cls(learner.cross_fit(folds, settings, like), folds.columns)
 
     def note(self, record: Mapping[str, Any]) -> None:
         """Record more of how the members were made, the same for all."""
@@ -62,7 +61,7 @@ class CrossFitModel(Model):
 
     def margin(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean of the members' log-odds, shape (rows,)."""
-        margins = [member.margin(matrix) for member in self.members.values()]
+        margins = [member.margin(self._read_by(number, matrix)) for number, member in self.members.items()]
         return np.asarray(np.mean(margins, axis=0), dtype=np.float64)
 
     def out_of_fold(self, matrix: NDArray[np.float64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -70,7 +69,7 @@ class CrossFitModel(Model):
         found = np.empty(len(matrix))
         for number in np.unique(fold):
             rows = fold == number
-            found[rows] = self.members[int(number)].margin(matrix[rows])
+            found[rows] = self.members[int(number)].margin(self._read_by(int(number), matrix[rows]))
         return found
 
     def predict_unseen(self, frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -82,17 +81,22 @@ class CrossFitModel(Model):
     def contributions(
         self, matrix: NDArray[np.float64], background: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the means of the members' values and bases: exact for their mean, since both are sums."""
+        """Return the means of the members' values and bases: exact for their mean, since both are sums.
+
+        A member adds nothing to a column that it does not read.
+        """
         values, base = np.zeros(matrix.shape), np.zeros(len(matrix))
-        for member in self.members.values():
-            of_member, of_base = member.contributions(matrix, background)
-            values += of_member
+        for number, member in self.members.items():
+            of_member, of_base = member.contributions(self._read_by(number, matrix), self._read_by(number, background))
+            places = self._places[number]
+            values[:, slice(None) if places is None else places] += of_member
             base += of_base
         return values / len(self.members), base / len(self.members)
 
     def card(self) -> bytes:
-        """Return model.json: the kind, and the folds of the members, whose files begin with the number of theirs."""
-        return json.dumps({"kind": self.kind, "folds": sorted(self.members)}, indent=1).encode()
+        """Return model.json: kind, columns, and the folds of the members, whose files begin with their number."""
+        record = {"kind": self.kind, "folds": sorted(self.members), "columns": self.columns.as_json()}
+        return json.dumps(record, indent=1).encode()
 
     def files(self) -> dict[str, bytes]:
         """Return model.json, and each member's files: '0-model.json', '0-model.txt' and so on."""
@@ -112,7 +116,25 @@ class CrossFitModel(Model):
         members = {number: load(dict(_of_member(files, number))) for number in folds}
         if {member.kind for member in members.values()} != {card["kind"]}:
             raise UnsafeModelFile("model.json has members of another kind than its own.", hint="Run 'tenure train'.")
-        return cls(members)
+        columns = _columns_of_card(card, members)
+        return cls(members, columns)
+
+    def _read_by(self, number: int, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The columns of a matrix of `columns` that a member reads."""
+        return columns_at(matrix, self._places[number])
+
+
+def _columns_of_card(card: Mapping[str, Any], members: Mapping[int, Model]) -> Columns:
+    """The columns that the members read some of each; a model of an older Tenure has but one set of them."""
+    if "columns" not in card:
+        return next(iter(members.values())).columns
+    columns = Columns.from_json(card["columns"])
+    unknown = {name for member in members.values() for name in member.columns.names} - set(columns.names)
+    if unknown:
+        raise UnsafeModelFile(
+            f"model.json lacks columns that its members read: {choices(unknown)}.", hint="Run 'tenure train'."
+        )
+    return columns
 
 
 def _of_member(files: Mapping[str, bytes], number: int) -> Iterator[tuple[str, bytes]]:

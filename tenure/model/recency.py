@@ -62,14 +62,14 @@ def weighted(rows: Sample, days: int) -> Sample:
     return replace(rows, weight=weight / weight.mean())
 
 
-def chosen_half_life(learner: Learner, like: Model, columns: Columns, folds: Folds, settings: FitSettings) -> HalfLife:
+def chosen_half_life(learner: Learner, like: Model, folds: Folds, settings: FitSettings) -> HalfLife:
     """Return the half-life that gains the most on none, if that is more than its error, and a gain at every origin.
 
     Each candidate is tried with the settings of the model `like`. Trees are counted on the rows that judge, which
     flatters all candidates alike. With fewer than LEAST_ORIGINS origins it is none.
     """
     rows = folds.of_some_customers(SEARCHED_ROWS, settings.seed).rows
-    judged = [_Judged.of(learner, like, columns, origin, settings) for origin in _origins(rows)]
+    judged = [_Judged.of(learner, like, folds.columns, origin, settings) for origin in _origins(rows)]
     if len(judged) < LEAST_ORIGINS:
         return HalfLife()
     found = [_compared(days, judged) for days in HALF_LIVES]
@@ -122,7 +122,7 @@ class _Origin:
     ) -> NDArray[np.float64]:
         """Return the log loss of each judged row by a model that learned with a half-life, shape (rows,)."""
         taught = self.taught if days is None else weighted(self.taught, days)
-        (model,) = learner.cross_fit(columns, Folds.of(taught, self.judged), settings, like).values()
+        (model,) = learner.cross_fit(Folds.of(columns, taught, self.judged), settings, like).values()
         return log_losses(model.probabilities(self.judged.matrix), self.judged.churned)
 
 
@@ -131,7 +131,7 @@ def _origins(rows: Sample) -> Iterator[_Origin]:
 
     What the earlier ones knew is so short that all of it is about as old.
     """
-    if rows.snapshot is None:
+    if rows.snapshot is None or rows.label_end is None:
         return
     days = np.unique(rows.snapshot)
     ends = np.append(days[1:], days[-1] + 1)

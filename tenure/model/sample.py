@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tenure.model.select import Columns
 
 TEACHES_ALL = -1
 """The fold of a row that teaches every member and judges none."""
@@ -42,16 +45,25 @@ class Sample:
             None if self.label_end is None else self.label_end[rows],
         )
 
+    def with_columns(self, places: NDArray[np.int64] | None) -> Sample:
+        """Return the rows with the columns at some places; with all of them for None."""
+        return replace(self, matrix=columns_at(self.matrix, places))
+
 
 @dataclass(frozen=True)
 class Folds:
-    """The rows to learn from, and the fold of each, shape (rows,), numbered from 0; or TEACHES_ALL."""
+    """The rows to learn from, and the fold of each, shape (rows,), numbered from 0; or TEACHES_ALL.
+
+    `columns` are those of the rows' matrix; `reads` those of them that the member of a fold reads, all if it has none.
+    """
 
     rows: Sample
     fold: NDArray[np.int64]
+    columns: Columns
+    reads: Mapping[int, Columns] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, train: Sample, judged: Sample) -> Folds:
+    def of(cls, columns: Columns, train: Sample, judged: Sample) -> Folds:
         """Return folds of one member, which learns from `train` and is judged by `judged`."""
         fold = np.repeat([TEACHES_ALL, 0], [len(train.matrix), len(judged.matrix)])
         customer = None
@@ -63,7 +75,7 @@ class Folds:
         if train.weight is not None:
             weight = np.concatenate([train.weight, np.ones(len(judged.matrix))])
         matrix = np.concatenate([train.matrix, judged.matrix])
-        return cls(Sample(matrix, np.concatenate([train.churned, judged.churned]), customer, weight), fold)
+        return cls(Sample(matrix, np.concatenate([train.churned, judged.churned]), customer, weight), fold, columns)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -71,8 +83,14 @@ class Folds:
         return tuple(int(number) for number in np.unique(self.fold) if number != TEACHES_ALL)
 
     def apart(self, number: int) -> tuple[Sample, Sample]:
-        """Return the rows outside of a fold, and those in it."""
-        return self.rows.only(self.fold != number), self.rows.only(self.fold == number)
+        """Return the rows outside of a fold, and those in it, with the columns that its member reads."""
+        places = self.columns_of(number).places_in(self.columns)
+        others, judged = self.rows.only(self.fold != number), self.rows.only(self.fold == number)
+        return others.with_columns(places), judged.with_columns(places)
+
+    def columns_of(self, number: int) -> Columns:
+        """Return the columns that the member of a fold reads."""
+        return self.reads.get(number, self.columns)
 
     def of_some_customers(self, rows: int, seed: int) -> Folds:
         """Return the folds of about so many rows, those of customers drawn by `seed`; these folds if they are fewer."""
@@ -81,4 +99,9 @@ class Folds:
         customer = np.arange(len(self.fold)) if self.rows.customer is None else self.rows.customer
         draw = np.random.default_rng(seed).random(int(customer.max()) + 1)
         drawn = (draw < rows / len(self.fold))[customer]
-        return Folds(self.rows.only(drawn), self.fold[drawn])
+        return replace(self, rows=self.rows.only(drawn), fold=self.fold[drawn])
+
+
+def columns_at(matrix: NDArray[np.float64], places: NDArray[np.int64] | None) -> NDArray[np.float64]:
+    """Return the columns of a matrix at some places, row by row in memory; for None the matrix itself."""
+    return matrix if places is None else np.take(matrix, places, axis=1)

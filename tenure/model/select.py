@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tenure.errors import MissingFeature, ModelError, choices
+from tenure.errors import InvalidConfig, MissingFeature, ModelError, choices
 
 RESERVED = ("snapshot_date", "label_start", "label_end", "split", "fold", "seen_in_train", "churned")
 """Columns of a training set that are never features; the keys come on top."""
 
 MOST_CATEGORIES = 200
 """Text with more distinct values than this on train names things rather than sorts them, so it is dropped."""
+
+EXCLUDED = "excluded by [train] exclude"
+"""The reason of a feature that tenure.toml leaves out."""
 
 LARGEST = 1e100
 """The largest absolute value that is a number; what lies beyond counts as missing, as infinity does.
@@ -53,19 +58,18 @@ class Columns:
     dropped: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, keys: Sequence[str]) -> Columns:
-        """Return the features of a training set.
+    def of(cls, frame: pd.DataFrame, keys: Sequence[str], exclude: Sequence[str] = ()) -> Columns:
+        """Return the features of a training set but those that `exclude` names or that its patterns match.
 
         Only rows of split 'train' are looked at, of all folds, and never whether they churned.
-        Raises ModelError if no feature is left.
+        Raises InvalidConfig if a name or pattern of `exclude` matches no feature; ModelError if no feature is left.
         """
+        excluded = matching(exclude, feature_names(frame, keys), place="[train] exclude")
         train = frame[frame["split"] == "train"]
         kept: dict[Type, list[str]] = {"numeric": [], "text": []}
         dropped: dict[str, str] = {}
-        for name in frame.columns:
-            if name in RESERVED or name in keys:
-                continue
-            reason = _reason_to_drop(train[name])
+        for name in feature_names(frame, keys):
+            reason = EXCLUDED if name in excluded else _reason_to_drop(train[name])
             if reason:
                 dropped[name] = reason
             else:
@@ -105,6 +109,23 @@ class Columns:
         """The features in the order of the matrix's columns."""
         return self.numeric + self.categorical
 
+    def without(self, dropped: Mapping[str, str]) -> Columns:
+        """Return the columns but those that `dropped` names, each with its reason."""
+        return Columns(
+            self.keys,
+            tuple(name for name in self.numeric if name not in dropped),
+            tuple(name for name in self.categorical if name not in dropped),
+            {name: values for name, values in self.categories.items() if name not in dropped},
+            {**self.dropped, **dropped},
+        )
+
+    def places_in(self, whole: Columns) -> NDArray[np.int64] | None:
+        """Return where each of these columns stands in a matrix of the `whole`; None if they are all, in its order."""
+        if self.names == whole.names:
+            return None
+        place = {name: number for number, name in enumerate(whole.names)}
+        return np.array([place[name] for name in self.names], dtype=np.int64)
+
     def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the features as floats, shape (rows, features), rows in the frame's order.
 
@@ -127,6 +148,30 @@ class Columns:
             else:
                 matrix[:, place] = _codes(frame[name], self.categories[name])
         return matrix
+
+
+def feature_names(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """Return the names of a training set's columns that are neither keys nor RESERVED, in its order."""
+    return [name for name in frame.columns if name not in RESERVED and name not in keys]
+
+
+def matching(patterns: Sequence[str], names: Sequence[str], *, place: str) -> frozenset[str]:
+    """Return the names that the patterns of tenure.toml match, such as 'branch_*'; upper and lower case differ.
+
+    Raises InvalidConfig, naming its `place`, for a pattern that matches none.
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        some = [name for name in names if fnmatchcase(name, pattern)]
+        if not some:
+            near = get_close_matches(pattern, names)
+            raise InvalidConfig(
+                f"{place}: no feature is called or matches '{pattern}'; "
+                + (f"the nearest: {choices(near)}." if near else f"there are {len(names)} features."),
+                hint="Run 'tenure docs': its dictionary names all features.",
+            )
+        found.update(some)
+    return frozenset(found)
 
 
 def _reason_to_drop(column: pd.Series) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,9 @@ from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_f
 from tenure.model.losses import log_loss
 from tenure.model.recency import chosen_half_life, weighted
 from tenure.model.sample import Folds, Sample
-from tenure.model.select import Columns
+from tenure.model.select import Columns, feature_names, matching
+from tenure.model.selection import SELECTIONS, select_in_folds
+from tenure.model.suspects import Judged, ranks_of, ranks_of_keys, refuse_suspects
 
 TIE = 0.001
 """Losses that differ by no more than this share of the least are equal."""
@@ -30,10 +32,16 @@ class TrainSettings(FitSettings):
 
     kinds         which models to train, of the learners there are
     min_churners  the fewest churners in train worth learning from
+    exclude       names or patterns ('branch_*') of features that no model reads
+    trust         names or patterns of features that models read though they look like the label or a key
+    select        which of the others a member reads: one of SELECTIONS
     """
 
     kinds: tuple[str, ...] = field(default_factory=default_kinds)
     min_churners: int = 20
+    exclude: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
+    select: str = SELECTIONS[0]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,6 +53,8 @@ class TrainSettings(FitSettings):
             raise InvalidConfig(
                 f"[train] models: a blend needs two others to be made of; got {choices(self.kinds)}",
             )
+        if self.select not in SELECTIONS:
+            raise InvalidConfig(f"[train] select: got '{self.select}'; allowed: {choices(SELECTIONS)}")
         self.require_at_least(min_churners=1)
 
 
@@ -61,40 +71,48 @@ class ModelTrainingService:
         """Return one fitted model a kind, in the order of `settings.kinds`, with a member a fold.
 
         Raises EmptySplit if train has no rows, or they are in one fold; OneClassTarget if train, or what is outside of
-        a fold, has one class, or train too few churners; ModelError if no feature is left.
+        a fold, has one class, or train too few churners; CheckFailed if a feature that is not trusted reveals the
+        label or is a key; ModelError if no feature is left.
         """
         train = training_set[training_set["split"] == "train"]
         _refuse_one_class(train, self.settings.min_churners)
-        columns = Columns.of(training_set, keys)
-        folds = _folds(train, columns)
+        columns = Columns.of(training_set, keys, self.settings.exclude)
+        folds = self._chosen(_folds(train, columns), train)
         fitted = {
-            learner.kind: CrossFitModel.of(learner, columns, folds, self.settings)
+            learner.kind: CrossFitModel.of(learner, folds, self.settings)
             for learner in learners.LEARNERS
             if learner.kind in self.settings.kinds
         }
-        fitted = self._by_recency(fitted, columns, folds)
+        fitted = self._by_recency(fitted, folds)
         if BLEND.kind in self.settings.kinds:
             fitted[BLEND.kind] = blended(list(fitted.values()), folds)
         return tuple(fitted[kind] for kind in self.settings.kinds)
 
-    def _by_recency(
-        self, fitted: Mapping[str, CrossFitModel], columns: Columns, folds: Folds
-    ) -> dict[str, CrossFitModel]:
+    def _by_recency(self, fitted: Mapping[str, CrossFitModel], folds: Folds) -> dict[str, CrossFitModel]:
         """Return the models, learned anew with a half-life if that pays; the last kind decides for all."""
         learner = [one for one in learners.LEARNERS if one.kind in fitted][-1]
-        found = chosen_half_life(learner, fitted[learner.kind], columns, folds, self.settings)
+        found = chosen_half_life(learner, fitted[learner.kind], folds, self.settings)
         if found.days is None:
             models = dict(fitted)
         else:
-            aged = Folds(weighted(folds.rows, found.days), folds.fold)
+            aged = replace(folds, rows=weighted(folds.rows, found.days))
             models = {
-                one.kind: CrossFitModel.of(one, columns, aged, self.settings, like=fitted[one.kind])
+                one.kind: CrossFitModel.of(one, aged, self.settings, like=fitted[one.kind])
                 for one in learners.LEARNERS
                 if one.kind in fitted
             }
         for model in models.values():
             model.note(found.record())
         return models
+
+    def _chosen(self, folds: Folds, train: pd.DataFrame) -> Folds:
+        """Return the folds with the columns that each member reads, once none of them is suspect."""
+        settings, columns = self.settings, folds.columns
+        snapshot = ranks_of(train["snapshot_date"]) if "snapshot_date" in train else np.zeros(len(train), np.int64)
+        keys = np.column_stack([ranks_of_keys(train[name]) for name in columns.keys])
+        trusted = matching(settings.trust, feature_names(train, columns.keys), place="[train] trust")
+        refuse_suspects(Judged(columns, folds.rows, folds.fold, snapshot, keys), trusted, settings.seed)
+        return select_in_folds(folds, snapshot, select=settings.select, seed=settings.seed)
 
 
 def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> CrossFitModel:
@@ -118,10 +136,10 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
         columns.matrix(train),
         train["churned"].to_numpy(dtype=np.float64),
         customer=customer.to_numpy(dtype=np.int64),
-        snapshot=_days(train["snapshot_date"]),
-        label_end=_days(train["label_end"]),
+        snapshot=_days(train, "snapshot_date"),
+        label_end=_days(train, "label_end"),
     )
-    folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64))
+    folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64), columns)
     if len(folds.numbers) < 2:
         raise EmptySplit(
             "all rows of split 'train' are in one fold, so there is nothing to judge a model by",
@@ -138,8 +156,11 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
     return folds
 
 
-def _days(dates: pd.Series) -> NDArray[np.int64]:
-    return np.asarray(pd.to_datetime(dates).to_numpy(dtype="datetime64[D]").astype(np.int64))
+def _days(frame: pd.DataFrame, name: str) -> NDArray[np.int64] | None:
+    """The dates of a column as days, None where there is no such column."""
+    if name not in frame:
+        return None
+    return np.asarray(pd.to_datetime(frame[name]).to_numpy(dtype="datetime64[D]").astype(np.int64))
 
 
 def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:

@@ -20,6 +20,7 @@ from tenure.publish import charts, timelines, words
 from tenure.publish.comparison import champion_clause, compared, steadiness, taken_apart, warned, without_sign
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
+from tenure.publish.left_out import left_out
 from tenure.publish.pages import pages
 from tenure.publish.personal import personal_words
 from tenure.publish.quality import Quality
@@ -101,6 +102,7 @@ def report(inputs: ReportInput) -> str:
             facts=Facts(inputs),
             figures=_figures(inputs),
             models=_models(inputs),
+            left_out=left_out(Facts(inputs).champion),
             segments=_segments(inputs),
             **_comparison(inputs),
             event=words.event_words(inputs.churn.event),

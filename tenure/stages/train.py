@@ -50,6 +50,9 @@ def train(work: Work) -> Outcome:
         seconds=section.seconds,
         seed=section.seed,
         threads=work.config.engine.threads,
+        exclude=section.exclude,
+        trust=section.trust,
+        select=section.select,
     )
     frame = work.read("training_set").to_pandas()
     models = _fitted(work, ModelTrainingService(settings), frame)

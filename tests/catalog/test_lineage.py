@@ -149,8 +149,8 @@ def test_the_reverse_goes_on_to_features_services_and_models(tmp_path):
             "\nfrom tenure import FeatureService\n"
             'till = FeatureService("till", features=["region", "large_count_90d"], doc="What the till sees")\n'
         )
-    with (bank / "tenure.toml").open("a") as file:
-        file.write('\n[train]\nmodels = ["logistic"]\n')
+    toml = bank / "tenure.toml"
+    toml.write_text(tiny_bank.with_train(toml.read_text(), 'models = ["logistic"]'))
     with Work.open(bank) as work:
         before = lineage(work, "payments.amount").read_by
         list(run(work, stages_between("staging", "train")))

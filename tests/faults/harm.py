@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from tiny_bank import write_tiny_bank
+from tiny_bank import with_train, write_tiny_bank
 
 from tenure import FeatureStore
 from tenure.session.work import Work
@@ -14,10 +14,6 @@ from tenure.stages.run import run
 from tenure.storage.location import Location, below, files_below
 
 SETTINGS = """
-[train]
-models = ["rule", "lightgbm"]
-trials = 1
-
 [verify]
 customers = 5
 """
@@ -96,8 +92,8 @@ def by_sort(files: list[str]) -> dict[str, list[str]]:
 def write_run_bank(folder: Path) -> Path:
     """Write a small bank with one wrong payment, and run it to its report; a training set is persisted."""
     folder = write_tiny_bank(folder, customers=240)
-    with (folder / "tenure.toml").open("a") as toml:
-        toml.write(SETTINGS)
+    toml = folder / "tenure.toml"
+    toml.write_text(with_train(toml.read_text(), 'models = ["rule", "lightgbm"]\ntrials = 1') + SETTINGS)
     sources = folder / "sources.py"
     sources.write_text(sources.read_text().replace('key="payment_id",', 'key="payment_id",\n    quarantine=0.01,'))
     with (folder / "data" / "payments.csv").open("a") as payments:

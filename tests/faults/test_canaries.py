@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from canaries import command, leaks_in_files, leaks_in_text
-from tiny_bank import FIRST_DAY, LAST_DAY, write_tiny_bank
+from tiny_bank import FIRST_DAY, LAST_DAY, with_train, write_tiny_bank
 
 from tenure.session.work import Work
 
@@ -93,7 +93,7 @@ def write_canary_bank(folder, *, key=NUMBER, customers=120):
     (folder / "sources.py").write_text(SOURCES.format(key=key))
     (folder / "features" / "paid.py").write_text(FEATURES)
     toml = folder / "tenure.toml"
-    toml.write_text(toml.read_text() + "\n[train]\ntrials = 1\n\n[verify]\ncustomers = 5\n")
+    toml.write_text(with_train(toml.read_text(), "trials = 1") + "\n[verify]\ncustomers = 5\n")
     names = [f"Qzxkey{n}" if key == PERSONAL else n for n in range(customers)]
     people = [
         (name, f"Qzxname {n}", "1931-07-23", ("north", "south")[n % 2], FIRST_DAY, "") for n, name in enumerate(names)

@@ -7,16 +7,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tiny_bank import write_tiny_bank
+from tiny_bank import with_train, write_tiny_bank
 
 from tenure.intake.staging import restaged
 from tenure.session.work import Work
 from tenure.stages.run import run, stages_between
 
 SETTINGS = """
-[train]
-trials = 2
-
 [verify]
 customers = 5
 """
@@ -27,8 +24,8 @@ FINGERPRINTED = ("staging/payments", "snapshots", "features", "labels", "trainin
 
 def bank(folder: Path) -> Path:
     write_tiny_bank(folder, customers=240)
-    with (folder / "tenure.toml").open("a") as toml:
-        toml.write(SETTINGS)
+    toml = folder / "tenure.toml"
+    toml.write_text(with_train(toml.read_text(), "trials = 2") + SETTINGS)
     return folder
 
 

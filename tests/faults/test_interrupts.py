@@ -9,7 +9,7 @@ import time
 import pytest
 from conftest import THOROUGH
 from faults.command import edit, rows_of_ledger, started, tenure, wait_for_stage
-from tiny_bank import write_tiny_bank
+from tiny_bank import with_train, write_tiny_bank
 
 #: Joins that no machine ends within a test: DuckDB looks for no signal in either, and is told to stop.
 ENDLESS = """
@@ -41,8 +41,8 @@ def endless(bank):
 def trained(tmp_path_factory):
     """A bank ready to be trained, for longer than a test waits."""
     folder = write_tiny_bank(tmp_path_factory.mktemp("interrupts") / "bank", customers=240)
-    with (folder / "tenure.toml").open("a") as toml:
-        toml.write('\n[train]\nmodels = ["rule", "lightgbm"]\ntrials = 10000\nseconds = 6000\n')
+    toml = folder / "tenure.toml"
+    toml.write_text(with_train(toml.read_text(), 'models = ["rule", "lightgbm"]\ntrials = 10000\nseconds = 6000'))
     done = tenure("run", "--project", folder, "--to", "training_set")
     assert done.returncode == 0, done.stderr
     return folder

@@ -6,7 +6,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
-from tiny_bank import write_tiny_bank
+from tiny_bank import with_train, write_tiny_bank
 
 from tenure import errors
 
@@ -58,8 +58,8 @@ def test_a_stage_names_the_one_package_that_is_missing(bank, stage):
 
 def test_a_library_of_a_model_that_only_some_projects_train_is_asked_of_those_alone(bank):
     config = bank / "tenure.toml"
-    assert "[train]" not in config.read_text()
-    config.write_text(config.read_text() + "\n[train]\nmodels = ['rule', 'xgboost']\n")
+    assert "models =" not in config.read_text()
+    config.write_text(with_train(config.read_text(), "models = ['rule', 'xgboost']"))
     done = tenure(["xgboost"], "train", "--project", bank)
     assert done.returncode == 7
     assert "stage 'train' needs xgboost, which is not installed" in done.stderr

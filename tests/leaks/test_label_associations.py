@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenure.leaks import label_associations as module
-from tenure.leaks.label_associations import auroc_alone, first_shown, label_associations
+from tenure.leaks.label_associations import auroc_alone, label_associations
 from tenure.leaks.target_proxies import auroc, codes_of, orders_of
+from tenure.model.first_shown import first_shown
 from tenure.store.table import TableVersion
 
 ROW = st.tuples(st.one_of(st.none(), st.integers(-4, 4)), st.integers(0, 1), st.integers(0, 2))

@@ -25,7 +25,7 @@ def train(world):
 @pytest.fixture(scope="module")
 def folds(models, train):
     rows = Sample(models[0].columns.matrix(train), train["churned"].to_numpy(dtype=float))
-    return Folds(rows, train["fold"].to_numpy(dtype=np.int64))
+    return Folds(rows, train["fold"].to_numpy(dtype=np.int64), models[0].columns)
 
 
 def test_weights_are_those_of_the_regression_on_the_margins():
@@ -61,7 +61,7 @@ def test_no_row_has_a_say_in_the_weights_that_it_is_judged_by(models, folds):
     parts = models[:3]
     before = blended(parts, folds)
     other = np.where(folds.fold == 2, 1 - folds.rows.churned, folds.rows.churned)
-    after = blended(parts, Folds(Sample(folds.rows.matrix, other), folds.fold))
+    after = blended(parts, Folds(Sample(folds.rows.matrix, other), folds.fold, folds.columns))
     assert after.members[2].weights == before.members[2].weights
     assert after.members[1].weights != before.members[1].weights
 

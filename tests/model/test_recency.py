@@ -29,17 +29,17 @@ def book(seed, moves, customers=300, months=MONTHS):
     churned = (random.random(len(month)) < 1 / (1 + np.exp(-logit))).astype(float)
     customer = np.tile(np.arange(customers), months)
     rows = Sample(matrix, churned, customer, snapshot=month * 30, label_end=month * 30 + 30)
-    return Folds(rows, customer % 5)
+    return Folds(rows, customer % 5, COLUMNS)
 
 
 def chosen(folds):
-    like = CrossFitModel.of(LOGISTIC, COLUMNS, folds, SETTINGS)
-    return chosen_half_life(LOGISTIC, like, COLUMNS, folds, SETTINGS)
+    like = CrossFitModel.of(LOGISTIC, folds, SETTINGS)
+    return chosen_half_life(LOGISTIC, like, folds, SETTINGS)
 
 
 def loss_of(folds, days, test):
     rows = folds.rows if days is None else weighted(folds.rows, days)
-    model = CrossFitModel.of(LOGISTIC, COLUMNS, Folds(rows, folds.fold), SETTINGS)
+    model = CrossFitModel.of(LOGISTIC, replace(folds, rows=rows), SETTINGS)
     scores = model.probabilities(test.matrix)
     return -np.log(np.where(test.churned > 0, scores, 1 - scores)).mean()
 
@@ -48,7 +48,7 @@ def loss_of(folds, days, test):
 def test_where_effects_move_the_half_life_chosen_is_better_on_later_months(seed):
     whole = book(seed, moves=True)
     before, after = whole.rows.snapshot < 19 * 30, whole.rows.snapshot >= 20 * 30
-    past, test = Folds(whole.rows.only(before), whole.fold[before]), whole.rows.only(after)
+    past, test = replace(whole, rows=whole.rows.only(before), fold=whole.fold[before]), whole.rows.only(after)
     found = chosen(past)
     assert found.days in HALF_LIVES
     assert found.gain > found.gain_error > 0
@@ -65,7 +65,7 @@ def test_with_too_few_origins_none_is_chosen_and_said():
     for months in (1, 3):
         assert chosen(book(1, moves=True, months=months)) == HalfLife(None, 0.0, 0.0, 0)
     undated = book(1, moves=True, months=4)
-    assert chosen(Folds(replace(undated.rows, snapshot=None, label_end=None), undated.fold)) == HalfLife()
+    assert chosen(replace(undated, rows=replace(undated.rows, snapshot=None, label_end=None))) == HalfLife()
 
 
 def test_an_origin_is_taught_by_ended_labels_alone_and_judges_until_the_next():

@@ -185,16 +185,20 @@ def test_a_score_is_the_mean_of_the_members_margins(models, world):
         np.testing.assert_allclose(logit(model.predict(rows)), np.mean(margins, axis=0), atol=1e-9)
 
 
-def test_a_feature_that_one_fold_alone_knows_ends_no_training_and_weighs_nothing_without_it(world):
+@pytest.mark.parametrize("select", ["plain", "none"])
+def test_a_feature_that_one_fold_alone_knows_ends_no_training_and_weighs_nothing_without_it(world, select):
     known = world.assign(rare=np.where(world["fold"].eq(3).fillna(False), world["balance_last"], np.nan))
-    for model in ModelTrainingService(TrainSettings(kinds=(*default_kinds(), "xgboost"), trials=1)).train(known, KEYS):
+    other = known.assign(rare=np.where(known["rare"].isna(), 5.0, known["rare"]))
+    every = TrainSettings(kinds=(*default_kinds(), "xgboost"), trials=1, select=select)
+    for model in ModelTrainingService(every).train(known, KEYS):
         assert "rare" in model.columns.names
         matrix = model.columns.matrix(known)
         found = contributions(model, matrix, matrix)
         np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.margin, rtol=0, atol=1e-6)
-        other = known.assign(rare=np.where(known["rare"].isna(), 5.0, known["rare"]))
+        member = model.members[3]
+        assert ("rare" in member.columns.names) == (select == "none")
         np.testing.assert_array_equal(
-            model.members[3].margin(model.columns.matrix(other)), model.members[3].margin(matrix)
+            member.margin(member.columns.matrix(other)), member.margin(member.columns.matrix(known))
         )
 
 

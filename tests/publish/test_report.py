@@ -1,5 +1,6 @@
 """The report says its numbers, is one file that fetches nothing, and holds on a phone."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import date
@@ -299,3 +300,22 @@ def test_groups_of_protected_columns_are_compared_on_the_page(make_input):
 def test_a_page_without_protected_columns_has_no_such_section(page):
     assert "How groups fare" not in page.text
     assert "Protected, and read" not in page.text
+
+
+def test_features_left_out_are_told_by_reason_without_values(make_input):
+    inputs = make_input()
+    dropped = {
+        "fee": "constant on train: 17.25",
+        "branch": "constant on train: Ely",
+        "debit_180d": "in 2 of 5 folds: equal to 'debit_90d' on every row",
+    }
+    page = Page(report(replace(inputs, models=inputs.models.assign(dropped=json.dumps(dropped)))))
+    assert (
+        "constant on train 2 branch, fee in 2 of 5 folds: equal to 'debit_90d' on every row 1 debit_180d" in page.text
+    )
+    assert "17.25" not in page.text
+    assert "Ely" not in page.text
+
+
+def test_a_champion_that_left_nothing_out_has_no_table_of_it(page):
+    assert "Features left out" not in page.text

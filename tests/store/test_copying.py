@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from store.test_lake_on_s3 import ran, require_same
-from tiny_bank import write_leavers, write_tiny_bank
+from tiny_bank import with_train, write_leavers, write_tiny_bank
 from typer.testing import CliRunner
 
 from tenure import cli
@@ -21,9 +21,11 @@ from tenure.store.lake import Lake
 def built(tmp_path_factory, s3_settings):
     folder = write_tiny_bank(tmp_path_factory.mktemp("copy") / "bank")
     write_leavers(folder / "data")
-    settings = '\n[train]\nmodels = ["rule"]\n\n[verify]\ncustomers = 0\n'
+    settings = "\n[verify]\ncustomers = 0\n"
     s3 = f'\n[s3]\nendpoint = "{s3_settings.endpoint}"\nregion = "us-east-1"\npath_style = true\n'
-    (folder / "tenure.toml").write_text((folder / "tenure.toml").read_text() + settings + s3)
+    (folder / "tenure.toml").write_text(
+        with_train((folder / "tenure.toml").read_text(), 'models = ["rule"]') + settings + s3
+    )
     ran(folder)
     return folder
 

@@ -16,7 +16,7 @@ import pytest
 from conftest import THOROUGH
 from lake_cells import cells
 from stages.runs import edit
-from tiny_bank import LAST_DAY, write_leavers, write_tiny_bank
+from tiny_bank import LAST_DAY, with_train, write_leavers, write_tiny_bank
 
 from tenure.checks.in_memory import schema_of
 from tenure.cli import application
@@ -35,9 +35,6 @@ from tenure.store.lake import Lake
 NUMBERS = Contract(table="numbers", keys=("number",), columns={"number": "int64"})
 
 SETTINGS = """
-[train]
-models = ["rule", "logistic"]
-
 [verify]
 customers = 20
 """
@@ -68,7 +65,8 @@ def require_same(one, other):
 def banks(tmp_path_factory, bucket, s3_settings):
     """One project built on disk and its copy built on S3, two months one after the other."""
     here = write_tiny_bank(tmp_path_factory.mktemp("s3") / "here")
-    (here / "tenure.toml").write_text((here / "tenure.toml").read_text() + SETTINGS)
+    toml = here / "tenure.toml"
+    toml.write_text(with_train(toml.read_text(), 'models = ["rule", "logistic"]') + SETTINGS)
     there = shutil.copytree(here, here.with_name("there"))
     place = S3Location(bucket, f"tests/{uuid4().hex}", s3_settings)
     on_s3(there, place)

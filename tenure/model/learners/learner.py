@@ -1,6 +1,6 @@
 """A kind of model as it declares itself; nothing here loads one of its libraries.
 
-Learner ── cross_fit(columns, folds, settings) ──┐
+Learner ── cross_fit(folds, settings) ───────────┐
         └─ load(files) ──────────────────────────┴─► Model: margin ─► score
                                                         └─ contributions
 """
@@ -18,7 +18,6 @@ from tenure.errors import UnsafeModelFile, choices
 if TYPE_CHECKING:
     from tenure.model.base import FitSettings, LearnedModel, Model
     from tenure.model.sample import Folds
-    from tenure.model.select import Columns
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,9 @@ class Learner(ModelKind):
     file: str
     libraries: tuple[Library, ...] = ()
 
-    def cross_fit(
-        self, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
-    ) -> Mapping[int, LearnedModel]:
+    def cross_fit(self, folds: Folds, settings: FitSettings, like: Model | None = None) -> Mapping[int, LearnedModel]:
         """Return a member a fold, their settings chosen by the loss out of fold, or those of a model `like` them."""
-        return self.model().cross_fit(columns, folds, settings, like)
+        return self.model().cross_fit(folds, settings, like)
 
     def load(self, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LearnedModel:
         """Return the model that `Model.files` wrote, `card` being its model.json; raise UnsafeModelFile otherwise."""

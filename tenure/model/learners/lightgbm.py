@@ -52,19 +52,19 @@ class LightGBMModel(LearnedModel):
         self.booster = lightgbm.Booster(model_str=text)
 
     @classmethod
-    def cross_fit(
-        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
-    ) -> dict[int, LightGBMModel]:
+    def cross_fit(cls, folds: Folds, settings: FitSettings, like: Model | None = None) -> dict[int, LightGBMModel]:
         """Return a member a fold, with the settings of START, or of the trial with the least log loss out of fold if
         it is surely less; or with those of the model that they shall be `like`.
 
         Trees are counted by early stopping on the mean loss of all folds.
         """
-        search = Search(partial(_Ground, columns, settings), _suggested, START, settings)
+        search = Search(partial(_Ground, settings=settings), _suggested, START, settings)
         found, record = search.members(folds, None if like is None else like.parameters)
         members: dict[int, LightGBMModel] = {}
         for number, grown in found.grown.items():
-            members[number] = cls(columns, found.parameters(number) | record, grown.stored(found.trees))
+            members[number] = cls(
+                folds.columns_of(number), found.parameters(number) | record, grown.stored(found.trees)
+            )
             members[number].threads = settings.threads
             record = {}
         return members
@@ -98,7 +98,7 @@ class LightGBMModel(LearnedModel):
 class _Ground(Ground[str]):
     """The rows of one member, cut into LightGBM's bins: those that teach, and those that judge."""
 
-    def __init__(self, columns: Columns, settings: FitSettings, train: Sample, judged: Sample) -> None:
+    def __init__(self, columns: Columns, train: Sample, judged: Sample, *, settings: FitSettings) -> None:
         self.fixed = {
             "objective": "binary",
             # LightGBM's own sum of the loss depends on the number of threads in its last bits; _log_loss does not.

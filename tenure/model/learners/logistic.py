@@ -63,24 +63,22 @@ class LogisticModel(LearnedModel):
         self.pipeline = pipeline
 
     @classmethod
-    def cross_fit(
-        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
-    ) -> dict[int, LogisticModel]:
+    def cross_fit(cls, folds: Folds, settings: FitSettings, like: Model | None = None) -> dict[int, LogisticModel]:
         """Return a member a fold, all with the C of the least log loss out of fold, or that of what they are `like`.
 
         No class weights and no resampling: both would shift every probability away from the true rate.
         """
         if like is not None:
             penalty = like.parameters["C"]
-            paths = {number: _Path.of(columns, folds, number, [penalty]) for number in folds.numbers}
-            return {number: cls._member(columns, path, penalty) for number, path in paths.items()}
+            paths = {number: _Path.of(folds, number, [penalty]) for number in folds.numbers}
+            return {number: cls._member(folds.columns_of(number), path, penalty) for number, path in paths.items()}
         some = folds.of_some_customers(SEARCHED_ROWS, settings.seed)
-        paths = _paths(columns, some, settings.seconds)
+        paths = _paths(some, settings.seconds)
         penalty = _least(paths, some)
         record = {"seconds_limit_hit": any(path.cut_short for path in paths.values())}
         if some is not folds:
-            paths = {number: _Path.of(columns, folds, number, [penalty]) for number in folds.numbers}
-        return {number: cls._member(columns, path, penalty, record) for number, path in paths.items()}
+            paths = {number: _Path.of(folds, number, [penalty]) for number in folds.numbers}
+        return {number: cls._member(folds.columns_of(number), path, penalty, record) for number, path in paths.items()}
 
     @classmethod
     def _member(
@@ -194,12 +192,10 @@ class _Path:
     cut_short: bool = False
 
     @classmethod
-    def of(
-        cls, columns: Columns, folds: Folds, number: int, penalties: Sequence[float], deadline: float = math.inf
-    ) -> _Path:
+    def of(cls, folds: Folds, number: int, penalties: Sequence[float], deadline: float = math.inf) -> _Path:
         """Return the path of at least one fit, up to where the loss has risen RISES times, or to the deadline."""
         train, judged = folds.apart(number)
-        prepare = _preparation(columns, rows=len(train.matrix))
+        prepare = _preparation(folds.columns_of(number), rows=len(train.matrix))
         classifier = LogisticRegression(max_iter=500, warm_start=True)
         fits: dict[float, LogisticRegression] = {}
         losses: dict[float, float] = {}
@@ -222,13 +218,13 @@ class _Path:
         return cls(prepare, fits, losses)
 
 
-def _paths(columns: Columns, folds: Folds, seconds: float) -> dict[int, _Path]:
+def _paths(folds: Folds, seconds: float) -> dict[int, _Path]:
     """The paths of all members; none is longer than that of a member before it, since all must have tried a penalty."""
     deadline = time.monotonic() + seconds
     penalties: Sequence[float] = PENALTIES
     paths: dict[int, _Path] = {}
     for number in folds.numbers:
-        paths[number] = _Path.of(columns, folds, number, penalties, deadline)
+        paths[number] = _Path.of(folds, number, penalties, deadline)
         if paths[number].cut_short:
             penalties = list(paths[number].fits)
     return paths

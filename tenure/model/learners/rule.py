@@ -49,15 +49,13 @@ class RuleModel(LearnedModel):
         self.rule = rule
 
     @classmethod
-    def cross_fit(
-        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
-    ) -> dict[int, RuleModel]:
+    def cross_fit(cls, folds: Folds, settings: FitSettings, like: Model | None = None) -> dict[int, RuleModel]:
         """Return the best rule of each fold's other rows, the first in column order where two are equal.
 
         Nothing is tuned. Raises ModelError if no feature is numeric.
         """
         del settings, like
-        return {number: cls._best(columns, folds.apart(number)[0]) for number in folds.numbers}
+        return {number: cls._best(folds.columns_of(number), folds.apart(number)[0]) for number in folds.numbers}
 
     @classmethod
     def _best(cls, columns: Columns, train: Sample) -> RuleModel:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from tenure.model.base import FitSettings
 from tenure.model.losses import paired_gain
 from tenure.model.sample import SEARCHED_ROWS, Folds, Sample
+from tenure.model.select import Columns
 
 Text = TypeVar("Text")
 
@@ -98,14 +99,14 @@ class Trees(Generic[Text]):
 class Search(Generic[Text]):
     """The search of one library for its settings, over all folds.
 
-    ground     makes what a member's trees grow on, of the rows that teach it and those that judge it
+    ground     makes what a member's trees grow on: of its columns, the rows that teach it, and those that judge it
     suggested  draws a trial's settings
     start      the settings that a search begins with
     """
 
     def __init__(
         self,
-        ground: Callable[[Sample, Sample], Ground[Text]],
+        ground: Callable[[Columns, Sample, Sample], Ground[Text]],
         suggested: Callable[[optuna.Trial], dict[str, float]],
         start: Mapping[str, float],
         settings: FitSettings,
@@ -134,7 +135,7 @@ class Search(Generic[Text]):
         return Trees(settings, grown, least_loss_trees(list(grown.values())))
 
     def _grounds(self, folds: Folds) -> dict[int, Ground[Text]]:
-        return {number: self._ground(*folds.apart(number)) for number in folds.numbers}
+        return {number: self._ground(folds.columns_of(number), *folds.apart(number)) for number in folds.numbers}
 
 
 class _Trials(Generic[Text]):

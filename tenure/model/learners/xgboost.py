@@ -63,9 +63,7 @@ class XGBoostModel(LearnedModel):
             raise UnsafeModelFile("xgboost.json is no whole model of XGBoost.", hint="Run 'tenure train'.") from error
 
     @classmethod
-    def cross_fit(
-        cls, columns: Columns, folds: Folds, settings: FitSettings, like: Model | None = None
-    ) -> dict[int, XGBoostModel]:
+    def cross_fit(cls, folds: Folds, settings: FitSettings, like: Model | None = None) -> dict[int, XGBoostModel]:
         """Return a member a fold, with the settings of START, or of the trial with the least log loss out of fold if
         it is surely less; or with those of the model that they shall be `like`.
 
@@ -74,11 +72,13 @@ class XGBoostModel(LearnedModel):
         Trees are fitted in one thread, whatever the settings say: XGBoost does not promise that its sums of gradients
         have the same bits with another number of threads.
         """
-        search = Search(partial(_Ground, columns, settings), _suggested, START, settings)
+        search = Search(partial(_Ground, settings=settings), _suggested, START, settings)
         found, record = search.members(folds, None if like is None else like.parameters)
         members: dict[int, XGBoostModel] = {}
         for number, grown in found.grown.items():
-            members[number] = cls(columns, found.parameters(number) | record, grown.stored(found.trees))
+            members[number] = cls(
+                folds.columns_of(number), found.parameters(number) | record, grown.stored(found.trees)
+            )
             members[number].threads = settings.threads
             record = {}
         return members
@@ -164,7 +164,7 @@ class _Splits:
 class _Ground(Ground[bytes]):
     """The rows of one member as XGBoost reads them: those that teach, and those that judge."""
 
-    def __init__(self, columns: Columns, settings: FitSettings, train: Sample, judged: Sample) -> None:
+    def __init__(self, columns: Columns, train: Sample, judged: Sample, *, settings: FitSettings) -> None:
         self.fixed = {
             "objective": "binary:logistic",
             "disable_default_eval_metric": True,

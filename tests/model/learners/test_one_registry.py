@@ -36,8 +36,11 @@ class Coin(LearnedModel):
         self.rate = rate
 
     @classmethod
-    def cross_fit(cls, columns, folds, settings, like=None):
-        return {number: cls(columns, {}, float(folds.apart(number)[0].churned.mean())) for number in folds.numbers}
+    def cross_fit(cls, folds, settings, like=None):
+        return {
+            number: cls(folds.columns_of(number), {}, float(folds.apart(number)[0].churned.mean()))
+            for number in folds.numbers
+        }
 
     @classmethod
     def from_files(cls, card, files):

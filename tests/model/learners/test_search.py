@@ -7,7 +7,9 @@ from tenure.model.base import FitSettings
 from tenure.model.learners.search import PATIENCE, ROUNDS, Ground, Grown, Search, least_loss_trees
 from tenure.model.losses import paired_gain
 from tenure.model.sample import SEARCHED_ROWS, Folds, Sample
+from tenure.model.select import Columns
 
+COLUMNS = Columns(("customer_id",), ("gain",), ())
 START = {"leaves": 8}
 
 
@@ -33,19 +35,20 @@ class Curve(Grown):
 class Field(Ground):
     """Rows that grow a curve: with 16 leaves the loss of each row is less by its own feature."""
 
-    def __init__(self, train, judged, least_at=40):
-        self.train, self.judged, self.least_at = train, judged, least_at
+    def __init__(self, columns, train, judged):
+        assert train.matrix.shape[1] == judged.matrix.shape[1] == len(columns.names)
+        self.train, self.judged = train, judged
 
     def grown(self, settings):
         gains = self.judged.matrix[:, 0] * (settings["leaves"] - 8) / 8
-        return Curve(len(self.train.churned), self.least_at, 1 - gains)
+        return Curve(len(self.train.churned), 40, 1 - gains)
 
 
 def folds(gains, customer=None):
     """Five folds, row after row."""
     rows = len(gains)
     sample = Sample(np.array(gains, dtype=float)[:, None], np.zeros(rows), customer)
-    return Folds(sample, np.arange(rows) % 5)
+    return Folds(sample, np.arange(rows) % 5, COLUMNS)
 
 
 def search(leaves=16, trials=3, ground=Field, seconds=3600):
@@ -129,8 +132,8 @@ def test_a_large_sample_is_searched_in_part_and_fitted_in_whole():
     seen = []
 
     class Counted(Field):
-        def __init__(self, train, judged):
-            super().__init__(train, judged)
+        def __init__(self, columns, train, judged):
+            super().__init__(columns, train, judged)
             seen.append(len(train.churned) + len(judged.churned))
 
     chosen, _ = search(trials=8, ground=Counted).members(folds(np.full(rows, 0.3), np.arange(rows) // 4))
