@@ -13,7 +13,7 @@ from tenure.define.check import Check
 from tenure.define.churn import Activity, ChurnDefinition
 from tenure.define.definitions import load_project
 from tenure.define.events import *  # noqa: F403  (a new event is exported by its own module's __all__)
-from tenure.define.feature import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend
+from tenure.define.feature import Aggregate, Attribute, DatePart, FeatureService, FeatureView, Ratio, Trend
 from tenure.define.project import Entity, Project
 from tenure.define.raw_tables import Csv, Excel, FixedWidth, JsonLines, Odbc, Parquet, Postgres
 from tenure.define.reconciliation import Reconciliation
@@ -34,6 +34,7 @@ __all__ = [
     "ChurnDefinition",
     "Column",
     "Csv",
+    "DatePart",
     "Entity",
     "Excel",
     "FeatureService",

@@ -23,6 +23,9 @@ _FEW_VALUES = 12
 #: Snapshots, horizon and window of data of so many days and more.
 _LONG, _YEARS = 360, 800
 
+#: Of fewer days no month of the year, nor of a customer's year with the bank, occurs twice.
+_SEASONS = 731
+
 
 def activity_of(bank: Bank) -> PlannedSource | None:
     """Return the source whose rows show that a customer is active: transactions, else any events of customers."""
@@ -160,7 +163,7 @@ def _file(about: str, name: str, source: str, features: Iterable[str], windows: 
     body = "".join(f"        {one},\n" for one in features)
     if not body:
         return ""
-    used = [word for word in ("Aggregate", "Attribute", "Ratio", "Trend") if f"{word}(" in body]
+    used = [word for word in ("Aggregate", "Attribute", "DatePart", "Ratio", "Trend") if f"{word}(" in body]
     imports = sorted([*used, "FeatureView", *(["days"] if windows else [])])
     span = f"WINDOWS = days({', '.join(map(str, windows))})\n\n" if windows else ""
     return (
@@ -296,14 +299,28 @@ def _customer(bank: Bank) -> str:
     if birth:
         features.append(f'Attribute("age", of="{birth.name}", how="years_since", unit="years", doc="Age")')
     dimensions = [column for column in customers.columns if column.role == "dimension"]
-    if customers.has_own_time or not dimensions:
-        event = customers.event_time
+    opened = customers.event_time if customers.has_own_time or not dimensions else ""
+    if opened:
         features.append(
-            f'Attribute("days_with_bank", of="{event}", how="days_since", unit="days", doc="Time as a customer")'
+            f'Attribute("days_with_bank", of="{opened}", how="days_since", unit="days", doc="Time as a customer")'
         )
+    about, days = "Who the customer is.", days_of_data(bank)
+    if days < _SEASONS:
+        about += f" No month and no anniversary: the data span {days} days, and a season shows in two years."
+    else:
+        features += _seasons(opened)
     for column in dimensions:
         words = column.name.replace("_", " ")
         features.append(f'Attribute("{column.name}", of="{column.name}", doc="{words.capitalize()}")')
-    return _file("Who the customer is.", "customer_view", customers.name, features).replace(
-        '    "customer_view",', '    "customer",'
-    )
+    return _file(about, "customer_view", customers.name, features).replace('    "customer_view",', '    "customer",')
+
+
+def _seasons(opened: str) -> list[str]:
+    """What t itself says: the season, and where in their year with the bank customers stand."""
+    found = ['DatePart("month_of_snapshot", how="month_of_year", doc="Month of the snapshot")']
+    if opened:
+        found.append(
+            f'Attribute(\n            "to_anniversary", of="{opened}", how="days_to_anniversary",\n'
+            '            unit="days", doc="Days to the anniversary",\n        )'
+        )
+    return found

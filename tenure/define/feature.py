@@ -4,6 +4,7 @@ visible: known_time < t                     t
  ───────[ t − 90d ······· window ···········)┊
 
     <subject>                                  Attribute   region, age
+    <subject>                                  DatePart    month_of_snapshot
     <subject>_<aggregate>_<window>             Aggregate   debit_amount_sum_90d, logins_count_3m
     <subject>_<value>_<aggregate>_<window>     Aggregate with by=   spent_groceries_sum_30d
     <subject>_<aggregate>                      Aggregate   accounts_count (rows open at t), login_days_since_last
@@ -36,9 +37,11 @@ from tenure.define.shape import (
 from tenure.define.window import AGGREGATES, ColumnName, Window
 from tenure.errors import InvalidDefinition
 
-Reading: TypeAlias = Literal["value", "years_since", "days_since", "is_known"]
+Reading: TypeAlias = Literal["value", "years_since", "days_since", "days_to_anniversary", "is_known"]
+Part: TypeAlias = Literal["month_of_year"]
 
-READINGS: tuple[str, ...] = ("value", "years_since", "days_since", "is_known")
+READINGS: tuple[str, ...] = ("value", "years_since", "days_since", "days_to_anniversary", "is_known")
+DATE_PARTS: tuple[str, ...] = ("month_of_year",)
 
 #: The longest streak in months.
 MOST_STREAK = 60
@@ -68,8 +71,9 @@ class Description:
 class Attribute:
     """A property of the customer, read from the newest version known before t.
 
-    `how` is 'value'; for a time column 'years_since' (age) or 'days_since' (tenure), whole and rounded down;
-    or 'is_known': whether the bank knew any value.
+    `how` is 'value'; for a time column 'years_since' (age) or 'days_since' (tenure), whole and rounded down, or
+    'days_to_anniversary': whole days to the next anniversary, 0 on the day itself, which is 1 March for 29 February in
+    a common year; or 'is_known': whether the bank knew any value.
     """
 
     name: str
@@ -82,9 +86,7 @@ class Attribute:
     def __post_init__(self) -> None:
         _check_fields(self, of=NAME, how=TEXT, unit=TEXT)
         _check_feature(self, self.how, READINGS)
-        if ColumnName.parse(self.name) != ColumnName(self.name):
-            hint = f"Rename it so that it does not end with _{', _'.join(AGGREGATES)}."
-            raise invalid("attribute", self, "ends like an aggregate", hint=hint)
+        _check_plain_name(self)
 
     @property
     def columns(self) -> dict[ColumnName, Description]:
@@ -92,6 +94,29 @@ class Attribute:
         empty = "false" if self.how == "is_known" else "null where the bank did not know it"
         description = Description(self.doc, self.unit, "the newest version with known_time < t", empty)
         return {ColumnName(self.name): description}
+
+
+@dataclass(frozen=True)
+class DatePart:
+    """A part of the snapshot date itself, the same for all customers at t: 'month_of_year', a whole number 1 to 12.
+
+    It says what the season is. A model can tell a season from a trend only where its history has each month twice.
+    """
+
+    name: str
+    how: Part = field(kw_only=True)
+    doc: str = field(kw_only=True)
+    where_defined: str = field(default="", init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_fields(self, how=TEXT)
+        _check_feature(self, self.how, DATE_PARTS)
+        _check_plain_name(self)
+
+    @property
+    def columns(self) -> dict[ColumnName, Description]:
+        """The one column."""
+        return {ColumnName(self.name): Description(self.doc, boundary="t itself", empty="never null")}
 
 
 @dataclass(frozen=True)
@@ -312,11 +337,11 @@ class Trend:
         return {name: _comparison(text, "times", *parts)}
 
 
-Feature: TypeAlias = Attribute | Aggregate | Ratio | Trend
+Feature: TypeAlias = Attribute | DatePart | Aggregate | Ratio | Trend
 
-FEATURES: tuple[type, ...] = (Attribute, Aggregate, Ratio, Trend)
+FEATURES: tuple[type, ...] = (Attribute, DatePart, Aggregate, Ratio, Trend)
 
-_FEATURES = list_of(instance_of("", *FEATURES), "a list of Attribute(…), Aggregate(…), Ratio(…), Trend(…)")
+_FEATURES = list_of(instance_of("", *FEATURES), "a list of Attribute(…), DatePart(…), Aggregate(…), Ratio(…), Trend(…)")
 
 #: The oldest version that an attribute may be read of: a hundred years.
 _TTL = whole(0, 36600)
@@ -357,6 +382,11 @@ class FeatureView:
     def attributes(self) -> tuple[Attribute, ...]:
         """The view's attributes."""
         return tuple(feature for feature in self._known_features if isinstance(feature, Attribute))
+
+    @property
+    def date_parts(self) -> tuple[DatePart, ...]:
+        """The view's parts of the snapshot date, which read no row of its source."""
+        return tuple(feature for feature in self._known_features if isinstance(feature, DatePart))
 
     @cached_property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -426,8 +456,19 @@ def _comparison(text: str, unit: str, compared: ColumnName, divisor: ColumnName)
 
 def _check_fields(feature: Feature, **fields: Allowed) -> None:
     """Refuse a field of a wrong type, before anything reads it."""
-    kind = type(feature).__name__.lower()
-    check_shape(named(kind, feature.name), feature, **fields, doc=TEXT)
+    check_shape(named(kind_words(feature), feature.name), feature, **fields, doc=TEXT)
+
+
+def kind_words(feature: Feature) -> str:
+    """Return what kind of feature it is, as messages and lineage name it: 'aggregate', 'date part'."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(feature).__name__).lower()
+
+
+def _check_plain_name(feature: Attribute | DatePart) -> None:
+    """Refuse a name that is the whole column's, and that the grammar would take apart."""
+    if ColumnName.parse(feature.name) != ColumnName(feature.name):
+        hint = f"Rename it so that it does not end with _{', _'.join(AGGREGATES)}."
+        raise invalid(kind_words(feature), feature, "ends like an aggregate", hint=hint)
 
 
 def _check_feature(feature: Feature, how: str, allowed: Sequence[str]) -> None:

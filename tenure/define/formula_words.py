@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tenure.define.aggregates import KINDS, DaysSince
-from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
+from tenure.define.feature import Aggregate, Attribute, DatePart, Feature, FeatureView, Ratio, Trend
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
 from tenure.define.window import ColumnName
@@ -18,8 +18,11 @@ _READINGS = {
     "value": "{of}",
     "years_since": "whole years from {of} to t",
     "days_since": "whole days from {of} to t",
+    "days_to_anniversary": "whole days from t to the next anniversary of {of}",
     "is_known": "whether {of} is known",
 }
+
+_DATE_PARTS = {"month_of_year": "month of t, 1 to 12"}
 
 
 def formula_words(column: ColumnName, part: Feature, view: FeatureView, source: Source) -> str:
@@ -35,6 +38,10 @@ def history_share_words(column: ColumnName) -> str:
 def _of_attribute(_: ColumnName, part: Attribute, view: FeatureView, source: Source) -> str:
     too_old = f"; null where that became known more than {view.ttl} days before t" if view.ttl else ""
     return f"{_READINGS[part.how].format(of=part.of)}, of the newest version of {source.name} known before t{too_old}"
+
+
+def _of_date_part(_: ColumnName, part: DatePart, __: FeatureView, ___: Source) -> str:
+    return _DATE_PARTS[part.how]
 
 
 def _of_aggregate(column: ColumnName, part: Aggregate, _: FeatureView, source: Source) -> str:
@@ -65,7 +72,14 @@ def _of_trend(column: ColumnName, part: Trend, _: FeatureView, __: Source) -> st
 
 
 _FORMULAS: ByKind[Callable[..., str]] = ByKind(
-    "feature", {Attribute: _of_attribute, Aggregate: _of_aggregate, Ratio: _of_ratio, Trend: _of_trend}
+    "feature",
+    {
+        Attribute: _of_attribute,
+        DatePart: _of_date_part,
+        Aggregate: _of_aggregate,
+        Ratio: _of_ratio,
+        Trend: _of_trend,
+    },
 )
 
 
@@ -75,6 +89,8 @@ def drawn_window(column: ColumnName, part: Feature | None, source: Source | None
         return f"──[ t − {column.over} ········[ t − {column.window} ········)┊ t"
     if column.window:
         return f"──[ t − {column.window} ··················)┊ t"
+    if isinstance(part, DatePart):
+        return "─────────────────────────────── itself ┊ t"
     if isinstance(part, Attribute):
         return "──────── newest version known before t ┊ t"
     ends = source is not None and bool(source.ends)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar, cast
 
 from tenure.define.aggregates import KINDS, How
-from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
+from tenure.define.feature import Aggregate, Attribute, DatePart, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import refuse
 from tenure.define.window import ColumnName
@@ -47,7 +47,7 @@ def _kept(feature: Feature, wanted: Collection[ColumnName]) -> Iterator[Feature]
         spans = [name.window for name in feature.columns if name in wanted]
         if spans:
             yield _placed(feature, replace(feature, windows=tuple(filter(None, spans))))
-    elif isinstance(feature, Attribute | Trend):
+    elif isinstance(feature, Attribute | DatePart | Trend):
         if wanted & feature.columns.keys():
             yield feature
     else:

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
-from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
+from tenure.define.feature import Aggregate, Attribute, DatePart, Feature, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.source import Source
 from tenure.define.window import ColumnName
@@ -62,12 +62,12 @@ class _Meanings:
         asked = [churn.min_tenure, churn.active]
         return fingerprint([churn.event, churn.gap, churn.horizon, churn.wait, *asked, *sources])
 
-    def _parts(
-        self, view: FeatureView, part: Attribute | Aggregate | Ratio | Trend, column: ColumnName
-    ) -> Iterable[object]:
+    def _parts(self, view: FeatureView, part: Feature, column: ColumnName) -> Iterable[object]:
         if isinstance(part, Ratio | Trend):
             # The column's own windows say how the two sides are compared.
             return [column.window, column.over, *(self.of(side) for side in part.parts[column])]
+        if isinstance(part, DatePart):
+            return [part.how]
         source = self._project.sources[view.source]
         read = self._read(column, source.name)
         if isinstance(part, Attribute):

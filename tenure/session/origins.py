@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import sqlglot
 
 from tenure.define.churn import ChurnDefinition
-from tenure.define.feature import Aggregate, Attribute, Feature, FeatureView, Ratio, Trend
+from tenure.define.feature import Aggregate, Attribute, DatePart, Feature, FeatureView, Ratio, Trend, kind_words
 from tenure.define.project import Project
 from tenure.define.raw_tables import RawTable
 from tenure.define.reconciliation import Reconciliation
@@ -144,6 +144,8 @@ class Origins:
         part = self.defined[column].part
         if isinstance(part, Ratio | Trend):
             return [], [reading for name in part.parts[column] for reading in self._feature_reads(name)[1]]
+        if isinstance(part, DatePart):
+            return [("snapshots", "snapshot_date")], []
         return [], self.readings_of(column)
 
     @cached_property
@@ -157,11 +159,11 @@ class Origins:
         return defined_columns(self.project)
 
     def readings_of(self, column: ColumnName) -> list[Reading]:
-        """Return the source columns that a feature column itself reads; a ratio or trend reads none."""
+        """Return the source columns that a feature column itself reads; a date part, ratio or trend reads none."""
         if column not in self.defined:
             return []
         view, feature, part = self.defined[column]
-        if isinstance(part, Ratio | Trend):
+        if isinstance(part, DatePart | Ratio | Trend):
             return []
         source = self.project.sources[view.source]
         found: list[Reading] = []
@@ -225,11 +227,14 @@ class Origins:
             opened = self.origin("snapshots", "opened_on")
             return Origin("feature column", str(column), f"by Tenure itself, over {column.window} before t", (opened,))
         view, feature, part = self.defined[column]
-        kind = type(feature).__name__.lower()
+        kind = kind_words(feature)
         summary = f"{kind} '{feature.name}' of view '{view.name}' ({feature.where_defined})"
         if isinstance(part, Ratio | Trend):
             parts = tuple(self._of_feature(name) for name in part.parts[column])
             return Origin("feature column", str(column), summary, parts)
+        if isinstance(part, DatePart):
+            date = self.origin("snapshots", "snapshot_date")
+            return Origin("feature column", str(column), f"{summary}: {part.how}", (date,))
         if column.aggregate:
             over = f" over [t − {column.window}, t)" if column.window else ""
             summary += f": {column.aggregate}{over}"

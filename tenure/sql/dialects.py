@@ -31,6 +31,11 @@ OPERATIONS: dict[str, dict[Dialect, str]] = {
         "duckdb": "date_diff('day', {0}, {1})",
         "spark": "CAST(datediff({1}, {0}) AS BIGINT)",
     },
+    # The day of a month and a day's number in it; 29 February of a common year is 1 March.
+    "day_of": {
+        "duckdb": "(make_date({0}, {1}, 1) + CAST({2} - 1 AS INTEGER))",
+        "spark": "date_add(make_date({0}, {1}, 1), CAST({2} - 1 AS INT))",
+    },
     "seconds": {"duckdb": "CAST(epoch({0}) AS BIGINT)", "spark": "unix_timestamp({0})"},
     "days_later": {
         "duckdb": "({0} + to_days(CAST({1} AS INTEGER)))",

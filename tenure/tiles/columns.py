@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tenure.define.aggregates import KINDS
 from tenure.define.dialect import Dialect
-from tenure.define.feature import Attribute, Ratio, Trend
+from tenure.define.feature import Attribute, DatePart, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
 from tenure.define.source import Source
@@ -27,6 +27,8 @@ def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialec
         return grouped(is_not_null(value))
     if attribute.how == "days_since":
         return op("days_between", dialect, day, t)
+    if attribute.how == "days_to_anniversary":
+        return op("days_between", dialect, t, _next_anniversary(day, t, dialect))
     if attribute.how == "years_since":
         had_no_birthday = case(when=before(_day_of_year(t), _day_of_year(day)), then=1, otherwise=0)
         return cast(_part("YEAR", t) - _part("YEAR", day) - had_no_birthday, "BIGINT")
@@ -34,6 +36,23 @@ def reading(source: Source, attribute: Attribute, relation: str, dialect: Dialec
         raise InvalidDefinition(f"attribute '{attribute.name}' has how='{attribute.how}', which nothing reads.")
     type_ = source.column(attribute.of).value_type
     return nearest(value, type_, dialect) if type_.is_decimal else value
+
+
+def date_part(part: DatePart, t: str = "s.snapshot_date") -> str:
+    """Return a part of the day `t`."""
+    return cast(call(_DATE_PARTS[part.how], t), "BIGINT")
+
+
+#: The function of both engines that gives a part of a date.
+_DATE_PARTS = {"month_of_year": "MONTH"}
+
+
+def _next_anniversary(day: str, t: str, dialect: Dialect) -> str:
+    """The first day from t on that has the month and the day of `day`."""
+    month_and_day = (call("MONTH", day), call("DAY", day))
+    this_year = op("day_of", dialect, call("YEAR", t), *month_and_day)
+    next_year = op("day_of", dialect, _part("YEAR", t) + 1, *month_and_day)
+    return case(when=before(this_year, t), then=next_year, otherwise=this_year)
 
 
 def _part(name: str, day: str) -> Number:

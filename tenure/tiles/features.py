@@ -57,7 +57,7 @@ from tenure.tiles.bands import (
     months_of,
     once,
 )
-from tenure.tiles.columns import compared, history_share, reading
+from tenure.tiles.columns import compared, date_part, history_share, reading
 from tenure.tiles.grid import Grid, months_up_to, start_column
 from tenure.tiles.partials import Partial, Readings
 from tenure.tiles.support import require_supported
@@ -193,6 +193,8 @@ class FeatureSteps:
             ctes += part.ctes
             joins += part.joins
             measured |= part.columns
+        for view in self.project.views.values():
+            measured |= {ColumnName(part.name): date_part(part) for part in view.date_parts}
         for window in self.project.windows:
             measured[ColumnName("history", "share", window)] = history_share(window, self.dialect)
         columns = map(Column, self._masks.over(measured).values(), map(str, measured))

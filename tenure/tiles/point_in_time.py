@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 
-from tenure.define.feature import Attribute, FeatureView
+from tenure.define.feature import Attribute, DatePart, FeatureView
 from tenure.define.narrowing import narrowed
 from tenure.define.project import Project
 from tenure.define.window import ColumnName
@@ -42,7 +42,7 @@ from tenure.sql.expressions import (
 from tenure.sql.query import Column, Cte, Join, Query, indented, within_parentheses
 from tenure.tables.visible import days_before, same
 from tenure.tiles.at_instants import ANSWERS, ASKED, POINTS, AtInstants, window_start
-from tenure.tiles.columns import reading
+from tenure.tiles.columns import date_part, reading
 from tenure.tiles.features import FeatureSteps
 
 #: The day of an entity row's instant.
@@ -70,16 +70,18 @@ class PointInTime:
         self.project, self.dialect, self.columns = project, dialect, tuple(columns)
         self.keys = project.entity.keys
         self._attributes: dict[ColumnName, tuple[FeatureView, Attribute]] = {}
+        self._date_parts: dict[ColumnName, DatePart] = {}
         for view in project.views.values():
             for attribute in view.attributes:
                 if ColumnName(attribute.name) in self.columns:
                     self._attributes[ColumnName(attribute.name)] = (view, attribute)
+            self._date_parts.update((ColumnName(part.name), part) for part in view.date_parts)
         self._shares: list[ColumnName] = []
         self.aggregated: list[ColumnName] = []
         for name in self.columns:
             if name.subject == "history" and name.aggregate == "share":
                 self._shares.append(name)
-            elif name not in self._attributes:
+            elif name not in self._attributes and name not in self._date_parts:
                 self.aggregated.append(name)
         self._project = narrowed(project, self.aggregated)
         self._tiled = FeatureSteps(self._project, dialect, dates) if dates and self.aggregated else None
@@ -172,6 +174,8 @@ class PointInTime:
         """A column's expression."""
         if name in self._attributes:
             return self._described(*self._attributes[name])
+        if name in self._date_parts:
+            return date_part(self._date_parts[name], _DAY)
         return self._share(name) if name in self._shares else self._answered(name)
 
     def _answered(self, name: ColumnName) -> str:

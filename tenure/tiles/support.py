@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 from tenure.define.aggregates import KINDS
 from tenure.define.churn import ChurnDefinition
 from tenure.define.event_base import Combination, Event, event_kinds, simple_events
-from tenure.define.feature import READINGS, Aggregate, Attribute, Ratio, Trend
+from tenure.define.feature import READINGS, Aggregate, Attribute, DatePart, Feature, Ratio, Trend
 from tenure.define.naming import Definition, with_place
 from tenure.define.project import Project
 from tenure.define.shape import ByKind
@@ -22,7 +22,9 @@ from tenure.define.source import Source
 from tenure.errors import InvalidDefinition
 from tenure.sql import DIALECTS, Dialect
 
-Kind: TypeAlias = Literal["aggregate", "window", "reading", "comparison", "point in time", "churn event", "proof"]
+Kind: TypeAlias = Literal[
+    "aggregate", "window", "reading", "date part", "comparison", "point in time", "churn event", "proof"
+]
 Capability: TypeAlias = tuple[Kind, str]
 
 
@@ -38,6 +40,7 @@ _READINGS = (
     "the newest version's value known before t",
     "whole years since a time",
     "whole days since a time",
+    "whole days to the next anniversary of a time",
     "whether any value was known",
 )
 
@@ -51,6 +54,7 @@ _WORDS: dict[Kind, dict[str, str]] = {
         "all history": "every row before t",
     },
     "reading": dict(zip(READINGS, _READINGS, strict=True)),
+    "date part": {"month_of_year": "the month of the snapshot date, 1 to 12"},
     "comparison": {
         "ratio": "one aggregate over another",
         "trend": "a short window against a long one",
@@ -162,6 +166,7 @@ _HEADINGS: dict[Kind, str] = {
     "aggregate": "Aggregates",
     "window": "Windows",
     "reading": "Readings of an attribute",
+    "date part": "Parts of the snapshot date",
     "comparison": "Comparisons",
     "point in time": "Point-in-time joins",
     "churn event": "Churn events",
@@ -173,7 +178,7 @@ def _cell(gap: Unsupported | None) -> str:
     return f"Unsupported: {gap.reason}" if gap else "yes"
 
 
-def _of_feature(feature: Attribute | Aggregate | Ratio | Trend) -> Iterator[Capability]:
+def _of_feature(feature: Feature) -> Iterator[Capability]:
     yield from _CAPABILITIES_OF.of(feature)(feature)
 
 
@@ -191,6 +196,7 @@ _CAPABILITIES_OF: ByKind[Callable[[Any], Iterable[Capability]]] = ByKind(
     "feature",
     {
         Attribute: lambda feature: [("reading", feature.how)],
+        DatePart: lambda feature: [("date part", feature.how)],
         Aggregate: _of_aggregate,
         Ratio: lambda _: [("comparison", "ratio")],
         Trend: lambda _: [("comparison", "trend")],

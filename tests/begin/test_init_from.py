@@ -9,6 +9,7 @@ import os
 import warnings
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -129,7 +130,7 @@ def test_real_files_are_what_was_written_by_hand(real_data, tmp_path, bank, by_h
 # ---- small banks of other habits
 
 
-def german_bank(folder: Path) -> Path:
+def german_bank(folder: Path, years: tuple[int, ...] = (2024,)) -> Path:
     """Semicolons, latin-1, dd/mm/yyyy with 00/00/0000, numbers such as 1.234,50 EUR, a gzip file a month."""
     folder.mkdir()
     lines = ["Kundennr;Name;E_Mail;Telefon;Geburtsdatum;Eroeffnet_am;Geschlossen_am;Segment"]
@@ -140,15 +141,14 @@ def german_bank(folder: Path) -> Path:
         )
     (folder / "kunden.csv").write_bytes("\n".join(lines).encode("latin-1"))
     booking = 0
-    for month in range(1, 13):
+    for year, month in product(years, range(1, 13)):
         rows = ["Buchungs_ID;Kundennr;Buchungsdatum;Betrag;Art"]
         for n, person in enumerate(PEOPLE):
             booking += 1
             amount = f"-{n + 1}.234,50 EUR" if n % 2 else f"{n},05 EUR"
-            rows.append(
-                f"{booking};{person[0]};{n % 28 + 1:02d}/{month:02d}/2024;{amount};{'Ausgang' if n % 2 else 'Eingang'}"
-            )
-        with gzip.open(folder / f"umsaetze-2024-{month:02d}.csv.gz", "wb") as file:
+            kind = "Ausgang" if n % 2 else "Eingang"
+            rows.append(f"{booking};{person[0]};{n % 28 + 1:02d}/{month:02d}/{year};{amount};{kind}")
+        with gzip.open(folder / f"umsaetze-{year}-{month:02d}.csv.gz", "wb") as file:
             file.write("\n".join(rows).encode("latin-1"))
     return folder
 
@@ -174,6 +174,17 @@ def test_semicolons_latin_1_european_dates_and_numbers_and_packed_months(tmp_pat
     for person in PEOPLE:
         assert not any(value in written(begun) for value in person[1:4])
     assert "values are in kunden.Kundennr" in written(begun)
+
+
+def test_the_season_is_a_feature_where_the_data_have_each_month_twice_and_else_the_file_says_why(tmp_path):
+    begin_project(tmp_path / "short", str(german_bank(tmp_path / "a_year")))
+    begin_project(tmp_path / "long", str(german_bank(tmp_path / "years", (2022, 2023, 2024))))
+    seasons = {"month_of_snapshot", "to_anniversary"}
+    assert not seasons & set(map(str, project_of(tmp_path / "short").columns))
+    assert seasons < set(map(str, project_of(tmp_path / "long").columns))
+    short, long = ((tmp_path / name / "features" / "customer.py").read_text() for name in ("short", "long"))
+    assert "No month and no anniversary: the data span 362 days, and a season shows in two years." in short
+    assert "No month" not in long
 
 
 def linked_bank(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from tenure.stages.run import run, stages_between
 
 TEMPLATE = Path(tenure.__file__).parent / "templates" / "bank"
 EXAMPLES = Path(__file__).parents[2] / "examples"
+BRANCH = Path(__file__).parents[1] / "worlds" / "branch_bank"
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,17 @@ def test_a_ratio_and_a_trend_go_through_their_parts(tiny):
     assert [part.name for part in trend.upstream] == ["payment_count_30d", "payment_count_90d"]
     assert "payments.amount" in below(ratio, "raw column")
     assert "payments.amount" not in below(trend, "raw column")
+
+
+def test_a_part_of_the_snapshot_date_reads_that_and_no_source():
+    found = traced(BRANCH, "month_of_snapshot").origin
+    assert found.summary.startswith("date part 'month_of_snapshot' of view 'described' (features/every_kind.py:")
+    assert found.summary.endswith(": month_of_year")
+    assert whys(found) == {"snapshots.snapshot_date": "a date of [snapshots] in tenure.toml"}
+    assert below(found, "source column") == []
+    with Work.open(BRANCH) as work:
+        reads = Origins(work.project, "duckdb", work.churn).reads("features", "month_of_snapshot")
+    assert reads == ([("snapshots", "snapshot_date")], [])
 
 
 def test_by_is_told_from_where_and_an_open_row_reads_its_end():

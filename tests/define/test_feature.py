@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenure import Aggregate, Attribute, FeatureService, FeatureView, Ratio, Trend, days, months
+from tenure import Aggregate, Attribute, DatePart, FeatureService, FeatureView, Ratio, Trend, days, months
 from tenure.define.naming import RESERVED_COLUMNS, RESERVED_WORDS
 from tenure.define.window import AGGREGATES, ColumnName, Window
 from tenure.errors import InvalidDefinition
@@ -224,6 +224,12 @@ def made(kind, name, **settings):
         ),
         (made(Attribute, "region", of="region", doc=" "), ["'region' has an empty doc"]),
         (made(Attribute, "amount_sum", of="region", doc="x"), ["'amount_sum' ends like an aggregate"]),
+        (
+            made(DatePart, "month_count", how="month_of_year", doc="x"),
+            ["date part 'month_count' ends like an aggregate"],
+        ),
+        (made(DatePart, "season", how="season", doc="x"), ["'season' has how='season'", "allowed: month_of_year"]),
+        (made(DatePart, "month_of_t", how="month_of_year", doc=""), ["'month_of_t' has an empty doc"]),
         (made(Attribute, "Region", of="region", doc="x"), ["feature 'Region' is not a name"]),
         (made(Attribute, "select", of="region", doc="x"), ["feature 'select' is a reserved word"]),
         (made(Attribute, "churned", of="region", doc="x"), ["feature 'churned' is a reserved word"]),

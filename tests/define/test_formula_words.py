@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenure import Aggregate, Attribute, Column, Csv, FeatureView, Ratio, Source, Trend, days, months
+from tenure import Aggregate, Attribute, Column, Csv, DatePart, FeatureView, Ratio, Source, Trend, days, months
 from tenure.define.aggregates import KINDS
 from tenure.define.feature import FEATURES
 from tenure.define.formula_words import _FORMULAS, drawn_window, formula_words
@@ -56,6 +56,18 @@ def said(feature, name, source=EVENTS, ttl=0):
             "use_days_since_last",
             "whole days to t since the newest of the rows of payments, event_time < t, known_time < t",
             "[ all history ························)┊ t",
+        ),
+        (
+            Attribute("to_day", of="began", how="days_to_anniversary", doc="Days to it"),
+            "to_day",
+            "whole days from t to the next anniversary of began, of the newest version of payments known before t",
+            "──────── newest version known before t ┊ t",
+        ),
+        (
+            DatePart("month_of_snapshot", how="month_of_year", doc="Month"),
+            "month_of_snapshot",
+            "month of t, 1 to 12",
+            "─────────────────────────────── itself ┊ t",
         ),
         (
             Ratio("big", of="large_count", to="use_count", windows=days(30), doc="Big"),

@@ -251,6 +251,16 @@ def test_a_product_closure_of_a_source_that_is_not_there_is_refused(bank, told):
         ('of="birth_date", how="years_since"', 'of="birth_date"', ["'age' reads 'birth_date', which is PII"]),
         (
             'of="birth_date", how="years_since"',
+            'of="birth_date", how="days_to_anniversary"',
+            ["'age' reads 'birth_date', which is PII", "allowed of PII is only how='years_since'"],
+        ),
+        (
+            'of="birth_date", how="years_since"',
+            'of="region", how="days_to_anniversary"',
+            ["can't read 'region', a string", "date, timestamp"],
+        ),
+        (
+            'of="birth_date", how="years_since"',
             'of="gender", how="is_known"',
             ["feature 'age' (features/all.py:6) reads 'gender', which is protected: no feature, label or list"],
         ),

@@ -8,7 +8,7 @@ No SQL and no frames; nothing of `tenure.tables` is read, so a fault there shows
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from tenure.define.dialect import Dialect
-from tenure.define.feature import Aggregate, Attribute, FeatureView, Ratio, Trend
+from tenure.define.feature import Aggregate, Attribute, DatePart, FeatureView, Ratio, Trend
 from tenure.define.project import Project
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.source import Source
@@ -30,6 +30,7 @@ from tenure.proofs.oracle.rules import (
     OF_EVENTS,
     QUANTILES,
     Row,
+    days_to_anniversary,
     divided,
     ended_before,
     entropy,
@@ -186,6 +187,8 @@ class Oracle:
         for view in self.project.views.values():
             for attribute in view.attributes:
                 measured[ColumnName(attribute.name)] = self._attribute(view, attribute, sight)
+            for part in view.date_parts:
+                measured[ColumnName(part.name)] = _date_part(part, snapshot["snapshot_date"])
         for source, feature, name in self._wanted:
             is_known = not feature.reconciled or self._is_reconciled(source, feature.reconciled, sight)
             measured[name] = self._aggregate(source, feature, name, sight) if is_known else None
@@ -207,7 +210,7 @@ class Oracle:
             return None
         if feature.how == "value":
             return float(value) if isinstance(value, Decimal) else value
-        return {"years_since": whole_years, "days_since": whole_days}[feature.how](value, sight.t)
+        return _SPANS[feature.how](value, sight.t)
 
     def _is_reconciled(self, source: str, name: str, sight: Sight) -> bool:
         """Whether no account of the customer's rows before t has a break of a day before t, in what is known then."""
@@ -303,6 +306,20 @@ def _side(feature: Ratio | Trend, name: ColumnName, measured: Mapping[ColumnName
     if isinstance(feature, Ratio) or value is None or name.window is None or name.aggregate not in ("count", "sum"):
         return value
     return value / name.window.length
+
+
+#: Attributes of a time and t → what they are.
+_SPANS: dict[str, Callable[[datetime, datetime], int]] = {
+    "years_since": whole_years,
+    "days_since": whole_days,
+    "days_to_anniversary": days_to_anniversary,
+}
+
+
+def _date_part(part: DatePart, t: date) -> int:
+    if part.how == "month_of_year":
+        return t.month
+    raise NotImplementedError(f"the oracle does not know the part '{part.how}' of a date")
 
 
 def _history_share(window: Window, snapshot: Row) -> float:

@@ -7,9 +7,10 @@ Sums and spreads are exact and round once, at the end.
 from __future__ import annotations
 
 import math
+from calendar import isleap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import localcontext
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -41,6 +42,25 @@ def whole_years(earlier: date | datetime, later: date | datetime) -> int:
     """Return the birthdays passed; one on the later day itself counts."""
     born, now = instant(earlier).date(), instant(later).date()
     return now.year - born.year - ((now.month, now.day) < (born.month, born.day))
+
+
+def days_to_anniversary(earlier: date | datetime, later: date | datetime) -> int:
+    """Return the days that are left to the next day of the year like the earlier one; 0 on the day itself.
+
+    29 February is kept on 1 March where the year has none.
+    """
+    day, now = instant(earlier).date(), instant(later).date()
+    left = 0
+    while not _is_anniversary(day, now + timedelta(days=left)):
+        left += 1
+    return left
+
+
+def _is_anniversary(day: date, then: date) -> bool:
+    kept = (day.month, day.day)
+    if kept == (2, 29) and not isleap(then.year):
+        kept = (3, 1)
+    return (then.month, then.day) == kept
 
 
 def key_of(row: Row, keys: Sequence[str]) -> tuple[Any, ...]:

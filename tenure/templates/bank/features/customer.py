@@ -15,6 +15,8 @@ customer = FeatureView(
         Attribute("employment_status", of="employment_status", doc="Employment"),
         Attribute("acquisition_channel", of="acquisition_channel", doc="Channel through which the customer came"),
         Attribute("digital_enrolled", of="digital_enrolled", doc="Enrolled in digital banking"),
+        # No month of the snapshot (a DatePart) and no days to the anniversary of joined_on (an Attribute): only a
+        # history of two years or more can tell a season from a trend.
     ],
 )
 

@@ -1,4 +1,4 @@
-from tenure import Aggregate, Attribute, FeatureView, Ratio, Trend, days, months
+from tenure import Aggregate, Attribute, DatePart, FeatureView, Ratio, Trend, days, months
 from tenure.define.window import Window
 
 described = FeatureView(
@@ -11,6 +11,8 @@ described = FeatureView(
         Attribute("age", of="birth_date", how="years_since", unit="years", doc="Age"),
         Attribute("review_age", of="reviewed_at", how="days_since", unit="days", doc="Days since the review"),
         Attribute("review_years", of="reviewed_at", how="years_since", unit="years", doc="Years since it"),
+        Attribute("to_review_day", of="reviewed_at", how="days_to_anniversary", unit="days", doc="Days to its day"),
+        DatePart("month_of_snapshot", how="month_of_year", doc="Month of the snapshot"),
     ],
 )
 
@@ -65,6 +67,9 @@ recently_described = FeatureView(
         Attribute("fresh_segment", of="segment", doc="Segment, if it was told lately"),
         Attribute("income_is_known", of="income", how="is_known", doc="The income is known, and lately"),
         Attribute("fresh_age", of="birth_date", how="years_since", unit="years", doc="Age, if told lately"),
+        Attribute(
+            "to_fresh_day", of="reviewed_at", how="days_to_anniversary", unit="days", doc="Days to its day, if so"
+        ),
     ],
 )
 
