@@ -35,7 +35,7 @@ from tenure.store.table import TableVersion
 from tenure.tiles.point_in_time import PointInTime
 
 #: Tables of the machinery, whose columns only Tenure reads.
-_MACHINERY = frozenset({"tiles", "quarantine", "labels_of", "historical", "manifests", *RECORDS})
+_MACHINERY = frozenset({"tiles", "quarantine", "labels_of", "horizon_models", "historical", "manifests", *RECORDS})
 
 
 def dictionary(work: Work) -> Dictionary:

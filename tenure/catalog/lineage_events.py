@@ -86,7 +86,7 @@ class LineageEvents:
         if stage == "staging":
             yield from self._raw_inputs(written, outputs)
             return
-        for relation in STAGES[stage].relations(self._project.sources, self._project.reconciled):
+        for relation in STAGES[stage].relations(self._project.sources, self._project.made_by_name):
             version = self._version(self._work.stored(relation))
             if version is not None:
                 yield self._input(version)

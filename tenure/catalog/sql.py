@@ -11,7 +11,7 @@ from pathlib import Path
 from tenure.define.feature import Aggregate
 from tenure.define.source import Source
 from tenure.define.stage import SQL_STAGES
-from tenure.errors import InvalidConfig, InvalidDefinition, choices
+from tenure.errors import CensoredHorizon, InvalidConfig, InvalidDefinition, choices
 from tenure.intake.calendar import Calendar, calendar
 from tenure.intake.data_end import require_end
 from tenure.intake.readers import readers_of
@@ -96,6 +96,24 @@ def snapshots_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
 def labels_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the labels table."""
     return labels_table.generate_churn_label(work.project, work.churn, dialect, days.dates, days.data_end, days.outages)
+
+
+def further_labels_selects(work: Work, days: Calendar, dialect: Dialect) -> list[Select]:
+    """Return the SELECTs that make the labels of each further horizon, in order.
+
+    Raises CensoredHorizon for one that no snapshot's answer reaches.
+    """
+    found: list[Select] = []
+    for churn in work.churn.further.values():
+        try:
+            made = labels_table.generate_churn_label(
+                work.project, churn, dialect, days.dates, days.data_end, days.outages
+            )
+        except CensoredHorizon as error:
+            hint = f"Leave {churn.horizon} out of horizons=, or begin the snapshots earlier ([snapshots] first)."
+            raise CensoredHorizon(error.message, hint=hint) from error
+        found.append(replace(made, table=f"labels_of/{churn.name}"))
+    return found
 
 
 def unlabelled_select(work: Work, days: Calendar, dialect: Dialect) -> Select:

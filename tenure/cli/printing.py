@@ -74,8 +74,9 @@ def print_stage(record: StageRecord, as_json: bool) -> None:
 
 
 def print_rows(rows: pa.Table, as_json: bool) -> None:
-    """Print rows, each column on a line of its own."""
-    for number, row in enumerate(rows.to_pylist()):
+    """Print rows, each column on a line of its own; of bytes, such as a model's, how many they are."""
+    for number, cells in enumerate(rows.to_pylist()):
+        row = {name: f"{len(cell):,} bytes" if isinstance(cell, bytes) else cell for name, cell in cells.items()}
         lines = [f"{name:40} {'' if value is None else value}".rstrip() for name, value in row.items()]
         print_one(RowRecord(row), ("\n" if number else "") + "\n".join(lines), as_json)
 

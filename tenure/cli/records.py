@@ -505,7 +505,9 @@ class RowRecord(Record):
 
     kind: ClassVar[str] = "row"
 
-    values: Annotated[Mapping[str, Any], "the row's cells by column; dates, times and decimals as text"]
+    values: Annotated[
+        Mapping[str, Any], "the row's cells by column; dates, times, decimals as text, bytes as their number"
+    ]
 
 
 @dataclass(frozen=True)

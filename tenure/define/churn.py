@@ -11,7 +11,7 @@ A label has no row, rather than a 0, where the question has no answer: the horiz
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ from tenure.define.event_base import (
 from tenure.define.events import MOST_DAYS, Closure, event_allowed, require_prompt_rows, where_words
 from tenure.define.naming import check_name, definition_place
 from tenure.define.reconciliation import Reconciliation
-from tenure.define.shape import FLAG, NAME, TEXT, Allowed, check_shape, named, whole
+from tenure.define.shape import FLAG, NAME, TEXT, Allowed, check_shape, list_of, named, shown, whole
 from tenure.define.source import Source
 from tenure.errors import InvalidDefinition
 
@@ -77,8 +77,9 @@ class ChurnDefinition:
 
     Eligible at t: a customer (open at t) for at least `min_tenure` days and, if given, `active` before t. The answer is
     read `wait` days after label_end, when the horizon's rows have arrived: if left out, after the longest arrival_delay
-    of the sources that it reads. Of several in one project the one with `main=True` is what models learn; the labels
-    of the others are made by `tenure labels --churn NAME`.
+    of the sources that it reads. `horizons` asks the same of the same customers over further horizons, of which the
+    stage `horizons` makes a curve; only for an event that happens at a moment. Of several definitions in one project
+    the one with `main=True` is what models learn; the labels of the others are made by `tenure labels --churn NAME`.
     """
 
     name: str
@@ -88,6 +89,8 @@ class ChurnDefinition:
     min_tenure: int = field(default=0, kw_only=True)
     active: Activity | None = field(default=None, kw_only=True)
     wait: int | None = field(default=None, kw_only=True)
+    #: Further horizons of a curve; not part of what the label means, so that no digest of it rests on them.
+    horizons: Sequence[int] = field(default=(), kw_only=True, compare=False, repr=False)
     #: Which of several definitions is the one that models learn; not part of what it means.
     main: bool = field(default=False, kw_only=True, compare=False, repr=False)
     doc: str = field(default="", kw_only=True)
@@ -106,12 +109,42 @@ class ChurnDefinition:
                 f"min_tenure={self.min_tenure!r}, wait={self.wait!r} ({place}); whole days: horizon 1 to {MOST_DAYS}, "
                 f"gap and wait 0 to {MOST_DAYS}, min_tenure 0 to {MOST_TENURE}."
             )
+        check_shape(called, self, horizons=_HORIZONS)
+        self._require_moment()
 
     def with_reconciliations(self, declared: Mapping[str, Reconciliation]) -> ChurnDefinition:
         """Return the definition whose events have the reconciliations that they name, of those declared."""
         churn = copy(self)  # replace() would take this place for that of the definition.
         object.__setattr__(churn, "event", self.event.with_reconciliations(declared))
         return churn
+
+    @property
+    def further(self) -> dict[int, ChurnDefinition]:
+        """The definition at each further horizon, in order: its own but for the horizon, and the name, 'closed_30d'."""
+        return {days: self._over(days) for days in sorted(self.horizons) if days != self.horizon}
+
+    @property
+    def curve(self) -> tuple[int, ...]:
+        """All horizons of the curve in order, the definition's own among them; empty without further ones."""
+        further = self.further
+        return tuple(sorted((self.horizon, *further))) if further else ()
+
+    def _over(self, horizon: int) -> ChurnDefinition:
+        churn = copy(self)  # What was valid stays so, and is defined in the same place.
+        changed = {"name": f"{self.name}_{horizon}d", "horizon": horizon, "horizons": (), "main": False}
+        for name, value in changed.items():
+            object.__setattr__(churn, name, value)
+        return churn
+
+    def _require_moment(self) -> None:
+        """Raise InvalidDefinition for further horizons of an event that does not happen at a moment."""
+        if self.horizons and self.event.no_curve:
+            raise InvalidDefinition(
+                f"churn definition '{self.name}' has horizons={shown(self.horizons)}, but {self.event.no_curve} "
+                f"({self.where_defined}): its probabilities need not rise with the horizon, so they make no curve.",
+                hint="Leave horizons= out, or ask for an event that happens at a moment: Closure(), "
+                "ProductClosure(…), Inactivity(…, days=N), or any_of(…) of these.",
+            )
 
     def wait_for(self, sources: Mapping[str, Source]) -> int:
         """Return the days from label_end until the answer is read, over a bank's sources by name."""
@@ -177,6 +210,13 @@ class ChurnDefinition:
     def _parts(self) -> tuple[SimpleEvent | Activity, ...]:
         return (*self.events, self.active) if self.active else self.events
 
+
+_HORIZONS = Allowed(
+    f"whole days, 1 to {MOST_DAYS}, each once, as in (30, 60, 90, 180)",
+    lambda value: (
+        list_of(whole(1, MOST_DAYS)).test(value) and isinstance(value, Collection) and len(set(value)) == len(value)
+    ),
+)
 
 _ACTIVE = Allowed("Activity(…) or None", lambda value: value is None or type(value) is Activity)
 

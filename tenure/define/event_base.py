@@ -2,6 +2,7 @@
 
     what happens ──► rows, validate ──► SQL of labels · plain Python of the oracle    (one register by class each)
                  ──► bounds         ──► where the data end, so which labels are censored
+                 ──► no_curve       ──► whether several horizons make a curve
                  ──► words, leaves_out ──► report · docs
 
 A class that lacks one of the answers is refused where it is defined; one without SQL, when `tenure` is imported.
@@ -98,6 +99,14 @@ class Event(ABC):
     def leaves_out(self) -> str:
         """Which customers get no label although asked, since there is no answer, as a clause; '' for none."""
 
+    @property
+    @abstractmethod
+    def no_curve(self) -> str:
+        """Why it may be less likely within a longer horizon, as a clause; '' where it happens at a moment.
+
+        What happened within 30 days of such a moment happened within 60 too, so that P30 <= P60.
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sign:
@@ -172,8 +181,8 @@ class Combination(Event):
 EventClass = TypeVar("EventClass", bound=type[Event])
 
 #: The answers that a class of event has to define itself: none that it could inherit would fit.
-_SIMPLE_ANSWERS = ("what", "rows", "bounds", "words", "asks_only", "leaves_out", "validate")
-_COMBINED_ANSWERS = ("what", "words", "leaves_out")
+_SIMPLE_ANSWERS = ("what", "rows", "bounds", "words", "asks_only", "leaves_out", "no_curve", "validate")
+_COMBINED_ANSWERS = ("what", "words", "leaves_out", "no_curve")
 
 #: Every class of event that Tenure knows, in reading order; higher rooms register their own part for each.
 _KNOWN: list[type[Event]] = []

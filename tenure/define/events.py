@@ -95,6 +95,11 @@ class Closure(SimpleEvent):
         """Nobody: who ends in another way is left out by the definition as a whole, whatever its other events say."""
         return ""
 
+    @property
+    def no_curve(self) -> str:
+        """Nothing: an account closes at a moment."""
+        return ""
+
     def validate(self, asked: Asked) -> None:
         """The customers' source has an end time."""
         require_ends(asked.customers, "Closure()", asked)
@@ -180,6 +185,13 @@ class Inactivity(SimpleEvent):
         if self.days is None:
             return ""
         return f"customers whose {self.days} days without a row of {self.source} are complete within the gap"
+
+    @property
+    def no_curve(self) -> str:
+        """Nothing, with `days`; silence over the whole horizon is rarer the longer that is."""
+        if self.days is not None:
+            return ""
+        return f"Inactivity('{self.source}') without days= is silence over the whole horizon, rarer the longer that is"
 
     def validate(self, asked: Asked) -> None:
         """Its rows carry the customer's key and arrive within the horizon, and within the days."""
@@ -267,6 +279,11 @@ class BalanceDecline(SimpleEvent):
         return f"customers whose mean {self._balance} can't be compared"
 
     @property
+    def no_curve(self) -> str:
+        """A mean may recover."""
+        return f"BalanceDecline('{self.source}') takes the mean over the whole horizon, which may recover as that grows"
+
+    @property
     def _balance(self) -> str:
         """What the mean is taken of, in words."""
         accounts = f" in accounts that '{self.reconciled}' finds no break of" if self.reconciled else ""
@@ -351,6 +368,11 @@ class ProductClosure(SimpleEvent):
         """Those who leave altogether."""
         return "customers who leave altogether before the horizon ends"
 
+    @property
+    def no_curve(self) -> str:
+        """Nothing: the last account of a kind closes at a moment."""
+        return ""
+
     def validate(self, asked: Asked) -> None:
         """Its rows carry the customer's key and an end time, and so does the customer's own row."""
         event = f"ProductClosure('{self.source}')"
@@ -380,6 +402,11 @@ class AnyOf(Combination):
         """The customers that its events leave out, unless another of them happens."""
         return _unless(self.events, "another event happens")
 
+    @property
+    def no_curve(self) -> str:
+        """What its events say: where each happens at a moment, so does the first of them."""
+        return " and ".join(each(part.no_curve for part in self.events if part.no_curve))
+
 
 @churn_event
 @dataclass(frozen=True)
@@ -402,6 +429,11 @@ class AllOf(Combination):
     def leaves_out(self) -> str:
         """The customers that its events leave out, unless another of them does not happen."""
         return _unless(self.events, "another event does not happen")
+
+    @property
+    def no_curve(self) -> str:
+        """Its events happen each at another moment, if at one."""
+        return "all_of(…) waits for several events, which happen at no one moment"
 
 
 def any_of(*events: Event) -> AnyOf:

@@ -50,7 +50,7 @@ RESERVED_WORDS = frozenset(
 #: Columns that Tenure itself writes; a bank's column may not take their names.
 RESERVED_COLUMNS = frozenset(
     "snapshot_date event_time known_time known_until label_start label_end churned split fold seen_in_train "
-    "quarantine_reason model_version score decile base_value rank segment_id claim".split()
+    "quarantine_reason model_version horizon score score_raw decile base_value rank segment_id claim".split()
 )
 
 

@@ -210,6 +210,11 @@ class Project:
         return (self.churn, *self.other_churns.values())
 
     @property
+    def further_churns(self) -> tuple[ChurnDefinition, ...]:
+        """The main churn definition at each of its further horizons."""
+        return tuple(self.churn.further.values())
+
+    @property
     def raw_paths(self) -> frozenset[str]:
         """The paths of all files that sources read."""
         raws = (raw for source in self.sources.values() for raw in source.raws.values())
@@ -222,6 +227,12 @@ class Project:
         for reconciliation in self.reconciliations.values():
             found.update(reconciliation.tables)
         return found
+
+    @property
+    def made_by_name(self) -> dict[str, str]:
+        """The relations of which there is one for each definition that is declared → where they are stored."""
+        further = [f"labels_of/{churn.name}" for churn in self.further_churns]
+        return {**self.reconciled, **dict(zip(further, further, strict=True))}
 
     @property
     def account_columns(self) -> tuple[tuple[str, ...], ...]:
@@ -272,8 +283,9 @@ def validate(project: Project) -> None:
     for alias in project.entity.other_keys:
         if not any(set(alias) <= set(source.column_names) for source in project.sources.values()):
             raise invalid("entity", project.entity, f"has the alias {', '.join(alias)}, which no source has")
-    for churn in project.churns:
+    for churn in (*project.churns, *project.further_churns):
         _validate_churn(project, churn)
+    _validate_names_of_horizons(project)
     for view in project.views.values():
         _validate_view(project, view)
     for reconciliation in project.reconciliations.values():
@@ -336,6 +348,16 @@ def _validate_churn(project: Project, churn: ChurnDefinition) -> None:
             reconciliation=lambda name: project.reconciliation(name, asked_by=asked_by),
         )
     )
+
+
+def _validate_names_of_horizons(project: Project) -> None:
+    """The labels of a further horizon lie beside those of the other definitions, under a name of their own."""
+    taken = {churn.name for churn in project.churns}
+    for churn in project.further_churns:
+        if churn.name in taken:
+            says = f"has the name of the labels over {churn.horizon} days"
+            other = project.churn_named(churn.name)
+            raise invalid("churn definition", other, says, hint="Rename one of the two.")
 
 
 def _validate_view(project: Project, view: FeatureView) -> None:

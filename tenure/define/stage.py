@@ -2,7 +2,7 @@
 
 raw ─► staging ─► snapshots ─► features ─┬─► training_set ─► train ─► evaluate
           │           │                  └─► drift    │
-          │           └─► labels ─► splits ─┘        score ─► explain, segment ─► report
+          │           └─► labels ─► splits ─┘        score ─► horizons, explain, segment ─► report
           └─► reconcile
 """
 
@@ -18,7 +18,10 @@ from tenure.define.naming import by_name
 Purpose: TypeAlias = Literal["build", "model"]
 
 #: Tables of which there is one for each Reconciliation.
-MADE_BY_NAME = ("reconciliation", "reconciled_accounts")
+RECONCILED = ("reconciliation", "reconciled_accounts")
+
+#: Tables of which there is one for each of some definition.
+MADE_BY_NAME = (*RECONCILED, "labels_of")
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -55,17 +58,17 @@ class Stage:
         if not self.module:
             object.__setattr__(self, "module", f"tenure.stages.{self.name}")
 
-    def relations(self, sources: Iterable[str], reconciled: Mapping[str, str] = _NONE) -> tuple[str, ...]:
+    def relations(self, sources: Iterable[str], by_name: Mapping[str, str] = _NONE) -> tuple[str, ...]:
         """Return the relations that it reads: each source for 'staging', and not the ledger that it appends to.
 
-        `reconciled` are the relations of reconciliations, each with the table where it is stored.
+        `by_name` are the relations of which there is one for each definition, each with the table where it is stored.
         """
         found: list[str] = []
         for table in self.reads:
             if table == "staging":
                 found += sources
             elif table in MADE_BY_NAME:
-                found += [relation for relation, place in reconciled.items() if place.startswith(f"{table}/")]
+                found += [relation for relation, place in by_name.items() if place.startswith(f"{table}/")]
             elif table != LEDGER:
                 found.append(table)
         return tuple(found)
@@ -175,6 +178,14 @@ _STAGES = (
         extra="ml",
     ),
     Stage(
+        "horizons",
+        "Score the same customers over further horizons, in order",
+        purpose="model",
+        makes=("horizons", "horizon_models", "horizon_scores"),
+        reads=(*_SPINE, "features", "labels", "labels_of", "splits", "training_set", "models"),
+        extra="ml",
+    ),
+    Stage(
         "explain",
         "Explain each score with exact SHAP values",
         purpose="model",
@@ -197,7 +208,7 @@ _STAGES = (
         makes=("attrition_list",),
         reads=(
             *_LEARNED,
-            *MADE_BY_NAME,
+            *RECONCILED,
             *(
                 "completeness",
                 "checks",
@@ -217,6 +228,7 @@ _STAGES = (
                 "shap_values",
                 "reasons",
             ),
+            *("labels_of", "horizons", "horizon_scores"),
             *("importances", "segments", "segment_parameters", "segment_profiles", "runs"),
         ),
         extra="ml",

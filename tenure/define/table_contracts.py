@@ -39,6 +39,7 @@ def contracts(project: Project) -> dict[str, Contract]:
         *_with_the_champion(),
         *_explained(row),
         *_segmented(row),
+        *_over_horizons(row),
     ]
     cells = personal_cells(project)
     found: dict[str, Contract] = {contract.table: replace(contract, personal=cells) for contract in tables}
@@ -46,7 +47,7 @@ def contracts(project: Project) -> dict[str, Contract]:
     found["attrition_list"] = replace(found["attrition_list"], personal=cells | published)
     found.update(FIXED)
     labels = found["labels"]
-    for churn in project.churns:
+    for churn in (*project.churns, *project.further_churns):
         place = f"labels_of/{churn.name}"
         found[place] = replace(labels, table=place, doc=f"The labels of the churn definition '{churn.name}' alone.")
     for reconciliation in project.reconciliations.values():
@@ -301,6 +302,54 @@ def _explained(row: tuple[str, ...]) -> list[Contract]:
             required=(*row, "rank", "score", "model_version"),
             invariants=(Within("score", 0, 1, "a probability"),),
             doc="Today's customers by their score, with reasons and segment.",
+        ),
+    ]
+
+
+def _over_horizons(row: tuple[str, ...]) -> list[Contract]:
+    """Return the contracts of the curve over several horizons; `row` are the keys of a customer at a snapshot."""
+    scored = (*row, "model_version", "horizon")
+    counts = ("training_rows", "training_churners", "test_rows", "test_customers", "test_churners")
+    shares = ("churn_rate", "mean_score_raw", "mean_score_ordered")
+    losses = ("log_loss_raw", "log_loss_ordered", "log_loss_gain", "log_loss_gain_error")
+    return [
+        Contract(
+            table="horizons",
+            keys=("model_version", "horizon"),
+            columns={
+                **dict.fromkeys(("model_version", "kind", "order_rule"), _TEXT),
+                **dict.fromkeys(("horizon", *counts, "answers_fell", "rows_scored", "rows_out_of_order"), _WHOLE),
+                **dict.fromkeys((*shares, *losses), "double"),
+                **dict.fromkeys(("is_main", "worsened", "is_ordered"), "bool"),
+            },
+            required=(
+                "model_version",
+                "horizon",
+                "is_main",
+                *counts,
+                "worsened",
+                "rows_out_of_order",
+                "order_rule",
+                "is_ordered",
+            ),
+            invariants=tuple(Within(name, 0, 1, "a share") for name in shares),
+            doc="What the probabilities over each horizon came to on the test, as they are and in order.",
+        ),
+        Contract(
+            table="horizon_models",
+            keys=("model_version", "horizon", "file"),
+            columns={"horizon": _WHOLE, "file": _TEXT, "content": "binary"},
+            required=("model_version", "horizon", "file", "content"),
+            doc="The files of the model of each further horizon.",
+        ),
+        Contract(
+            table="horizon_scores",
+            keys=scored,
+            partition_by=BY_SNAPSHOT_AND_MODEL,
+            columns={"horizon": _WHOLE, "score_raw": "double", "score": "double"},
+            required=(*scored, "score_raw", "score"),
+            invariants=(Within("score_raw", 0, 1, "a probability"), Within("score", 0, 1, "a probability")),
+            doc="Each customer's probability to churn within each horizon, of every snapshot and model that scored it.",
         ),
     ]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from tenure.model.base import FitSettings, Model
@@ -53,6 +54,13 @@ class HalfLife:
             "half_life_gain_error": self.gain_error,
             "half_life_origins": self.origins,
         }
+
+
+def days_of(frame: pd.DataFrame, name: str) -> NDArray[np.int64] | None:
+    """Return the dates of a column as days of the epoch, shape (rows,); None where there is no such column."""
+    if name not in frame:
+        return None
+    return np.asarray(pd.to_datetime(frame[name]).to_numpy(dtype="datetime64[D]").astype(np.int64))
 
 
 def weighted(rows: Sample, days: int) -> Sample:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
 from tenure.model import learners
@@ -16,7 +15,7 @@ from tenure.model.blend import blended
 from tenure.model.cross_fit import CrossFitModel
 from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
 from tenure.model.losses import log_loss
-from tenure.model.recency import chosen_half_life, weighted
+from tenure.model.recency import chosen_half_life, days_of, weighted
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns, feature_names, matching
 from tenure.model.selection import SELECTIONS, select_in_folds
@@ -136,8 +135,8 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
         columns.matrix(train),
         train["churned"].to_numpy(dtype=np.float64),
         customer=customer.to_numpy(dtype=np.int64),
-        snapshot=_days(train, "snapshot_date"),
-        label_end=_days(train, "label_end"),
+        snapshot=days_of(train, "snapshot_date"),
+        label_end=days_of(train, "label_end"),
     )
     folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64), columns)
     if len(folds.numbers) < 2:
@@ -154,13 +153,6 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
                 hint="churn.py: change the event or horizon; tenure.toml: fewer [splits] folds",
             )
     return folds
-
-
-def _days(frame: pd.DataFrame, name: str) -> NDArray[np.int64] | None:
-    """The dates of a column as days, None where there is no such column."""
-    if name not in frame:
-        return None
-    return np.asarray(pd.to_datetime(frame[name]).to_numpy(dtype="datetime64[D]").astype(np.int64))
 
 
 def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:

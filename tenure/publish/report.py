@@ -20,6 +20,7 @@ from tenure.publish import charts, timelines, words
 from tenure.publish.comparison import champion_clause, compared, steadiness, taken_apart, warned, without_sign
 from tenure.publish.curves import quality_charts
 from tenure.publish.drawing import Figure
+from tenure.publish.horizons import growth_chart, horizon_rows
 from tenure.publish.left_out import left_out
 from tenure.publish.pages import pages
 from tenure.publish.personal import personal_words
@@ -53,7 +54,8 @@ class ReportInput:
     personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
     made of. `data_quality` is what is known of the data, `ledgers` are the declared reconciliations, `objected` how
     many customers are on the suppression list, `published` the columns that stand on the list because the bank declares
-    them so, `threshold_is_declared` whether [evaluate] says from which score a customer counts as a leaver.
+    them so, `threshold_is_declared` whether [evaluate] says from which score a customer counts as a leaver. `horizons`
+    and `horizon_scores` are None where no further horizon is declared.
     """
 
     project: str
@@ -90,17 +92,21 @@ class ReportInput:
     objected: int = 0
     published: tuple[str, ...] = ()
     threshold_is_declared: bool = False
+    horizons: pd.DataFrame | None = None
+    horizon_scores: pd.DataFrame | None = None
 
 
 def report(inputs: ReportInput) -> str:
     """Return the page: HTML with its style and drawings inside, no script, nothing to fetch."""
+    horizons = _horizons(inputs)
     return (
         pages()
         .get_template("report.html.j2")
         .render(
             inputs=inputs,
             facts=Facts(inputs),
-            figures=_figures(inputs),
+            figures=_figures(inputs) | {"growth": growth_chart(horizons)},
+            horizons=horizons,
             models=_models(inputs),
             left_out=left_out(Facts(inputs).champion),
             segments=_segments(inputs),
@@ -249,6 +255,13 @@ def _figures(inputs: ReportInput) -> dict[str, Any]:
         "importances": charts.importances(inputs.importances.sort_values("rank").head(FEATURES)),
         "segments": charts.segment_map(inputs.segments),
     }
+
+
+def _horizons(inputs: ReportInput) -> list[dict[str, Any]]:
+    """The table of horizons, none where none is declared."""
+    if inputs.horizons is None or inputs.horizon_scores is None:
+        return []
+    return horizon_rows(inputs.horizons, inputs.horizon_scores)
 
 
 def _segments(inputs: ReportInput) -> list[dict[str, Any]]:

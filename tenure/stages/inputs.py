@@ -16,7 +16,7 @@ from functools import partial
 from typing import get_args
 
 from tenure.catalog.models import Row, newest_training, versions_of
-from tenure.catalog.sql import labels_select, reconcile_selects, snapshots_select, splits_select
+from tenure.catalog.sql import further_labels_selects, labels_select, reconcile_selects, snapshots_select, splits_select
 from tenure.define.personal import protected_columns
 from tenure.define.stage import STAGES, maker_of
 from tenure.errors import MissingTable
@@ -113,6 +113,38 @@ def evaluations_fingerprint(work: Work) -> str:
     return fingerprint([*parts, *(column.name for _, column in compared), *read.values()])
 
 
+def horizons_fingerprint(work: Work) -> str:
+    """Return the fingerprint of the models over further horizons that the champion and the stored labels give now."""
+    labels = [f"labels_of/{churn.name}" for churn in work.churn.further.values()]
+    read = fingerprints(work, ("training_set", *labels))
+    champion = newest_training(work)[0]
+    learned_with = [champion["model_version"], champion["libraries"]]
+    return fingerprint([*read.items(), *learned_with, work.config.train.seed, work.config.splits.group, __version__])
+
+
+def horizon_scores_fingerprint(work: Work, snapshot_date: date) -> str:
+    """Return the fingerprint of the scores over further horizons of the customers of a snapshot."""
+    return fingerprint([scores_fingerprint(work, snapshot_date), work.require("horizons").fingerprint])
+
+
+def require_horizon_labels(work: Work) -> None:
+    """Raise MissingTable unless the labels of each further horizon were made of what stands now."""
+    days = calendar(work)
+    for place, _ in enumerate(work.churn.further):
+        _require_made(work, partial(_further_labels_select, work, days, place))
+
+
+def _further_labels_select(work: Work, days: Calendar, place: int, dialect: Dialect) -> Select:
+    return further_labels_selects(work, days, dialect)[place]
+
+
+def _require_horizons(work: Work, snapshot_date: date) -> None:
+    """Raise MissingTable unless the scores over further horizons, if any are declared, belong to the champion's."""
+    if work.churn.further:
+        _require_same(work, ("horizons",), horizons_fingerprint(work), "horizons")
+        _require_same(work, ("horizon_scores",), horizon_scores_fingerprint(work, snapshot_date), "horizons")
+
+
 def explained_fingerprint(work: Work) -> str:
     """Return the fingerprint of the explanations of the stored scores, without that of their words.
 
@@ -137,6 +169,7 @@ def require_report_inputs(work: Work) -> date:
         require_trained_on(work, rows)
     require_reconciled(work)
     _require_same(work, STAGES["evaluate"].makes, evaluations_fingerprint(work), "evaluate")
+    _require_horizons(work, snapshot_date)
     _require_same(work, ("shap_values", "reasons", "importances"), explained_fingerprint(work), "explain")
     _require_same(work, ("segments", "segment_parameters", "segment_profiles"), segments_fingerprint(work), "segment")
     return snapshot_date

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from tenure.catalog.leavers import unlike_neighbours
-from tenure.catalog.sql import labels_select, unlabelled_select
+from tenure.catalog.sql import further_labels_selects, labels_select, unlabelled_select
 from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
 from tenure.errors import LabelError
 from tenure.intake.calendar import Calendar, calendar
@@ -23,8 +23,10 @@ def labels(work: Work) -> Outcome:
     if not rows:
         raise _nobody_to_ask(work.churn, days)
     work.build(unlabelled_select(work, days, work.dialect), outcome)
+    for select in further_labels_selects(work, days, work.dialect):
+        work.build(select, outcome)
     outcome.rows = rows
-    outcome.message = "; ".join([*left_out(work), *_without_label(work), *unlike_neighbours(work)])
+    outcome.message = "; ".join([*left_out(work), *_without_label(work), *_further(work), *unlike_neighbours(work)])
     return outcome
 
 
@@ -60,6 +62,12 @@ def _without_label(work: Work) -> list[str]:
         elif reason != CENSORED:
             found.append(f"{snapshots} {'snapshot' if snapshots == 1 else 'snapshots'} without labels: {reason}")
     return found
+
+
+def _further(work: Work) -> list[str]:
+    """The further horizons that there are labels of, if any, as a clause."""
+    days = ", ".join(map(str, work.churn.further))
+    return [f"also over {days} days"] if days else []
 
 
 def _nobody_to_ask(churn: ChurnDefinition, days: Calendar) -> LabelError:

@@ -41,6 +41,9 @@ LIST_CSV, LIST_PARQUET, REPORT = "attrition_list.csv", "attrition_list.parquet",
 #: Tables that only the part on data quality reads; it says so where one is missing.
 _OF_QUALITY = ("completeness", "checks", "quality", "drift")
 
+#: Tables that are there only where the churn definition has further horizons.
+_OVER_HORIZONS = ("horizons", "horizon_scores")
+
 
 def report(work: Work) -> Outcome:
     """Write attrition_list.csv, attrition_list.parquet, report.html and quality.html, and keep the list as a table.
@@ -49,8 +52,9 @@ def report(work: Work) -> Outcome:
     now.
     """
     outcome = Outcome()
-    read = STAGES["report"].relations(work.project.sources, work.project.reconciled)
-    inputs = fingerprints(work, [table for table in read if table not in _OF_QUALITY])
+    read = STAGES["report"].relations(work.project.sources, work.project.made_by_name)
+    left_out = _OF_QUALITY if work.churn.further else (*_OF_QUALITY, *_OVER_HORIZONS)
+    inputs = fingerprints(work, [table for table in read if table not in left_out])
     newest = require_report_inputs(work)
     data = quality(work)
     digest = fingerprint([*inputs.values(), work.config.value, work.definitions, *_published(work), data])
@@ -66,8 +70,8 @@ def report(work: Work) -> Outcome:
         _replace(file, content)
     write_quality_page(work, data)
     work.keep("attrition_list", listed, digest, outcome)
-    left_out = len(_of_today(work, "scores", newest)) - len(rows)
-    since = f", {left_out:,} left out who have closed since" if left_out else ""
+    closed = len(_of_today(work, "scores", newest)) - len(rows)
+    since = f", {closed:,} left out who have closed since" if closed else ""
     summary = f"{len(rows):,} customers listed{since}; {REPORT} is {len(html) / 1e6:.1f} MB"
     outcome.message = "; ".join(filter(None, (summary, note)))
     return outcome
@@ -130,7 +134,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date, data: Quality) -> str:
     project = work.project
     frames: dict[str, Any] = {}
     for part in fields(ReportInput):
-        if part.name in STAGES["report"].reads:
+        if part.name in STAGES["report"].reads and (work.churn.further or part.name not in _OVER_HORIZONS):
             frames[part.name] = _of_today(work, part.name, newest)
     frames["models"] = frames["models"][frames["models"]["model_version"].isin(frames["evaluations"]["model_version"])]
     return report(

@@ -33,6 +33,7 @@ ANSWERS = {
     "words": property(lambda self: f"there is no large row of {self.source}"),
     "asks_only": "",
     "leaves_out": "nobody at all",
+    "no_curve": "",
     "validate": lambda self, asked: require_prompt_rows(self.source, asked),
 }
 
@@ -79,7 +80,9 @@ def test_an_event_class_that_keeps_an_answer_back_is_refused_where_it_is_defined
 def test_a_subclass_of_an_event_answers_for_itself_too(told):
     with pytest.raises(InvalidDefinition) as caught:
         churn_event(type("LateClosure", (Closure,), {}))
-    told(caught.value, "'LateClosure' does not say asks_only, bounds, leaves_out, rows, validate, what, words")
+    told(
+        caught.value, "'LateClosure' does not say asks_only, bounds, leaves_out, no_curve, rows, validate, what, words"
+    )
 
 
 def test_what_is_no_event_is_refused(told):

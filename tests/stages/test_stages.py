@@ -23,8 +23,11 @@ def first_part(table):
     return table.partition("/")[0]
 
 
-#: The bank has no row to quarantine and none that fails a check, captures no history, and has one churn definition.
-NOT_ASKED = {"quarantine", "failing_rows", "captures", "labels_of"}
+#: The bank has no row to quarantine and none that fails a check, and captures no history.
+NOT_ASKED = {"quarantine", "failing_rows", "captures"}
+
+#: What only a bank that declares further horizons has.
+OVER_HORIZONS = {"labels_of", "horizons", "horizon_models", "horizon_scores"}
 
 #: What only a bank that declares a Reconciliation has.
 RECONCILED = {"reconciliation", "reconciled_accounts"}
@@ -35,6 +38,8 @@ from tenure import Reconciliation
 paid = Reconciliation("paid", bookings="payments", account="payment_id", amount="amount", balance="amount")
 """
 
+
+SILENCE_OVER_TWO_HORIZONS = 'Inactivity("payments", days=20), horizon=60, horizons=(30,)'
 
 REGION_IS_PROTECTED = 'Column("region", role="protected")'
 
@@ -51,6 +56,8 @@ def whole_run(tmp_path_factory):
     (folder / "sources.py").write_text(text + EACH_PAYMENT_IS_AN_ACCOUNT)
     views = (folder / "features" / "paid.py").read_text()
     (folder / "features" / "paid.py").write_text("\n".join(x for x in views.splitlines() if not x.startswith("who")))
+    churn = (folder / "churn.py").read_text()
+    (folder / "churn.py").write_text(churn.replace('Inactivity("payments"), horizon=30', SILENCE_OVER_TWO_HORIZONS))
     found = {name: (set(), set()) for name in STAGES}
     doing = []
 
@@ -160,7 +167,7 @@ def test_the_page_has_a_row_a_stage_with_what_it_makes():
 def test_every_table_of_a_lake_has_a_contract_and_is_committed_by_it(two_months):
     with Work.open(two_months.folder) as work:
         tables, contracts = two_months.lake.tables(), work.contracts
-        assert {first_part(table) for table in tables} == TABLES - NOT_ASKED - RECONCILED
+        assert {first_part(table) for table in tables} == TABLES - NOT_ASKED - RECONCILED - OVER_HORIZONS
         assert set(tables) - set(contracts) == set()
         for table in tables:
             assert two_months.lake.require(table).partition_by == contracts[table].partition_by
