@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
+from tenure.errors import EmptySplit, InvalidConfig, MissingFeature, OneClassTarget, choices
 from tenure.model import learners
 from tenure.model.base import FitSettings, Sample
 from tenure.model.blend import blended
@@ -57,9 +57,11 @@ class ModelTrainingService:
     def train(self, training_set: pd.DataFrame, keys: Sequence[str]) -> tuple[CrossFitModel, ...]:
         """Return one fitted model a kind, in the order of `settings.kinds`, with a member a fold.
 
-        Raises EmptySplit if train has no rows, or they are in one fold; OneClassTarget if train, or what is outside of
-        a fold, has one class, or train too few churners; ModelError if no feature is left.
+        Raises MissingFeature if the frame lacks a key, split, fold or churned; EmptySplit if train has no rows, or they
+        are in one fold; OneClassTarget if train, or what is outside of a fold, has one class, or train too few
+        churners; ModelError if no feature is left.
         """
+        _require_columns(training_set, keys)
         train = training_set[training_set["split"] == "train"]
         _refuse_one_class(train, self.settings.min_churners)
         columns = Columns.of(training_set, keys)
@@ -109,6 +111,24 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
     return folds
 
 
+def _require_columns(training_set: pd.DataFrame, keys: Sequence[str]) -> None:
+    """Raise MissingFeature unless the frame has what tells its rows apart."""
+    absent = [name for name in (*keys, "split", "fold", "churned") if name not in training_set.columns]
+    if absent:
+        raise MissingFeature(
+            f"the training set lacks {choices(absent)}; its columns: {choices(map(str, training_set.columns))}",
+            hint="run 'tenure training_set'; a plain frame of features and a target: tenure.model.classifier",
+        )
+
+
+def _period(rows: pd.DataFrame) -> str:
+    """The snapshots of the rows, in words; '' of a table without dates."""
+    if "snapshot_date" not in rows.columns:
+        return ""
+    dates = pd.to_datetime(rows["snapshot_date"])
+    return f", {dates.nunique()} snapshots from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
+
+
 def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:
     """Raise unless the `rows` of train hold both classes, and `least` churners at the least."""
     if rows.empty:
@@ -125,9 +145,8 @@ def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:
         reason = "everybody churns"
     else:
         reason = f"too few churners to learn from, at least {least} are needed"
-    dates = pd.to_datetime(rows["snapshot_date"])
-    period = f"{dates.nunique()} snapshots from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
     raise OneClassTarget(
-        f"split 'train': {reason}; the churn rate is {churners / total:.1%} ({churners:,} of {total:,} rows, {period})",
+        f"split 'train': {reason}; the churn rate is {churners / total:.1%} ({churners:,} of {total:,} rows"
+        f"{_period(rows)})",
         hint="churn.py: change the event or horizon; run 'tenure labels'",
     )
