@@ -71,6 +71,11 @@ class _Look:
 
 def tables_in(folder: Path) -> Found:
     """Return the raw tables that lie in a folder; raise MissingFile if there is no folder, or no table in it."""
+    if folder.is_file():
+        raise MissingFile(
+            f"--from is '{folder}', which is a file; allowed: the folder that it lies in.",
+            hint=f"Give --from '{folder.parent}', or a folder with a link to that file alone.",
+        )
     if not folder.is_dir():
         raise MissingFile(
             f"--from is '{folder}', and there is no such folder.", hint="Give the folder of the raw files."

@@ -14,6 +14,7 @@ from tenure.begin.bank import Bank, bank_of
 from tenure.begin.database import Database, database_of, tables_of
 from tenure.begin.features import activity_of, churn_question, churn_text, feature_files
 from tenure.begin.files import Found, tables_in
+from tenure.begin.flat import Outcome, flat_questions, flat_text, is_flat, outcome_of
 from tenure.begin.planned import PlannedSource, rounded_up
 from tenure.begin.tables import RawTableSeen, look_at
 from tenure.begin.writing import sources_text
@@ -56,15 +57,19 @@ def begin_project(folder: Path, origin: str, *, minimal: bool = False) -> Begun:
         write_files(trial, {"tenure.toml": settings})
         with Work.look(trial) as work:
             bank = look(work, data, database, Path(scratch))
-            bank.questions += filter(None, [churn_question(bank)])
-            files = _files(bank, where, settings, minimal=minimal)
+            outcome = outcome_of(bank) if is_flat(bank) else None
+            if is_flat(bank):
+                bank.questions += flat_questions(outcome)
+            if outcome is None:
+                bank.questions += filter(None, [churn_question(bank)])
+            files = _files(bank, outcome, where, settings, minimal=minimal)
             write_files(trial, files)
         try:
             _set_limits(trial, bank)
         except TenureError as error:
             # What was guessed does not hold together; it is written all the same, to be edited.
             bank.questions.append(f"the guess does not stand as it is: {error.message}")
-        files = _files(bank, where, settings, minimal=minimal)
+        files = _files(bank, outcome, where, settings, minimal=minimal)
     return Begun(tuple(write_files(folder, files)), tuple(dict.fromkeys(bank.questions)))
 
 
@@ -104,7 +109,9 @@ def _seen(work: Work, found: Found, scratch: Path) -> list[RawTableSeen]:
     return seen
 
 
-def _files(bank: Bank, where: str, settings: str, *, minimal: bool) -> dict[str, str]:
+def _files(bank: Bank, outcome: Outcome | None, where: str, settings: str, *, minimal: bool) -> dict[str, str]:
+    if outcome:
+        return {"tenure.toml": settings, "sources.py": flat_text(bank, outcome, where)}
     chosen = _minimal(bank) if minimal else bank
     features = feature_files(chosen, minimal=minimal)
     files = {"tenure.toml": settings, "sources.py": sources_text(chosen, where), "churn.py": churn_text(chosen)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
-from tenure.define.project import REASONS
+from tenure.define.project import REASONS, NoDates
 from tenure.define.reconciliation import KINDS
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
@@ -51,7 +51,8 @@ class ReportInput:
     personal data themselves: the page shows them by their shape. `protected` names the columns that only `fairness` is
     made of. `data_quality` is what is known of the data, `ledgers` are the declared reconciliations, `objected` how
     many customers are on the suppression list, `published` the columns that stand on the list because the bank declares
-    them so.
+    them so. `flat` is set where the table has no dates: then the snapshots' days are nominal, and no figure is out of
+    time.
     """
 
     project: str
@@ -83,6 +84,7 @@ class ReportInput:
     ledgers: Sequence[Reconciled] = ()
     objected: int = 0
     published: tuple[str, ...] = ()
+    flat: NoDates | None = None
 
 
 def report(inputs: ReportInput) -> str:
@@ -221,11 +223,16 @@ def _figures(inputs: ReportInput) -> dict[str, Any]:
         "customers": timelines.customers_over_time(inputs.population),
         "churn_rate": timelines.churn_over_time(inputs.population),
         "timeline": timelines.timeline(inputs.churn, inputs.longest_window),
-        "quality": quality_charts(inputs.curves, _model_names(inputs)),
-        "campaign": charts.campaign(inputs.campaign_value),
+        "quality": [_as_judged(inputs, one) for one in quality_charts(inputs.curves, _model_names(inputs))],
+        "campaign": _as_judged(inputs, charts.campaign(inputs.campaign_value)),
         "importances": charts.importances(inputs.importances.sort_values("rank").head(FEATURES)),
         "segments": charts.segment_map(inputs.segments),
     }
+
+
+def _as_judged(inputs: ReportInput, drawn: Figure | None) -> Figure | None:
+    """A drawing of figures of the test, which says where they are not out of time."""
+    return replace(drawn, title=f"{drawn.title} (not out of time)") if drawn and inputs.flat else drawn
 
 
 def _segments(inputs: ReportInput) -> list[dict[str, Any]]:

@@ -153,6 +153,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date, data: Quality) -> str:
             ledgers=tuple(reconciled(work)),
             objected=objected(work),
             published=tuple(_published(work)),
+            flat=project.flat,
             **frames,
         )
     )

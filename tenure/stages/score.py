@@ -46,7 +46,8 @@ def score(work: Work) -> Outcome:
         )
     rows = arrow(ModelInferenceService(model, version).score(frame))
     work.keep("scores", rows, digest, outcome, partition=of_partition(snapshot_date, version))
-    summary = f"{rows.num_rows:,} customers at {snapshot_date} with {version}"
+    at = "in the table" if work.project.flat else f"at {snapshot_date}"
+    summary = f"{rows.num_rows:,} customers {at} with {version}"
     outcome.message = "; ".join([summary, *left_out(work)])
     outcome.rows = rows.num_rows
     return outcome
