@@ -71,8 +71,8 @@ _UNKNOWN = (
     "table as FlatTable(…, target=, churned=), alone in sources.py (docs/flat.md); else bring the tables with dates."
 )
 _WRITTEN_AFTER = (
-    "which columns were written after a customer left, or count the time in which it left? Leave them out: nothing else "
-    "can tell, where there are no dates."
+    "which columns were written after a customer left, or count the time in which it left? Leave them out: nothing "
+    "else can tell, where there are no dates."
 )
 
 

@@ -42,7 +42,7 @@ class Begun:
 
 
 def begin_project(folder: Path, origin: str, *, minimal: bool = False) -> Begun:
-    """Write a project for the tables of `origin`, a folder or 'env:NAME', into `folder`.
+    """Write a project for the tables of `origin`, a folder, a file or 'env:NAME', into `folder`.
 
     Raises InvalidConfig if a project is there or `origin` is a connection string, MissingFile if no table is found.
     """
@@ -53,7 +53,8 @@ def begin_project(folder: Path, origin: str, *, minimal: bool = False) -> Begun:
     with TemporaryDirectory(prefix="tenure-init-") as scratch:
         trial = Path(scratch) / "project"
         name = folder.resolve().name
-        settings = settings_text(name, data.as_posix() if data else "data", minimal=minimal)
+        raws = data.parent if data and data.is_file() else data
+        settings = settings_text(name, raws.as_posix() if raws else "data", minimal=minimal)
         write_files(trial, {"tenure.toml": settings})
         with Work.look(trial) as work:
             bank = look(work, data, database, Path(scratch))
