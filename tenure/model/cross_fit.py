@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tenure.errors import UnsafeModelFile
 from tenure.model.base import FitSettings, Model, Sample
 from tenure.model.learners.learner import Learner
-from tenure.model.select import Columns
+from tenure.model.select import Columns, require_columns
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class CrossFitModel(Model):
         """Return the probability of churn of each row of split 'train' by the member that never saw its customer."""
         if frame.empty:
             return np.empty(0)
+        require_columns(frame, ("fold",))
         return self.score(self.out_of_fold(self.columns.matrix(frame), frame["fold"].to_numpy(dtype=np.int64)))
 
     def contributions(

@@ -57,8 +57,9 @@ class Columns:
         """Return the features of a training set.
 
         Only rows of split 'train' are looked at, of all folds, and never whether they churned.
-        Raises ModelError if no feature is left.
+        Raises ModelError if no feature is left, MissingFeature if a key or `split` is not there.
         """
+        require_columns(frame, (*keys, "split"))
         train = frame[frame["split"] == "train"]
         kept: dict[Type, list[str]] = {"numeric": [], "text": []}
         dropped: dict[str, str] = {}
@@ -127,6 +128,16 @@ class Columns:
             else:
                 matrix[:, place] = _codes(frame[name], self.categories[name])
         return matrix
+
+
+def require_columns(training_set: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise MissingFeature unless the frame has the columns that tell a training set's rows apart."""
+    absent = [name for name in names if name not in training_set.columns]
+    if absent:
+        raise MissingFeature(
+            f"the training set lacks {choices(absent)}; its columns: {choices(map(str, training_set.columns))}",
+            hint="run 'tenure training_set'; of a plain frame: AttritionClassifier (docs/flat.md)",
+        )
 
 
 def _reason_to_drop(column: pd.Series) -> str:

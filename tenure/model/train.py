@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tenure.errors import EmptySplit, InvalidConfig, MissingFeature, OneClassTarget, choices
+from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
 from tenure.model import learners
 from tenure.model.base import FitSettings, Sample
 from tenure.model.blend import blended
 from tenure.model.cross_fit import CrossFitModel, Folds
 from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
 from tenure.model.metrics import log_loss
-from tenure.model.select import Columns
+from tenure.model.select import Columns, require_columns
 
 TIE = 0.001
 """Losses that differ by no more than this share of the least are equal."""
@@ -61,7 +61,7 @@ class ModelTrainingService:
         are in one fold; OneClassTarget if train, or what is outside of a fold, has one class, or train too few
         churners; ModelError if no feature is left.
         """
-        _require_columns(training_set, keys)
+        require_columns(training_set, (*keys, "split", "fold", "churned"))
         train = training_set[training_set["split"] == "train"]
         _refuse_one_class(train, self.settings.min_churners)
         columns = Columns.of(training_set, keys)
@@ -82,6 +82,7 @@ def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> Cro
     Log loss, because it judges the probabilities that value is computed from as well as the order. Test plays no part,
     so its figures stay an honest estimate of the champion.
     """
+    require_columns(training_set, ("split", "fold", "churned"))
     train = training_set[training_set["split"] == "train"]
     churned = train["churned"].to_numpy(dtype=np.float64)
     losses = [log_loss(model.predict_unseen(train), churned) for model in models]
@@ -109,16 +110,6 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
                 hint="churn.py: change the event or horizon; tenure.toml: fewer [splits] folds",
             )
     return folds
-
-
-def _require_columns(training_set: pd.DataFrame, keys: Sequence[str]) -> None:
-    """Raise MissingFeature unless the frame has what tells its rows apart."""
-    absent = [name for name in (*keys, "split", "fold", "churned") if name not in training_set.columns]
-    if absent:
-        raise MissingFeature(
-            f"the training set lacks {choices(absent)}; its columns: {choices(map(str, training_set.columns))}",
-            hint="run 'tenure training_set'; a plain frame of features and a target: tenure.model.classifier",
-        )
 
 
 def _period(rows: pd.DataFrame) -> str:

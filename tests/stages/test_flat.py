@@ -13,7 +13,7 @@ from tenure.catalog.models import loaded_models, newest_training
 from tenure.cli import application
 from tenure.define.flat import NOMINAL_DAY
 from tenure.define.snapshot import SnapshotPlan
-from tenure.errors import BadValue, InvalidDefinition, OneClassTarget
+from tenure.errors import BadValue, InvalidDefinition, OneClassTarget, TenureError
 from tenure.feature_store.store import FeatureStore
 from tenure.model.cross_fit import CrossFitModel
 from tenure.session.work import Work
@@ -219,3 +219,17 @@ def test_a_row_without_outcome_is_a_bad_row(tmp_path):
         pytest.raises(BadValue, match="status"),
     ):
         list(run(work, ["staging"]))
+
+
+def test_a_column_that_leaving_writes_is_refused_before_training(tmp_path):
+    rows = list(customers())
+    for row in rows:
+        row[5] = "closed by clerk 7" if row[2] == "Attrited Customer" else row[5]
+    with (
+        Work.open(write_project(tmp_path / "bank", rows)) as work,
+        pytest.raises(TenureError, match="customers.*card") as refused,
+    ):
+        list(run(work))
+    assert work.lake.find("training_set") is not None
+    assert work.lake.find("models") is None
+    assert "clerk 7" not in refused.value.message or "card" in refused.value.message
