@@ -227,9 +227,8 @@ def test_a_column_that_leaving_writes_is_refused_before_training(tmp_path):
         row[5] = "closed by clerk 7" if row[2] == "Attrited Customer" else row[5]
     with (
         Work.open(write_project(tmp_path / "bank", rows)) as work,
-        pytest.raises(TenureError, match="customers.*card") as refused,
+        pytest.raises(TenureError, match=r"customers.*card"),
     ):
         list(run(work))
     assert work.lake.find("training_set") is not None
     assert work.lake.find("models") is None
-    assert "clerk 7" not in refused.value.message or "card" in refused.value.message
