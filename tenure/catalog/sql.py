@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tenure.define.feature import Aggregate
+from tenure.define.project import NoDates
 from tenure.define.source import Source
 from tenure.define.stage import SQL_STAGES
 from tenure.errors import InvalidConfig, InvalidDefinition, choices
@@ -109,9 +110,19 @@ def unlabelled_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
 def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the splits table."""
     if work.project.flat:
-        return flat_splits(work.project, dialect, work.project.flat, work.config.splits.folds)
+        return _flat_splits(work, work.project.flat, dialect)
     spans = label_spans(work.project, work.churn, days.dates, days.data_end, days.outages)
     return splits_table.splits(work.project, dialect, spans, split_plan(work))
+
+
+def _flat_splits(work: Work, flat: NoDates, dialect: Dialect) -> Select:
+    if work.config.splits.group:
+        raise InvalidConfig(
+            f"[splits] group is set, and flat table '{flat.name}' says itself which rows belong together "
+            f"({flat.where_defined}).",
+            hint="Take it out of tenure.toml, and name the column in sources.py: FlatTable(…, group=…).",
+        )
+    return flat_splits(work.project, dialect, flat, work.config.splits.folds)
 
 
 def split_plan(work: Work, test_snapshots: int = 0) -> splits_table.SplitPlan:
@@ -163,7 +174,7 @@ def _compiled(
         return [labelled, unlabelled(project, work.churn, dialect, spans)]
     if stage == "splits":
         if project.flat:
-            return [flat_splits(project, dialect, project.flat, work.config.splits.folds), split_proof_select(work)]
+            return [_flat_splits(work, project.flat, dialect), split_proof_select(work)]
         plan = split_plan(work, test_snapshots)
         spans = label_spans(project, work.churn, dates, data_end, outages)
         return [splits_table.splits(project, dialect, spans, plan), split_proof_select(work)]

@@ -24,7 +24,7 @@ from tenure.model.flat_rows import (
     require_flat_target,
     require_learnable,
 )
-from tenure.model.learners import default_kinds
+from tenure.model.learners import default_kinds, model_kind, too_few_to_blend
 from tenure.model.metrics import metrics
 from tenure.model.train import ModelTrainingService, TrainSettings, champion
 
@@ -158,13 +158,27 @@ class AttritionClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.folds < 2:
             raise InvalidConfig(f"folds: got {self.folds}; it must be at least 2")
         return TrainSettings(
-            kinds=default_kinds() if self.models is None else tuple(self.models),
+            kinds=self._kinds(),
             trials=self.trials,
             seconds=self.seconds,
             seed=self.random_state,
             threads=max(0, self.n_jobs),
             min_churners=self.min_churners,
         )
+
+    def _kinds(self) -> tuple[str, ...]:
+        """The kinds to train; raise InvalidConfig for a kind that there is not, none at all, or a blend of nothing."""
+        if self.models is None:
+            return default_kinds()
+        asked = [self.models] if isinstance(self.models, str) else list(self.models)
+        for kind in asked:
+            model_kind(kind, place="models=", refused=InvalidConfig, hint="Leave models= out for those on by default.")
+        if not asked or too_few_to_blend(asked):
+            raise InvalidConfig(
+                f"models={asked!r} leaves nothing to choose from; a blend needs two others to be made of.",
+                hint="Leave models= out for those on by default.",
+            )
+        return tuple(asked)
 
     def _churned(self, classes: NDArray[Any]) -> Any:
         found = classes.tolist()

@@ -13,7 +13,7 @@ from tenure.catalog.models import loaded_models, newest_training
 from tenure.cli import application
 from tenure.define.flat import NOMINAL_DAY
 from tenure.define.snapshot import SnapshotPlan
-from tenure.errors import BadValue, InvalidDefinition, OneClassTarget, TenureError
+from tenure.errors import BadValue, InvalidConfig, InvalidDefinition, OneClassTarget, TenureError
 from tenure.feature_store.store import FeatureStore
 from tenure.model.cross_fit import CrossFitModel
 from tenure.session.work import Work
@@ -201,6 +201,18 @@ def test_the_plan_is_refused_at_the_command(folder, records, capsys, monkeypatch
         application.main()
     assert ended.value.code == 3
     assert "'tenure plan' needs dates, and flat table 'customers' has none" in capsys.readouterr().err
+
+
+def test_a_group_in_the_settings_is_refused(folder, records):
+    overrides = {"splits": {"group": ("customer_id",)}}
+    with (
+        Work.open(folder, overrides=overrides) as work,
+        pytest.raises(
+            InvalidConfig, match=r"\[splits\] group is set, and flat table 'customers' says itself"
+        ) as refused,
+    ):
+        list(run(work, ["splits"]))
+    assert "group=" in refused.value.hint
 
 
 def test_a_value_that_nobody_has_is_refused_with_its_cure(tmp_path):
