@@ -14,6 +14,7 @@ from tenure.define.churn import Activity, ChurnDefinition
 from tenure.define.definitions import load_project
 from tenure.define.events import *  # noqa: F403  (a new event is exported by its own module's __all__)
 from tenure.define.feature import Aggregate, Attribute, DatePart, FeatureService, FeatureView, Ratio, Trend
+from tenure.define.flat import FlatTable
 from tenure.define.project import Entity, Project
 from tenure.define.raw_tables import Csv, Excel, FixedWidth, JsonLines, Odbc, Parquet, Postgres
 from tenure.define.reconciliation import Reconciliation
@@ -41,6 +42,7 @@ __all__ = [
     "FeatureStore",
     "FeatureView",
     "FixedWidth",
+    "FlatTable",
     "JsonLines",
     "Odbc",
     "Parquet",

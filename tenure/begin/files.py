@@ -70,12 +70,13 @@ class _Look:
 
 
 def tables_in(folder: Path) -> Found:
-    """Return the raw tables that lie in a folder; raise MissingFile if there is no folder, or no table in it."""
-    if not folder.is_dir():
+    """Return the raw tables that lie in a folder, or in a file; raise MissingFile if it is not there, or has none."""
+    only = folder.is_file()
+    if not (only or folder.is_dir()):
         raise MissingFile(
             f"--from is '{folder}', and there is no such folder.", hint="Give the folder of the raw files."
         )
-    files = _files_below(folder)
+    folder, files = (folder.parent, [folder.name]) if only else (folder, _files_below(folder))
     found = Found()
     groups: dict[tuple[str, _Look], list[str]] = {}
     for path in files:

@@ -14,6 +14,7 @@ from tenure.begin.bank import Bank, bank_of
 from tenure.begin.database import Database, database_of, tables_of
 from tenure.begin.features import activity_of, churn_question, churn_text, feature_files
 from tenure.begin.files import Found, tables_in
+from tenure.begin.flat import Outcome, flat_questions, flat_text, is_flat, outcome_of
 from tenure.begin.planned import PlannedSource, rounded_up
 from tenure.begin.tables import RawTableSeen, look_at
 from tenure.begin.writing import sources_text
@@ -41,7 +42,7 @@ class Begun:
 
 
 def begin_project(folder: Path, origin: str, *, minimal: bool = False) -> Begun:
-    """Write a project for the tables of `origin`, a folder or 'env:NAME', into `folder`.
+    """Write a project for the tables of `origin`, a folder, a file or 'env:NAME', into `folder`.
 
     Raises InvalidConfig if a project is there or `origin` is a connection string, MissingFile if no table is found.
     """
@@ -52,19 +53,24 @@ def begin_project(folder: Path, origin: str, *, minimal: bool = False) -> Begun:
     with TemporaryDirectory(prefix="tenure-init-") as scratch:
         trial = Path(scratch) / "project"
         name = folder.resolve().name
-        settings = settings_text(name, data.as_posix() if data else "data", minimal=minimal)
+        raws = data.parent if data and data.is_file() else data
+        settings = settings_text(name, raws.as_posix() if raws else "data", minimal=minimal)
         write_files(trial, {"tenure.toml": settings})
         with Work.look(trial) as work:
             bank = look(work, data, database, Path(scratch))
-            bank.questions += filter(None, [churn_question(bank)])
-            files = _files(bank, where, settings, minimal=minimal)
+            outcome = outcome_of(bank) if is_flat(bank) else None
+            if is_flat(bank):
+                bank.questions += flat_questions(outcome)
+            if outcome is None:
+                bank.questions += filter(None, [churn_question(bank)])
+            files = _files(bank, outcome, where, settings, minimal=minimal)
             write_files(trial, files)
         try:
             _set_limits(trial, bank)
         except TenureError as error:
             # What was guessed does not hold together; it is written all the same, to be edited.
             bank.questions.append(f"the guess does not stand as it is: {error.message}")
-        files = _files(bank, where, settings, minimal=minimal)
+        files = _files(bank, outcome, where, settings, minimal=minimal)
     return Begun(tuple(write_files(folder, files)), tuple(dict.fromkeys(bank.questions)))
 
 
@@ -104,7 +110,9 @@ def _seen(work: Work, found: Found, scratch: Path) -> list[RawTableSeen]:
     return seen
 
 
-def _files(bank: Bank, where: str, settings: str, *, minimal: bool) -> dict[str, str]:
+def _files(bank: Bank, outcome: Outcome | None, where: str, settings: str, *, minimal: bool) -> dict[str, str]:
+    if outcome:
+        return {"tenure.toml": settings, "sources.py": flat_text(bank, outcome, where)}
     chosen = _minimal(bank) if minimal else bank
     features = feature_files(chosen, minimal=minimal)
     files = {"tenure.toml": settings, "sources.py": sources_text(chosen, where), "churn.py": churn_text(chosen)}

@@ -24,13 +24,19 @@ def sources_text(bank: Bank, origin: str) -> str:
     raws = "".join(f"{name}_table = {raw_text(raw)}\n" for name, raw in shared.items())
     used = {type(raw).__name__ for source in bank.sources.values() for raw in source.reads.values()}
     imports = ", ".join(sorted({"Column", "Entity", "Source", *used}))
+    return (
+        f"{header_text(origin)}from tenure import {imports}\n\n{raws}{chr(10) if raws else ''}"
+        f'customer = Entity("customer", key="{bank.customer_key}", source="customers")\n\n'
+        f"{sources}\n{questions_text(bank.questions)}"
+    )
+
+
+def header_text(origin: str) -> str:
+    """Return how sources.py begins."""
     found_in = _in_triple_quotes(on_one_line(origin))
     return (
         f'"""The bank\'s raw tables; each line is a guess, with its evidence.\n\nFound in {found_in}.\n'
         'Edit what is wrong, answer the questions at the end, then run: tenure check\n"""\n\n'
-        f"from tenure import {imports}\n\n{raws}{chr(10) if raws else ''}"
-        f'customer = Entity("customer", key="{bank.customer_key}", source="customers")\n\n'
-        f"{sources}\n{_questions(bank.questions)}"
     )
 
 
@@ -94,7 +100,7 @@ def _source(source: PlannedSource, shared: dict[str, RawTable]) -> str:
         lines += ['    select="""', indented, '    """,']
     lines += ["    columns=["]
     for column in source.columns:
-        lines += _column(column)
+        lines += column_lines(column)
     lines += ["    ],"]
     keys = text(source.key[0]) if len(source.key) == 1 else f"({', '.join(map(text, source.key))})"
     lines += _with_comment(f"    key={keys},", source.key_why)
@@ -117,7 +123,8 @@ def _broken(select: str) -> str:
     return "\n".join(lines)
 
 
-def _column(column: PlannedColumn) -> Iterator[str]:
+def column_lines(column: PlannedColumn) -> Iterator[str]:
+    """Yield the lines of a column, its evidence behind or above it."""
     parts = [text(column.name)]
     parts += [f"type={text(column.type)}"] if column.type != "string" else []
     parts += [f"role={text(column.role)}"] if column.role != "attribute" else []
@@ -155,7 +162,8 @@ def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip(" "))]
 
 
-def _questions(questions: Sequence[str]) -> str:
+def questions_text(questions: Sequence[str]) -> str:
+    """Return the open questions as comments."""
     asked = list(dict.fromkeys(map(on_one_line, questions)))
     if not asked:
         return "# Nothing was left to ask.\n"

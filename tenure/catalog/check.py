@@ -43,6 +43,9 @@ def check(work: Work) -> list[Confirmation]:
             f"{len(project.sources)} sources, {len(project.columns)} feature columns, 1 churn definition",
         )
     ]
+    if project.flat:
+        said = f"left means {project.flat.words}; no figure is out of time; windows, backfill, time travel are refused"
+        found.append(Confirmation(f"no dates in {project.flat.name}", said))
     with tempfile.TemporaryDirectory() as folder:
         for source in project.sources.values():
             staging_selects(work, source, Path(folder))
@@ -90,6 +93,8 @@ def _end_of_data(work: Work) -> str:
     except MissingTable as error:
         return f"could not look: {error.message} Run 'tenure staging', then 'tenure check' again."
     dates = days.dates
+    if work.project.flat:
+        return "the table has no dates; its rows are one snapshot, of a nominal day"
     return f"{days.data_end} is the first day not covered; {len(dates)} snapshots, {dates[0]} to {dates[-1]}"
 
 

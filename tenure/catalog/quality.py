@@ -131,8 +131,8 @@ def _came(work: Work) -> Iterator[Came]:
                 refused=row["rows_quarantined"] or 0,
                 of_no_customer=row["rows_unmatched"],
                 reasons=tuple(Counter(reasons_in(row["reasons"] or "")).most_common()),
-                first_event=row["first_event"],
-                last_event=row["last_event"],
+                first_event=None if work.project.flat else row["first_event"],
+                last_event=None if work.project.flat else row["last_event"],
             )
 
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tenure.define.feature import Aggregate
+from tenure.define.project import NoDates
 from tenure.define.source import Source
 from tenure.define.stage import SQL_STAGES
 from tenure.errors import CensoredHorizon, InvalidConfig, InvalidDefinition, choices
@@ -26,6 +27,7 @@ from tenure.tables import splits as splits_table
 from tenure.tables import staging as staging_table
 from tenure.tables import training_set as training_set_table
 from tenure.tables.conditions import condition_on
+from tenure.tables.flat_splits import flat_split_proof, flat_splits
 from tenure.tables.label_spans import Outage, all_spans, label_spans
 from tenure.tables.unlabelled import unlabelled
 from tenure.tiles.features import FeatureSteps
@@ -51,7 +53,8 @@ def statements(work: Work, stage: str, dialect: Dialect) -> list[Select]:
 
 def compile_all(work: Work, dialect: Dialect) -> list[Select]:
     """Return every table's SELECT over sample dates: a definition that can't be compiled is refused before any run."""
-    require_end(work.config.data.end, work.project.bounds)
+    if not work.project.flat:
+        require_end(work.config.data.end, work.project.bounds)
     require_supported(work.project, dialect, work.churn)
     _check_conditions(work, dialect)
     sample = (date(2024, 1, 31), date(2024, 4, 30), date(2100, 1, 31))
@@ -124,8 +127,20 @@ def unlabelled_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
 
 def splits_select(work: Work, days: Calendar, dialect: Dialect) -> Select:
     """Return the SELECT that makes the splits table."""
+    if work.project.flat:
+        return _flat_splits(work, work.project.flat, dialect)
     spans = label_spans(work.project, work.churn, days.dates, days.data_end, days.outages)
     return splits_table.splits(work.project, dialect, spans, split_plan(work))
+
+
+def _flat_splits(work: Work, flat: NoDates, dialect: Dialect) -> Select:
+    if work.config.splits.group:
+        raise InvalidConfig(
+            f"[splits] group is set, and flat table '{flat.name}' says itself which rows belong together "
+            f"({flat.where_defined}).",
+            hint="Take it out of tenure.toml, and name the column in sources.py: FlatTable(…, group=…).",
+        )
+    return flat_splits(work.project, dialect, flat, work.config.splits.folds)
 
 
 def split_plan(work: Work, test_snapshots: int = 0) -> splits_table.SplitPlan:
@@ -146,6 +161,8 @@ def split_plan(work: Work, test_snapshots: int = 0) -> splits_table.SplitPlan:
 
 def split_proof_select(work: Work) -> Select:
     """Return the SELECT that proves the splits."""
+    if work.project.flat:
+        return flat_split_proof(work.project, work.project.flat)
     wait = work.churn.wait_for(work.project.sources)
     return splits_table.split_proof(work.project, wait, split_plan(work).group)
 
@@ -174,6 +191,8 @@ def _compiled(
         labelled = labels_table.generate_churn_label(project, work.churn, dialect, dates, data_end, outages)
         return [labelled, unlabelled(project, work.churn, dialect, spans)]
     if stage == "splits":
+        if project.flat:
+            return [_flat_splits(work, project.flat, dialect), split_proof_select(work)]
         plan = split_plan(work, test_snapshots)
         spans = label_spans(project, work.churn, dates, data_end, outages)
         return [splits_table.splits(project, dialect, spans, plan), split_proof_select(work)]

@@ -21,7 +21,10 @@ from tenure.faults.boundary import boundary
 def init(
     folder: Annotated[Path, typer.Argument(help="The new project's folder.")],
     origin: Annotated[
-        str, typer.Option("--from", help="Folder of raw files, or env:NAME of a PostgreSQL database, to look at.")
+        str,
+        typer.Option(
+            "--from", help="Folder of raw files, or one file, or env:NAME of a PostgreSQL database, to look at."
+        ),
     ] = "",
     minimal: Annotated[bool, typer.Option("--minimal", help="A project of about 60 lines in all.")] = False,
 ) -> None:

@@ -32,6 +32,7 @@ from tenure.cli.records import (
     RepairRecord,
 )
 from tenure.cli.terminal import say
+from tenure.define.flat import require_dates
 
 if TYPE_CHECKING:
     from tenure.catalog.forgetting import Forgotten
@@ -53,6 +54,7 @@ def plan(
 
     start, end = _days(first, last)
     with open_project(project, data, engine) as work:
+        require_dates(work.project, "'tenure plan'")
         changed = restaged(work)
         for name, read in changed.items():
             table = work.stored(name)

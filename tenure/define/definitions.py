@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TypeVar
 from tenure.define.check import Check
 from tenure.define.churn import ChurnDefinition
 from tenure.define.feature import FeatureService, FeatureView
+from tenure.define.flat import FlatTable, only_flat
 from tenure.define.project import Entity, Project, validate
 from tenure.define.reconciliation import Reconciliation
 from tenure.define.source import Source
@@ -22,7 +23,7 @@ from tenure.errors import InvalidDefinition, MissingFile, TenureError, choices
 from tenure.host.text_files import encoding_of, read_text
 
 #: Every class of definition that a bank's file may hold at its top level.
-Named = TypeVar("Named", Entity, Source, FeatureView, ChurnDefinition, FeatureService, Reconciliation, Check)
+Named = TypeVar("Named", Entity, Source, FeatureView, ChurnDefinition, FeatureService, Reconciliation, Check, FlatTable)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Definitions:
     services: dict[str, FeatureService]
     reconciliations: dict[str, Reconciliation] = field(default_factory=dict)
     checks: dict[str, Check] = field(default_factory=dict)
+    flat: dict[str, FlatTable] = field(default_factory=dict)
 
     def of(self, entity: str = "", churn: str = "") -> Project:
         """Return the validated project of one entity and one churn definition: those named, else the only ones, of
@@ -46,6 +48,8 @@ class Definitions:
         InvalidDefinition if the one named does not exist, or none is named and it can't be told which is meant;
         UnknownSource or UnknownColumn if the definitions don't fit each other.
         """
+        if self.flat:
+            return only_flat(self.flat, self._dated()).project(self.name, self.checks)
         main = self._main(churn)
         project = Project(
             name=self.name,
@@ -60,6 +64,18 @@ class Definitions:
         )
         validate(project)
         return project
+
+    def _dated(self) -> Iterator[tuple[str, object]]:
+        """Every definition that needs dates, with its kind."""
+        for kind, found in (
+            ("entity", self.entities),
+            ("source", self.sources),
+            ("feature view", self.views),
+            ("feature service", self.services),
+            ("churn definition", self.churns),
+            ("reconciliation", self.reconciliations),
+        ):
+            yield from ((kind, one) for one in found.values())
 
     def _main(self, name: str) -> ChurnDefinition:
         """The one churn definition, or of several the one that says so."""
@@ -86,22 +102,20 @@ def load_project(folder: Path, name: str) -> Project:
 def load_definitions(folder: Path, name: str) -> Definitions:
     """Return what sources.py, churn.py, features/*.py and, if there is one, checks.py in `folder` define.
 
-    Every Entity, Source, FeatureView, FeatureService, ChurnDefinition, Reconciliation and Check at their top level
-    counts.
+    Every Entity, Source, FeatureView, FeatureService, ChurnDefinition, Reconciliation, Check and FlatTable at their top
+    level counts; beside a FlatTable neither churn.py nor features/ has to be there.
     Raises MissingFile if a file is not there, InvalidDefinition if a file can't be run, a definition can't stand or
     two of a kind have one name.
     """
+    sources, churn = folder / "sources.py", folder / "churn.py"
+    _require_file(sources)
+    modules = [_run_file(sources)]
     feature_files = sorted((folder / "features").glob("*.py"))
-    for file in (folder / "sources.py", folder / "churn.py"):
-        if not file.is_file():
-            raise MissingFile(
-                f"'{folder}' is not a Tenure project: it has no {file.name}.",
-                hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
-            )
-    if not feature_files:
-        raise MissingFile(f"Project '{folder}' has no features/*.py.", hint="Write a FeatureView into features/.")
-    own_checks = [file for file in (folder / "checks.py",) if file.is_file()]
-    modules = list(map(_run_file, (folder / "sources.py", folder / "churn.py", *feature_files, *own_checks)))
+    if not _by_name(modules, FlatTable):
+        _require_file(churn)
+        if not feature_files:
+            raise MissingFile(f"Project '{folder}' has no features/*.py.", hint="Write a FeatureView into features/.")
+    modules += map(_run_file, [file for file in (churn, *feature_files, folder / "checks.py") if file.is_file()])
     return Definitions(
         name=name,
         entities=_by_name(modules, Entity),
@@ -111,7 +125,16 @@ def load_definitions(folder: Path, name: str) -> Definitions:
         services=_by_name(modules, FeatureService),
         reconciliations=_by_name(modules, Reconciliation),
         checks=_by_name(modules, Check),
+        flat=_by_name(modules, FlatTable),
     )
+
+
+def _require_file(file: Path) -> None:
+    if not file.is_file():
+        raise MissingFile(
+            f"'{file.parent}' is not a Tenure project: it has no {file.name}.",
+            hint="Run 'tenure init DIR' to write one, or give its folder with --project DIR.",
+        )
 
 
 def _chosen(named: dict[str, Named], name: str, kind: type[Named], file: str) -> Named:

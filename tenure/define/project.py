@@ -81,6 +81,24 @@ def _columns(names: str | Sequence[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class NoDates:
+    """That a project's one table has no dates: its name, the columns by which rows are held out and parted into folds,
+    the share held out, what counts as leaving, and where it is declared.
+    """
+
+    name: str
+    together: tuple[str, ...]
+    held_out: float
+    words: str
+    where_defined: str
+
+    @property
+    def basis(self) -> str:
+        """What every figure says of itself."""
+        return f"held out by {', '.join(self.together)}, not out of time"
+
+
+@dataclass(frozen=True)
 class Project:
     """Everything the bank has defined; what the tables are compiled from."""
 
@@ -101,6 +119,8 @@ class Project:
 
     #: Whether a list of customers who objected leaves them out of what is trained on and scored.
     suppresses: bool = field(default=False, repr=False)
+    #: Set where a FlatTable is all that the project declares.
+    flat: NoDates | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         bound = {name: one.with_reconciliations(self.reconciliations) for name, one in self.other_churns.items()}

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from tenure.define.flat import require_dates
 from tenure.define.window import ColumnName
 from tenure.errors import (
     NotReproducible,
@@ -77,6 +78,7 @@ class FeatureStore:
         Raises UnknownColumn for a feature that is not defined; MissingColumn, BadValue or InvalidSpine for rows that
         can't be answered; UnknownSource or InvalidDefinition for a SELECT that can't be read.
         """
+        require_dates(self.work.project, "time travel (historical features)")
         asked = [features] if isinstance(features, str) else list(features)
         if not asked:
             raise UnknownColumn("no features are asked for.", hint="See them with 'tenure features list'.")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from tenure.define.flat import NOMINAL_DAY, NOMINAL_END
 from tenure.define.project import Project
 from tenure.define.snapshot import FIRST_DAY, SnapshotPlan
 from tenure.errors import (
@@ -38,12 +39,15 @@ class Calendar:
 
 
 def calendar(work: Work) -> Calendar:
-    """Return the run's dates: as tenure.toml says, else from the staged events.
+    """Return the run's dates: as tenure.toml says, else from the staged events; of a flat table the nominal day.
 
     The data span what all sources that bound labels span: outside it nobody could be seen active.
     Raises MissingTable if a source was staged with other definitions, InvalidConfig or BadValue if the end of the data
     can't be told, or can't be true.
     """
+    if work.project.flat:
+        require_staged(work, list(work.project.sources))
+        return Calendar(SnapshotPlan(every="day", first=NOMINAL_DAY, last=NOMINAL_DAY), NOMINAL_END)
     bounds, section = work.project.bounds, work.config.snapshots
     require_end(work.config.data.end, bounds)
     require_staged(work, list(work.project.sources))

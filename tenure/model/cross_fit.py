@@ -22,7 +22,7 @@ from tenure.errors import UnsafeModelFile, choices
 from tenure.model.base import FitSettings, Model
 from tenure.model.learners.learner import Learner
 from tenure.model.sample import Folds, columns_at
-from tenure.model.select import Columns
+from tenure.model.select import Columns, require_columns
 
 
 class CrossFitModel(Model):
@@ -76,6 +76,7 @@ class CrossFitModel(Model):
         """Return the probability of churn of each row of split 'train' by the member that never saw its customer."""
         if frame.empty:
             return np.empty(0)
+        require_columns(frame, ("fold",))
         return self.score(self.out_of_fold(self.columns.matrix(frame), frame["fold"].to_numpy(dtype=np.int64)))
 
     def contributions(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tenure.errors import MissingFeature, choices
 from tenure.model.base import Model
@@ -17,8 +19,8 @@ class ModelInferenceService:
         self.model = model
         self.model_version = model_version
 
-    def score(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Return one row per row of `features`, in its order.
+    def score(self, features: pd.DataFrame, scores: NDArray[np.float64] | None = None) -> pd.DataFrame:
+        """Return one row per row of `features`, in its order; given `scores`, shape (rows,), those are ranked.
 
         Columns: keys, snapshot_date, model_version, score, rank, decile. score is the probability of churn as
         the model gives it. rank is 1 for the highest score of a snapshot; equal scores are ranked by their
@@ -31,7 +33,7 @@ class ModelInferenceService:
             raise MissingFeature(f"the features lack {choices(absent)}", hint="run 'tenure features'")
         scored = features[identity].reset_index(drop=True)
         scored["model_version"] = self.model_version
-        scored["score"] = self.model.predict(features)
+        scored["score"] = self.model.predict(features) if scores is None else scores
         return scored.join(in_queue(scored, self.model.columns.keys))
 
 

@@ -62,8 +62,10 @@ class Columns:
         """Return the features of a training set but those that `exclude` names or that its patterns match.
 
         Only rows of split 'train' are looked at, of all folds, and never whether they churned.
-        Raises InvalidConfig if a name or pattern of `exclude` matches no feature; ModelError if no feature is left.
+        Raises InvalidConfig if a name or pattern of `exclude` matches no feature; ModelError if no feature is left,
+        MissingFeature if a key or `split` is not there.
         """
+        require_columns(frame, (*keys, "split"))
         excluded = matching(exclude, feature_names(frame, keys), place="[train] exclude")
         train = frame[frame["split"] == "train"]
         kept: dict[Type, list[str]] = {"numeric": [], "text": []}
@@ -155,8 +157,14 @@ def feature_names(frame: pd.DataFrame, keys: Sequence[str]) -> list[str]:
     return [name for name in frame.columns if name not in RESERVED and name not in keys]
 
 
-def matching(patterns: Sequence[str], names: Sequence[str], *, place: str) -> frozenset[str]:
-    """Return the names that the patterns of tenure.toml match, such as 'branch_*'; upper and lower case differ.
+def matching(
+    patterns: Sequence[str],
+    names: Sequence[str],
+    *,
+    place: str,
+    hint: str = "Run 'tenure docs': its dictionary names all features.",
+) -> frozenset[str]:
+    """Return the names that some patterns match, such as 'branch_*'; upper and lower case differ.
 
     Raises InvalidConfig, naming its `place`, for a pattern that matches none.
     """
@@ -168,10 +176,20 @@ def matching(patterns: Sequence[str], names: Sequence[str], *, place: str) -> fr
             raise InvalidConfig(
                 f"{place}: no feature is called or matches '{pattern}'; "
                 + (f"the nearest: {choices(near)}." if near else f"there are {len(names)} features."),
-                hint="Run 'tenure docs': its dictionary names all features.",
+                hint=hint,
             )
         found.update(some)
     return frozenset(found)
+
+
+def require_columns(training_set: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise MissingFeature unless the frame has the columns that tell a training set's rows apart."""
+    absent = [name for name in names if name not in training_set.columns]
+    if absent:
+        raise MissingFeature(
+            f"the training set lacks {choices(absent)}; its columns: {choices(map(str, training_set.columns))}",
+            hint="run 'tenure training_set'; of a plain frame: AttritionClassifier (docs/flat.md)",
+        )
 
 
 def _reason_to_drop(column: pd.Series) -> str:

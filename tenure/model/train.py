@@ -17,7 +17,7 @@ from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_f
 from tenure.model.losses import log_loss
 from tenure.model.recency import chosen_half_life, days_of, weighted
 from tenure.model.sample import Folds, Sample
-from tenure.model.select import Columns, feature_names, matching
+from tenure.model.select import Columns, feature_names, matching, require_columns
 from tenure.model.selection import SELECTIONS, select_in_folds
 from tenure.model.suspects import Judged, ranks_of, ranks_of_keys, refuse_suspects
 
@@ -69,10 +69,12 @@ class ModelTrainingService:
     def train(self, training_set: pd.DataFrame, keys: Sequence[str]) -> tuple[CrossFitModel, ...]:
         """Return one fitted model a kind, in the order of `settings.kinds`, with a member a fold.
 
-        Raises EmptySplit if train has no rows, or they are in one fold; OneClassTarget if train, or what is outside of
-        a fold, has one class, or train too few churners; CheckFailed if a feature that is not trusted reveals the
-        label or is a key; ModelError if no feature is left.
+        Raises MissingFeature if the frame lacks a key, split, fold or churned; EmptySplit if train has no rows, or they
+        are in one fold; OneClassTarget if train, or what is outside of a fold, has one class, or train too few
+        churners; CheckFailed if a feature that is not trusted reveals the label or is a key; ModelError if no feature
+        is left.
         """
+        require_columns(training_set, (*keys, "split", "fold", "churned"))
         train = training_set[training_set["split"] == "train"]
         _refuse_one_class(train, self.settings.min_churners)
         columns = Columns.of(training_set, keys, self.settings.exclude)
@@ -120,6 +122,7 @@ def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> Cro
     Log loss, because it judges the probabilities that value is computed from as well as the order. Test plays no part,
     so its figures stay an honest estimate of the champion.
     """
+    require_columns(training_set, ("split", "fold", "churned"))
     train = training_set[training_set["split"] == "train"]
     churned = train["churned"].to_numpy(dtype=np.float64)
     losses = [log_loss(model.predict_unseen(train), churned) for model in models]
@@ -155,6 +158,14 @@ def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
     return folds
 
 
+def _period(rows: pd.DataFrame) -> str:
+    """The snapshots of the rows, in words; '' of a table without dates."""
+    if "snapshot_date" not in rows.columns:
+        return ""
+    dates = pd.to_datetime(rows["snapshot_date"])
+    return f", {dates.nunique()} snapshots from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
+
+
 def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:
     """Raise unless the `rows` of train hold both classes, and `least` churners at the least."""
     if rows.empty:
@@ -171,9 +182,8 @@ def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:
         reason = "everybody churns"
     else:
         reason = f"too few churners to learn from, at least {least} are needed"
-    dates = pd.to_datetime(rows["snapshot_date"])
-    period = f"{dates.nunique()} snapshots from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
     raise OneClassTarget(
-        f"split 'train': {reason}; the churn rate is {churners / total:.1%} ({churners:,} of {total:,} rows, {period})",
+        f"split 'train': {reason}; the churn rate is {churners / total:.1%} ({churners:,} of {total:,} rows"
+        f"{_period(rows)})",
         hint="churn.py: change the event or horizon; run 'tenure labels'",
     )

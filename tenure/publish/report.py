@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from tenure.define.churn import CENSORED, ENDED, ChurnDefinition
-from tenure.define.project import REASONS
+from tenure.define.project import REASONS, NoDates
 from tenure.define.reconciliation import KINDS
 from tenure.faults.redact import shape
 from tenure.model import CUT_SHORT
@@ -55,7 +55,8 @@ class ReportInput:
     made of. `data_quality` is what is known of the data, `ledgers` are the declared reconciliations, `objected` how
     many customers are on the suppression list, `published` the columns that stand on the list because the bank declares
     them so, `threshold_is_declared` whether [evaluate] says from which score a customer counts as a leaver. `horizons`
-    and `horizon_scores` are None where no further horizon is declared.
+    and `horizon_scores` are None where no further horizon is declared. `flat` is set where the table has no dates: then
+    the snapshots' days are nominal, and no figure is out of time.
     """
 
     project: str
@@ -94,6 +95,7 @@ class ReportInput:
     threshold_is_declared: bool = False
     horizons: pd.DataFrame | None = None
     horizon_scores: pd.DataFrame | None = None
+    flat: NoDates | None = None
 
 
 def report(inputs: ReportInput) -> str:
@@ -250,8 +252,8 @@ def _figures(inputs: ReportInput) -> dict[str, Any]:
         "customers": timelines.customers_over_time(inputs.population),
         "churn_rate": timelines.churn_over_time(inputs.population),
         "timeline": timelines.timeline(inputs.churn, inputs.longest_window),
-        "quality": quality_charts(inputs.curves, _model_names(inputs)),
-        "campaign": charts.campaign(inputs.campaign_value),
+        "quality": [_as_judged(inputs, one) for one in quality_charts(inputs.curves, _model_names(inputs))],
+        "campaign": _as_judged(inputs, charts.campaign(inputs.campaign_value)),
         "importances": charts.importances(inputs.importances.sort_values("rank").head(FEATURES)),
         "segments": charts.segment_map(inputs.segments),
     }
@@ -262,6 +264,11 @@ def _horizons(inputs: ReportInput) -> list[dict[str, Any]]:
     if inputs.horizons is None or inputs.horizon_scores is None:
         return []
     return horizon_rows(inputs.horizons, inputs.horizon_scores)
+
+
+def _as_judged(inputs: ReportInput, drawn: Figure | None) -> Figure | None:
+    """A drawing of figures of the test, which says where they are not out of time."""
+    return replace(drawn, title=f"{drawn.title} (not out of time)") if drawn and inputs.flat else drawn
 
 
 def _segments(inputs: ReportInput) -> list[dict[str, Any]]:

@@ -47,7 +47,8 @@ def evaluate(work: Work) -> Outcome:
     outcome.rows = len(found)
     pooled = found[(found["split"] == "test") & (found["population"] == "all") & found["snapshot_date"].isna()]
     auroc = pooled.set_index("model_version")["auroc"][best_version]
-    outcome.message = "; ".join([f"{best_version} out of time: AUROC {auroc:.3f}", *_unequal(compared)])
+    basis = work.project.flat.basis if work.project.flat else "out of time"
+    outcome.message = "; ".join([f"{best_version} {basis}: AUROC {auroc:.3f}", *_unequal(compared)])
     return outcome
 
 

@@ -158,6 +158,7 @@ def _page(work: Work, rows: pd.DataFrame, newest: date, data: Quality) -> str:
             objected=objected(work),
             published=tuple(_published(work)),
             threshold_is_declared=work.config.evaluate.threshold is not None,
+            flat=project.flat,
             **frames,
         )
     )
@@ -180,15 +181,28 @@ def _per_snapshot(rows: pa.Table, counted: list[tuple[Any, str]]) -> pd.DataFram
     return rows.group_by("snapshot_date").aggregate(counted).to_pandas()
 
 
+#: What stages do with a table without dates.
+_FLAT_WORDS = {
+    "snapshots": "Take the table's rows as one snapshot of a nominal day",
+    "features": "Take the columns that are features",
+    "labels": "Label who left",
+    "splits": "Hold out customers as test, and part the others into folds",
+    "evaluate": "Measure the models on the customers held out, not out of time",
+    "score": "Score the customers who have not left",
+}
+
+
 def _latencies(work: Work) -> pd.DataFrame:
     """The newest run of each stage that built something, in the stages' order; the report itself is not done yet."""
     import pandas as pd
 
     newest: dict[str, dict[str, Any]] = {}
+    is_flat = work.project.flat is not None
     for row in ledger(work.lake):
         stage = STAGES.get(str(row["stage"]))
         if stage and stage.name != "report" and row["status"] == "built":
-            newest[stage.name] = {**row, "doc": stage.words}
+            words = _FLAT_WORDS.get(stage.name, stage.words) if is_flat else stage.words
+            newest[stage.name] = {**row, "doc": words}
     rows = [newest[name] for name in STAGES if name in newest]
     return pd.DataFrame(rows, columns=["stage", "doc", "rows", "seconds", "engine"])
 

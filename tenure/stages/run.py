@@ -13,6 +13,7 @@ from typing import TypeAlias
 from tenure.catalog.lineage_events import LineageEvents
 from tenure.catalog.sql import compile_all
 from tenure.catalog.views import refresh_views
+from tenure.define.flat import require_dates
 from tenure.define.stage import STAGES, Stage, maker_of
 from tenure.errors import InvalidConfig, TenureError
 from tenure.session.work import Outcome, Work
@@ -38,7 +39,7 @@ def run(
     The views that `tenure views` wrote are written anew after the last. What a stage read and wrote is added to the
     run's lineage events, unless [lineage] says not to.
     """
-    stages = list(stages)
+    stages = _possible(work, list(stages))
     require_packages(stages, work.config.train.models)
     with ExitStack() as lock:
         with work.boundary("the start of the run"):
@@ -61,6 +62,20 @@ def run(
             refresh_views(work)
 
 
+#: Stages that compare times, or rows of several.
+_NEED_DATES = frozenset({"reconcile", "drift"})
+
+
+def _possible(work: Work, stages: list[str]) -> list[str]:
+    """The stages that the project can run; raise InvalidDefinition if it has no dates and each of them needs some."""
+    if work.project.flat is None:
+        return stages
+    possible = [stage for stage in stages if stage not in _NEED_DATES]
+    if stages and not possible:
+        require_dates(work.project, f"'tenure {stages[0]}'")
+    return possible
+
+
 def function_of(stage: Stage) -> StageFunction:
     """Return a stage's function; its module is loaded only now, since most runs need few of them."""
     function: StageFunction = getattr(import_module(stage.module), stage.name)
@@ -69,11 +84,13 @@ def function_of(stage: Stage) -> StageFunction:
 
 def backfill(work: Work, first: date | None = None, last: date | None = None) -> Iterator[StageRun]:
     """Stage what changed and bring the features of the snapshots from `first` to `last` (both included) up to date."""
+    require_dates(work.project, "'tenure backfill'")
     return run(work, stages_between("staging", "features"), {"features": partial(features, first=first, last=last)})
 
 
 def materialize(work: Work) -> Iterator[StageRun]:
     """Stage what changed and bring the features of the newest snapshot up to date."""
+    require_dates(work.project, "'tenure materialize'")
     return run(work, stages_between("staging", "features"), {"features": newest_features})
 
 

@@ -11,4 +11,6 @@ def snapshots(work: Work) -> Outcome:
     """Build the snapshots table."""
     outcome = Outcome()
     work.build(snapshots_select(work, calendar(work), work.dialect), outcome)
+    if work.project.flat:
+        outcome.message = "the table has no dates: its rows are one snapshot, of a nominal day"
     return outcome

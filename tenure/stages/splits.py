@@ -14,8 +14,10 @@ def splits(work: Work) -> Outcome:
     rows = outcome.rows
     work.build(split_proof_select(work), outcome)
     outcome.rows = rows
-    keys = work.project.entity.keys
-    if len(keys) > 1 and not work.config.splits.group:
+    keys, flat = work.project.entity.keys, work.project.flat
+    if flat:
+        outcome.message = f"{flat.held_out:.0%} {flat.basis}"
+    elif len(keys) > 1 and not work.config.splits.group:
         # Which part of the key is the person, nobody but the bank knows.
         outcome.message = (
             f"held out by the whole key ({', '.join(keys)}): rows that share but '{keys[0]}' may be in two folds; "

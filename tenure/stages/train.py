@@ -111,6 +111,13 @@ def _cut_short(work: Work) -> str:
     )
 
 
+def _hint_of_flat(work: Work) -> str:
+    """What to look at where who left stands in a column of a table without dates; '' of other projects."""
+    if work.project.flat is None:
+        return ""
+    return "sources.py: churned= must be the value of those who left, as the file writes it; or bring more rows."
+
+
 def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[CrossFitModel]:
     try:
         trained: Sequence[CrossFitModel] = service.train(frame, work.project.entity.keys)
@@ -118,6 +125,6 @@ def _fitted(work: Work, service: Any, frame: pd.DataFrame) -> Sequence[CrossFitM
         churn = work.churn
         raise OneClassTarget(
             f"churn definition '{churn.name}' can't be learned: {error.message} ({churn.where_defined}).",
-            hint=error.hint,
+            hint=_hint_of_flat(work) or error.hint,
         ) from error
     return trained

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tenure.define.flat import require_dates
 from tenure.define.project import Project
 from tenure.define.stage import SQL_STAGES
 from tenure.engines.base import Engine
@@ -36,6 +37,9 @@ PROOFS: dict[str, str] = {
     "backfill": "everybody recomputed one snapshot at a time",
 }
 
+#: Those that need dates.
+_OF_TIME = ("time travel", "backfill")
+
 #: Snapshots at which everybody is recomputed, unless more are asked for.
 _RECOMPUTED = 3
 
@@ -47,11 +51,12 @@ def verify(work: Work, proofs: Sequence[str] = (), *, customers: int = 0, most: 
     the oracle, three where everybody is recomputed). Raises CheckFailed after the last proof if one does not hold,
     MissingTable if the features are not built.
     """
+    proofs = _provable(work, proofs)
     record, done = StageRun(run_id=work.run_id, stage="verify", status="failed"), list[Proof]()
     begun = time.perf_counter()
     with work.lake.locked():
         try:
-            for name in [name for name in PROOFS if name in (proofs or PROOFS)]:
+            for name in [name for name in PROOFS if name in proofs]:
                 done.append(_prove(work, name, customers or work.config.verify.customers or 100, most))
                 yield done[-1]
             require_proved(done, published=True)
@@ -68,6 +73,16 @@ def verify(work: Work, proofs: Sequence[str] = (), *, customers: int = 0, most: 
             record.checks = [proof.check for proof in done]
             record.message = record.message or ", ".join(proof.proof for proof in done)
             record.record(work.lake)
+
+
+def _provable(work: Work, proofs: Sequence[str]) -> Sequence[str]:
+    """The proofs to run; raise InvalidDefinition if one is asked for by name that needs dates, and there are none."""
+    if work.project.flat is None:
+        return proofs or tuple(PROOFS)
+    for name in proofs:
+        if name in _OF_TIME:
+            require_dates(work.project, f"'tenure verify --{name.replace(' ', '-')}'")
+    return proofs or tuple(name for name in PROOFS if name not in _OF_TIME)
 
 
 def verify_integrity(work: Work) -> Survey:

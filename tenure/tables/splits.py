@@ -87,7 +87,12 @@ def splits(project: Project, dialect: Dialect, spans: Sequence[LabelSpan], plan:
 
 def _fold(together: Sequence[str], dialect: Dialect, folds: int) -> str:
     """The number of a customer's fold, drawn by a hash of its key: one as likely as another."""
-    digits = call("SUBSTR", op("sha256", dialect, concatenated([as_text(key, dialect) for key in together], "|")), 1, 4)
+    return fold_of(op("sha256", dialect, concatenated([as_text(key, dialect) for key in together], "|")), folds)
+
+
+def fold_of(hashed: str, folds: int) -> str:
+    """Return the number of a fold, drawn by the first four digits of a hash."""
+    digits = call("SUBSTR", hashed, 1, 4)
     ends = [f"{0x10000 * end // folds:04x}" for end in range(1, folds)]
     draws = [(before(digits, text_literal(end)), str(fold)) for fold, end in enumerate(ends)]
     return cases_in_lines(draws, otherwise=str(folds - 1))

@@ -470,3 +470,41 @@ def test_a_project_that_is_there_is_not_written_over(tmp_path, told):
     assert code == 3
     assert err.startswith(f"InvalidConfig: '{tmp_path / 'bank'}' is a Tenure project already.")
     assert (tmp_path / "bank" / "sources.py").read_text() == before
+
+
+def flat_file(folder, *, outcome="Attrition_Flag"):
+    """One row a customer, no dates: nine who left of thirty."""
+    folder.mkdir()
+    with (folder / "customers.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["CLIENTNUM", outcome, "Age", "Card"])
+        for number in range(30):
+            left = "Attrited Customer" if number % 10 < 3 else "Existing Customer"
+            writer.writerow([10_000 + number, left, 20 + number, "gold" if number % 4 else "blue"])
+    return folder / "customers.csv"
+
+
+@pytest.mark.parametrize("of", ["folder", "file"])
+def test_a_table_without_dates_becomes_a_flat_one(tmp_path, told, of):
+    file = flat_file(tmp_path / "raw")
+    code, out, _ = told("init", tmp_path / "bank", "--from", file if of == "file" else file.parent)
+    assert code == 0
+    assert "customers has no dates: no figure will be out of time" in out
+    assert "does attrition_flag say who left, by 'Attrited Customer'? 30% of 30 rows seen" in out
+    assert [path.name for path in (tmp_path / "bank").rglob("*.py")] == ["sources.py"]
+    with Work.open(tmp_path / "bank") as work:
+        assert work.project.flat.words == "attrition_flag is 'Attrited Customer'"
+        assert set(map(str, work.project.columns)) == {"age", "card"}
+        assert {one.subject for one in check(work)} >= {"no dates in customers", "source customers"}
+        for _ in run(work, ["staging", "snapshots", "features", "labels"]):
+            pass
+        assert sum(work.read("labels")["churned"].to_pylist()) == 9
+
+
+def test_a_table_without_dates_in_which_nothing_says_who_left_is_asked_about(tmp_path, told):
+    file = flat_file(tmp_path / "raw", outcome="Grade")
+    code, out, _ = told("init", tmp_path / "bank", "--from", file.parent)
+    assert code == 0
+    assert "customers has no dates, so no window, label or snapshot can be made of it" in out
+    assert "FlatTable" in out
+    assert (tmp_path / "bank" / "churn.py").exists()

@@ -3,11 +3,12 @@ import pytest
 from scipy.special import logit
 from sklearn.metrics import log_loss
 
-from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget
+from tenure.errors import EmptySplit, InvalidConfig, MissingFeature, OneClassTarget
 from tenure.insight.contributions import contributions
 from tenure.model.learners import default_kinds
 from tenure.model.learners.lightgbm import START
 from tenure.model.metrics import auroc
+from tenure.model.select import Columns
 from tenure.model.train import ModelTrainingService, TrainSettings, champion
 
 KEYS = ["customer_id"]
@@ -226,3 +227,26 @@ def test_all_members_have_the_settings_that_were_chosen(models):
 def test_settings_that_are_not_allowed_are_refused(settings, message):
     with pytest.raises(InvalidConfig, match=message):
         TrainSettings(**settings)
+
+
+@pytest.mark.parametrize("absent", ["customer_id", "split", "fold", "churned"])
+def test_a_frame_that_lacks_what_tells_its_rows_apart_is_refused_by_name(world, models, absent):
+    frame = world.drop(columns=absent)
+    with pytest.raises(MissingFeature, match=f"the training set lacks {absent}; its columns: ") as refused:
+        ModelTrainingService(TrainSettings(kinds=("rule",))).train(frame, KEYS)
+    assert "docs/flat.md" in refused.value.hint
+    if absent != "customer_id":
+        with pytest.raises(MissingFeature, match=f"lacks {absent}"):
+            champion(models, frame)
+    if absent == "fold":
+        with pytest.raises(MissingFeature, match="lacks fold"):
+            models[0].predict_unseen(frame)
+    if absent in ("customer_id", "split"):
+        with pytest.raises(MissingFeature, match=f"lacks {absent}"):
+            Columns.of(frame, KEYS)
+
+
+def test_a_frame_without_dates_has_no_period(world):
+    frame = world[world["churned"] == 0].drop(columns="snapshot_date")
+    with pytest.raises(OneClassTarget, match=r"nobody churns; the churn rate is 0\.0% \(0 of [\d,]+ rows\)"):
+        ModelTrainingService(TrainSettings(kinds=("rule",))).train(frame, KEYS)
