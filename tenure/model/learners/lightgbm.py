@@ -35,6 +35,14 @@ against 0.744 and 0.864 against 0.848.
 """
 
 
+FEW_CELLS = 10_000_000
+"""So many cells of a matrix, and fewer, are learned from in one thread.
+
+Threads that wait without spinning are woken for each small step: at 3,000 rows of 316 features two took 6 ms a tree,
+one took 2.3. The trees are the same to the bit.
+"""
+
+
 class LightGBMModel(LearnedModel):
     """Boosted trees over the matrix of `columns`.
 
@@ -106,7 +114,7 @@ class _Ground(Ground[str]):
             "seed": settings.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": threads_of(settings.threads),
+            "num_threads": 1 if train.matrix.size <= FEW_CELLS else threads_of(settings.threads),
             "bagging_freq": 1,
             # Bins are cut once for all trials, so they must not depend on one trial's min_data_in_leaf.
             "feature_pre_filter": False,
