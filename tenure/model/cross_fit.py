@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tenure.errors import UnsafeModelFile, choices
 from tenure.model.base import FitSettings, Model
+from tenure.model.calibrate import Calibration
 from tenure.model.learners.learner import Learner
 from tenure.model.sample import Folds, columns_at
 from tenure.model.select import Columns, require_columns
@@ -37,6 +38,7 @@ class CrossFitModel(Model):
         super().__init__(columns, _shared([member.parameters for member in members.values()]))
         self.kind = next(iter(members.values())).kind
         self.members = dict(members)
+        self.calibration: Calibration | None = None
         self._places = {number: member.columns.places_in(columns) for number, member in members.items()}
 
     @classmethod
@@ -63,6 +65,10 @@ class CrossFitModel(Model):
         """Return the mean of the members' log-odds, shape (rows,)."""
         margins = [member.margin(self._read_by(number, matrix)) for number, member in self.members.items()]
         return np.asarray(np.mean(margins, axis=0), dtype=np.float64)
+
+    def score(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of churn of each margin, calibrated where later snapshots showed that it pays."""
+        return super().score(margin) if self.calibration is None else self.calibration.score(margin)
 
     def out_of_fold(self, matrix: NDArray[np.float64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the log-odds of each row by the member that did not learn from the row's fold, shape (rows,)."""
@@ -95,8 +101,10 @@ class CrossFitModel(Model):
         return values / len(self.members), base / len(self.members)
 
     def card(self) -> bytes:
-        """Return model.json: kind, columns, and the folds of the members, whose files begin with their number."""
+        """Return model.json: kind, columns, calibration, and the folds of members, whose files begin with theirs."""
         record = {"kind": self.kind, "folds": sorted(self.members), "columns": self.columns.as_json()}
+        if self.calibration is not None:
+            record["calibration"] = self.calibration.as_json()
         return json.dumps(record, indent=1).encode()
 
     def files(self) -> dict[str, bytes]:
@@ -117,8 +125,10 @@ class CrossFitModel(Model):
         members = {number: load(dict(_of_member(files, number))) for number in folds}
         if {member.kind for member in members.values()} != {card["kind"]}:
             raise UnsafeModelFile("model.json has members of another kind than its own.", hint="Run 'tenure train'.")
-        columns = _columns_of_card(card, members)
-        return cls(members, columns)
+        model = cls(members, _columns_of_card(card, members))
+        if "calibration" in card:
+            model.calibration = Calibration.from_json(card["calibration"])
+        return model
 
     def _read_by(self, number: int, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """The columns of a matrix of `columns` that a member reads."""

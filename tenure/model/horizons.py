@@ -21,7 +21,8 @@ from tenure.model.blend import BlendModel, blended
 from tenure.model.cross_fit import CrossFitModel
 from tenure.model.learners import model_kind
 from tenure.model.learners.learner import Learner
-from tenure.model.recency import days_of, weighted
+from tenure.model.origins import days_of
+from tenure.model.recency import weighted
 from tenure.model.sample import Folds, Sample
 from tenure.model.train import TrainSettings
 

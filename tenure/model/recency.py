@@ -4,7 +4,7 @@
      weight 2 ** (-age / half-life)        weight 1
 
 Folds of customers can't choose it: each holds all snapshots, the newest too, so that nothing in them is later than what
-teaches. Rolling origins: Tashman 2000, doi:10.1016/S0169-2070(00)00065-0.
+teaches.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tenure.model.base import FitSettings, Model
 from tenure.model.learners.learner import Learner
 from tenure.model.losses import log_losses, paired_gain
+from tenure.model.origins import Origin, known_days
 from tenure.model.sample import SEARCHED_ROWS, Folds, Sample
 from tenure.model.select import Columns
 
@@ -56,16 +56,9 @@ class HalfLife:
         }
 
 
-def days_of(frame: pd.DataFrame, name: str) -> NDArray[np.int64] | None:
-    """Return the dates of a column as days of the epoch, shape (rows,); None where there is no such column."""
-    if name not in frame:
-        return None
-    return np.asarray(pd.to_datetime(frame[name]).to_numpy(dtype="datetime64[D]").astype(np.int64))
-
-
 def weighted(rows: Sample, days: int) -> Sample:
     """Return the rows with a weight each that halves every so many days of age; its mean is 1."""
-    snapshot = _known(rows.snapshot)
+    snapshot = known_days(rows.snapshot)
     weight = np.exp2((snapshot - snapshot.max(initial=0)) / days)
     return replace(rows, weight=weight / weight.mean())
 
@@ -101,9 +94,9 @@ class _Judged:
     customer: NDArray[np.int64]
 
     @classmethod
-    def of(cls, learner: Learner, like: Model, columns: Columns, origin: _Origin, settings: FitSettings) -> _Judged:
+    def of(cls, learner: Learner, like: Model, columns: Columns, origin: Origin, settings: FitSettings) -> _Judged:
         """Fit every candidate on what an origin knew."""
-        losses = {days: origin.losses(learner, like, columns, days, settings) for days in (None, *HALF_LIVES)}
+        losses = {days: _losses(learner, like, columns, origin, days, settings) for days in (None, *HALF_LIVES)}
         return cls(losses, origin.customer)
 
     def gains_by(self, days: int) -> bool:
@@ -111,30 +104,16 @@ class _Judged:
         return bool(self.losses[days].mean() < self.losses[None].mean())
 
 
-@dataclass(frozen=True)
-class _Origin:
-    """The rows whose labels had ended by a day, those of the snapshots from it on, and the customers of the latter."""
-
-    taught: Sample
-    judged: Sample
-    customer: NDArray[np.int64]
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether there are rows of both classes to learn from and to judge by."""
-        counts = (np.bincount(part.churned.astype(int), minlength=2) for part in (self.taught, self.judged))
-        return all(count.min() >= LEAST_OF_A_CLASS for count in counts)
-
-    def losses(
-        self, learner: Learner, like: Model, columns: Columns, days: int | None, settings: FitSettings
-    ) -> NDArray[np.float64]:
-        """Return the log loss of each judged row by a model that learned with a half-life, shape (rows,)."""
-        taught = self.taught if days is None else weighted(self.taught, days)
-        (model,) = learner.cross_fit(Folds.of(columns, taught, self.judged), settings, like).values()
-        return log_losses(model.probabilities(self.judged.matrix), self.judged.churned)
+def _losses(
+    learner: Learner, like: Model, columns: Columns, origin: Origin, days: int | None, settings: FitSettings
+) -> NDArray[np.float64]:
+    """The log loss of each judged row by a model that learned with a half-life, shape (rows,)."""
+    taught = origin.taught if days is None else weighted(origin.taught, days)
+    (model,) = learner.cross_fit(Folds.of(columns, taught, origin.judged), settings, like).values()
+    return log_losses(model.probabilities(origin.judged.matrix), origin.judged.churned)
 
 
-def _origins(rows: Sample) -> Iterator[_Origin]:
+def _origins(rows: Sample) -> Iterator[Origin]:
     """Yield the origins, evenly among the later half of the snapshots that can be one.
 
     What the earlier ones knew is so short that all of it is about as old.
@@ -143,24 +122,13 @@ def _origins(rows: Sample) -> Iterator[_Origin]:
         return
     days = np.unique(rows.snapshot)
     ends = np.append(days[1:], days[-1] + 1)
-    able = [day for day, end in zip(days, ends, strict=True) if _origin(rows, day, end).is_enough]
+    # Whether there are enough is asked of rows without features, which cost nothing to part.
+    bare = rows.with_columns(np.empty(0, dtype=np.int64))
+    able = [day for day, end in zip(days, ends, strict=True) if Origin.of(bare, day, end).has(LEAST_OF_A_CLASS)]
     if len(able) < LEAST_ORIGINS:
         return
     able = able[min(len(able) // 2, len(able) - LEAST_ORIGINS) :]
     count = min(MOST_ORIGINS, len(able))
     begins = [able[place] for place in np.linspace(0, len(able) - 1, count).round().astype(int)]
     for begin, end in zip(begins, [*begins[1:], days[-1] + 1], strict=True):
-        yield _origin(rows, begin, end)
-
-
-def _origin(rows: Sample, begin: np.int64, end: np.int64) -> _Origin:
-    snapshot, label_end = _known(rows.snapshot), _known(rows.label_end)
-    is_judged = (snapshot >= begin) & (snapshot < end)
-    customer = np.arange(len(snapshot)) if rows.customer is None else rows.customer
-    return _Origin(rows.only(label_end <= begin), rows.only(is_judged), customer[is_judged])
-
-
-def _known(days: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    if days is None:
-        raise ValueError("rows without dates have no age")
-    return days
+        yield Origin.of(rows, begin, end)

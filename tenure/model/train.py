@@ -12,10 +12,13 @@ from tenure.errors import EmptySplit, InvalidConfig, OneClassTarget, choices
 from tenure.model import learners
 from tenure.model.base import FitSettings
 from tenure.model.blend import blended
+from tenure.model.calibrate import chosen_calibration
 from tenure.model.cross_fit import CrossFitModel
+from tenure.model.later_scores import later_scores
 from tenure.model.learners import BLEND, default_kinds, kinds, model_kind, too_few_to_blend
 from tenure.model.losses import log_loss
-from tenure.model.recency import chosen_half_life, days_of, weighted
+from tenure.model.origins import days_of
+from tenure.model.recency import chosen_half_life, weighted
 from tenure.model.sample import Folds, Sample
 from tenure.model.select import Columns, feature_names, matching, require_columns
 from tenure.model.selection import SELECTIONS, select_in_folds
@@ -89,6 +92,14 @@ class ModelTrainingService:
             fitted[BLEND.kind] = blended(list(fitted.values()), folds)
         return tuple(fitted[kind] for kind in self.settings.kinds)
 
+    def calibrate(self, model: CrossFitModel, training_set: pd.DataFrame) -> None:
+        """Give a model the calibration that later snapshots of train show to pay, and record why."""
+        train = training_set[training_set["split"] == "train"]
+        rows = _rows(train, model.columns)
+        found = chosen_calibration(later_scores(model, rows, self.settings))
+        model.calibration = found.calibration
+        model.note(found.record())
+
     def _by_recency(self, fitted: Mapping[str, CrossFitModel], folds: Folds) -> dict[str, CrossFitModel]:
         """Return the models, learned anew with a half-life if that pays; the last kind decides for all."""
         learner = [one for one in learners.LEARNERS if one.kind in fitted][-1]
@@ -133,14 +144,7 @@ def champion(models: Sequence[CrossFitModel], training_set: pd.DataFrame) -> Cro
 
 def _folds(train: pd.DataFrame, columns: Columns) -> Folds:
     """The rows of train by their folds; each fold's model must have both classes to learn from."""
-    customer = train.groupby(list(columns.keys), sort=False, dropna=False).ngroup()
-    rows = Sample(
-        columns.matrix(train),
-        train["churned"].to_numpy(dtype=np.float64),
-        customer=customer.to_numpy(dtype=np.int64),
-        snapshot=days_of(train, "snapshot_date"),
-        label_end=days_of(train, "label_end"),
-    )
+    rows = _rows(train, columns)
     folds = Folds(rows, train["fold"].to_numpy(dtype=np.int64), columns)
     if len(folds.numbers) < 2:
         raise EmptySplit(
@@ -164,6 +168,18 @@ def _period(rows: pd.DataFrame) -> str:
         return ""
     dates = pd.to_datetime(rows["snapshot_date"])
     return f", {dates.nunique()} snapshots from {dates.min():%Y-%m-%d} to {dates.max():%Y-%m-%d}"
+
+
+def _rows(train: pd.DataFrame, columns: Columns) -> Sample:
+    """The rows of train with the features of some columns."""
+    customer = train.groupby(list(columns.keys), sort=False, dropna=False).ngroup()
+    return Sample(
+        columns.matrix(train),
+        train["churned"].to_numpy(dtype=np.float64),
+        customer=customer.to_numpy(dtype=np.int64),
+        snapshot=days_of(train, "snapshot_date"),
+        label_end=days_of(train, "label_end"),
+    )
 
 
 def _refuse_one_class(rows: pd.DataFrame, least: int) -> None:

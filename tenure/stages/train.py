@@ -55,8 +55,10 @@ def train(work: Work) -> Outcome:
         select=section.select,
     )
     frame = work.read("training_set").to_pandas()
-    models = _fitted(work, ModelTrainingService(settings), frame)
+    service = ModelTrainingService(settings)
+    models = _fitted(work, service, frame)
     best = champion(models, frame)
+    service.calibrate(best, frame)
     files, hashes, versions = {}, {}, {}
     for model in models:
         files[model.kind] = model.files()

@@ -10,11 +10,12 @@ from sklearn.metrics import log_loss
 
 from tenure.errors import InvalidConfig, OutdatedModel, UnsafeModelFile
 from tenure.insight.contributions import contributions
-from tenure.model.blend import blended, least_loss_weights
+from tenure.model.blend import blended
 from tenure.model.libraries import require_same_libraries, versions_here
 from tenure.model.registry import load_model
 from tenure.model.sample import Folds, Sample
 from tenure.model.train import TrainSettings
+from tenure.model.weights import least_loss_weights
 
 
 @pytest.fixture(scope="module")

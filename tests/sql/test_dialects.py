@@ -70,6 +70,11 @@ def test_every_operation_and_type_is_spelled_for_every_dialect():
 
 
 OPERATION_ANSWERS = {
+    "day_of": [
+        (("2024", "2", "29"), date(2024, 2, 29)),
+        (("2023", "2", "29"), date(2023, 3, 1)),
+        (("2023", "12", "31"), date(2023, 12, 31)),
+    ],
     "days_between": [
         (("DATE '2024-02-28'", "DATE '2024-03-01'"), 2),
         (("DATE '2024-03-01'", "DATE '2024-02-28'"), -2),
