@@ -128,7 +128,9 @@ class _Ground(Ground[str]):
             categorical_feature=list(range(first_code, len(columns.names))),
             params=self.fixed,
         )
-        self.judging = self.train.create_valid(judged.matrix, judged.churned, params=self.fixed)
+        # Bins are cut at once, so that the matrix is let go before that of the next member is made.
+        self.train.construct()
+        self.judging = self.train.create_valid(judged.matrix, judged.churned, params=self.fixed).construct()
         self.judged = judged
 
     def grown(self, settings: Mapping[str, Any]) -> _Grown:
