@@ -86,6 +86,13 @@ def load_model(files: Mapping[str, bytes]) -> Model:
         kind = card["kind"]
     except (KeyError, TypeError, ValueError) as error:
         raise UnsafeModelFile(f"model.json is missing or no model card: {error!r}", hint=hint) from error
+    try:
+        return _loaded(card, kind, files, hint)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnsafeModelFile(f"the files of a '{kind}' are no whole model: {error!r}", hint=hint) from error
+
+
+def _loaded(card: Mapping[str, Any], kind: str, files: Mapping[str, bytes], hint: str) -> Model:
     if "folds" in card:
         return CrossFitModel.load(card, files, load_model)
     declared = model_kind(kind, place="model.json", refused=UnsafeModelFile, hint=hint)

@@ -105,6 +105,17 @@ def test_files_that_are_no_blend_are_refused(models, changed, message):
         load_model({**files, "model.json": json.dumps(card).encode()})
 
 
+@pytest.mark.parametrize("lacking", ["parameters", "kind", "columns"])
+def test_a_card_that_lacks_a_part_is_refused(models, lacking):
+    files = models[-1].members[0].files()
+    for name in ("model.json", "lightgbm-model.json"):
+        card = {key: value for key, value in json.loads(files[name]).items() if key != lacking}
+        if name == "model.json" and lacking == "columns":
+            continue  # Those of a blend are its parts'.
+        with pytest.raises(UnsafeModelFile, match=r"no (whole model|model card)"):
+            load_model({**files, name: json.dumps(card).encode()})
+
+
 def test_the_libraries_of_its_parts_are_asked_of_whoever_reads_it(models):
     row = {"model_version": "blend-1", "kind": "blend", "parameters": json.dumps(models[-1].parameters)}
     require_same_libraries(row | {"libraries": json.dumps(versions_here())})
