@@ -283,7 +283,7 @@ def test_an_unknown_event_is_refused_by_name_everywhere(bank, event, wrap):
         asked = {
             "events": lambda: work.project.churn.events,
             "labels": lambda: labels.generate_churn_label(work.project, work.churn, "duckdb", dates, day),
-            "labels alone": lambda: labels._event(question, work.churn.event),
+            "labels alone": lambda: labels.event_sql(question, work.churn.event),
             "words": lambda: event_words(work.project.churn.event),
             "calendar": lambda: calendar(work),
             "checks of definitions": lambda: projects.validate(work.project),
