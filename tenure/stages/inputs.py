@@ -105,10 +105,14 @@ def require_scores(work: Work) -> date:
 
 
 def evaluations_fingerprint(work: Work) -> str:
-    """Return the fingerprint of the evaluations of the newest models on the stored training set."""
+    """Return the fingerprint of the evaluations of the newest models on the stored training set.
+
+    What is known of the test's customers beyond it (since when they are customers, whether they show the sign) is as it
+    was when the set was made: a new month, which makes no new training set, leaves the evaluations as they are.
+    """
     versions, sections = versions_of(newest_training(work)), (work.config.value, work.config.evaluate)
     compared = protected_columns(work.project)
-    read = fingerprints(work, dict.fromkeys(["snapshots", *(source.name for source, _ in compared)]))
+    read = fingerprints(work, dict.fromkeys(source.name for source, _ in compared))
     parts = [work.require("training_set").fingerprint, versions, *sections, work.config.train.seed]
     return fingerprint([*parts, *(column.name for _, column in compared), *read.values()])
 

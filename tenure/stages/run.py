@@ -63,7 +63,7 @@ def run(
 
 
 #: Stages that compare times, or rows of several.
-_NEED_DATES = frozenset({"reconcile", "drift"})
+_NEED_DATES = frozenset({"reconcile", "drift", "horizons"})
 
 
 def _possible(work: Work, stages: list[str]) -> list[str]:
