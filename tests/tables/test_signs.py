@@ -39,7 +39,7 @@ def shown(tmp_path, engine, event, *, horizon=30, active=None):
     (sign,) = churn.signs
     engine.cache("payments", PAYMENTS)
     engine.cache("splits", SPLITS)
-    select = sign_then(project, churn, sign, "duckdb", [FIRST, SECOND])
+    select = sign_then(project, churn, sign, engine.dialect, [FIRST, SECOND])
     assert select.reads == ("splits", "payments")
     rows = engine.run(select.text).to_pylist()
     return {(row["customer_id"], row["snapshot_date"]): row["shows"] for row in rows}
