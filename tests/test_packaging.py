@@ -95,7 +95,7 @@ def test_public_names_are_sorted_few_and_importable():
     names = list(tenure.__all__)
     assert names == sorted(names)
     assert len(names) == len(set(names))
-    # 35 since checks.py needs Check as sources.py needs Source, a month of t is no Attribute, and a table without dates no
-    # Source.
+    # 35 since checks.py needs Check as sources.py needs Source, a month of t is no Attribute, and a table without dates
+    # no Source.
     assert 1 <= len(names) <= 35
     assert [name for name in names if not hasattr(tenure, name)] == []

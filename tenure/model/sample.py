@@ -13,7 +13,7 @@ from tenure.model.select import Columns
 TEACHES_ALL = -1
 """The fold of a row that teaches every member and judges none."""
 
-SEARCHED_ROWS = 50_000
+SEARCHED_ROWS = 20_000
 """A search looks at about so many rows, those of customers drawn by the seed; what it chose is then fitted on all."""
 
 

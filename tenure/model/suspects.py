@@ -144,11 +144,11 @@ def _status(bands: Integers, churned: Integers, silent: Integers | None) -> str:
 
     Of numbers a flag's alone, and not its 0, the band that is `silent`; of categories, where that is None, any.
     """
-    told = np.setdiff1d(bands, [0] if silent is None else [0, *silent])
+    valued = np.setdiff1d(bands, [0] if silent is None else [0, *silent])
     many = len(np.setdiff1d(bands, [0]))
     if many > (MOST_VALUES if silent is None else FLAG_VALUES):
         return ""
-    return next(filter(None, (_pure("one of its values", bands == band, churned) for band in told)), "")
+    return next(filter(None, (_pure("one of its values", bands == band, churned) for band in valued)), "")
 
 
 def _pure(words: str, some: NDArray[np.bool_], churned: Integers) -> str:
