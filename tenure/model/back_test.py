@@ -17,9 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tenure.model.judged import Judged
-from tenure.model.losses import log_loss
-from tenure.model.metrics import Array, auroc
-from tenure.model.resample import RESAMPLED, interval, resampled
+from tenure.model.metrics import Array
+from tenure.model.resample import MEASURES, RESAMPLED, interval, resampled
 
 LEAST_PERIODS = 8
 """The fewest independent periods of which an interval over periods is given."""
@@ -28,8 +27,6 @@ COLUMNS = (
     *("model_version", "kind", "metric", "snapshots", "independent_periods", "value", "least", "greatest"),
     *("periods_low", "periods_high"),
 )
-
-_MEASURES = {"auroc": auroc, "log_loss": log_loss}
 
 
 def back_test(judged: Judged, *, horizon: int, resamples: int = 1000, seed: int = 7) -> pd.DataFrame:
@@ -81,7 +78,7 @@ def _blocks(judged: Judged, horizon: int) -> NDArray[np.int64]:
 
 def _values(judged: Judged, version: str, metric: str) -> dict[str, float]:
     """The metric of all rows, and the least and greatest of single snapshots; NaN where none has one."""
-    measure, scores, dates = _MEASURES[metric], judged.scores[version], judged.rows["snapshot_date"]
+    measure, scores, dates = MEASURES[metric], judged.scores[version], judged.rows["snapshot_date"]
     if not len(scores):
         return dict.fromkeys(("value", "least", "greatest"), np.nan)
     taken = [(dates == day).to_numpy() for day in judged.snapshots]

@@ -42,10 +42,9 @@ def unimportant(columns: Columns, rows: Sample, snapshot: Integers, seed: int) -
     None if the gain of every column does, and none either if that of no column does.
     """
     random = np.random.default_rng(seed)
-    customer = np.arange(len(rows.churned)) if rows.customer is None else rows.customer
     data = _bins(columns, rows.matrix)
     own = _gains(data, rows.churned, seed)
-    nulls = [_gains(data, dealt_anew(rows.churned, customer, snapshot, random), seed) for _ in range(DEALS)]
+    nulls = [_gains(data, dealt_anew(rows.churned, rows.customers, snapshot, random), seed) for _ in range(DEALS)]
     exceeded = np.mean(own > np.array(nulls), axis=0)
     low = exceeded < BETTER_THAN
     if low.all():

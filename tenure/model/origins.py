@@ -29,8 +29,7 @@ class Origin:
         """Return the origin of the day `begin`, which judges the snapshots before `end`."""
         snapshot, label_end = known_days(rows.snapshot), known_days(rows.label_end)
         is_judged = (snapshot >= begin) & (snapshot < end)
-        customer = np.arange(len(snapshot)) if rows.customer is None else rows.customer
-        return cls(rows.only(label_end <= begin), rows.only(is_judged), customer[is_judged])
+        return cls(rows.only(label_end <= begin), rows.only(is_judged), rows.customers[is_judged])
 
     def has(self, least: int) -> bool:
         """Return whether so many churners and so many stayers teach, and as many are judged."""

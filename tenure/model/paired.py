@@ -12,9 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tenure.model.judged import Judged
-from tenure.model.losses import log_loss
-from tenure.model.metrics import auroc
-from tenure.model.resample import RESAMPLED, interval, resampled
+from tenure.model.resample import MEASURES, RESAMPLED, interval, resampled
 
 PAIRED_RESAMPLES = 500
 """How often customers are drawn: the ends of a paired interval are read against 0, so they are wanted steadier."""
@@ -25,8 +23,6 @@ COLUMNS = (
     *("model_version", "kind", "against_version", "against_kind", "metric", "customers"),
     *("difference", "low", "high", "verdict"),
 )
-
-_MEASURES = {"auroc": auroc, "log_loss": log_loss}
 
 #: Where more is better: 1; where less is: -1.
 _SENSE = {"auroc": 1, "log_loss": -1}
@@ -65,7 +61,7 @@ def comparisons(judged: Judged, *, resamples: int = PAIRED_RESAMPLES, seed: int 
 def _difference(judged: Judged, version: str, against: str, metric: str) -> float:
     if len(judged.churned) == 0:
         return np.nan
-    measure = _MEASURES[metric]
+    measure = MEASURES[metric]
     return measure(judged.scores[version], judged.churned) - measure(judged.scores[against], judged.churned)
 
 

@@ -26,14 +26,13 @@ from tenure.model.select import Columns
 HALF_LIVES = (180, 365, 90)
 """Days after which a row counts half; the other candidate is that all rows count alike.
 
-Where the first of them surely loses, no other is tried: what is too short a memory by half is so by a quarter too, and
-the gain of the longest is then at most small.
+Where the first of them loses by more than its error, no other is tried: that saves eight fits, and is a guess.
 """
 
 MOST_ORIGINS = 4
 
 MOST_ROWS = 10_000
-"""Sixteen fits look at about so many rows, those of customers drawn by the seed: what pays by points shows in fewer."""
+"""Up to sixteen fits look at about so many rows, those of customers drawn by the seed."""
 
 LEAST_ORIGINS = 3
 

@@ -9,17 +9,20 @@ Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x, on drawing clusters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenure.model.losses import log_losses
-from tenure.model.metrics import Array, one_class
+from tenure.model.losses import log_loss, log_losses
+from tenure.model.metrics import Array, auroc, one_class
 
 Whole = NDArray[np.int64]
 
-RESAMPLED = ("auroc", "log_loss")
+MEASURES: Mapping[str, Callable[[Array, Array], float]] = {"auroc": auroc, "log_loss": log_loss}
+"""What is compared and resampled, each of scores and what happened."""
+
+RESAMPLED = tuple(MEASURES)
 """The measures that `resampled` gives, in the order of its columns."""
 
 RESAMPLES = 200

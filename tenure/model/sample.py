@@ -33,6 +33,18 @@ class Sample:
     snapshot: NDArray[np.int64] | None = None
     label_end: NDArray[np.int64] | None = None
 
+    @property
+    def customers(self) -> NDArray[np.int64]:
+        """The customer of each row, shape (rows,), where none is given one of its own."""
+        return np.arange(len(self.churned)) if self.customer is None else self.customer
+
+    def drawn(self, rows: int, seed: int) -> NDArray[np.bool_]:
+        """Return which rows are of customers drawn by `seed`, about so many; all where there are no more."""
+        if len(self.churned) <= rows:
+            return np.ones(len(self.churned), dtype=np.bool_)
+        draw = np.random.default_rng(seed).random(int(self.customers.max()) + 1)
+        return np.asarray((draw < rows / len(self.churned))[self.customers])
+
     def only(self, rows: NDArray[np.bool_]) -> Sample:
         """Return some of the rows."""
         customer = None if self.customer is None else np.unique(self.customer[rows], return_inverse=True)[1]
@@ -94,11 +106,9 @@ class Folds:
 
     def of_some_customers(self, rows: int, seed: int) -> Folds:
         """Return the folds of about so many rows, those of customers drawn by `seed`; these folds if they are fewer."""
-        if len(self.fold) <= rows:
+        drawn = self.rows.drawn(rows, seed)
+        if drawn.all():
             return self
-        customer = np.arange(len(self.fold)) if self.rows.customer is None else self.rows.customer
-        draw = np.random.default_rng(seed).random(int(customer.max()) + 1)
-        drawn = (draw < rows / len(self.fold))[customer]
         return replace(self, rows=self.rows.only(drawn), fold=self.fold[drawn])
 
 

@@ -235,7 +235,7 @@ def _drawn_rows(rows: Sample, most: int, seed: int) -> Integers:
     count = len(rows.churned)
     if count <= most:
         return np.arange(count)
-    customer = np.arange(count) if rows.customer is None else rows.customer
+    customer = rows.customers
     order = np.random.default_rng(seed).permutation(int(customer.max()) + 1)
     reached = np.cumsum(np.bincount(customer, minlength=len(order))[order])
     chosen = np.zeros(len(order), dtype=np.bool_)

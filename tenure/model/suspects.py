@@ -76,11 +76,6 @@ class Judged:
     snapshot: Integers
     keys: Integers
 
-    @property
-    def customer(self) -> Integers:
-        """The customer of each row, numbered from 0."""
-        return np.arange(len(self.rows.churned)) if self.rows.customer is None else self.rows.customer
-
     def only(self, rows: NDArray[np.bool_]) -> Judged:
         """Return some of the rows."""
         return Judged(self.columns, self.rows.only(rows), self.fold[rows], self.snapshot[rows], self.keys[rows])
@@ -105,7 +100,7 @@ def refuse_suspects(judged: Judged, trusted: frozenset[str], seed: int) -> None:
 def suspects(judged: Judged, seed: int = 0) -> Iterator[Suspect]:
     """Yield the columns that reveal the label, then those that are a key; each once."""
     found: set[str] = set()
-    some = _drawn(judged, seed)
+    some = judged.only(judged.rows.drawn(MOST_ROWS, seed))
     for suspect in (*_labels(some), *_keys(some)):
         if suspect.column not in found:
             found.add(suspect.column)
@@ -114,10 +109,10 @@ def suspects(judged: Judged, seed: int = 0) -> Iterator[Suspect]:
 
 def _labels(judged: Judged) -> Iterator[Suspect]:
     churned = judged.rows.churned.astype(np.int64)
-    has_history = len(np.unique(judged.customer)) < len(churned)
+    has_history = len(np.unique(judged.rows.customers)) < len(churned)
     # Of a customer with one row alone nothing shows since when, so that all rows count.
     if has_history:
-        shown = first_shown(judged.customer, churned, judged.snapshot)
+        shown = first_shown(judged.rows.customers, churned, judged.snapshot)
         judged, churned = judged.only(shown), churned[shown]
     churners = int(churned.sum())
     if min(churners, len(churned) - churners) < LEAST:
@@ -176,7 +171,7 @@ def _ranking(bands: Integers, churned: Integers, judged: Judged) -> str:
 
 
 def _keys(judged: Judged) -> Iterator[Suspect]:
-    customer = judged.customer
+    customer = judged.rows.customers
     customers, first = np.unique(customer, return_index=True)
     if len(customers) < LEAST_CUSTOMERS:
         return
@@ -212,13 +207,13 @@ def _order(numbers: Floats, judged: Judged, first: Integers) -> str:
     for place, name in enumerate(judged.columns.keys):
         if _go_together(numbers, judged.keys[first, place]):
             return f"in the order of {name}"
-    seen = np.full(int(judged.customer.max()) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(seen, judged.customer, judged.snapshot)
-    if _go_together(numbers, seen[judged.customer[first]]):
+    seen = np.full(int(judged.rows.customers.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(seen, judged.rows.customers, judged.snapshot)
+    if _go_together(numbers, seen[judged.rows.customers[first]]):
         return "in the order of their first snapshots"
     left = np.zeros(len(seen))
-    np.maximum.at(left, judged.customer, judged.rows.churned)
-    ever = left[judged.customer[first]].astype(np.int64)
+    np.maximum.at(left, judged.rows.customers, judged.rows.churned)
+    ever = left[judged.rows.customers[first]].astype(np.int64)
     if min(int(ever.sum()), len(ever) - int(ever.sum())) >= LEAST:
         found = area(np.argsort(np.argsort(numbers)), ever, np.zeros(len(ever), dtype=np.int64))
         if abs(2 * found - 1) >= IN_ORDER:
@@ -228,15 +223,6 @@ def _order(numbers: Floats, judged: Judged, first: Integers) -> str:
 
 def _go_together(numbers: Floats, others: Integers) -> bool:
     return bool(len(np.unique(others)) > 1 and abs(spearmanr(numbers, others).statistic) >= IN_ORDER)
-
-
-def _drawn(judged: Judged, seed: int) -> Judged:
-    """The rows of customers drawn at random where there are more than MOST_ROWS."""
-    if len(judged.fold) <= MOST_ROWS:
-        return judged
-    share = MOST_ROWS / len(judged.fold)
-    drawn = np.random.default_rng(seed).random(int(judged.customer.max()) + 1) < share
-    return judged.only(drawn[judged.customer])
 
 
 def ranks_of(values: pd.Series) -> Integers:

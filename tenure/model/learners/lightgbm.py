@@ -68,15 +68,7 @@ class LightGBMModel(LearnedModel):
         """
         suggested = partial(_suggested, features=len(folds.columns.names))
         search = Search(partial(_Ground, settings=settings), suggested, START, settings)
-        found, record = search.members(folds, None if like is None else like.parameters)
-        members: dict[int, LightGBMModel] = {}
-        for number, grown in found.grown.items():
-            members[number] = cls(
-                folds.columns_of(number), found.parameters(number) | record, grown.stored(found.trees)
-            )
-            members[number].threads = settings.threads
-            record = {}
-        return members
+        return search.models(cls, folds, like)
 
     @classmethod
     def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> LightGBMModel:
@@ -173,7 +165,7 @@ def _log_loss(scores: NDArray[np.float64], data: lightgbm.Dataset) -> tuple[str,
 
 
 def _suggested(trial: optuna.Trial, *, features: int) -> dict[str, float]:
-    # Of many features half are enough for a tree, and all of them take four times as long as START's share.
+    # The more features a tree sees, the longer it takes; of many, half are searched at the most.
     most = max(0.5, min(1.0, 60 / features))
     return {
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),

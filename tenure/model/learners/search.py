@@ -22,12 +22,13 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from tenure.model.base import FitSettings
+from tenure.model.base import FitSettings, Model
 from tenure.model.losses import paired_gain
 from tenure.model.sample import SEARCHED_ROWS, Folds, Sample
 from tenure.model.select import Columns
 
 Text = TypeVar("Text")
+Trained = TypeVar("Trained", bound=Model)
 
 ROUNDS = 2000
 """The most trees of one model; early stopping ends far below."""
@@ -44,7 +45,7 @@ searches that found one of 0.4 to 1.6 standard errors two lost 0.015 and 0.04 of
 
 HOPELESS = (-0.4, 0.0, 0.3, 0.6)
 """A trial ends with its first fold, its second and so on, if its gain on the start so far is less than so many standard
-errors. One that will gain two on five folds is expected at 0.9, 1.3, 1.5 and 1.8, and nine in ten are above these.
+errors. One that will gain two on five folds is expected at 0.9, 1.3, 1.5 and 1.8, and nine in ten are above each.
 """
 
 
@@ -118,23 +119,33 @@ class Search(Generic[Text]):
         self._start = start
         self._settings = settings
 
+    def models(
+        self, make: Callable[[Columns, dict[str, Any], Text], Trained], folds: Folds, like: Model | None = None
+    ) -> dict[int, Trained]:
+        """Return the members as models; the first of them records how the search went."""
+        found, record = self.members(folds, None if like is None else like.parameters)
+        models: dict[int, Trained] = {}
+        for number, grown in found.grown.items():
+            models[number] = make(
+                folds.columns_of(number), found.parameters(number) | record, grown.stored(found.trees)
+            )
+            models[number].threads = self._settings.threads
+            record = {}
+        return models
+
     def members(self, folds: Folds, like: Mapping[str, Any] | None = None) -> tuple[Trees[Text], dict[str, Any]]:
         """Return the members' trees, and what a model records of the search.
 
         Given a record that it shall be `like`, nothing is searched: trees with the settings in it are returned.
         """
         if like is not None:
-            return self._fitted(folds, {name: like[name] for name in self._start}), {}
+            return _whole(self._grounds(folds), {name: like[name] for name in self._start}), {}
         some = folds.of_some_customers(SEARCHED_ROWS, self._settings.seed)
         found = _Trials(self._grounds(some), some, self._settings, self._start)
         chosen = found.best(self._suggested)
         if some is not folds:
-            chosen = self._fitted(folds, chosen.settings)
+            chosen = _whole(self._grounds(folds), chosen.settings)
         return chosen, found.record()
-
-    def _fitted(self, folds: Folds, settings: Mapping[str, Any]) -> Trees[Text]:
-        grown = {number: ground.grown(settings) for number, ground in self._grounds(folds).items()}
-        return Trees(settings, grown, least_loss_trees(list(grown.values())))
 
     def _grounds(self, folds: Folds) -> dict[int, Ground[Text]]:
         return {number: self._ground(folds.columns_of(number), *folds.apart(number)) for number in folds.numbers}
@@ -155,7 +166,7 @@ class _Trials(Generic[Text]):
         self._customer = _in_order_of_folds(folds)
         self._deadline = Deadline(settings.seconds)
         self._history: list[dict[str, Any]] = []
-        self._from_start = self._whole(start)
+        self._from_start = _whole(grounds, start)
         self._start_losses = self._from_start.losses()
         self._best = self._from_start
         self._gain = (0.0, 0.0)
@@ -216,10 +227,11 @@ class _Trials(Generic[Text]):
         rows = len(losses)
         return paired_gain(self._start_losses[:rows], losses, self._customer[:rows])
 
-    def _whole(self, settings: Mapping[str, Any]) -> Trees[Text]:
-        """Trees of all folds, however long it takes."""
-        grown = {number: ground.grown(settings) for number, ground in self._grounds.items()}
-        return Trees(settings, grown, least_loss_trees(list(grown.values())))
+
+def _whole(grounds: Mapping[int, Ground[Text]], settings: Mapping[str, Any]) -> Trees[Text]:
+    """Trees of all folds, however long it takes."""
+    grown = {number: ground.grown(settings) for number, ground in grounds.items()}
+    return Trees(settings, grown, least_loss_trees(list(grown.values())))
 
 
 class Deadline:
@@ -266,8 +278,7 @@ def threads_of(threads: int) -> int:
 
 def _in_order_of_folds(folds: Folds) -> NDArray[np.int64]:
     """The customer of each judged row, fold after fold, as `Trees.losses` has its rows."""
-    customer = np.arange(len(folds.fold)) if folds.rows.customer is None else folds.rows.customer
-    return np.concatenate([customer[folds.fold == number] for number in folds.numbers])
+    return np.concatenate([folds.rows.customers[folds.fold == number] for number in folds.numbers])
 
 
 @contextmanager

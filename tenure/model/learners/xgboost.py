@@ -73,15 +73,7 @@ class XGBoostModel(LearnedModel):
         have the same bits with another number of threads.
         """
         search = Search(partial(_Ground, settings=settings), _suggested, START, settings)
-        found, record = search.members(folds, None if like is None else like.parameters)
-        members: dict[int, XGBoostModel] = {}
-        for number, grown in found.grown.items():
-            members[number] = cls(
-                folds.columns_of(number), found.parameters(number) | record, grown.stored(found.trees)
-            )
-            members[number].threads = settings.threads
-            record = {}
-        return members
+        return search.models(cls, folds, like)
 
     @classmethod
     def from_files(cls, card: Mapping[str, Any], files: Mapping[str, bytes]) -> XGBoostModel:
